@@ -1,0 +1,180 @@
+# EFLA toolkit.  `make help` lists the targets.
+#
+#   MODE=release|debug|asan|coverage   release leaves programs in bin/, the others below build/MODE/
+#   QUICK=1                            the seconds-long version of every experiment
+#   FORMAT=svg|pdf|png                 of the figures
+#   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
+#   ARB=no                             build without Arb, even where it is installed
+#   WERROR=1                           a warning is an error
+
+MODE   ?= release
+FORMAT ?= svg
+CC     ?= cc
+
+# ---------------------------------------------------------------------------------------------- what is built from what
+BUILD := build/$(MODE)
+BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
+
+LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
+PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
+TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
+LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
+LIBRARY    := $(BUILD)/libefla.a
+HARNESS_O  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(sort $(wildcard tests/*.c))))
+PROGRAM_FILES := $(PROGRAMS:%=$(BIN)/%)
+TEST_FILES := $(TESTS:%=$(BUILD)/tests/%)
+
+# ---------------------------------------------------------------------------------------------------------------- flags
+MODE_FLAGS_release  := -O3 -DNDEBUG
+MODE_FLAGS_debug    := -O0 -g3
+MODE_FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+MODE_FLAGS_coverage := -O0 -g --coverage
+ifeq ($(MODE_FLAGS_$(MODE)),)
+$(error MODE=$(MODE) is none of release, debug, asan, coverage)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
+            $(if $(WERROR),-Werror)
+# -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler's mood.
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
+
+# Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
+ifneq ($(filter build-%,$(MAKECMDGOALS)),)
+PACKAGES := gsl openblas zlib
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+# OpenBLAS stands in for GSL's own CBLAS, which is several times slower.
+PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs openblas zlib) -lm
+CHECK_CFLAGS   := $(shell pkg-config --cflags check)
+CHECK_LIBS     := $(shell pkg-config --libs check)
+# Arb is a library of its own (Debian 12) or a part of FLINT >= 3.
+ARB_LIBS := $(if $(filter no,$(ARB)),,$(shell \
+  for arb in "flint/arb_mat.h -lflint" "arb_mat.h -lflint-arb -lflint" "arb_mat.h -larb -lflint"; do set -- $$arb; header=$$1; shift; \
+    echo 'int main(void) { arb_mat_t A; arb_mat_init(A, 1, 1); }' | $(CC) -xc -include $$header - -o /dev/null $$* 2>/dev/null && { echo "$$*"; break; }; \
+  done))
+ifneq ($(ARB_LIBS),)
+PACKAGE_CFLAGS += -DEFLA_HAVE_ARB
+PACKAGE_LIBS   += $(ARB_LIBS)
+endif
+endif
+
+# -------------------------------------------------------------------------------------------------- what a user asks for
+.DEFAULT_GOAL := all
+.PHONY: all check figures help deps lint-deps build-all build-check build-figures format lint clean
+.DELETE_ON_ERROR:
+SUBMAKE = $(MAKE) --no-print-directory
+
+all: deps               ## build every program
+	@$(SUBMAKE) build-all
+check: deps             ## build and run all tests
+	@$(SUBMAKE) build-check
+figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
+	@$(SUBMAKE) build-figures
+
+help:                   ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 24; sed -n '3,8s/^# *//p' Makefile
+
+# One line per requirement: how it is recognised, and the Debian package that brings it.
+define REQUIRED
+command -v pkg-config            pkg-config
+pkg-config --exists gsl          libgsl-dev
+pkg-config --exists openblas     libopenblas-dev
+pkg-config --exists zlib         zlib1g-dev
+pkg-config --exists check        check
+command -v gnuplot               gnuplot-nox
+endef
+define OPTIONAL
+test -e /usr/include/arb.h -o -e /usr/include/flint/arb.h -o -e /usr/local/include/flint/arb.h   libflint-arb-dev
+endef
+define LINTERS
+command -v clang                 clang
+command -v clang-tidy            clang-tidy
+command -v clang-format          clang-format
+command -v cppcheck              cppcheck
+test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
+endef
+export REQUIRED OPTIONAL LINTERS
+
+deps:                   ## install with apt-get what is missing, touching nothing that is there
+	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(ARB)),,$$OPTIONAL)"
+lint-deps:
+	@sh .ci/install "$$LINTERS" ""
+
+# ---------------------------------------------------------------------------------------------------------------- builds
+build-all: $(PROGRAM_FILES)
+
+# The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
+.PHONY: always
+$(BUILD)/flags: always
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; \
+	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/build_info.h: always
+	@mkdir -p $(@D); { \
+	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
+	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
+	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; \
+	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
+$(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -MMD -MP -c -o $@ $<
+
+$(LIBRARY): $(LIBRARY_O)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(PROGRAM_FILES): $(BIN)/%: $(BUILD)/experiments/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+$(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
+.SECONDARY:
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+
+# ----------------------------------------------------------------------------------------------------------------- tests
+# Every test program runs, even after one has failed; the exit status tells whether any did.
+build-check: $(TEST_FILES) $(PROGRAM_FILES)
+	@mkdir -p $(BUILD)/tests/work; failed=; \
+	for test in $(TEST_FILES); do $$test || failed="$$failed $${test##*/}"; done; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
+
+# --------------------------------------------------------------------------------------------------------------- figures
+# A run is a table and the command that writes it; its figure is plots/STEM.gp for the table results/STEM.csv.
+MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
+RUNS  := order accumulation reference $(if $(MNIST),accumulation-mnist)
+RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
+run_command = $(or $(RUN_$(1)),$(BIN)/$(1))
+
+build-figures: $(RUNS:%=figures/%.$(FORMAT))
+	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
+
+results/.settings: always
+	@mkdir -p $(@D) figures; echo '$(QUICK) $(EFLA_MNIST)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.SECONDEXPANSION:
+results/%.csv: $$(firstword $$(call run_command,$$*)) results/.settings
+	$(call run_command,$*) $(if $(QUICK),--quick) --out $@
+figures/%.$(FORMAT): results/%.csv plots/$$(firstword $$(subst -, ,$$*)).gp plots/style.gp
+	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'" plots/$(firstword $(subst -, ,$*)).gp
+	@mv $@.part $@
+
+# --------------------------------------------------------------------------------------------------------------- tidying
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c tests/*.[ch])
+format: lint-deps       ## reformat the sources by .clang-format
+	@clang-format -i $(SOURCES)
+lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
+	@$(SUBMAKE) build-lint
+build-lint:
+	clang-format --dry-run --Werror $(SOURCES)
+	@$(SUBMAKE) build-all MODE=debug WERROR=1
+	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' $(filter %.c,$(SOURCES))
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(SOURCES)) -- -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""'
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
+clean:                  ## remove everything that was built, run and drawn
+	rm -rf build bin results figures

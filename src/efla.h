@@ -1,0 +1,26 @@
+/* The public interface, in reading order. */
+#ifndef EFLA_H
+#define EFLA_H
+
+#include "status.h" /* how functions fail */
+
+#include "flow/growth.h"     /* saturation or blow-up */
+#include "flow/method.h"     /* a method is its phi: gates */
+#include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
+#include "flow/recurrence.h" /* the delta rule token by token */
+#include "flow/tokens.h"     /* q, k, v, beta */
+
+#include "precision/format.h" /* number formats */
+#include "precision/run.h"    /* a method with its state in a format */
+
+#include "inputs/idx.h"    /* files of bytes */
+#include "inputs/mnist.h"  /* real input */
+#include "inputs/source.h" /* input families */
+
+#include "truth/oracle.h" /* what is true, and how sure we are */
+
+#include "report/cli.h"      /* command line */
+#include "report/progress.h" /* patience */
+#include "report/table.h"    /* results */
+
+#endif

@@ -1,0 +1,17 @@
+/* MNIST as tokens: real keys and values. */
+#ifndef EFLA_INPUTS_MNIST_H
+#define EFLA_INPUTS_MNIST_H
+
+#include "inputs/idx.h"
+#include "status.h"
+
+#include <stdbool.h>
+
+enum { EFLA_MNIST_SIDE = 28 }; /* an image is 28 rows of 28 pixels */
+
+/* Reads the images of the training or the test set from a directory, plain or with .gz.  The directory is the argument,
+ * or the environment variable EFLA_MNIST where that is NULL or empty.  Fails with EFLA_INPUT (see efla_idx_read; also
+ * where the images are not 28 x 28) or EFLA_MEMORY. */
+efla_status efla_mnist_read(efla_idx *images, const char *directory, bool training, efla_message *why);
+
+#endif

@@ -1,0 +1,67 @@
+/* The command line, the same for all programs, from one table per program.
+ *
+ * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
+ * the line `# name: value` in the output's header.  --help --version --seed --threads --out --quick are there by
+ * themselves. Usage errors end the program with status 2 and a sentence; --help and --version with 0. */
+#ifndef EFLA_REPORT_CLI_H
+#define EFLA_REPORT_CLI_H
+
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum efla_exit { EFLA_EXIT_FINE, EFLA_EXIT_CHECK, EFLA_EXIT_USAGE, EFLA_EXIT_IO, EFLA_EXIT_NOT_FINITE };
+
+#define EFLA_LIST_MAX 32
+
+/* A comma-separated list: numbers, or rows of a table of names. */
+typedef struct efla_list {
+  size_t n;
+  double value[EFLA_LIST_MAX]; /* numbers */
+  size_t row[EFLA_LIST_MAX];   /* names: index into their table */
+} efla_list;
+
+typedef enum efla_option_kind {
+  EFLA_COUNT, /* size_t, least <= value <= most */
+  EFLA_REAL,  /* double */
+  EFLA_TEXT,  /* const char * */
+  EFLA_REALS, /* efla_list of numbers */
+  EFLA_NAME,  /* size_t: one row of `names` */
+  EFLA_NAMES  /* efla_list of rows of `names`; "all" is every one */
+} efla_option_kind;
+
+typedef struct efla_option {
+  const char *name;           /* without the dashes; also the CSV header's key */
+  const char *argument;       /* what --help calls the value */
+  const char *normal, *quick; /* defaults, as text; quick NULL: the same */
+  const char *help;
+  efla_option_kind kind;
+  void *to;                         /* where the value goes */
+  double least, most;               /* both 0: any finite number */
+  const char *(*names)(size_t row); /* NULL past the end */
+} efla_option;
+
+typedef struct efla_program {
+  const char *name, *summary, *description; /* description: what it measures, what it writes; plain text */
+  const efla_option *options;               /* ends with a row whose name is NULL */
+} efla_program;
+
+/* What every program has; filled by efla_cli_parse. */
+typedef struct efla_cli {
+  const efla_program *program;
+  size_t seed, threads;
+  const char *out; /* NULL: standard output */
+  bool quick;
+  char *settings; /* "key: value\n" for every option as it was in force */
+  char *command;  /* the command line, quoted for a shell */
+} efla_cli;
+
+void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv);
+void efla_cli_clear(efla_cli *cli);
+
+/* "program: sentence" on standard error; returns the exit status that goes with it: 3 for memory, input and output, 2
+ * for what was not built, 1 for an oracle that refuses. */
+int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why);
+
+#endif

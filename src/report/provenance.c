@@ -1,0 +1,48 @@
+#include "report/provenance.h"
+
+#include "build_info.h"
+
+#include <cblas.h>
+#include <gsl/gsl_version.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *efla_commit(void) { return EFLA_COMMIT; }
+
+void efla_blas_single_thread(void) { openblas_set_num_threads(1); }
+
+/* The processor's name as Linux tells it; "unknown" elsewhere. */
+static void processor(size_t size, char *name) {
+  char line[256];
+  snprintf(name, size, "unknown");
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  while (file && fgets(line, sizeof line, file)) {
+    char *colon = strchr(line, ':');
+    if (!colon || strncmp(line, "model name", 10) != 0) continue;
+    line[strcspn(line, "\n")] = 0;
+    snprintf(name, size, "%s", colon + 2);
+    break;
+  }
+  if (file) fclose(file);
+}
+
+void efla_provenance_write(FILE *file) {
+  char name[128], date[32];
+  processor(sizeof name, name);
+  const char *epoch = getenv("SOURCE_DATE_EPOCH");
+  time_t now = epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  fprintf(file, "# version: %s\n# commit: %s\n# compiler: %s\n# flags: %s\n", EFLA_VERSION, EFLA_COMMIT, EFLA_COMPILER,
+          EFLA_FLAGS);
+  fprintf(file, "# cpu: %s\n# blas: %s, kernels for %s\n# gsl: %s\n# arb: %s\n# date: %s\n", name,
+          openblas_get_config(), openblas_get_corename(), gsl_version,
+#ifdef EFLA_HAVE_ARB
+          "yes",
+#else
+          "not built",
+#endif
+          date);
+}

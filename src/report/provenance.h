@@ -1,0 +1,19 @@
+/* Where a number comes from: version, commit, compiler, libraries, machine. */
+#ifndef EFLA_REPORT_PROVENANCE_H
+#define EFLA_REPORT_PROVENANCE_H
+
+#include <stdio.h>
+
+#define EFLA_VERSION "0.1.0"
+
+const char *efla_commit(void);
+
+/* OpenBLAS on one thread: the toolkit's own threads are above it, and its results then do not depend on their number.
+ */
+void efla_blas_single_thread(void);
+
+/* Lines "# key: value" on version, commit, compiler, flags, processor, BLAS and date (UTC; SOURCE_DATE_EPOCH is
+ * obeyed). */
+void efla_provenance_write(FILE *file);
+
+#endif

@@ -1,0 +1,64 @@
+/* Tables: CSV with provenance.
+ *
+ * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date), then
+ * one line with the columns' names, then rows; reals as %.17g, which reads back to the same bits; inf, -inf and nan as
+ * such.  A table for FILE is written to FILE.part and renamed when complete; an interrupt removes it. */
+#ifndef EFLA_REPORT_TABLE_H
+#define EFLA_REPORT_TABLE_H
+
+#include "report/cli.h"
+#include "status.h"
+
+#include <stdio.h>
+
+typedef struct efla_table {
+  FILE *file;
+  char *path, *part; /* final and temporary name; part NULL where the output is no regular file */
+  size_t columns;
+} efla_table;
+
+typedef struct efla_cell {
+  enum { EFLA_CELL_TEXT, EFLA_CELL_COUNT, EFLA_CELL_REAL } kind;
+  const char *text;
+  size_t count;
+  double real;
+} efla_cell;
+
+static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind = EFLA_CELL_TEXT, .text = text}; }
+static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
+static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
+
+/* Opens cli->out (NULL, "-": standard output) and writes the header.  columns: "a,b,c".  Fails with EFLA_OUTPUT. */
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *columns, efla_message *why);
+
+/* One row; as many cells as there are columns. */
+#define efla_table_row(table, ...)                                                                                     \
+  efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
+void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
+
+/* Completes the table: flushes, checks for errors of all writes so far, renames.  Fails with EFLA_OUTPUT, and then
+ * nothing is left behind. */
+efla_status efla_table_close(efla_table *table, efla_message *why);
+
+/* Gives an unfinished table up and removes what there is of it; does nothing after close or a failed open. */
+void efla_table_abandon(efla_table *table);
+
+/* A table read back. */
+typedef struct efla_csv {
+  size_t columns, rows;
+  char **names; /* (columns) */
+  char **cells; /* (rows, columns) */
+  char *header; /* the lines "# key: value" */
+  char *block;
+} efla_csv;
+
+/* Fails with EFLA_INPUT (missing file, a row with another number of cells than the header) or EFLA_MEMORY. */
+efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why);
+void efla_csv_clear(efla_csv *csv);
+
+/* Index of a column; csv->columns if there is none of that name. */
+size_t efla_csv_column(const efla_csv *csv, const char *name);
+const char *efla_csv_text(const efla_csv *csv, size_t row, const char *column); /* "" where there is no such column */
+double efla_csv_real(const efla_csv *csv, size_t row, const char *column);      /* nan where it is no number */
+
+#endif

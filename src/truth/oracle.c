@@ -1,0 +1,146 @@
+#include "truth/oracle.h"
+
+#include "flow/method.h"
+#include "flow/recurrence.h"
+#include "truth/advance.h"
+
+#include <float.h>
+#include <gsl/gsl_cblas.h>
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The limits say from where on an oracle's own error makes it useless as a truth: six digits for the ones in f64. */
+const efla_oracle efla_oracles[] = {
+    {"gsl", "gsl_linalg_exponential_ss on the augmented matrix",
+     "keys without a flat profile, x up to 1e6: its Taylor degree follows the largest entry instead of a norm, so it "
+     "fails "
+     "just below the edges x = dk*10^j of its table when all |k_i| are equal",
+     EFLA_ERROR_ESTIMATED, 1e-6, INFINITY, SIZE_MAX, efla_gsl_advance},
+    {"expm1", "scaling and squaring of exp(A) - I on the augmented matrix",
+     "dk <= 128 with x up to 1e6: relative error at most (2 dk + 16) u max(1, x)", EFLA_ERROR_BOUND, 1e-6, INFINITY,
+     128, efla_expm1_advance},
+    {"odeiv", "GSL's adaptive Runge-Kutta rk8pd, tolerance 1e-13, on the matrix ODE",
+     "x up to 1e4: an explicit method needs about x/5 steps", EFLA_ERROR_ESTIMATED, 1e-6, 1e4, SIZE_MAX,
+     efla_odeiv_advance},
+    {"longdouble", "rank-one recurrence in long double", "everywhere, long runs included", EFLA_ERROR_ESTIMATED, 1e-12,
+     INFINITY, SIZE_MAX, efla_longdouble_advance},
+    {"arb", "rank-one recurrence in 128-bit balls", "everywhere; certified", EFLA_ERROR_CERTIFIED, 1e-12, INFINITY,
+     SIZE_MAX, efla_arb_advance},
+    {.name = NULL},
+};
+
+const char *efla_oracle_name(size_t i) {
+  return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL;
+}
+
+const efla_oracle *efla_oracle_find(const char *name) {
+  for (const efla_oracle *o = efla_oracles; o->name; o++)
+    if (!strcmp(o->name, name)) return o;
+  return NULL;
+}
+
+const efla_oracle *efla_oracle_best(void) {
+#ifdef EFLA_HAVE_ARB
+  return efla_oracle_find("arb");
+#else
+  return efla_oracle_find("longdouble");
+#endif
+}
+
+double efla_norm(size_t n, const long double *S) {
+  long double sum = 0;
+  for (size_t e = 0; e < n; e++) sum += S[e] * S[e];
+  return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
+}
+
+double efla_distance(size_t n, const double *S, const long double *truth) {
+  long double sum = 0;
+  for (size_t e = 0; e < n; e++) sum += ((long double)S[e] - truth[e]) * ((long double)S[e] - truth[e]);
+  return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
+}
+
+void efla_augmented(size_t dk, const double *k, double beta, double *A) {
+  size_t n = dk + 1;
+  for (size_t i = 0; i < dk; i++) {
+    for (size_t j = 0; j < dk; j++) A[i * n + j] = -beta * k[i] * k[j];
+    A[i * n + dk] = beta * k[i];
+  }
+  memset(A + dk * n, 0, n * sizeof *A);
+}
+
+void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double *S, double *old) {
+  size_t n = dk + 1;
+  memcpy(old, S, dk * dv * sizeof *S);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)dk, (int)dv, (int)dk, 1, F, (int)n, old, (int)dv, keep, S,
+              (int)dv);
+  for (size_t i = 0; i < dk; i++)
+    for (size_t j = 0; j < dv; j++) S[i * dv + j] += F[i * n + dk] * v[j];
+}
+
+efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
+                     efla_message *why) {
+  size_t n = x->dk * x->dv;
+  long double *second = malloc(n * sizeof *second);
+  if (!second) return efla_fail_memory(why);
+  memcpy(second, before, n * sizeof *second);
+  efla_status status = efla_longdouble_advance(x, second, error, why);
+  if (status == EFLA_OK) {
+    for (size_t e = 0; e < n; e++) second[e] -= S[e];
+    *error += efla_norm(n, second);
+  }
+  free(second);
+  return status;
+}
+
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                            efla_message *why) {
+  gsl_set_error_handler_off();
+  return oracle->advance(x, S, error, why);
+}
+
+/* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in.
+ * Its own rounding is at most (dk+8) u per token and unit column (evidence I.5 with v = 0). */
+static efla_status carry(const efla_tokens *x, double *factor) {
+  size_t dk = x->dk;
+  *factor = 0;
+  double *block = calloc(dk * dk + dk + x->tokens, sizeof *block);
+  if (!block) return EFLA_MEMORY;
+  double *P = block, *zero = block + dk * dk, *gate = zero + dk;
+  for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
+  efla_gates(efla_method_find("exact"), x, gate);
+  for (size_t t = 0; t < x->tokens; t++) efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, gate + t, P, NULL);
+  *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
+  if (!(*factor < 1)) *factor = 1;
+  free(block);
+  return EFLA_OK;
+}
+
+static efla_status refuse(const efla_oracle *oracle, size_t n, long double *S, double *error, efla_message *why,
+                          const char *what, double value) {
+  for (size_t e = 0; e < n; e++) S[e] = NAN;
+  *error = INFINITY;
+  return efla_fail(why, EFLA_UNTRUSTED, "oracle %s refuses: %s %g; it can be trusted for %s", oracle->name, what, value,
+                   oracle->trust);
+}
+
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                                efla_message *why) {
+  size_t n = x->dk * x->dv;
+  double factor = 1, own = 0;
+  if (x->dk > oracle->largest_dk) return refuse(oracle, n, S, error, why, "dk =", (double)x->dk);
+  for (size_t t = 0; t < x->tokens; t++) {
+    double step = efla_token_x(x, t);
+    if (!(step <= oracle->largest_x)) return refuse(oracle, n, S, error, why, "beta*lambda =", step);
+  }
+  if (*error > 0 && carry(x, &factor) != EFLA_OK) return efla_fail_memory(why);
+  efla_status status = efla_oracle_raw(oracle, x, S, &own, why);
+  if (status != EFLA_OK) return status;
+  *error = *error * factor + own;
+  double norm = efla_norm(n, S);
+  if (!isfinite(norm) || !(own <= oracle->limit * norm))
+    return refuse(oracle, n, S, error, why, "its own relative error is", own / norm);
+  return EFLA_OK;
+}
