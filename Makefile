@@ -6,6 +6,7 @@
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
 #   ARB=no                             build without Arb, even where it is installed
 #   WERROR=1                           a warning is an error
+#   V=1                                show the compiler's command lines
 
 MODE   ?= release
 FORMAT ?= svg
@@ -63,16 +64,19 @@ endif
 .PHONY: all check figures help deps lint-deps build-all build-check build-figures format lint clean
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
+JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+say = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: deps               ## build every program
-	@$(SUBMAKE) build-all
+	@$(SUBMAKE) $(JOBS) build-all
 check: deps             ## build and run all tests
-	@$(SUBMAKE) build-check
+	@$(SUBMAKE) $(JOBS) build-check
 figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
+	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-figures
 
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 24; sed -n '3,8s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 24; sed -n '3,9s/^# *//p' Makefile
 
 # One line per requirement: how it is recognised, and the Debian package that brings it.
 define REQUIRED
@@ -118,22 +122,22 @@ $(BUILD)/build_info.h: always
 $(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -MMD -MP -c -o $@ $<
 
 $(LIBRARY): $(LIBRARY_O)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 $(PROGRAM_FILES): $(BIN)/%: $(BUILD)/experiments/%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

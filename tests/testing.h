@@ -1,0 +1,42 @@
+/* What the test programs share: Check, one seed that is printed, and a bound that says by how much it was missed. */
+#ifndef TESTING_H
+#define TESTING_H
+
+#include "efla.h"
+
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define U   (DBL_EPSILON / 2) /* unit roundoff of f64, 2^-53 */
+#define U32 (FLT_EPSILON / 2) /* of f32, 2^-24 */
+
+/* Runs the tests of one module, each with the time limit given (seconds); the status for main.  The random seed is the
+ * variable EFLA_TEST_SEED or 1, and is printed. */
+int testing_main(const char *module, const TTest *const *tests, size_t n, double limit);
+
+/* The generator of this run; each test starts it afresh with testing_seed(). */
+unsigned long testing_seed(void);
+
+/* error <= bound, or the test fails and says both. */
+#define CHECK_BOUND(error, bound)                                                                                      \
+  do {                                                                                                                 \
+    double error_ = (error), bound_ = (bound);                                                                         \
+    ck_assert_msg(error_ <= bound_, "%s = %g exceeds %s = %g (seed %lu)", #error, error_, #bound, bound_,              \
+                  testing_seed());                                                                                     \
+  } while (0)
+
+/* n doubles, all nan: outputs start poisoned so that what is not written shows.  Ends the test where memory does. */
+double *testing_poison(size_t n);
+
+/* A block of tokens of a family, keys of the norm given. */
+efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv);
+
+/* Runs a shell command and returns its exit status, or minus the signal that ended it.  The two outputs go to out and
+ * err (either NULL: dropped), cut to size bytes. */
+int testing_shell(const char *command, char *out, char *err, size_t size);
+
+#endif
