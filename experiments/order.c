@@ -151,12 +151,8 @@ int main(int argc, char **argv) {
   efla_status status = efla_table_open(
       &table, &cli, "tokens,method,form,substeps,h_lambda,error,floor,rounding,order,seconds,truth", &why);
   if (status == EFLA_OK) status = run(&cli, &p, &table, &why);
-  if (status == EFLA_OK) status = efla_table_close(&table, &why);
-  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
-  efla_table_abandon(&table);
   efla_tokens_clear(&p.x);
   free(p.truth);
   free(p.start);
-  efla_cli_clear(&cli);
-  return code;
+  return efla_table_finish(&table, &cli, status, &why);
 }

@@ -100,6 +100,18 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
   fputc('\n', table->file);
 }
 
+efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
+  *branch = (efla_branch){.table = {.columns = table->columns}};
+  branch->table.file = open_memstream(&branch->text, &branch->length);
+  return branch->table.file ? EFLA_OK : EFLA_MEMORY;
+}
+
+void efla_table_join(efla_table *table, efla_branch *branch) {
+  if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
+  free(branch->text);
+  *branch = (efla_branch){0};
+}
+
 efla_status efla_table_close(efla_table *table, efla_message *why) {
   errno = 0;
   bool failed = ferror(table->file) != 0;
@@ -120,4 +132,17 @@ void efla_table_abandon(efla_table *table) {
   if (table->file && table->file != stdout) fclose(table->file);
   if (table->part) unlink(table->part);
   forget(table);
+}
+
+int efla_table_finish(efla_table *table, efla_cli *cli, efla_status status, efla_message *why) {
+  efla_message trouble;
+  if (status == EFLA_OK || status == EFLA_UNTRUSTED) {
+    efla_status closed = efla_table_close(table, &trouble);
+    if (closed != EFLA_OK) status = closed, *why = trouble;
+  } else {
+    efla_table_abandon(table);
+  }
+  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(cli, status, why);
+  efla_cli_clear(cli);
+  return code;
 }

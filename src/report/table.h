@@ -36,12 +36,26 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
 
+/* Rows of parallel work: a branch collects rows in memory, from one thread; joining the branches one after another
+ * gives the same table whatever the number of threads.  Fails with EFLA_MEMORY. */
+typedef struct efla_branch {
+  efla_table table;
+  char *text;
+  size_t length;
+} efla_branch;
+efla_status efla_table_fork(const efla_table *table, efla_branch *branch);
+void efla_table_join(efla_table *table, efla_branch *branch); /* and clears the branch */
+
 /* Completes the table: flushes, checks for errors of all writes so far, renames.  Fails with EFLA_OUTPUT, and then
  * nothing is left behind. */
 efla_status efla_table_close(efla_table *table, efla_message *why);
 
 /* Gives an unfinished table up and removes what there is of it; does nothing after close or a failed open. */
 void efla_table_abandon(efla_table *table);
+
+/* How a program ends: completes the table where status is EFLA_OK or EFLA_UNTRUSTED (an oracle refused: the rows say
+ * so), gives it up otherwise; says why on standard error; returns the exit status for main. */
+int efla_table_finish(efla_table *table, efla_cli *cli, efla_status status, efla_message *why);
 
 /* A table read back. */
 typedef struct efla_csv {
