@@ -14,21 +14,28 @@ typedef struct reader {
   efla_message *why;
 } reader;
 
-/* What zlib or the system says of the stream; NULL where all is well or the file only ended early. */
-static const char *trouble(const reader *r) {
-  int code;
-  const char *text = gzerror(r->file, &code);
-  if (code == Z_ERRNO) return strerror(errno);
-  return code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR ? NULL : text;
-}
-
+/* Fewer bytes than wanted are no failure here: the caller knows what they were to be. */
 static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t wanted, size_t *got) {
-  int n = gzread(r->file, bytes, (unsigned)wanted);
-  const char *what = trouble(r);
-  if (n < 0 || what)
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: %s", r->path, offset, what ? what : "damaged gzip stream");
+  int n = gzread(r->file, bytes, (unsigned)wanted), code;
+  const char *text = gzerror(r->file, &code);
+  if (code == Z_ERRNO)
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: cannot read: %s", r->path, offset, strerror(errno));
+  if (code == Z_MEM_ERROR) return efla_fail_memory(r->why);
+  if (n < 0 || (code != Z_OK && code != Z_BUF_ERROR)) {
+    size_t path = strlen(r->path); /* zlib's text starts with it */
+    if (!strncmp(text, r->path, path) && !strncmp(text + path, ": ", 2)) text += path + 2;
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: damaged (%s), expected an intact gzip stream", r->path,
+                     offset, text);
+  }
   *got = (size_t)n;
   return EFLA_OK;
+}
+
+/* Whether the last read met the file's end within a gzip stream. */
+static bool ends_within_gzip(const reader *r) {
+  int code;
+  (void)gzerror(r->file, &code);
+  return code == Z_BUF_ERROR;
 }
 
 static efla_status read_header(reader *r, efla_idx *idx, size_t dimensions, size_t *offset) {
@@ -43,8 +50,8 @@ static efla_status read_header(reader *r, efla_idx *idx, size_t dimensions, size
                        "%s: offset %zu: byte 0x%02x, expected 0x%02x: not an IDX file of bytes with %zu dimensions",
                        r->path, i, bytes[i], magic[i], dimensions);
   if (got < length)
-    return efla_fail(r->why, EFLA_INPUT, "%s: ends at offset %zu within the header, expected %zu bytes of it", r->path,
-                     got, length);
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends within its header, expected %zu bytes of it",
+                     r->path, got, length);
   idx->dimensions = dimensions;
   for (size_t i = 0; i < dimensions; i++) {
     const unsigned char *b = bytes + 4 + 4 * i;
@@ -58,7 +65,8 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
   size_t length = 1, have = 0, room = 0, got;
   for (size_t i = 0; i < idx->dimensions; i++)
     if (__builtin_mul_overflow(length, idx->size[i], &length))
-      return efla_fail(r->why, EFLA_INPUT, "%s: offset 4: the sizes multiply to more than memory can address", r->path);
+      return efla_fail(r->why, EFLA_INPUT,
+                       "%s: offset 4: sizes whose product is past all memory, expected those of a file", r->path);
   while (have < length) {
     room = room ? 2 * room : 1 << 20;
     if (room > length) room = length;
@@ -70,16 +78,20 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
     if (status != EFLA_OK) return status;
     have += got;
     if (got < wanted)
-      return efla_fail(r->why, EFLA_INPUT, "%s: ends at offset %zu, expected %zu bytes as the header says", r->path,
-                       header + have, header + length);
+      return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected %zu bytes as its header says",
+                       r->path, header + have, header + length);
     if (have < room) room = have; /* a read of 1 GiB did not fill the room: go on from here */
   }
   unsigned char extra;
   efla_status status = read_bytes(r, header + length, &extra, 1, &got);
   if (status != EFLA_OK) return status;
-  if (got == 0) return EFLA_OK;
-  return efla_fail(r->why, EFLA_INPUT, "%s: goes on at offset %zu, where the header says that it ends", r->path,
-                   header + length);
+  if (got > 0)
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file goes on, expected its end as its header says",
+                     r->path, header + length);
+  if (ends_within_gzip(r)) /* the bytes are there, the checksum that vouches for them is not */
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected the gzip stream's trailer", r->path,
+                     header + length);
+  return EFLA_OK;
 }
 
 efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, efla_message *why) {
@@ -94,9 +106,7 @@ efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, ef
   size_t header = 0;
   efla_status status = read_header(&r, idx, dimensions, &header);
   if (status == EFLA_OK) status = read_data(&r, idx, header);
-  int closed = gzclose(r.file);
-  if (status == EFLA_OK && closed == Z_BUF_ERROR)
-    status = efla_fail(why, EFLA_INPUT, "%s: the gzip stream ends early, within its trailer", path);
+  gzclose(r.file);
   if (status != EFLA_OK) efla_idx_clear(idx);
   return status;
 }

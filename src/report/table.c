@@ -45,6 +45,7 @@ static efla_status open_output(efla_table *table, const char *path, efla_message
     table->path = strdup("standard output");
     return table->path ? EFLA_OK : efla_fail_memory(why);
   }
+  if (!*path) return efla_fail(why, EFLA_OUTPUT, "--out: an empty name, expected that of a file");
   struct stat status;
   bool exists = stat(path, &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) return efla_fail(why, EFLA_OUTPUT, "%s: is a directory", path);
