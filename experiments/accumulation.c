@@ -42,16 +42,6 @@ static const efla_option options[] = {
      0, 0, NULL},
     {.name = NULL},
 };
-static const efla_program program = {
-    "accumulation", "Error of the delta rule against token number, for input families, methods and number formats.",
-    "Columns: family, norm, keys, truth, method, precision, tokens, error and floor (of the state, relative to the "
-    "true one's "
-    "Frobenius norm: the method's error and the oracle's own), readout_error and readout_floor (of o), growth and "
-    "growth_predicted (mean log growth per token of the product of transitions), blowup (first token after which the "
-    "state "
-    "was not finite; 0: none).  Errors are nan where the oracle refuses, and then the exit status is 1.",
-    options};
-
 /* One stream and all that follows it. */
 typedef struct scene {
   efla_spec spec;
@@ -61,7 +51,6 @@ typedef struct scene {
   efla_reference references[EFLA_LIST_MAX];
   efla_growth growth[EFLA_LIST_MAX];
   efla_run runs[EFLA_LIST_MAX][EFLA_LIST_MAX]; /* [method][format] */
-  efla_branch rows;
 } scene;
 
 static efla_status scene_init(scene *s, efla_message *why) {
@@ -122,7 +111,8 @@ static void record(const scene *s, size_t t, efla_table *table) {
 }
 
 /* Sets *why also where an oracle has refused, which ends nothing. */
-static efla_status play(scene *s, efla_table *table, efla_progress *progress, efla_message *why) {
+static efla_status play(void *scenes, size_t i, efla_table *table, efla_progress *progress, efla_message *why) {
+  scene *s = (scene *)scenes + i;
   efla_status status = scene_init(s, why);
   for (size_t t = 0, mark = 0; t < tokens && status == EFLA_OK;) {
     size_t goal = t;
@@ -136,8 +126,8 @@ static efla_status play(scene *s, efla_table *table, efla_progress *progress, ef
     }
     if (status == EFLA_OK) record(s, t, table);
   }
-  for (size_t i = 0; i < truths.n && status == EFLA_OK; i++)
-    if (s->references[i].status == EFLA_UNTRUSTED) status = EFLA_UNTRUSTED, *why = s->references[i].why;
+  for (size_t r = 0; r < truths.n && status == EFLA_OK; r++)
+    if (s->references[r].status == EFLA_UNTRUSTED) status = EFLA_UNTRUSTED, *why = s->references[r].why;
   scene_clear(s);
   return status;
 }
@@ -165,32 +155,28 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   scene *scenes = calloc(families.n * norms.n * treatments.n, sizeof *scenes);
   if (!scenes) return efla_fail_memory(why);
   size_t n = list_scenes(scenes, cli->seed);
-  efla_status worst = EFLA_OK;
-  efla_progress progress;
-  efla_progress_start(&progress, "tokens", n * tokens);
-#pragma omp parallel for schedule(dynamic, 1)
-  for (size_t i = 0; i < n; i++) {
-    efla_message reason;
-    efla_status status = efla_table_fork(table, &scenes[i].rows);
-    if (status == EFLA_OK) status = play(&scenes[i], &scenes[i].rows.table, &progress, &reason);
-#pragma omp critical(worst)
-    if (status != EFLA_OK && (worst == EFLA_OK || worst == EFLA_UNTRUSTED)) worst = status, *why = reason;
-  }
-  efla_progress_end(&progress);
-  for (size_t i = 0; i < n; i++) efla_table_join(table, &scenes[i].rows);
+  efla_status status = efla_program_parallel(table, n, play, scenes, "tokens", n * tokens, why);
   free(scenes);
-  return worst;
+  return status;
 }
 
 int main(int argc, char **argv) {
-  efla_cli cli;
-  efla_table table;
-  efla_message why;
-  efla_cli_parse(&cli, &program, argc, argv);
-  efla_status status = efla_table_open(&table, &cli,
-                                       "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,"
-                                       "readout_floor,growth,growth_predicted,blowup",
-                                       &why);
-  if (status == EFLA_OK) status = run(&cli, &table, &why);
-  return efla_table_finish(&table, &cli, status, &why);
+  static const efla_program program = {
+      .name = "accumulation",
+      .summary = "Error of the delta rule against token number, for input families, methods and number formats.",
+      .description =
+          "Columns: family, norm, keys, truth, method, precision, tokens, error and floor (of the state, relative to "
+          "the "
+          "true one's "
+          "Frobenius norm: the method's error and the oracle's own), readout_error and readout_floor (of o), growth "
+          "and "
+          "growth_predicted (mean log growth per token of the product of transitions), blowup (first token after which "
+          "the "
+          "state "
+          "was not finite; 0: none).  Errors are nan where the oracle refuses, and then the exit status is 1.",
+      .options = options,
+      .columns = "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,readout_floor,growth,growth_"
+                 "predicted,blowup",
+      .run = run};
+  return efla_program_main(&program, argc, argv);
 }

@@ -31,14 +31,6 @@ static const efla_option options[] = {
     {"substeps", "N", "4096", "256", "most substeps per token", EFLA_COUNT, &most_substeps, 1, 1 << 20, NULL},
     {.name = NULL},
 };
-static const efla_program program = {
-    "order", "Observed order of one-step methods for the delta rule, and work against precision.",
-    "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, h_lambda "
-    "(the "
-    "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), rounding (4 "
-    "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
-    options};
-
 typedef struct problem {
   efla_tokens x;
   double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
@@ -129,16 +121,11 @@ static efla_status prepare(problem *p, size_t tokens, size_t seed, efla_message 
   return status;
 }
 
-static efla_status run(const efla_cli *cli, problem *p, efla_table *table, efla_message *why) {
-  size_t scratch = 0, state = dk * dv;
-  for (const efla_tableau *t = efla_tableaux; t->name; t++)
-    if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
-  p->start = malloc((2 * state + dv + scratch) * sizeof *p->start);
-  if (!p->start) return efla_fail_memory(why);
-  p->S = p->start + state, p->o = p->S + state, p->scratch = p->o + dv;
+static efla_status run_all(problem *p, size_t seed, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
   fprintf(stderr, "Observed order from n/2 to n substeps, n = 2, 4, ... (. where rounding rules)\n");
-  for (size_t i = 0; i < token_counts.n; i++) {
-    efla_status status = prepare(p, (size_t)token_counts.value[i], cli->seed, why);
+  for (size_t i = 0; i < token_counts.n && status == EFLA_OK; i++) {
+    status = prepare(p, (size_t)token_counts.value[i], seed, why);
     for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
       const efla_method *method = &efla_methods[methods.row[m]];
       study(p, method, NULL, table);
@@ -146,21 +133,37 @@ static efla_status run(const efla_cli *cli, problem *p, efla_table *table, efla_
         if (t->method && !strcmp(t->method, method->name)) study(p, method, t, table);
     }
     efla_tokens_clear(&p->x);
-    if (status != EFLA_OK) return status;
   }
-  return EFLA_OK;
+  return status;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  problem p = {0};
+  size_t scratch = 0, state = dk * dv;
+  for (const efla_tableau *t = efla_tableaux; t->name; t++)
+    if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
+  p.start = malloc((2 * state + dv + scratch) * sizeof *p.start);
+  if (!p.start) return efla_fail_memory(why);
+  p.S = p.start + state, p.o = p.S + state, p.scratch = p.o + dv;
+  efla_status status = run_all(&p, cli->seed, table, why);
+  for (size_t i = 0; i < truths.n; i++) efla_reference_clear(&p.references[i]);
+  free(p.start);
+  return status;
 }
 
 int main(int argc, char **argv) {
-  efla_cli cli;
-  efla_table table;
-  efla_message why;
-  problem p = {0};
-  efla_cli_parse(&cli, &program, argc, argv);
-  efla_status status = efla_table_open(
-      &table, &cli, "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds", &why);
-  if (status == EFLA_OK) status = run(&cli, &p, &table, &why);
-  for (size_t i = 0; i < truths.n; i++) efla_reference_clear(&p.references[i]);
-  free(p.start);
-  return efla_table_finish(&table, &cli, status, &why);
+  static const efla_program program = {
+      .name = "order",
+      .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
+      .description =
+          "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, "
+          "h_lambda "
+          "(the "
+          "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
+          "rounding (4 "
+          "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
+      .options = options,
+      .columns = "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds",
+      .run = run};
+  return efla_program_main(&program, argc, argv);
 }

@@ -28,15 +28,6 @@ static const efla_option options[] = {
     {"per-decade", "N", "4", "1", "points per decade of x", EFLA_COUNT, &per_decade, 1, 100, NULL},
     {.name = NULL},
 };
-static const efla_program program = {
-    "reference", "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
-    "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
-    "Frobenius norm), "
-    "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
-    "truth), "
-    "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out.",
-    options};
-
 /* One point: the token, its key known to be that of x, and the truth about it. */
 typedef struct point {
   efla_tokens x;
@@ -144,17 +135,20 @@ static efla_status sweep(point *p, const efla_family *family, size_t seed, efla_
   return status;
 }
 
-static efla_status run_one(size_t family, size_t dk, size_t seed, efla_table *table, efla_message *why) {
-  point p = {0};
-  size_t dv = dk < COLUMNS ? dk : COLUMNS, n = dk * dv;
-  efla_status status = efla_tokens_init(&p.x, 1, dk, dv);
-  p.S = calloc(2 * n, sizeof *p.S);
-  p.S64 = calloc(n, sizeof *p.S64);
+static size_t seed;
+
+static efla_status run_one(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
+  (void)context;
+  const efla_family *family = &efla_families[families.row[i / lengths.n]];
+  size_t dk = (size_t)lengths.value[i % lengths.n], dv = dk < COLUMNS ? dk : COLUMNS, n = dk * dv;
+  point p = {.S = calloc(2 * n, sizeof *p.S), .S64 = calloc(n, sizeof *p.S64)};
   p.truth = p.S + n;
+  efla_status status = efla_tokens_init(&p.x, 1, dk, dv);
   if (status != EFLA_OK || !p.S || !p.S64)
     status = efla_fail_memory(why);
   else
-    status = sweep(&p, &efla_families[family], seed, table, why);
+    status = sweep(&p, family, seed, rows, why);
+  efla_progress_add(progress, 1);
   efla_tokens_clear(&p.x);
   free(p.S);
   free(p.S64);
@@ -162,34 +156,23 @@ static efla_status run_one(size_t family, size_t dk, size_t seed, efla_table *ta
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_branch rows[EFLA_LIST_MAX * EFLA_LIST_MAX];
-  efla_status worst = EFLA_OK;
-  efla_progress progress;
   size_t n = families.n * lengths.n;
-  efla_progress_start(&progress, "sweeps", n);
-#pragma omp parallel for schedule(dynamic, 1)
-  for (size_t i = 0; i < n; i++) {
-    efla_message reason;
-    efla_status status = efla_table_fork(table, &rows[i]);
-    if (status == EFLA_OK)
-      status = run_one(families.row[i / lengths.n], (size_t)lengths.value[i % lengths.n], cli->seed, &rows[i].table,
-                       &reason);
-    efla_progress_add(&progress, 1);
-#pragma omp critical(worst)
-    if (status != EFLA_OK) worst = status, *why = reason;
-  }
-  efla_progress_end(&progress);
-  for (size_t i = 0; i < n; i++) efla_table_join(table, &rows[i]);
-  return worst;
+  seed = cli->seed;
+  return efla_program_parallel(table, n, run_one, NULL, "sweeps", n, why);
 }
 
 int main(int argc, char **argv) {
-  efla_cli cli;
-  efla_table table;
-  efla_message why;
-  efla_cli_parse(&cli, &program, argc, argv);
-  efla_status status =
-      efla_table_open(&table, &cli, "family,dk,x,oracle,error,gate_error,claimed,floor,verdict,seconds", &why);
-  if (status == EFLA_OK) status = run(&cli, &table, &why);
-  return efla_table_finish(&table, &cli, status, &why);
+  static const efla_program program = {
+      .name = "reference",
+      .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
+      .description =
+          "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
+          "Frobenius norm), "
+          "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
+          "truth), "
+          "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out.",
+      .options = options,
+      .columns = "family,dk,x,oracle,error,gate_error,claimed,floor,verdict,seconds",
+      .run = run};
+  return efla_program_main(&program, argc, argv);
 }

@@ -23,5 +23,6 @@
 #include "report/cli.h"      /* command line */
 #include "report/progress.h" /* patience */
 #include "report/table.h"    /* results */
+#include "report/program.h"  /* the frame of an experiment */
 
 #endif

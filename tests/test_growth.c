@@ -21,7 +21,7 @@ START_TEST(quadrature_at_the_ends) {
   ck_assert_double_eq(efla_growth_expected(&law, -3), log(3));
   for (size_t dk = 2; dk < 300; dk = dk * 2 + 1) {
     efla_growth_law_init(&law, dk);
-    CHECK_BOUND(law.nodes, EFLA_GROWTH_NODES);
+    ck_assert_uint_le(law.nodes, EFLA_GROWTH_NODES);
     CHECK_BOUND(fabs(efla_growth_expected(&law, 1)), 0);
     ck_assert(isnan(efla_growth_expected(&law, NAN)));
   }

@@ -58,7 +58,8 @@ static efla_status open_output(efla_table *table, const char *path, efla_message
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->part ? table->part : path, strerror(errno));
 }
 
-efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *columns, efla_message *why) {
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
+  const char *columns = cli->program->columns;
   *table = (efla_table){.columns = 1};
   for (const char *c = columns; *c; c++) table->columns += *c == ',';
   efla_status status = open_output(table, cli->out, why);
@@ -133,17 +134,4 @@ void efla_table_abandon(efla_table *table) {
   if (table->file && table->file != stdout) fclose(table->file);
   if (table->part) unlink(table->part);
   forget(table);
-}
-
-int efla_table_finish(efla_table *table, efla_cli *cli, efla_status status, efla_message *why) {
-  efla_message trouble;
-  if (status == EFLA_OK || status == EFLA_UNTRUSTED) {
-    efla_status closed = efla_table_close(table, &trouble);
-    if (closed != EFLA_OK) status = closed, *why = trouble;
-  } else {
-    efla_table_abandon(table);
-  }
-  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(cli, status, why);
-  efla_cli_clear(cli);
-  return code;
 }

@@ -28,8 +28,9 @@ static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind =
 static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
 static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
 
-/* Opens cli->out (NULL, "-": standard output) and writes the header.  columns: "a,b,c".  Fails with EFLA_OUTPUT. */
-efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *columns, efla_message *why);
+/* Opens cli->out (NULL, "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
+ */
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
 /* One row; as many cells as there are columns. */
 #define efla_table_row(table, ...)                                                                                     \
@@ -52,10 +53,6 @@ efla_status efla_table_close(efla_table *table, efla_message *why);
 
 /* Gives an unfinished table up and removes what there is of it; does nothing after close or a failed open. */
 void efla_table_abandon(efla_table *table);
-
-/* How a program ends: completes the table where status is EFLA_OK or EFLA_UNTRUSTED (an oracle refused: the rows say
- * so), gives it up otherwise; says why on standard error; returns the exit status for main. */
-int efla_table_finish(efla_table *table, efla_cli *cli, efla_status status, efla_message *why);
 
 /* A table read back. */
 typedef struct efla_csv {
