@@ -93,6 +93,11 @@ static void write_cell(FILE *file, const efla_cell *cell) {
   }
 }
 
+/* Keeps the reason while errno still has it. */
+static void note_error(efla_table *table) {
+  if (ferror(table->file) && !table->error) table->error = errno;
+}
+
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
   assert(n == table->columns);
   for (size_t i = 0; i < n; i++) {
@@ -100,6 +105,7 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
     write_cell(table->file, &cells[i]);
   }
   fputc('\n', table->file);
+  note_error(table);
 }
 
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
@@ -110,20 +116,20 @@ efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
 
 void efla_table_join(efla_table *table, efla_branch *branch) {
   if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
+  note_error(table);
   free(branch->text);
   *branch = (efla_branch){0};
 }
 
 efla_status efla_table_close(efla_table *table, efla_message *why) {
-  errno = 0;
-  bool failed = ferror(table->file) != 0;
-  failed |= fflush(table->file) != 0;
-  if (table->file != stdout) failed |= fclose(table->file) != 0;
-  if (!failed && table->part) failed = rename(table->part, table->path) != 0;
+  bool failed = fflush(table->file) != 0 || ferror(table->file);
+  note_error(table);
+  if (table->file != stdout && fclose(table->file) != 0) failed = true;
+  if (!failed && table->part && rename(table->part, table->path) != 0) failed = true;
   efla_status status = EFLA_OK;
   if (failed) {
     status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->path,
-                       errno ? strerror(errno) : "an earlier write failed");
+                       strerror(table->error ? table->error : errno));
     if (table->part) unlink(table->part);
   }
   forget(table);

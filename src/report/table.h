@@ -15,6 +15,7 @@ typedef struct efla_table {
   FILE *file;
   char *path, *part; /* final and temporary name; part NULL where the output is no regular file */
   size_t columns;
+  int error; /* errno of the first write that failed */
 } efla_table;
 
 typedef struct efla_cell {
