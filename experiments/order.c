@@ -1,12 +1,14 @@
 /* order: how fast does the error of a one-step method fall when the token is cut into substeps?
  *
- * Inputs   one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
- *          x = beta*lambda; the state at the start is not zero.
- * Varies   the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
- * Measures relative error of the state (Frobenius) against an oracle, the observed order between successive halvings of
- * the step, and the time. Expects  slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact
- * flow at rounding level for every n; error without bound for explicit methods beyond their stability limit. Writes one
- * row per token count, method, form and number of substeps; the orders also as a readable table on stderr. */
+ * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
+ *           x = beta*lambda; the state at the start is not zero.
+ * Varies    the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
+ * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
+ *           of the step, and the time.
+ * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
+ *           for every n; error without bound for explicit methods beyond their stability limit.
+ * Writes    one row per token count, method, form, oracle and number of substeps; the orders as a readable table on
+ *           stderr. */
 #include "efla.h"
 
 #include <float.h>

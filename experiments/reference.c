@@ -1,12 +1,14 @@
 /* reference: how far can each ground truth be trusted?
  *
- * Inputs   one token, |k| = 1, v = 0, and the identity as state, so that the new state is E = exp(-x k k^T) itself;
- * Gaussian and flat keys. Varies   x = beta*lambda over 1e-8...1e6 with extra points just below x = dk*10^j, where
- * GSL's table of Taylor degrees changes for flat keys; dk; the oracle, and the closed form in f64 beside them. Measures
- * relative error of E (Frobenius) against certified truth, relative error of the gate that one would read off E, what
- * the oracle itself says of its error, and the time. Expects  the closed form within a few u everywhere; expm1 squaring
- * within (2dk+16) u max(1,x); GSL good for Gaussian keys and wrong by up to 32 orders of magnitude, or nan, for flat
- * ones; u/x in any gate read off E. Writes   one row per key family, dk, x and oracle. */
+ * Inputs    one token, |k| = 1, v = 0, and the first columns of the identity as state, so that the new state holds
+ *           those of E = exp(-x k k^T); Gaussian and flat keys.
+ * Varies    x = beta*lambda over 1e-8...1e6, with extra points just below x = dk*10^j, where GSL's table of Taylor
+ *           degrees changes for flat keys; dk; the oracle, and beside them the closed form in f64.
+ * Measures  relative error of those columns (Frobenius) against certified truth, relative error of the gate that one
+ *           would read off them, what the oracle itself says of its error, and the time.
+ * Expects   the closed form within a few u everywhere; expm1 squaring within (2dk+16) u max(1,x); GSL good for Gaussian
+ *           keys and wrong by many orders of magnitude, or nan, for flat ones; u/x in any gate read off E.
+ * Writes    one row per key family, dk, x and oracle. */
 #include "efla.h"
 
 #include <math.h>

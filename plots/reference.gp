@@ -51,8 +51,8 @@ set title 'time per call at x = 1'
 set xlabel 'd_k'
 set ylabel 'seconds'
 set xrange [3:400]
-set yrange [1e-7:1e8]
-set ytics 1e-7,1e3,1
+set yrange [1e-8:1e8]
+set ytics 1e-8,1e4,1
 set key top left Left reverse samplen 3 spacing 1.15 font ',12'
 one(o) = "< awk -F, -v where='family=gaussian oracle=".o."' -f plots/pick.awk '".table."' | awk -F, 'NR == 1 || ($3 > 0.9 && $3 < 1.1)'"
 plot for [i=1:5] one(word(oracles, i)) using 'dk':'seconds' with linespoints ls i title name(word(oracles, i)), \
