@@ -115,7 +115,7 @@ START_TEST(every_flip_in_the_header_is_refused) {
   set_up("idx-header");
   for (size_t i = 0; i < HEADER; i++)
     for (int flip = 0; flip <= 8; flip++) {
-      unsigned char keep = whole[i], mask = flip < 8 ? (unsigned char)(1 << flip) : 0xff;
+      unsigned char keep = whole[i], mask = (unsigned char)(flip < 8 ? 1 << flip : 0xff);
       whole[i] ^= mask;
       files_write(plain, whole, LENGTH);
       check_refused(plain, 3, "offset ", "flipped header byte", i);
@@ -136,7 +136,7 @@ START_TEST(every_flip_in_the_gzip_stream_is_refused_or_harmless) {
     for (int flip = 0; flip <= 8; flip++) {
       efla_idx idx;
       efla_message why = {{0}};
-      unsigned char keep = packed[i], mask = flip < 8 ? (unsigned char)(1 << flip) : 0xff;
+      unsigned char keep = packed[i], mask = (unsigned char)(flip < 8 ? 1 << flip : 0xff);
       packed[i] ^= mask;
       files_write(gzip, packed, packed_length);
       efla_status status = efla_idx_read(&idx, gzip, 3, &why);

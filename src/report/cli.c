@@ -33,6 +33,12 @@ static char *format_text(const char *format, ...) {
   exit(EFLA_EXIT_IO);
 }
 
+/* A line of a table's header stays one line. */
+static void join_lines(char *text) {
+  for (; *text; text++)
+    if (*text == '\n' || *text == '\r') *text = ' ';
+}
+
 static _Noreturn void reject(struct argp_state *state, const efla_option *option, const char *text,
                              const char *expected) {
   argp_error(state, "--%s: '%s' is not %s", option->name, text, expected);
@@ -118,8 +124,11 @@ static void finish(parse *p, struct argp_state *state) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
     if (text) assign(state, option, text);
-    char *longer = format_text("%s%s: %s\n", settings, option->name, text ? text : "");
+    char *value = format_text("%s", text ? text : "");
+    join_lines(value);
+    char *longer = format_text("%s%s: %s\n", settings, option->name, value);
     free(settings);
+    free(value);
     settings = longer;
     if (option->kind != EFLA_NAMES) continue;
     for (size_t row = 0; option->names(row); row++) { /* the whole table, by which figures choose colours */
@@ -164,8 +173,7 @@ static char *quote_command(int argc, char **argv) {
     free(command);
     command = longer;
   }
-  for (char *c = command; *c; c++)
-    if (*c == '\n' || *c == '\r') *c = ' '; /* a header line stays one line */
+  join_lines(command);
   return command;
 }
 
