@@ -16,8 +16,8 @@
 const efla_oracle efla_oracles[] = {
     {"gsl", "gsl_linalg_exponential_ss on the augmented matrix",
      "keys without a flat profile, x up to 1e6: its Taylor degree follows the largest entry instead of a norm, so it "
-     "fails "
-     "just below the edges x = dk*10^j of its table when all |k_i| are equal",
+     "fails just below the edges x = dk*10^j of its table when all |k_i| are equal and at least 1 (below 1 the column "
+     "beta*k holds the largest entry)",
      EFLA_ERROR_ESTIMATED, 1e-6, INFINITY, SIZE_MAX, efla_gsl_advance},
     {"expm1", "scaling and squaring of exp(A) - I on the augmented matrix",
      "dk <= 128 with x up to 1e6: relative error at most (2 dk + 16) u max(1, x)", EFLA_ERROR_BOUND, 1e-6, INFINITY,
