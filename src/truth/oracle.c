@@ -17,8 +17,8 @@ const efla_oracle efla_oracles[] = {
     {.name = "gsl",
      .what = "gsl_linalg_exponential_ss on the augmented matrix",
      .trust =
-         "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of a "
-         "norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal",
+         "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
+         "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
      .error_kind = EFLA_ERROR_ESTIMATED,
      .limit = 1e-6,
      .largest_x = INFINITY,
