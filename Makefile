@@ -61,7 +61,7 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures help deps lint-deps build-all build-check build-figures format lint clean
+.PHONY: all check figures gallery help deps lint-deps build-all build-check build-figures format lint clean
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -179,6 +179,8 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c tests/*.[ch])
+gallery: figures        ## refresh the figures that the README shows
+	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg gallery/
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
