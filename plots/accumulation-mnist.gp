@@ -40,6 +40,7 @@ plot for [m in methods] pick('truth='.reference.' precision=f64 method='.m) usin
 unset xzeroaxis
 
 set title 'errors are measured against the oracle '.reference noenhanced
+entries = words(methods) + 3
 load 'plots/legend.gp'
 blowup(m) = int(word(values('blowup', 'truth='.reference.' precision=f64 tokens='.last.' method='.m), 1))
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : '').(blowup(m) > 0 ? sprintf(' (not finite after token %d)', blowup(m)) : ''), \

@@ -38,6 +38,7 @@ do for [p in panels] {
 }
 
 set title 'errors are measured against the oracle '.reference noenhanced
+entries = words(methods) + 3
 load 'plots/legend.gp'
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : ''), \
      NaN with lines lc rgb 'black' lw 2 dt 2 title 'exact, f32 state', \

@@ -42,8 +42,8 @@ plot 709.8 / x with lines dt 2 lc rgb theory, 88.7 / x with lines dt 3 lw 2 lc r
 set title 'after '.last.' tokens of every family and key norm'
 unset xzeroaxis
 unset yzeroaxis
+entries = words(methods) + 6
 load 'plots/legend.gp'
-set key spacing 1.0 font ',12'
 plot for [m in methods] NaN with points ls row(m) pt 7 ps 1.5 title m, \
   NaN with points pt 7 ps 1.1 lc rgb theory title 'above: random directions (Gaussian, unit, spikes)', \
   NaN with points pt 4 ps 1.3 lc rgb theory title 'above: other families (flat, correlated, dictionary)', \

@@ -1,4 +1,4 @@
-# Turns the next panel of a multiplot into a legend: the caller then plots NaN with titles.
+# Turns the next panel of a multiplot into a legend of `entries` lines: the caller then plots NaN with titles.
 unset border
 unset tics
 unset xlabel
@@ -7,4 +7,6 @@ unset grid
 unset logscale
 set xrange [0:1]
 set yrange [0:1]
-set key at graph 0.06, graph 0.96 left top vertical maxrows 16 Left reverse spacing 1.3 font ',13' samplen 5
+set key at graph 0.06, graph 0.96 left top vertical maxrows entries Left reverse samplen 5
+legend_font = entries <= 12 ? ',13' : sprintf(',%d', 165 / entries)
+set key font legend_font spacing (entries <= 12 ? 1.3 : 1.15)

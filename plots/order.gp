@@ -42,6 +42,7 @@ plot for [f in stages] pick('tokens=1 truth='.reference.' form='.f) using 'secon
 
 # the last quarter is the legend
 set title 'errors are measured against the oracle '.reference noenhanced
+entries = words(methods) + 3
 load 'plots/legend.gp'
 plot for [m in methods] NaN with linespoints ls row(m) title m, \
      NaN with lines dt 2 lc rgb theory title 'slopes 1, 2, 4', \
