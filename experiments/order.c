@@ -74,7 +74,7 @@ static double time_solve(const problem *p, const efla_method *method, const efla
 static void study(const problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
   const char *form = tableau ? tableau->name : "gate";
-  double previous[EFLA_LIST_MAX];
+  double previous[EFLA_LIST_MAX] = {0};
   fprintf(stderr, "%6zu  %-10s %-18s", tokens, method->name, form);
   for (size_t n = 1; n <= most_substeps; n *= 2) {
     double seconds = time_solve(p, method, tableau, n), rounding = 4 * sqrt((double)(n * tokens)) * DBL_EPSILON / 2;

@@ -8,21 +8,23 @@
 static efla_status read_all(const char *path, char **text, efla_message *why) {
   FILE *file = fopen(path, "r");
   if (!file) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
+  char *buffer = NULL;
   size_t length = 0, room = 0;
-  *text = NULL;
   do {
     room = room ? 2 * room : 1 << 16;
-    char *larger = realloc(*text, room + 1);
+    char *larger = realloc(buffer, room + 1);
     if (!larger) {
+      free(buffer);
       fclose(file);
       return efla_fail_memory(why);
     }
-    *text = larger;
-    length += fread(*text + length, 1, room - length, file);
+    buffer = larger;
+    length += fread(buffer + length, 1, room - length, file);
   } while (length == room);
+  buffer[length] = 0;
+  *text = buffer;
   bool failed = ferror(file) != 0;
   fclose(file);
-  (*text)[length] = 0;
   return failed ? efla_fail(why, EFLA_INPUT, "%s: cannot read", path) : EFLA_OK;
 }
 
@@ -34,7 +36,7 @@ static size_t cut(char *line, char **parts, size_t room) {
   return n;
 }
 
-/* Moves the lines that start with # together to the front, as the header; returns where the rest begins. */
+/* Where the lines that start with # end. */
 static char *split_header(char *text) {
   while (*text == '#') {
     text += strcspn(text, "\n");
@@ -59,9 +61,10 @@ efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why) {
   size_t lines = count(body, '\n', body + strlen(body)) + 1;
   csv->names = calloc(csv->columns, sizeof *csv->names);
   csv->cells = calloc(lines * csv->columns, sizeof *csv->cells);
-  status = efla_fail_memory(why);
-  if (!csv->header || !csv->names || !csv->cells) goto failed;
-  status = EFLA_OK;
+  if (!csv->header || !csv->names || !csv->cells) {
+    status = efla_fail_memory(why);
+    goto failed;
+  }
   cut(strsep(&line, "\n"), csv->names, csv->columns);
   for (char *row; (row = strsep(&line, "\n"));) {
     if (!*row) continue;
