@@ -61,7 +61,7 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures help deps lint-deps build-all build-check build-figures format lint clean
+.PHONY: all check figures gallery help deps lint-deps build-all build-check build-figures format lint clean
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -150,26 +150,37 @@ build-check: $(TEST_FILES) $(PROGRAM_FILES)
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
 
 # --------------------------------------------------------------------------------------------------------------- figures
-# A run is a table and the command that writes it; its figure is plots/STEM.gp for the table results/STEM.csv.
+# A run is a table, results/RUN.csv, and the command that writes it (normally bin/RUN).  A figure, figures/FIGURE.svg, is drawn
+# from the table of its run by a script (both normally of the figure's name).
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
-RUNS  := order accumulation reference $(if $(MNIST),accumulation-mnist)
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
-run_command = $(or $(RUN_$(1)),$(BIN)/$(1))
 
-build-figures: $(RUNS:%=figures/%.$(FORMAT))
+FIGURES := order accumulation accumulation-readout growth reference $(if $(MNIST),accumulation-mnist)
+TABLE_accumulation-readout  := accumulation
+SCRIPT_accumulation-readout := accumulation
+SET_accumulation-readout    := column_of_error = 'readout_error';
+TABLE_growth := accumulation
+
+command = $(or $(RUN_$(1)),$(BIN)/$(1))
+table   = results/$(or $(TABLE_$(1)),$(1)).csv
+script  = plots/$(or $(SCRIPT_$(1)),$(1)).gp
+
+build-figures: $(FIGURES:%=figures/%.$(FORMAT))
 	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
 
 results/.settings: always
 	@mkdir -p $(@D) figures; echo '$(QUICK) $(EFLA_MNIST)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .SECONDEXPANSION:
-results/%.csv: $$(firstword $$(call run_command,$$*)) results/.settings
-	$(call run_command,$*) $(if $(QUICK),--quick) --out $@
-figures/%.$(FORMAT): results/%.csv plots/$$(firstword $$(subst -, ,$$*)).gp plots/style.gp
-	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'" plots/$(firstword $(subst -, ,$*)).gp
+results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
+	$(call command,$*) $(if $(QUICK),--quick) --out $@
+figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots/legend.gp plots/pick.awk
+	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'; $(SET_$*)" $(call script,$*)
 	@mv $@.part $@
 
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c tests/*.[ch])
+gallery: figures        ## refresh the figures that the README shows
+	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg gallery/
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck

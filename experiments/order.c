@@ -1,12 +1,14 @@
 /* order: how fast does the error of a one-step method fall when the token is cut into substeps?
  *
- * Inputs   one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
- *          x = beta*lambda; the state at the start is not zero.
- * Varies   the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
- * Measures relative error of the state (Frobenius) against an oracle, the observed order between successive halvings of
- * the step, and the time. Expects  slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact
- * flow at rounding level for every n; error without bound for explicit methods beyond their stability limit. Writes one
- * row per token count, method, form and number of substeps; the orders also as a readable table on stderr. */
+ * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
+ *           x = beta*lambda; the state at the start is not zero.
+ * Varies    the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
+ * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
+ *           of the step, and the time.
+ * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
+ *           for every n; error without bound for explicit methods beyond their stability limit.
+ * Writes    one row per token count, method, form, oracle and number of substeps; the orders as a readable table on
+ *           stderr. */
 #include "efla.h"
 
 #include <float.h>
@@ -16,12 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t dk, dv, most_substeps, truth_row;
+static size_t dk, dv, most_substeps;
 static double step_x;
-static efla_list methods, token_counts;
+static efla_list methods, token_counts, truths;
 
 static const efla_option options[] = {
-    {"truth", "NAME", "gsl", NULL, "oracle", EFLA_NAME, &truth_row, 0, 0, efla_oracle_name},
+    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths,
+     0, 0, efla_oracle_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"dk", "N", "16", "8", "length of keys", EFLA_COUNT, &dk, 1, 4096, NULL},
     {"dv", "N", "16", "8", "length of values", EFLA_COUNT, &dv, 1, 4096, NULL},
@@ -30,19 +33,10 @@ static const efla_option options[] = {
     {"substeps", "N", "4096", "256", "most substeps per token", EFLA_COUNT, &most_substeps, 1, 1 << 20, NULL},
     {.name = NULL},
 };
-static const efla_program program = {
-    "order", "Observed order of one-step methods for the delta rule, and work against precision.",
-    "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, h_lambda "
-    "(the "
-    "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), rounding (4 "
-    "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds, truth.",
-    options};
-
 typedef struct problem {
   efla_tokens x;
-  double *start, *S, *scratch; /* (dk, dv) each; scratch as efla_ode_scratch says */
-  long double *truth;          /* (dk, dv) */
-  double floor, norm;
+  double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
+  efla_reference references[EFLA_LIST_MAX];
 } problem;
 
 /* All tokens, each in n substeps: by the method's gate, or by all stages of a tableau. */
@@ -75,21 +69,26 @@ static double time_solve(const problem *p, const efla_method *method, const efla
   return gsl_stats_median(seconds, 1, 5);
 }
 
+/* One method, by its gate or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last reference
+ * sees them. */
 static void study(const problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
-  double previous = NAN;
-  fprintf(stderr, "%6zu  %-10s %-18s", tokens, method->name, tableau ? tableau->name : "gate");
+  const char *form = tableau ? tableau->name : "gate";
+  double previous[EFLA_LIST_MAX];
+  fprintf(stderr, "%6zu  %-10s %-18s", tokens, method->name, form);
   for (size_t n = 1; n <= most_substeps; n *= 2) {
-    double seconds = time_solve(p, method, tableau, n);
-    double error = efla_distance(dk * dv, p->S, p->truth) / p->norm;
-    double rounding = 4 * sqrt((double)(n * tokens)) * DBL_EPSILON / 2, order = log2(previous / error);
-    bool clear = isfinite(order) && error > 4 * fmax(p->floor, rounding);
-    fprintf(stderr, clear ? " %5.2f" : n > 1 ? "     ." : "", order);
-    efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(tableau ? tableau->name : "gate"),
-                   efla_count(n), efla_real(step_x / (double)n), efla_real(error), efla_real(p->floor),
-                   efla_real(rounding), efla_real(clear ? order : NAN), efla_real(seconds),
-                   efla_text(efla_oracles[truth_row].name));
-    previous = error;
+    double seconds = time_solve(p, method, tableau, n), rounding = 4 * sqrt((double)(n * tokens)) * DBL_EPSILON / 2;
+    efla_readout_f64(dk, dv, p->x.q + (tokens - 1) * dk, p->S, p->o);
+    for (size_t i = 0; i < truths.n; i++) {
+      efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
+      double order = n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
+      previous[i] = e.state;
+      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form),
+                     efla_text(p->references[i].oracle->name), efla_count(n), efla_real(step_x / (double)n),
+                     efla_real(e.state), efla_real(e.state_floor), efla_real(rounding), efla_real(order),
+                     efla_real(seconds));
+      if (i + 1 == truths.n && n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
+    }
   }
   fputc('\n', stderr);
 }
@@ -99,39 +98,37 @@ static efla_status prepare(problem *p, size_t tokens, size_t seed, efla_message 
   efla_source source;
   efla_spec spec = efla_spec_default(efla_family_find("gaussian"));
   spec.dk = dk, spec.dv = dv, spec.seed = seed;
-  efla_tokens warm_up;
-  double error = 0;
+  efla_tokens warm_up = {0};
   efla_status status = efla_source_init(&source, &spec, why);
   if (status != EFLA_OK) return status;
-  if (efla_tokens_init(&p->x, tokens, dk, dv) != EFLA_OK || efla_tokens_init(&warm_up, 2 * dk, dk, dv) != EFLA_OK)
+  if (efla_tokens_init(&p->x, tokens, dk, dv) != EFLA_OK || efla_tokens_init(&warm_up, 2 * dk, dk, dv) != EFLA_OK) {
+    efla_source_clear(&source);
     return efla_fail_memory(why);
+  }
   (void)efla_source_next(&source, &warm_up, why); /* this family never ends */
   (void)efla_source_next(&source, &p->x, why);
+  efla_source_clear(&source);
   for (size_t t = 0; t < tokens; t++) p->x.beta[t] = step_x / efla_lambda(dk, p->x.k + t * dk);
   memset(p->start, 0, dk * dv * sizeof *p->start);
   efla_recurrence_f64(warm_up.tokens, dk, dv, NULL, warm_up.k, warm_up.v, warm_up.beta, p->start, NULL);
-  for (size_t e = 0; e < dk * dv; e++) p->truth[e] = p->start[e];
-  status = efla_oracle_advance(&efla_oracles[truth_row], &p->x, p->truth, &error, why);
-  p->norm = efla_norm(dk * dv, p->truth);
-  p->floor = error / p->norm;
   efla_tokens_clear(&warm_up);
-  efla_source_clear(&source);
+  for (size_t i = 0; i < truths.n && status == EFLA_OK; i++) {
+    efla_reference *reference = &p->references[i];
+    efla_reference_clear(reference);
+    if (efla_reference_init(reference, &efla_oracles[truths.row[i]], dk, dv) != EFLA_OK) return efla_fail_memory(why);
+    for (size_t e = 0; e < dk * dv; e++) reference->S[e] = p->start[e];
+    status = efla_reference_advance(reference, &p->x);
+    *why = reference->why;
+  }
   return status;
 }
 
-static efla_status run(const efla_cli *cli, problem *p, efla_table *table, efla_message *why) {
-  size_t scratch = 0;
-  for (const efla_tableau *t = efla_tableaux; t->name; t++)
-    if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
-  p->start = malloc((2 * dk * dv + scratch) * sizeof *p->start);
-  p->truth = malloc(dk * dv * sizeof *p->truth);
-  if (!p->start || !p->truth) return efla_fail_memory(why);
-  p->S = p->start + dk * dv, p->scratch = p->S + dk * dv;
+static efla_status run_all(problem *p, size_t seed, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
   fprintf(stderr, "Observed order from n/2 to n substeps, n = 2, 4, ... (. where rounding rules)\n");
-  for (size_t i = 0; i < token_counts.n; i++) {
-    efla_status status = prepare(p, (size_t)token_counts.value[i], cli->seed, why);
-    if (status != EFLA_OK) return status;
-    for (size_t m = 0; m < methods.n; m++) {
+  for (size_t i = 0; i < token_counts.n && status == EFLA_OK; i++) {
+    status = prepare(p, (size_t)token_counts.value[i], seed, why);
+    for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
       const efla_method *method = &efla_methods[methods.row[m]];
       study(p, method, NULL, table);
       for (const efla_tableau *t = efla_tableaux; t->name && p->x.tokens == 1; t++)
@@ -139,24 +136,36 @@ static efla_status run(const efla_cli *cli, problem *p, efla_table *table, efla_
     }
     efla_tokens_clear(&p->x);
   }
-  return EFLA_OK;
+  return status;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  problem p = {0};
+  size_t scratch = 0, state = dk * dv;
+  for (const efla_tableau *t = efla_tableaux; t->name; t++)
+    if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
+  p.start = malloc((2 * state + dv + scratch) * sizeof *p.start);
+  if (!p.start) return efla_fail_memory(why);
+  p.S = p.start + state, p.o = p.S + state, p.scratch = p.o + dv;
+  efla_status status = run_all(&p, cli->seed, table, why);
+  for (size_t i = 0; i < truths.n; i++) efla_reference_clear(&p.references[i]);
+  free(p.start);
+  return status;
 }
 
 int main(int argc, char **argv) {
-  efla_cli cli;
-  efla_table table;
-  efla_message why;
-  problem p = {0};
-  efla_cli_parse(&cli, &program, argc, argv);
-  efla_status status = efla_table_open(
-      &table, &cli, "tokens,method,form,substeps,h_lambda,error,floor,rounding,order,seconds,truth", &why);
-  if (status == EFLA_OK) status = run(&cli, &p, &table, &why);
-  if (status == EFLA_OK) status = efla_table_close(&table, &why);
-  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
-  efla_table_abandon(&table);
-  efla_tokens_clear(&p.x);
-  free(p.truth);
-  free(p.start);
-  efla_cli_clear(&cli);
-  return code;
+  static const efla_program program = {
+      .name = "order",
+      .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
+      .description =
+          "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, "
+          "h_lambda "
+          "(the "
+          "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
+          "rounding (4 "
+          "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
+      .options = options,
+      .columns = "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds",
+      .run = run};
+  return efla_program_main(&program, argc, argv);
 }

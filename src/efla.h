@@ -17,10 +17,12 @@
 #include "inputs/mnist.h"  /* real input */
 #include "inputs/source.h" /* input families */
 
-#include "truth/oracle.h" /* what is true, and how sure we are */
+#include "truth/oracle.h"    /* what is true, and how sure we are */
+#include "truth/reference.h" /* errors along a stream */
 
 #include "report/cli.h"      /* command line */
 #include "report/progress.h" /* patience */
 #include "report/table.h"    /* results */
+#include "report/program.h"  /* the frame of an experiment */
 
 #endif

@@ -23,7 +23,8 @@ static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "names", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {.name = NULL},
 };
-static const efla_program program = {"trial", "summary", "description", options};
+static efla_program program = {
+    .name = "trial", .summary = "summary", .description = "description", .options = options, .columns = "a"};
 
 static char path[256], part[300];
 
@@ -40,7 +41,8 @@ static efla_cli set_up(const char *name, const char *argument) {
 static efla_table open_table(const efla_cli *cli, const char *columns) {
   efla_table table;
   efla_message why = {{0}};
-  ck_assert_msg(efla_table_open(&table, cli, columns, &why) == EFLA_OK, "%s", why.text);
+  program.columns = columns;
+  ck_assert_msg(efla_table_open(&table, cli, &why) == EFLA_OK, "%s", why.text);
   return table;
 }
 
@@ -211,7 +213,7 @@ START_TEST(where_no_table_can_go) {
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     cli.out = places[i];
     memset(&table, 0x5a, sizeof table);
-    check_failure(efla_table_open(&table, &cli, "a", &why), &why, *places[i] ? places[i] : "--out");
+    check_failure(efla_table_open(&table, &cli, &why), &why, *places[i] ? places[i] : "--out");
     efla_table_abandon(&table);
   }
   cli.out = path; /* a directory takes the name while the table is written */

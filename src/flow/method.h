@@ -34,8 +34,8 @@ const char *efla_method_name(size_t i);
 /* The row of that name, NULL if there is none. */
 const efla_method *efla_method_find(const char *name);
 
-/* phi(x) and phi'(x) to a few ulp for every finite x >= 0, also next to the zeros of phi; -inf or inf where an explicit
- * method overflows. */
+/* phi(x) and phi'(x) to a few ulp for every finite x >= 0, also next to the zeros of phi, where an absolute error of
+ * (2 n u)^2 sum |c_i| x^i remains (degree n, coefficients c); -inf or inf where an explicit method overflows. */
 double efla_phi(const efla_method *method, double x);
 double efla_phi_slope(const efla_method *method, double x);
 

@@ -1,5 +1,6 @@
 #include "flow/ode.h"
 
+#include <gsl/gsl_blas.h>
 #include <gsl/gsl_linalg.h>
 #include <string.h>
 
@@ -76,10 +77,15 @@ double efla_tableau_phi(const efla_tableau *tableau, double x) {
   }
   gsl_matrix_view view = gsl_matrix_view_array(matrix, s, s);
   gsl_vector_view unknown = gsl_vector_view_array(stages, s);
-  gsl_permutation permutation = {s, order};
-  int sign;
-  gsl_linalg_LU_decomp(&view.matrix, &permutation, &sign);
-  gsl_linalg_LU_svx(&view.matrix, &permutation, &unknown.vector);
+  /* Pivots would mix the stages of an explicit tableau, whose sizes are powers of x. */
+  if (efla_tableau_is_explicit(tableau)) {
+    gsl_blas_dtrsv(CblasLower, CblasNoTrans, CblasUnit, &view.matrix, &unknown.vector);
+  } else {
+    gsl_permutation permutation = {s, order};
+    int sign;
+    gsl_linalg_LU_decomp(&view.matrix, &permutation, &sign);
+    gsl_linalg_LU_svx(&view.matrix, &permutation, &unknown.vector);
+  }
   for (size_t i = 0; i < s; i++) phi += tableau->b[i] * stages[i];
   return phi;
 }

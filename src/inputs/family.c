@@ -94,14 +94,14 @@ static efla_status next_mnist(efla_source *source, size_t token, double *k, doub
 }
 
 const efla_family efla_families[] = {
-    {"gaussian", "N(0, norm^2 I/dk)", 0, true, NULL, NULL, next_gaussian},
-    {"unit", "uniform on the unit sphere", 0, true, NULL, NULL, next_unit},
-    {"flat", "all |k_i| equal, random signs", 0, false, NULL, NULL, next_flat},
-    {"ar1", "Gaussian, successive keys correlated by rho", 0, false, room_for_key, NULL, next_ar1},
-    {"dictionary", "a few Gaussian keys, revisited at random", 0, false, room_for_words, start_dictionary,
+    {"gaussian", "N(0, norm^2 I/dk)", 0, true, true, NULL, NULL, next_gaussian},
+    {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, next_unit},
+    {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, next_flat},
+    {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, next_ar1},
+    {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary,
      next_dictionary},
-    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, NULL, NULL, next_spikes},
-    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, false, NULL, start_mnist,
+    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, next_spikes},
+    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist,
      next_mnist},
     {.name = NULL},
 };

@@ -20,6 +20,7 @@ typedef struct efla_family {
   const char *name;
   const char *what;
   size_t side;    /* dk = dv must be this; 0: free */
+  bool scaled;    /* the spec's norm applies */
   bool isotropic; /* keys are independent and uniform in direction: the theory of growth.h applies */
   size_t (*room)(const struct efla_source *source);                    /* doubles that the family keeps */
   efla_status (*start)(struct efla_source *source, efla_message *why); /* NULL: nothing to do */

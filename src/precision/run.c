@@ -3,8 +3,9 @@
 #include "flow/recurrence.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_format *format, size_t dk, size_t dv) {
   *run = (efla_run){0};
@@ -39,10 +40,23 @@ static void advance_f32(efla_run *run, size_t dk, size_t dv, const double *k, co
   efla_format_round_f32(run->format, run->S32, dk * dv);
 }
 
+/* inf and nan are the numbers whose exponent is all ones: adding one to it carries into the sign bit, which was
+ * cleared.  In integers, so that the compiler can do many at a time. */
 static bool finite_state(const efla_run *run) {
-  double sum = 0; /* 0*inf and 0*nan are nan, and nan stays */
-  for (size_t e = 0; e < run->dk * run->dv; e++) sum += 0 * (run->f32 ? (double)run->S32[e] : run->S[e]);
-  return sum == 0;
+  size_t n = run->dk * run->dv;
+  uint64_t carried = 0;
+  uint32_t carried32 = 0;
+  for (size_t e = 0; e < n && !run->f32; e++) {
+    uint64_t bits;
+    memcpy(&bits, run->S + e, sizeof bits);
+    carried |= (bits & UINT64_C(0x7ff0000000000000)) + UINT64_C(0x0010000000000000);
+  }
+  for (size_t e = 0; e < n && run->f32; e++) {
+    uint32_t bits;
+    memcpy(&bits, run->S32 + e, sizeof bits);
+    carried32 |= (bits & UINT32_C(0x7f800000)) + UINT32_C(0x00800000);
+  }
+  return !(carried >> 63) && !(carried32 >> 31);
 }
 
 void efla_run_advance(efla_run *run, const efla_tokens *x) {

@@ -205,8 +205,7 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
   snprintf(processors, sizeof processors, "%d", omp_get_num_procs());
   const efla_option common[] = {
       {"seed", "N", "1", NULL, "seed of all random streams", EFLA_COUNT, &cli->seed, 0, 4294967295., NULL},
-      {"threads", "N", processors, NULL, "number of threads, normally one per processor", EFLA_COUNT, &cli->threads, 1,
-       4096, NULL},
+      {"threads", "N", processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
       {"out", "FILE", NULL, NULL, "write the table there instead of standard output", EFLA_TEXT, &cli->out, 0, 0, NULL},
   };
   size_t commons = sizeof common / sizeof *common;

@@ -42,9 +42,14 @@ typedef struct efla_option {
   const char *(*names)(size_t row); /* NULL past the end */
 } efla_option;
 
+struct efla_cli;
+struct efla_table;
+
 typedef struct efla_program {
-  const char *name, *summary, *description; /* description: what it measures, what it writes; plain text */
+  const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
   const efla_option *options;               /* ends with a row whose name is NULL */
+  const char *columns;                      /* of its table: "a,b,c" */
+  efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */

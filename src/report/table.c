@@ -58,7 +58,8 @@ static efla_status open_output(efla_table *table, const char *path, efla_message
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->part ? table->part : path, strerror(errno));
 }
 
-efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *columns, efla_message *why) {
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
+  const char *columns = cli->program->columns;
   *table = (efla_table){.columns = 1};
   for (const char *c = columns; *c; c++) table->columns += *c == ',';
   efla_status status = open_output(table, cli->out, why);
@@ -92,6 +93,11 @@ static void write_cell(FILE *file, const efla_cell *cell) {
   }
 }
 
+/* Keeps the reason while errno still has it. */
+static void note_error(efla_table *table) {
+  if (ferror(table->file) && !table->error) table->error = errno;
+}
+
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
   assert(n == table->columns);
   for (size_t i = 0; i < n; i++) {
@@ -99,18 +105,31 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
     write_cell(table->file, &cells[i]);
   }
   fputc('\n', table->file);
+  note_error(table);
+}
+
+efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
+  *branch = (efla_branch){.table = {.columns = table->columns}};
+  branch->table.file = open_memstream(&branch->text, &branch->length);
+  return branch->table.file ? EFLA_OK : EFLA_MEMORY;
+}
+
+void efla_table_join(efla_table *table, efla_branch *branch) {
+  if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
+  note_error(table);
+  free(branch->text);
+  *branch = (efla_branch){0};
 }
 
 efla_status efla_table_close(efla_table *table, efla_message *why) {
-  errno = 0;
-  bool failed = ferror(table->file) != 0;
-  failed |= fflush(table->file) != 0;
-  if (table->file != stdout) failed |= fclose(table->file) != 0;
-  if (!failed && table->part) failed = rename(table->part, table->path) != 0;
+  bool failed = fflush(table->file) != 0 || ferror(table->file);
+  note_error(table);
+  if (table->file != stdout && fclose(table->file) != 0) failed = true;
+  if (!failed && table->part && rename(table->part, table->path) != 0) failed = true;
   efla_status status = EFLA_OK;
   if (failed) {
     status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->path,
-                       errno ? strerror(errno) : "an earlier write failed");
+                       strerror(table->error ? table->error : errno));
     if (table->part) unlink(table->part);
   }
   forget(table);

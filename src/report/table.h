@@ -15,6 +15,7 @@ typedef struct efla_table {
   FILE *file;
   char *path, *part; /* final and temporary name; part NULL where the output is no regular file */
   size_t columns;
+  int error; /* errno of the first write that failed */
 } efla_table;
 
 typedef struct efla_cell {
@@ -28,13 +29,24 @@ static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind =
 static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
 static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
 
-/* Opens cli->out (NULL, "-": standard output) and writes the header.  columns: "a,b,c".  Fails with EFLA_OUTPUT. */
-efla_status efla_table_open(efla_table *table, const efla_cli *cli, const char *columns, efla_message *why);
+/* Opens cli->out (NULL, "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
+ */
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
 /* One row; as many cells as there are columns. */
 #define efla_table_row(table, ...)                                                                                     \
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
+
+/* Rows of parallel work: a branch collects rows in memory, from one thread; joining the branches one after another
+ * gives the same table whatever the number of threads.  Fails with EFLA_MEMORY. */
+typedef struct efla_branch {
+  efla_table table;
+  char *text;
+  size_t length;
+} efla_branch;
+efla_status efla_table_fork(const efla_table *table, efla_branch *branch);
+void efla_table_join(efla_table *table, efla_branch *branch); /* and clears the branch */
 
 /* Completes the table: flushes, checks for errors of all writes so far, renames.  Fails with EFLA_OUTPUT, and then
  * nothing is left behind. */

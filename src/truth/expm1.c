@@ -58,9 +58,9 @@ efla_status efla_expm1_advance(const efla_tokens *x, long double *S, double *err
   for (size_t t = 0; t < x->tokens; t++) {
     const double *v = x->v + t * dv;
     double norm_S = cblas_dnrm2((int)state, S64, 1), norm_v = cblas_dnrm2((int)dv, v, 1);
-    efla_augmented(dk, x->k + t * dk, x->beta[t], A);
+    efla_augmented(dk, x->k + t * dk, x->beta[t], 1, A);
     exponential_minus_one(n, A, M, other);
-    efla_augmented_apply(dk, dv, M, 1, v, S64, old);
+    efla_augmented_apply(dk, dv, M, 1, v, 1, S64, old);
     /* Evidence I.12, on both blocks of exp(A); the transition itself never enlarges what was there before. */
     double norm_w = cblas_dnrm2((int)dk, M + dk, (int)n);
     *error += (2 * (double)dk + 16) * DBL_EPSILON / 2 * fmax(1, efla_token_x(x, t)) * (norm_S + norm_w * norm_v);

@@ -3,6 +3,7 @@
  * gsl_linalg_exponential_ss always reports success; what comes out is judged by its gap to the second reference. */
 #include "truth/advance.h"
 
+#include <gsl/gsl_cblas.h>
 #include <gsl/gsl_linalg.h>
 #include <stdlib.h>
 
@@ -19,12 +20,14 @@ efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error
     S64[e] = (double)S[e];
   }
   for (size_t t = 0; t < x->tokens; t++) {
-    efla_augmented(dk, x->k + t * dk, x->beta[t], A);
+    const double *v = x->v + t * dv;
+    double c = cblas_dnrm2((int)dv, v, 1);
+    efla_augmented(dk, x->k + t * dk, x->beta[t], c, A);
     if (gsl_linalg_exponential_ss(&matrix.matrix, &exponential.matrix, GSL_PREC_DOUBLE) != GSL_SUCCESS) {
       status = efla_fail(why, EFLA_UNTRUSTED, "gsl_linalg_exponential_ss failed at token %zu", t + 1);
       goto done;
     }
-    efla_augmented_apply(dk, dv, E, 0, x->v + t * dv, S64, old);
+    efla_augmented_apply(dk, dv, E, 0, v, c, S64, old);
   }
   for (size_t e = 0; e < state; e++) S[e] = S64[e];
   status = efla_gap(x, before, S, error, why);

@@ -14,21 +14,48 @@
 
 /* The limits say from where on an oracle's own error makes it useless as a truth: six digits for the ones in f64. */
 const efla_oracle efla_oracles[] = {
-    {"gsl", "gsl_linalg_exponential_ss on the augmented matrix",
-     "keys without a flat profile, x up to 1e6: its Taylor degree follows the largest entry instead of a norm, so it "
-     "fails "
-     "just below the edges x = dk*10^j of its table when all |k_i| are equal",
-     EFLA_ERROR_ESTIMATED, 1e-6, INFINITY, SIZE_MAX, efla_gsl_advance},
-    {"expm1", "scaling and squaring of exp(A) - I on the augmented matrix",
-     "dk <= 128 with x up to 1e6: relative error at most (2 dk + 16) u max(1, x)", EFLA_ERROR_BOUND, 1e-6, INFINITY,
-     128, efla_expm1_advance},
-    {"odeiv", "GSL's adaptive Runge-Kutta rk8pd, tolerance 1e-13, on the matrix ODE",
-     "x up to 1e4: an explicit method needs about x/5 steps", EFLA_ERROR_ESTIMATED, 1e-6, 1e4, SIZE_MAX,
-     efla_odeiv_advance},
-    {"longdouble", "rank-one recurrence in long double", "everywhere, long runs included", EFLA_ERROR_ESTIMATED, 1e-12,
-     INFINITY, SIZE_MAX, efla_longdouble_advance},
-    {"arb", "rank-one recurrence in 128-bit balls", "everywhere; certified", EFLA_ERROR_CERTIFIED, 1e-12, INFINITY,
-     SIZE_MAX, efla_arb_advance},
+    {.name = "gsl",
+     .what = "gsl_linalg_exponential_ss on the augmented matrix",
+     .trust =
+         "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
+         "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-6,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_gsl_advance},
+    {.name = "expm1",
+     .what = "scaling and squaring of exp(A) - I on the augmented matrix",
+     .trust = "dk <= 256: relative error at most (2 dk + 16) u max(1, x)",
+     .error_kind = EFLA_ERROR_BOUND,
+     .limit = 1e-6,
+     .largest_x = INFINITY,
+     .largest_dk = 256,
+     .advance = efla_expm1_advance},
+    {.name = "odeiv",
+     .what = "GSL's adaptive Runge-Kutta rk8pd, tolerance 1e-13, on the matrix ODE",
+     .trust = "x <= 1e4: an explicit method needs about x/5 steps",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-6,
+     .largest_x = 1.0001e4,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_odeiv_advance},
+    {.name = "longdouble",
+     .what = "rank-one recurrence in long double",
+     .trust = "all tokens, long runs included",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-12,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_longdouble_advance},
+    {.name = "arb",
+     .what = "rank-one recurrence in 128-bit balls",
+     .trust = "all tokens; certified",
+     .error_kind = EFLA_ERROR_CERTIFIED,
+     .limit = 1e-12,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_arb_advance},
     {.name = NULL},
 };
 
@@ -40,14 +67,6 @@ const efla_oracle *efla_oracle_find(const char *name) {
   for (const efla_oracle *o = efla_oracles; o->name; o++)
     if (!strcmp(o->name, name)) return o;
   return NULL;
-}
-
-const efla_oracle *efla_oracle_best(void) {
-#ifdef EFLA_HAVE_ARB
-  return efla_oracle_find("arb");
-#else
-  return efla_oracle_find("longdouble");
-#endif
 }
 
 double efla_norm(size_t n, const long double *S) {
@@ -62,22 +81,23 @@ double efla_distance(size_t n, const double *S, const long double *truth) {
   return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
 }
 
-void efla_augmented(size_t dk, const double *k, double beta, double *A) {
+void efla_augmented(size_t dk, const double *k, double beta, double c, double *A) {
   size_t n = dk + 1;
   for (size_t i = 0; i < dk; i++) {
     for (size_t j = 0; j < dk; j++) A[i * n + j] = -beta * k[i] * k[j];
-    A[i * n + dk] = beta * k[i];
+    A[i * n + dk] = c * beta * k[i];
   }
   memset(A + dk * n, 0, n * sizeof *A);
 }
 
-void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double *S, double *old) {
+void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S,
+                          double *old) {
   size_t n = dk + 1;
   memcpy(old, S, dk * dv * sizeof *S);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)dk, (int)dv, (int)dk, 1, F, (int)n, old, (int)dv, keep, S,
               (int)dv);
   for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dv; j++) S[i * dv + j] += F[i * n + dk] * v[j];
+    for (size_t j = 0; j < dv && c > 0; j++) S[i * dv + j] += F[i * n + dk] * (v[j] / c);
 }
 
 efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
@@ -118,29 +138,38 @@ static efla_status carry(const efla_tokens *x, double *factor) {
   return EFLA_OK;
 }
 
-static efla_status refuse(const efla_oracle *oracle, size_t n, long double *S, double *error, efla_message *why,
-                          const char *what, double value) {
-  for (size_t e = 0; e < n; e++) S[e] = NAN;
-  *error = INFINITY;
+static efla_status refuse(const efla_oracle *oracle, efla_message *why, const char *what, double value) {
   return efla_fail(why, EFLA_UNTRUSTED, "oracle %s refuses: %s %g; it can be trusted for %s", oracle->name, what, value,
                    oracle->trust);
+}
+
+efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_tokens *x, efla_message *why) {
+  if (x->dk > oracle->largest_dk) return refuse(oracle, why, "dk =", (double)x->dk);
+  for (size_t t = 0; t < x->tokens; t++) {
+    double step = efla_token_x(x, t);
+    if (!(step <= oracle->largest_x)) return refuse(oracle, why, "beta*lambda =", step);
+  }
+  return EFLA_OK;
+}
+
+bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double *S, double own) {
+  double norm = efla_norm(n, S);
+  return isfinite(norm) && own <= oracle->limit * norm;
 }
 
 efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
                                 efla_message *why) {
   size_t n = x->dk * x->dv;
   double factor = 1, own = 0;
-  if (x->dk > oracle->largest_dk) return refuse(oracle, n, S, error, why, "dk =", (double)x->dk);
-  for (size_t t = 0; t < x->tokens; t++) {
-    double step = efla_token_x(x, t);
-    if (!(step <= oracle->largest_x)) return refuse(oracle, n, S, error, why, "beta*lambda =", step);
-  }
-  if (*error > 0 && carry(x, &factor) != EFLA_OK) return efla_fail_memory(why);
-  efla_status status = efla_oracle_raw(oracle, x, S, &own, why);
-  if (status != EFLA_OK) return status;
-  *error = *error * factor + own;
-  double norm = efla_norm(n, S);
-  if (!isfinite(norm) || !(own <= oracle->limit * norm))
-    return refuse(oracle, n, S, error, why, "its own relative error is", own / norm);
-  return EFLA_OK;
+  efla_status status = efla_oracle_admits(oracle, x, why);
+  if (status == EFLA_OK && *error > 0 && carry(x, &factor) != EFLA_OK) status = efla_fail_memory(why);
+  if (status == EFLA_OK) status = efla_oracle_raw(oracle, x, S, &own, why);
+  if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
+    status = refuse(oracle, why, "its own relative error is", own / efla_norm(n, S));
+  if (status == EFLA_OK)
+    *error = *error * factor + own;
+  else
+    *error = INFINITY;
+  for (size_t e = 0; e < n && status != EFLA_OK; e++) S[e] = NAN;
+  return status;
 }

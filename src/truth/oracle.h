@@ -32,8 +32,12 @@ typedef struct efla_oracle {
 extern const efla_oracle efla_oracles[]; /* ends with a row whose name is NULL */
 const char *efla_oracle_name(size_t i);
 const efla_oracle *efla_oracle_find(const char *name);
-/* The best oracle of this build for a single step: arb where it is there, else longdouble. */
-const efla_oracle *efla_oracle_best(void);
+/* The best oracle of this build. */
+#ifdef EFLA_HAVE_ARB
+#define EFLA_ORACLE_BEST "arb"
+#else
+#define EFLA_ORACLE_BEST "longdouble"
+#endif
 
 /* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new one
  * (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at most 1.
@@ -44,8 +48,13 @@ const efla_oracle *efla_oracle_best(void);
 efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
                                 efla_message *why) __attribute__((warn_unused_result));
 
-/* The same without judgement, for those who study oracles: S is whatever came out, inf and nan included, and *error its
- * estimate. */
+/* The two halves of that judgement: before, whether the oracle takes these tokens at all (EFLA_UNTRUSTED and why if
+ * not); and after, whether `own`, the error that it says it made, is small enough beside S (n entries). */
+efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_tokens *x, efla_message *why);
+bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double *S, double own);
+
+/* The same without judgement, for those who study oracles: S is whatever came out, inf and nan included, and *error
+ * what the oracle says of it. */
 efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
                             efla_message *why) __attribute__((warn_unused_result));
 

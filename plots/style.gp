@@ -1,0 +1,41 @@
+# What all figures share.  Set by the caller: table (CSV), picture (output), format (svg, pdf, png).
+# A script sets `width` and `height` (pixels) and loads this.
+
+if (!exists("format")) format = 'svg'
+if (format eq 'svg') set terminal svg size width,height dynamic enhanced font "Helvetica,13" background rgb 'white'
+if (format eq 'pdf') set terminal pdfcairo size width/96.,height/96. enhanced font "Helvetica,10" background rgb 'white'
+if (format eq 'png') set terminal pngcairo size width,height enhanced font "Helvetica,10" background rgb 'white'
+set output picture
+set encoding utf8
+set datafile separator ','
+set datafile columnheaders
+
+# --- the table: rows that match, distinct values, header lines
+pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", where, table)
+values(column, where) = system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s'", column, where, table))
+header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
+
+# --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.
+# Colours: Okabe and Ito's (podo), the yellow darkened so that it shows on white.
+all_methods = header('methods table')
+row(m) = int(system(sprintf("echo '%s' | tr , '\n' | grep -nx '%s' | cut -d: -f1", all_methods, m)))
+podo = '#d55e00 #0072b2 #009e73 #b8a000 #56b4e9 #cc79a7 #e69f00 #7f7f7f'
+do for [m in system(sprintf("echo '%s' | tr , ' '", all_methods))] {
+  i = row(m)
+  set style line i lc rgb word(podo, (i - 1) % 8 + 1) lw 1.6 dt 1 + (i - 1) / 4 % 4 pt 4 + (i - 1) % 8 ps 0.5
+  if (m eq 'exact') { set style line i lc rgb 'black' lw 3.5 dt 1 pt 7 ps 0.5 }
+}
+
+# --- axes
+set grid lc rgb '#dddddd' lw 0.6
+set border lw 0.8
+set tics nomirror
+set format x '10^{%T}'
+set format y '10^{%T}'
+set key font ',11' spacing 1.05
+shade = '#d9d9d9'      # below an oracle's floor
+theory = '#404040'     # slopes and bounds
+
+# --- who made this
+footer = sprintf("%s · seed %s · commit %s · %s", table, header('seed'), header('commit'), header('date'))
+set label 1000 footer at screen 0.995, screen 0.012 right font ',9' tc rgb '#606060' noenhanced

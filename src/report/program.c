@@ -1,0 +1,42 @@
+#include "report/program.h"
+
+#include <stdlib.h>
+
+int efla_program_main(const efla_program *program, int argc, char **argv) {
+  efla_cli cli;
+  efla_table table;
+  efla_message why, trouble;
+  efla_cli_parse(&cli, program, argc, argv);
+  efla_status status = efla_table_open(&table, &cli, &why);
+  if (status == EFLA_OK) status = program->run(&cli, &table, &why);
+  if (status == EFLA_OK || status == EFLA_UNTRUSTED) {
+    efla_status closed = efla_table_close(&table, &trouble);
+    if (closed != EFLA_OK) status = closed, why = trouble;
+  } else {
+    efla_table_abandon(&table);
+  }
+  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
+  efla_cli_clear(&cli);
+  return code;
+}
+
+efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
+                                  size_t total, efla_message *why) {
+  efla_branch *branches = calloc(n ? n : 1, sizeof *branches);
+  if (!branches) return efla_fail_memory(why);
+  efla_status worst = EFLA_OK;
+  efla_progress progress;
+  efla_progress_start(&progress, what, total);
+#pragma omp parallel for schedule(dynamic, 1)
+  for (size_t i = 0; i < n; i++) {
+    efla_message reason;
+    efla_status status = efla_table_fork(table, &branches[i]);
+    status = status == EFLA_OK ? work(context, i, &branches[i].table, &progress, &reason) : efla_fail_memory(&reason);
+#pragma omp critical(efla_program_worst)
+    if (status != EFLA_OK && (worst == EFLA_OK || worst == EFLA_UNTRUSTED)) worst = status, *why = reason;
+  }
+  efla_progress_end(&progress);
+  for (size_t i = 0; i < n; i++) efla_table_join(table, &branches[i]);
+  free(branches);
+  return worst;
+}
