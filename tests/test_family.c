@@ -153,7 +153,7 @@ END_TEST
 /* Without spikes the keys are the same but for some, which are longer by the factor asked: two roundings to f32. */
 START_TEST(spikes_keys) {
   efla_spec spec = spec_named("spikes", 1.5);
-  double share = spec.fraction = 0.05;
+  double share = spec.fraction = 0.2;
   spec.size = 12.3;
   efla_tokens x = draw(spec);
   spec.fraction = 0;

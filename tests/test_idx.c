@@ -233,6 +233,16 @@ START_TEST(claims_cost_no_memory) {
 }
 END_TEST
 
+/* 2^31 * 2^31 * 4 wraps around to 0, which would be right. */
+START_TEST(sizes_past_all_memory) {
+  static const unsigned char sizes[12] = {128, 0, 0, 0, 128, 0, 0, 0, 0, 0, 0, 4};
+  set_up("idx-wrap");
+  memcpy(whole + 4, sizes, sizeof sizes);
+  files_write(plain, whole, HEADER);
+  check_refused(plain, 3, "offset 4: sizes whose product", "sizes", 0);
+}
+END_TEST
+
 START_TEST(mnist_has_28_rows_of_28) {
   static const size_t shapes[][3] = {{3, 27, 28}, {3, 28, 27}, {3, 14, 56}, {3, 56, 14}, {3, 1, 1}};
   set_up("idx-shape");
@@ -312,6 +322,7 @@ int main(void) {
                                 what_is_no_idx_file,
                                 what_cannot_be_read,
                                 claims_cost_no_memory,
+                                sizes_past_all_memory,
                                 mnist_has_28_rows_of_28,
                                 which_file_mnist_means,
                                 the_real_images};

@@ -3,7 +3,9 @@
 #include "testing.h"
 
 #include <gsl/gsl_rng.h>
+#include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -256,6 +258,23 @@ START_TEST(devices_and_pipes) {
 }
 END_TEST
 
+/* A disk that was full for a while only: later writes succeed, and the table has a hole. */
+START_TEST(earlier_write_that_failed) {
+  efla_cli cli = set_up("table-hole", NULL);
+  efla_message why;
+  struct rlimit limit;
+  efla_table table = open_table(&cli, "a");
+  getrlimit(RLIMIT_FSIZE, &limit);
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &(struct rlimit){10000, limit.rlim_max});
+  for (size_t i = 0; i < 10000; i++) efla_table_row(&table, efla_count(i));
+  setrlimit(RLIMIT_FSIZE, &limit);
+  check_failure(efla_table_close(&table, &why), &why, path);
+  ck_assert(!exists(path));
+  efla_cli_clear(&cli);
+}
+END_TEST
+
 /* Standard output: asked for by silence or by "-"; full, it is an error as well. */
 START_TEST(standard_output) {
   efla_cli cli = set_up("table-stdout", NULL);
@@ -287,6 +306,7 @@ int main(void) {
                                 abandoned_table_leaves_nothing,
                                 where_no_table_can_go,
                                 devices_and_pipes,
+                                earlier_write_that_failed,
                                 standard_output};
   return testing_main("table", tests, sizeof tests / sizeof *tests, 60);
 }

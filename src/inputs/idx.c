@@ -16,6 +16,7 @@ typedef struct reader {
 
 /* Fewer bytes than wanted are no failure here: the caller knows what they were to be. */
 static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t wanted, size_t *got) {
+  *got = 0;
   int n = gzread(r->file, bytes, (unsigned)wanted), code;
   const char *text = gzerror(r->file, &code);
   if (code == Z_ERRNO)
