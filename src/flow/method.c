@@ -124,7 +124,7 @@ static double evaluate(const double *c, int n, double x) {
 static double ratio(const double *top, int m, const double *bottom, int n, double x) {
   if (n == 0) return evaluate(top, m, x) / bottom[0];
   if (x <= 1) return evaluate(top, m, x) / evaluate(bottom, n, x);
-  polynomial top_reversed, bottom_reversed;
+  polynomial top_reversed = {0}, bottom_reversed = {0};
   for (int i = 0; i <= m; i++) top_reversed[i] = top[m - i];
   for (int i = 0; i <= n; i++) bottom_reversed[i] = bottom[n - i];
   double value = evaluate(top_reversed, m, 1 / x) / evaluate(bottom_reversed, n, 1 / x);
