@@ -222,7 +222,7 @@ START_TEST(the_longest_and_the_shortest_keys) {
 END_TEST
 
 START_TEST(raw_keys_stay_bit_for_bit) {
-  double k[] = {0, -0., DBL_TRUE_MIN, -1e300, INFINITY, NAN, 1. / 3}, copy[7];
+  double k[] = {-0., 0, DBL_TRUE_MIN, -1e300, INFINITY, NAN, 1. / 3}, copy[7];
   memcpy(copy, k, sizeof k);
   find_treatment("raw")->apply(7, k);
   ck_assert_mem_eq(k, copy, sizeof k);

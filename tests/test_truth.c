@@ -38,6 +38,7 @@ static bool built(const efla_oracle *oracle) {
 /* Where an oracle must serve: the table's words, with odeiv and expm1 as they state it and gsl for dense random keys.
  */
 static bool must_serve(const efla_oracle *oracle, const char *family, double x, size_t dk) {
+  if (dk == 1 && oracle->limit > 1e-12) return false;
   if (!strcmp(oracle->name, "gsl")) return strcmp(family, "flat") != 0 && x <= 1e6;
   if (!strcmp(oracle->name, "expm1")) return dk <= 256;
   if (!strcmp(oracle->name, "odeiv")) return x <= 1e4;
