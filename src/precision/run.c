@@ -12,7 +12,8 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_f
   size_t state = dk * dv;
   double *block = calloc(2 * state + dk + 2 * dv, sizeof *block); /* floats need at most half of a double each */
   if (!block) return EFLA_MEMORY;
-  float *floats = (float *)(block + state + dv);
+  void *rest = block + state + dv;
+  float *floats = rest;
   *run = (efla_run){.method = method,
                     .format = format,
                     .dk = dk,
