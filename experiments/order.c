@@ -23,8 +23,8 @@ static double step_x;
 static efla_list methods, token_counts, truths;
 
 static const efla_option options[] = {
-    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths,
-     0, 0, efla_oracle_name},
+    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths, 0, 0,
+     efla_oracle_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"dk", "N", "16", "8", "length of keys", EFLA_COUNT, &dk, 1, 4096, NULL},
     {"dv", "N", "16", "8", "length of values", EFLA_COUNT, &dv, 1, 4096, NULL},
@@ -83,10 +83,9 @@ static void study(const problem *p, const efla_method *method, const efla_tablea
       efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
       double order = n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
       previous[i] = e.state;
-      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form),
-                     efla_text(p->references[i].oracle->name), efla_count(n), efla_real(step_x / (double)n),
-                     efla_real(e.state), efla_real(e.state_floor), efla_real(rounding), efla_real(order),
-                     efla_real(seconds));
+      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form), efla_text(p->references[i].oracle->name),
+                     efla_count(n), efla_real(step_x / (double)n), efla_real(e.state), efla_real(e.state_floor),
+                     efla_real(rounding), efla_real(order), efla_real(seconds));
       if (i + 1 == truths.n && n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
     }
   }
@@ -157,13 +156,12 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "order",
       .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
-      .description =
-          "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, "
-          "h_lambda "
-          "(the "
-          "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
-          "rounding (4 "
-          "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
+      .description = "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, "
+                     "h_lambda "
+                     "(the "
+                     "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
+                     "rounding (4 "
+                     "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
       .options = options,
       .columns = "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds",
       .run = run};

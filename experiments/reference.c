@@ -21,8 +21,7 @@ static size_t truth_row, per_decade;
 static double smallest, largest;
 
 static const efla_option options[] = {
-    {"truth", "NAME", EFLA_ORACLE_BEST, NULL, "oracle to measure against", EFLA_NAME, &truth_row, 0, 0,
-     efla_oracle_name},
+    {"truth", "NAME", EFLA_ORACLE_BEST, NULL, "oracle to measure against", EFLA_NAME, &truth_row, 0, 0, efla_oracle_name},
     {"family", "LIST", "gaussian,flat", NULL, "families of the key", EFLA_NAMES, &families, 0, 0, efla_family_name},
     {"dk", "LIST", "4,16,64,128,256", "4,16,64", "lengths of the key", EFLA_REALS, &lengths, 1, 1024, NULL},
     {"smallest", "X", "1e-8", NULL, "first x", EFLA_REAL, &smallest, 1e-300, 1e300, NULL},
@@ -91,8 +90,7 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
     if (status == EFLA_NOT_BUILT) continue;
     if (status == EFLA_MEMORY) return status;
     bool vouched = admitted && status == EFLA_OK && efla_oracle_vouches(oracle, n, p->S, claimed);
-    write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused",
-              seconds / (double)calls);
+    write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused", seconds / (double)calls);
   }
   return EFLA_OK;
 }
@@ -167,12 +165,11 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "reference",
       .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
-      .description =
-          "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
-          "Frobenius norm), "
-          "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
-          "truth), "
-          "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out.",
+      .description = "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
+                     "Frobenius norm), "
+                     "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
+                     "truth), "
+                     "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out.",
       .options = options,
       .columns = "family,dk,x,oracle,error,gate_error,claimed,floor,verdict,seconds",
       .run = run};

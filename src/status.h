@@ -20,8 +20,7 @@ typedef struct efla_message {
 
 /* Writes the sentence (cut to fit) and returns status, so that a failing function ends in `return efla_fail(...)`.
  * why may be NULL. */
-efla_status efla_fail(efla_message *why, efla_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+efla_status efla_fail(efla_message *why, efla_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for an allocation that failed. */
 efla_status efla_fail_memory(efla_message *why);

@@ -29,8 +29,7 @@ START_TEST(order_finds_the_orders) {
     const efla_method *method = efla_method_find(efla_csv_text(&csv, r, "method"));
     double h_lambda = efla_csv_real(&csv, r, "h_lambda"), order = efla_csv_real(&csv, r, "order");
     if (!strcmp(method->name, "exact")) {
-      CHECK_BOUND(efla_csv_real(&csv, r, "error"),
-                  efla_csv_real(&csv, r, "rounding") + efla_csv_real(&csv, r, "floor"));
+      CHECK_BOUND(efla_csv_real(&csv, r, "error"), efla_csv_real(&csv, r, "rounding") + efla_csv_real(&csv, r, "floor"));
     } else if (h_lambda >= 5e-3 && h_lambda <= 0.1 && !isnan(order)) {
       CHECK_BOUND(fabs(order - method->order), 0.1);
       seen++;
@@ -108,7 +107,7 @@ START_TEST(reference_finds_whom_to_trust) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {order_finds_the_orders, accumulation_saturates_or_explodes,
-                                accumulation_reports_a_refusal, reference_finds_whom_to_trust};
+  const TTest *const tests[] = {order_finds_the_orders, accumulation_saturates_or_explodes, accumulation_reports_a_refusal,
+                                reference_finds_whom_to_trust};
   return testing_main("experiments", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -142,8 +142,7 @@ START_TEST(dictionary_keys) {
     }
     ck_assert_uint_eq(found, wanted);
     double share = 1 / (double)wanted;
-    for (size_t w = 0; w < wanted; w++)
-      CHECK_BOUND(fabs((double)count[w] - MANY * share), 5 * sqrt(MANY * share * (1 - share)));
+    for (size_t w = 0; w < wanted; w++) CHECK_BOUND(fabs((double)count[w] - MANY * share), 5 * sqrt(MANY * share * (1 - share)));
     check_gaussian(wanted * DK, words[0], 1.5 * 1.5 / DK);
     efla_tokens_clear(&x);
   }
@@ -174,7 +173,6 @@ START_TEST(spikes_keys) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {gaussian_keys,         unit_keys,       flat_keys,  ar1_keys,
-                                ar1_starts_stationary, dictionary_keys, spikes_keys};
+  const TTest *const tests[] = {gaussian_keys, unit_keys, flat_keys, ar1_keys, ar1_starts_stationary, dictionary_keys, spikes_keys};
   return testing_main("family", tests, sizeof tests / sizeof *tests, 60);
 }

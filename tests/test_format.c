@@ -177,13 +177,8 @@ START_TEST(names_find_their_rows) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {every_bf16_number_stays,
-                                every_gap_of_bf16,
-                                the_ends_of_bf16,
-                                nan_stays_nan,
-                                floats_agree_with_the_definition,
-                                f32_is_the_cast_and_f64_nothing,
-                                unit_roundoff,
-                                names_find_their_rows};
+  const TTest *const tests[] = {
+      every_bf16_number_stays,         every_gap_of_bf16, the_ends_of_bf16,     nan_stays_nan, floats_agree_with_the_definition,
+      f32_is_the_cast_and_f64_nothing, unit_roundoff,     names_find_their_rows};
   return testing_main("format", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -41,8 +41,8 @@ static void check_read(const char *path) {
 }
 
 /* The sentence names the file once, says `place` and what was expected; nothing is kept. */
-static void check_refusal(efla_status status, const efla_idx *idx, const char *path, const char *place,
-                          const efla_message *why, const char *what, size_t at) {
+static void check_refusal(efla_status status, const efla_idx *idx, const char *path, const char *place, const efla_message *why,
+                          const char *what, size_t at) {
   const char *named = strstr(why->text, path);
   ck_assert_msg(status == EFLA_INPUT, "%s %zu: status %d", what, at, (int)status);
   ck_assert_msg(named && !strstr(named + 1, path) && strstr(why->text, place), "%s %zu: %s", what, at, why->text);
@@ -104,8 +104,7 @@ START_TEST(every_truncation_is_refused) {
   }
   for (size_t n = 0; n < packed_length; n++) {
     files_write(gzip, packed, n);
-    check_refused(gzip, 3, n + 8 >= packed_length ? "expected the gzip stream's trailer" : "offset ",
-                  "gzip file cut to", n);
+    check_refused(gzip, 3, n + 8 >= packed_length ? "expected the gzip stream's trailer" : "offset ", "gzip file cut to", n);
   }
 }
 END_TEST
@@ -168,8 +167,7 @@ START_TEST(trailing_bytes) {
 END_TEST
 
 START_TEST(what_is_no_idx_file) {
-  static const char *const foreign[] = {"", "P", "# a text\nof two lines\n", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-                                        "\x1f\x8b"};
+  static const char *const foreign[] = {"", "P", "# a text\nof two lines\n", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "\x1f\x8b"};
   static const size_t lengths[] = {0, 1, 22, 16, 2};
   set_up("idx-foreign");
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {

@@ -135,8 +135,7 @@ static size_t sample_points(double *x, size_t most) {
   for (; n < sizeof special / sizeof *special; n++) x[n] = special[n];
   for (const efla_method *m = efla_methods; m->name; m++)
     for (int i = -20; isfinite(m->stable) && i <= 20 && n < most; i++) x[n++] = m->stable * (1 + i * DBL_EPSILON);
-  for (double power = -300; power < 6 && n < most; power += power < -20 ? 2 : 0.05)
-    x[n++] = pow(10, power + gsl_rng_uniform(draw));
+  for (double power = -300; power < 6 && n < most; power += power < -20 ? 2 : 0.05) x[n++] = pow(10, power + gsl_rng_uniform(draw));
   for (int i = 0; i < 2000 && n < most; i++) x[n++] = 10 * gsl_rng_uniform(draw);
   gsl_rng_free(draw);
   return n;
@@ -168,8 +167,8 @@ static void check_few_ulp(const efla_method *method, int derivative, double x) {
   if (fabsl(r.value) * common >= DBL_MAX * (1 - FEW * U) && value == (r.value > 0 ? INFINITY : -INFINITY)) return;
   long double error = fabsl((long double)value - r.value);
   ck_assert_msg(error <= FEW * U * fabsl(r.value) + cancelled(method, derivative, x) + r.error + 6 * DBL_TRUE_MIN,
-                "%s of %s at x = %.17g is %.17g, off by %.3Lg u (seed %lu)", derivative ? "phi'" : "phi", method->name,
-                x, value, error / fabsl(r.value) / U, testing_seed());
+                "%s of %s at x = %.17g is %.17g, off by %.3Lg u (seed %lu)", derivative ? "phi'" : "phi", method->name, x, value,
+                error / fabsl(r.value) / U, testing_seed());
 }
 
 START_TEST(phi_and_slope_to_a_few_ulp) {
@@ -224,9 +223,7 @@ START_TEST(names_are_unique_and_found) {
 END_TEST
 
 /* R(-x) = 1 - x phi(x) in high precision. */
-static long double stability(const efla_method *method, double x) {
-  return 1 - (long double)x * define(method, 0, x).value;
-}
+static long double stability(const efla_method *method, double x) { return 1 - (long double)x * define(method, 0, x).value; }
 
 /* How far inside the claim the method is at x; the claim fails below zero. */
 typedef long double margin(const efla_method *method, double x);
@@ -242,8 +239,7 @@ static double first_failure(const efla_method *method, margin *left) {
     if (left(method, next) < -16 * LDBL_EPSILON) break;
   }
   if (x >= 1e9) return INFINITY;
-  for (double middle; middle = (x + next) / 2, middle > x && middle < next;)
-    *(left(method, middle) < 0 ? &next : &x) = middle;
+  for (double middle; middle = (x + next) / 2, middle > x && middle < next;) *(left(method, middle) < 0 ? &next : &x) = middle;
   return next;
 }
 
@@ -252,8 +248,8 @@ static double first_failure(const efla_method *method, margin *left) {
 START_TEST(limits_follow_from_the_stability_function) {
   for (const efla_method *m = efla_methods; m->name; m++) {
     double stable = first_failure(m, margin_stable), positive = first_failure(m, margin_positive);
-    ck_assert_msg(stable == m->stable || fabs(stable - m->stable) <= 4 * U * stable,
-                  "%s: stable to %.17g, stated %.17g", m->name, stable, m->stable);
+    ck_assert_msg(stable == m->stable || fabs(stable - m->stable) <= 4 * U * stable, "%s: stable to %.17g, stated %.17g", m->name,
+                  stable, m->stable);
     ck_assert_msg(positive == m->positive || fabs(positive - m->positive) <= 4 * U * positive,
                   "%s: positive to %.17g, stated %.17g", m->name, positive, m->positive);
   }
@@ -274,8 +270,7 @@ START_TEST(stability_to_a_few_u) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {phi_and_slope_to_a_few_ulp, orders_follow_from_the_coefficients,
-                                names_are_unique_and_found, limits_follow_from_the_stability_function,
-                                stability_to_a_few_u};
+  const TTest *const tests[] = {phi_and_slope_to_a_few_ulp, orders_follow_from_the_coefficients, names_are_unique_and_found,
+                                limits_follow_from_the_stability_function, stability_to_a_few_u};
   return testing_main("method", tests, sizeof tests / sizeof *tests, 60);
 }

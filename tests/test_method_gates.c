@@ -12,9 +12,7 @@ static gsl_rng *new_generator(void) {
 }
 
 /* (1 - e^-x)/lambda in long double, whose unit is 2^-11 of u: its own few roundings do not count here. */
-static long double exact_gate(long double beta, long double lambda) {
-  return lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta;
-}
+static long double exact_gate(long double beta, long double lambda) { return lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta; }
 
 /* A step and a squared norm, log-uniform, with beta*lambda between about 1e-240 and 1e3. */
 static void draw_step(gsl_rng *draw, double *beta, double *lambda) {

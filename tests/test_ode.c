@@ -183,8 +183,8 @@ static double frobenius(size_t n, const double *x) { return sqrt(efla_lambda(n, 
  * with errors of (s+3)u w_i (the sums, two products, and K_j's own rounding); y_i = v - W_i^T k adds (d+1)u(|v| + |k|
  * w_i).  Together e_i = (d+s+4)u (|v| + |k| w_i).  They travel through the stages by (I + x A)^-1 and come out times
  * h|k||b_i|; the last sum adds (s+3)u of its terms.  For x << 1 that is (d + s + 4)u x and (s+3)u of the state. */
-static double explicit_bound(const efla_tableau *t, const response *r, size_t dk, double h, double k, double v,
-                             double S, double y0) {
+static double explicit_bound(const efla_tableau *t, const response *r, size_t dk, double h, double k, double v, double S,
+                             double y0) {
   stages e = {0};
   double sum = S;
   for (int i = 0; i < t->stages; i++) {
@@ -198,12 +198,11 @@ static double explicit_bound(const efla_tableau *t, const response *r, size_t dk
 
 /* The same for a solve of all stages by LU in n = s d unknowns: 3n u for the factors and 3u for the entries, relative
  * to |M^-1||M||K| with |M| <= 1 + x|A| and |M^-1| <= 1 + |(I + x A)^-1|; the right-hand sides carry (d+3)u. */
-static double implicit_bound(const efla_tableau *t, const response *r, size_t dk, double h, double k, double v,
-                             double S, double y0) {
+static double implicit_bound(const efla_tableau *t, const response *r, size_t dk, double h, double k, double v, double S,
+                             double y0) {
   double A = 0, inverse = 0, b = 0, y = 0, sum = S, s = t->stages, n = s * (double)dk;
   for (int i = 0; i < t->stages; i++) {
-    for (int j = 0; j < t->stages; j++)
-      A = hypot(A, t->a[i][j]), inverse = hypot(inverse, (double)fabsl(r->inverse[i][j]));
+    for (int j = 0; j < t->stages; j++) A = hypot(A, t->a[i][j]), inverse = hypot(inverse, (double)fabsl(r->inverse[i][j]));
     b = hypot(b, t->b[i]), y = hypot(y, r->y[i]);
     sum += h * k * fabs(t->b[i]) * r->y[i] * y0;
   }
@@ -228,20 +227,17 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
     for (size_t i = 0; i < dk; i++) y -= one.k[i] * S[i * dv + j];
     y0 = hypot(y0, y);
   }
-  double h = x / (double)lambda, norm_k = sqrt((double)lambda), norm_v = frobenius(dv, one.v),
-         norm_S = frobenius(state, S);
+  double h = x / (double)lambda, norm_k = sqrt((double)lambda), norm_v = frobenius(dv, one.v), norm_S = frobenius(state, S);
   response r = respond(t, h * lambda);
   long double a = h * r.phi;
   efla_hold hold = {dk, dv, one.k, one.v};
   efla_signal signal = efla_signal_hold(&hold);
-  double bound =
-      (efla_tableau_is_explicit(t) ? explicit_bound : implicit_bound)(t, &r, dk, h, norm_k, norm_v, norm_S, y0);
+  double bound = (efla_tableau_is_explicit(t) ? explicit_bound : implicit_bound)(t, &r, dk, h, norm_k, norm_v, norm_S, y0);
   efla_recurrence_long(1, dk, dv, NULL, k, v, &a, truth, NULL);
   ck_assert_int_eq(efla_ode_advance(t, &signal, 0.3, h, 1, S, scratch), EFLA_OK);
   CHECK_BOUND(efla_distance(state, S, truth), bound);
   /* Evidence 15 as it stands, where stages are no larger than the step. */
-  if (x <= 1)
-    CHECK_BOUND(efla_distance(state, S, truth), ((double)dk + 8) * U * (norm_S + fabs((double)a) * norm_k * norm_v));
+  if (x <= 1) CHECK_BOUND(efla_distance(state, S, truth), ((double)dk + 8) * U * (norm_S + fabs((double)a) * norm_k * norm_v));
   free(scratch);
   efla_tokens_clear(&one);
 }
@@ -256,8 +252,7 @@ START_TEST(steps_by_stages_equal_the_gate_form) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {orders_follow_from_the_trees, tableaux_are_consistent,
-                                phi_is_the_gate_of_the_named_method, phi_of_dopri5,
-                                steps_by_stages_equal_the_gate_form};
+  const TTest *const tests[] = {orders_follow_from_the_trees, tableaux_are_consistent, phi_is_the_gate_of_the_named_method,
+                                phi_of_dopri5, steps_by_stages_equal_the_gate_form};
   return testing_main("ode", tests, sizeof tests / sizeof *tests, 60);
 }

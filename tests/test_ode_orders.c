@@ -37,8 +37,7 @@ static void exact_end(const held *p, double time, long double *S) {
 }
 
 /* The error of `steps` steps over a time: of a method by its gate, or of a tableau by its stages. */
-static double error_of_steps(const held *p, const efla_method *method, const efla_tableau *tableau, double time,
-                             size_t steps) {
+static double error_of_steps(const held *p, const efla_method *method, const efla_tableau *tableau, double time, size_t steps) {
   double S[STATE], h = time / (double)steps;
   long double truth[STATE];
   exact_end(p, time, truth);
@@ -58,8 +57,8 @@ static double error_of_steps(const held *p, const efla_method *method, const efl
 
 static void check_order(const char *name, double expected, double coarse, double fine, double tolerance) {
   double observed = log2(coarse / fine);
-  ck_assert_msg(fabs(observed - expected) <= tolerance, "%s: observed order %g, expected %g (errors %g and %g)", name,
-                observed, expected, coarse, fine);
+  ck_assert_msg(fabs(observed - expected) <= tolerance, "%s: observed order %g, expected %g (errors %g and %g)", name, observed,
+                expected, coarse, fine);
 }
 
 START_TEST(substeps_of_every_method) {

@@ -268,8 +268,7 @@ static void check_signals(const char *name) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
       if (older) files_write(path, "older", 5);
       int status = interrupt(name, path, part, signals[i]);
-      ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == signals[i], "%s: signal %d: status %d", name, signals[i],
-                    status);
+      ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == signals[i], "%s: signal %d: status %d", name, signals[i], status);
       struct stat file;
       ck_assert_msg(!exists(part), "%s: signal %d left %s", name, signals[i], part);
       ck_assert_int_eq(exists(path), older);

@@ -40,8 +40,7 @@ static void problem_init(problem *b, size_t tokens, size_t dk, size_t dv) {
   b->q32 = room(tokens * dk, sizeof(float)), b->k32 = room(tokens * dk, sizeof(float));
   b->v32 = room(tokens * dv, sizeof(float)), b->gate32 = room(tokens, sizeof(float));
   b->S32 = room(b->state, sizeof(float)), b->o32 = room(tokens * dv + 1, sizeof(float));
-  b->q = room(tokens * dk, sizeof *b->q), b->k = room(tokens * dk, sizeof *b->k),
-  b->v = room(tokens * dv, sizeof *b->v);
+  b->q = room(tokens * dk, sizeof *b->q), b->k = room(tokens * dk, sizeof *b->k), b->v = room(tokens * dv, sizeof *b->v);
   b->a = room(tokens, sizeof *b->a), b->T = room(b->state, sizeof *b->T), b->scratch = room(b->state, sizeof *b->T);
   b->p = room(tokens * dv + 1, sizeof *b->p);
   efla_gates(efla_method_find("exact"), &b->x, b->gate);
@@ -65,9 +64,7 @@ static double norm_f64(size_t n, const double *x) { return sqrt(efla_lambda(n, x
 /* One step on given gates, to first order in the unit roundoff w: u_j sums d+1 terms, off by (d+1)w(|v| + |k||S|); the
  * products a k_i and a k_i u_j add 2w, the last sum w of the result.  With a lambda <= 1 that is at most
  * (d+4) w (|S| + a|k||v|).  Transitions have norm at most 1, so the errors of the steps add up. */
-static double step_bound(size_t dk, double S, double a, double k, double v) {
-  return ((double)dk + 4) * (S + a * k * v);
-}
+static double step_bound(size_t dk, double S, double a, double k, double v) { return ((double)dk + 4) * (S + a * k * v); }
 
 /* A read-out sums d products: d w |S||q| on top of the state's error times |q|.  `units` is in units of roundoff. */
 static void check_output(const problem *b, size_t t, const long double *S, double units) {
@@ -95,8 +92,7 @@ static void check_against_dense(size_t tokens, size_t dk, size_t dv) {
   efla_recurrence_long(tokens, dk, dv, b.q, b.k, b.v, b.a, b.T, b.p);
   double units = 0, e32 = 0, elong = 0;
   for (size_t t = 0; t < tokens; t++) {
-    units +=
-        step_bound(dk, efla_norm(b.state, S), b.gate[t], norm_f64(dk, b.x.k + t * dk), norm_f64(dv, b.x.v + t * dv));
+    units += step_bound(dk, efla_norm(b.state, S), b.gate[t], norm_f64(dk, b.x.k + t * dk), norm_f64(dv, b.x.v + t * dv));
     step_dense(dk, dv, b.k + t * dk, b.v + t * dv, b.a[t], S, b.scratch);
     check_output(&b, t, S, units);
   }

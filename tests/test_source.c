@@ -60,8 +60,7 @@ START_TEST(blocks_of_any_size_give_the_same_numbers) {
     efla_tokens x = draw(&spec, TOKENS);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
       efla_tokens y = draw_in_blocks(&spec, TOKENS, blocks[i]);
-      ck_assert_msg(same(TOKENS * (2 * spec.dk + spec.dv + 1), x.block, y.block), "%s: blocks of %zu", f->name,
-                    blocks[i]);
+      ck_assert_msg(same(TOKENS * (2 * spec.dk + spec.dv + 1), x.block, y.block), "%s: blocks of %zu", f->name, blocks[i]);
       efla_tokens_clear(&y);
     }
     efla_tokens_clear(&x);

@@ -7,8 +7,7 @@
  * in (0, 1). */
 static efla_tokens tokens_at(const char *family, double x, bool spread, size_t tokens, size_t dk, size_t dv) {
   efla_tokens block = testing_tokens(family, 1, tokens, dk, dv);
-  for (size_t t = 0; t < tokens; t++)
-    block.beta[t] = x * (spread ? block.beta[t] : 1) / efla_lambda(dk, block.k + t * dk);
+  for (size_t t = 0; t < tokens; t++) block.beta[t] = x * (spread ? block.beta[t] : 1) / efla_lambda(dk, block.k + t * dk);
   return block;
 }
 
@@ -60,8 +59,8 @@ static void check_claims(const char *family, double x, bool spread, size_t dk, s
     if (must_serve(o, family, x, dk))
       ck_assert_msg(status == EFLA_OK, "%s at x = %g, dk = %zu, %s: %s", o->name, x, dk, family, why.text);
     if (status == EFLA_OK)
-      ck_assert_msg(apart(n, S, best) <= error + best_error, "%s at x = %g, dk = %zu, %s: off by %g, claims %g",
-                    o->name, x, dk, family, apart(n, S, best), error);
+      ck_assert_msg(apart(n, S, best) <= error + best_error, "%s at x = %g, dk = %zu, %s: off by %g, claims %g", o->name, x, dk,
+                    family, apart(n, S, best), error);
     free(S);
   }
   free(best);
@@ -148,10 +147,8 @@ START_TEST(gsl_is_refused_for_flat_keys) {
 END_TEST
 
 START_TEST(limits_of_the_table_are_kept) {
-  efla_tokens within = tokens_at("gaussian", 9.99e3, false, 2, 5, 3),
-              past = tokens_at("gaussian", 1.001e4, false, 2, 5, 3);
-  efla_tokens long_key = tokens_at("gaussian", 1, false, 2, 256, 3),
-              too_long = tokens_at("gaussian", 1, false, 2, 257, 3);
+  efla_tokens within = tokens_at("gaussian", 9.99e3, false, 2, 5, 3), past = tokens_at("gaussian", 1.001e4, false, 2, 5, 3);
+  efla_tokens long_key = tokens_at("gaussian", 1, false, 2, 256, 3), too_long = tokens_at("gaussian", 1, false, 2, 257, 3);
   check_served("odeiv", &within);
   past.beta[0] = 1e-3; /* the second token is refused too */
   check_refused("odeiv", &past);
@@ -260,9 +257,8 @@ START_TEST(the_error_handler_of_gsl_is_off) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {
-      oracles_are_within_their_claims, squaring_within_its_bound,      gsl_is_refused_for_flat_keys,
-      limits_of_the_table_are_kept,    what_was_not_built_says_so,     slices_add_up,
-      an_error_on_entry_is_carried,    nothing_leaves_the_state_alone, the_error_handler_of_gsl_is_off};
+  const TTest *const tests[] = {oracles_are_within_their_claims, squaring_within_its_bound,      gsl_is_refused_for_flat_keys,
+                                limits_of_the_table_are_kept,    what_was_not_built_says_so,     slices_add_up,
+                                an_error_on_entry_is_carried,    nothing_leaves_the_state_alone, the_error_handler_of_gsl_is_off};
   return testing_main("truth", tests, sizeof tests / sizeof *tests, 120);
 }

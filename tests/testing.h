@@ -22,11 +22,10 @@ int testing_main(const char *module, const TTest *const *tests, size_t n, double
 unsigned long testing_seed(void);
 
 /* error <= bound, or the test fails and says both. */
-#define CHECK_BOUND(error, bound)                                                                                      \
-  do {                                                                                                                 \
-    double error_ = (error), bound_ = (bound);                                                                         \
-    ck_assert_msg(error_ <= bound_, "%s = %g exceeds %s = %g (seed %lu)", #error, error_, #bound, bound_,              \
-                  testing_seed());                                                                                     \
+#define CHECK_BOUND(error, bound)                                                                                                  \
+  do {                                                                                                                             \
+    double error_ = (error), bound_ = (bound);                                                                                     \
+    ck_assert_msg(error_ <= bound_, "%s = %g exceeds %s = %g (seed %lu)", #error, error_, #bound, bound_, testing_seed());         \
   } while (0)
 
 /* n doubles, all nan: outputs start poisoned so that what is not written shows.  Ends the test where memory does. */

@@ -20,13 +20,7 @@ static double slope_exact(double x) {
 
 /* Taylor methods: phi is the sum of (-x)^n/(n+1)! for n < order, here over the common denominator order!. */
 const efla_method efla_methods[] = {
-    {.name = "euler",
-     .known_as = "DeltaNet's rule",
-     .order = 1,
-     .stable = 2,
-     .positive = 1,
-     .numerator = {1},
-     .denominator = {1}},
+    {.name = "euler", .known_as = "DeltaNet's rule", .order = 1, .stable = 2, .positive = 1, .numerator = {1}, .denominator = {1}},
     {.name = "rk2",
      .known_as = "midpoint, Heun, Ralston",
      .order = 2,
@@ -86,9 +80,7 @@ const efla_method efla_methods[] = {
     {.name = NULL},
 };
 
-const char *efla_method_name(size_t i) {
-  return i < sizeof efla_methods / sizeof *efla_methods ? efla_methods[i].name : NULL;
-}
+const char *efla_method_name(size_t i) { return i < sizeof efla_methods / sizeof *efla_methods ? efla_methods[i].name : NULL; }
 
 const efla_method *efla_method_find(const char *name) {
   for (const efla_method *m = efla_methods; m->name; m++)

@@ -51,7 +51,7 @@ size_t efla_ode_scratch(const efla_tableau *tableau, size_t dk, size_t dv);
 
 /* steps equal steps from time to time + duration, in place on S (dk, dv).  Implicit tableaux solve the linear system of
  * all stages by LU with pivoting.  Fails only with EFLA_MEMORY (GSL's permutation). */
-efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration,
-                             size_t steps, double *S, double *scratch);
+efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration, size_t steps,
+                             double *S, double *scratch);
 
 #endif

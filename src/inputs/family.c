@@ -33,8 +33,7 @@ static efla_status next_flat(efla_source *source, size_t token, double *k, doubl
   (void)v;
   (void)why;
   double size = source->spec.norm / sqrt((double)source->spec.dk);
-  for (size_t i = 0; i < source->spec.dk; i++)
-    k[i] = gsl_rng_uniform(source->draw[EFLA_DRAW_KEYS]) < 0.5 ? -size : size;
+  for (size_t i = 0; i < source->spec.dk; i++) k[i] = gsl_rng_uniform(source->draw[EFLA_DRAW_KEYS]) < 0.5 ? -size : size;
   return EFLA_OK;
 }
 
@@ -98,17 +97,13 @@ const efla_family efla_families[] = {
     {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, next_unit},
     {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, next_flat},
     {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, next_ar1},
-    {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary,
-     next_dictionary},
+    {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary, next_dictionary},
     {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, next_spikes},
-    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist,
-     next_mnist},
+    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist, next_mnist},
     {.name = NULL},
 };
 
-const char *efla_family_name(size_t i) {
-  return i < sizeof efla_families / sizeof *efla_families ? efla_families[i].name : NULL;
-}
+const char *efla_family_name(size_t i) { return i < sizeof efla_families / sizeof *efla_families ? efla_families[i].name : NULL; }
 
 const efla_family *efla_family_find(const char *name) {
   for (const efla_family *f = efla_families; f->name; f++)

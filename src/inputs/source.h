@@ -48,14 +48,7 @@ typedef struct efla_spec {
 
 efla_spec efla_spec_default(const efla_family *family);
 
-enum efla_purpose {
-  EFLA_DRAW_KEYS,
-  EFLA_DRAW_VALUES,
-  EFLA_DRAW_QUERIES,
-  EFLA_DRAW_STEPS,
-  EFLA_DRAW_PICKS,
-  EFLA_PURPOSES
-};
+enum efla_purpose { EFLA_DRAW_KEYS, EFLA_DRAW_VALUES, EFLA_DRAW_QUERIES, EFLA_DRAW_STEPS, EFLA_DRAW_PICKS, EFLA_PURPOSES };
 
 typedef struct efla_source {
   efla_spec spec;

@@ -12,9 +12,7 @@ const efla_format efla_formats[] = {
     {.name = NULL},
 };
 
-const char *efla_format_name(size_t i) {
-  return i < sizeof efla_formats / sizeof *efla_formats ? efla_formats[i].name : NULL;
-}
+const char *efla_format_name(size_t i) { return i < sizeof efla_formats / sizeof *efla_formats ? efla_formats[i].name : NULL; }
 
 const efla_format *efla_format_find(const char *name) {
   for (const efla_format *f = efla_formats; f->name; f++)

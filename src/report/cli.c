@@ -39,8 +39,7 @@ static void join_lines(char *text) {
     if (*text == '\n' || *text == '\r') *text = ' ';
 }
 
-static _Noreturn void reject(struct argp_state *state, const efla_option *option, const char *text,
-                             const char *expected) {
+static _Noreturn void reject(struct argp_state *state, const efla_option *option, const char *text, const char *expected) {
   argp_error(state, "--%s: '%s' is not %s", option->name, text, expected);
   exit(EFLA_EXIT_USAGE); /* argp_error has done so already */
 }
@@ -167,8 +166,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
 static char *quote_command(int argc, char **argv) {
   char *command = format_text("%s", argv[0]);
   for (int i = 1; i < argc; i++) {
-    bool plain =
-        argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,/+:")] == 0;
+    bool plain = argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,/+:")] == 0;
     char *longer = format_text(plain && *argv[i] ? "%s %s" : "%s '%s'", command, argv[i]);
     free(command);
     command = longer;

@@ -70,8 +70,7 @@ efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why) {
     if (!*row) continue;
     size_t cells = cut(row, csv->cells + csv->rows * csv->columns, csv->columns);
     if (cells != csv->columns) {
-      status = efla_fail(why, EFLA_INPUT, "%s: row %zu has %zu cells, expected %zu", path, csv->rows + 1, cells,
-                         csv->columns);
+      status = efla_fail(why, EFLA_INPUT, "%s: row %zu has %zu cells, expected %zu", path, csv->rows + 1, cells, csv->columns);
       goto failed;
     }
     csv->rows++;

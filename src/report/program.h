@@ -17,7 +17,7 @@ typedef efla_status efla_work(void *context, size_t i, efla_table *rows, efla_pr
 /* Does all pieces on the program's threads; the rows end up in the order of the pieces whatever the number of threads.
  * `total` is what the pieces' progress adds up to.  Returns EFLA_OK, or the status of a piece that failed, a refusal
  * only if nothing worse happened. */
-efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
-                                  size_t total, efla_message *why);
+efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what, size_t total,
+                                  efla_message *why);
 
 #endif

@@ -128,8 +128,7 @@ efla_status efla_table_close(efla_table *table, efla_message *why) {
   if (!failed && table->part && rename(table->part, table->path) != 0) failed = true;
   efla_status status = EFLA_OK;
   if (failed) {
-    status =
-        efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->path, strerror(table->error ? table->error : errno));
+    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->path, strerror(table->error ? table->error : errno));
     if (table->part) unlink(table->part);
   }
   forget(table);

@@ -34,7 +34,7 @@ static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
 /* One row; as many cells as there are columns. */
-#define efla_table_row(table, ...)                                                                                     \
+#define efla_table_row(table, ...)                                                                                                 \
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
 

@@ -23,8 +23,7 @@ static double one_norm(size_t n, const double *A) {
 
 /* C <- A B + add*C, all (n, n). */
 static void multiply(size_t n, const double *A, const double *B, double add, double *C) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n, (int)n, 1, A, (int)n, B, (int)n, add, C,
-              (int)n);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n, (int)n, 1, A, (int)n, B, (int)n, add, C, (int)n);
 }
 
 /* M = exp(A) - I.  A (n, n) is scaled in place; M, other: (n, n). */

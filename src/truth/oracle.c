@@ -5,7 +5,6 @@
 #include "truth/advance.h"
 
 #include <float.h>
-#include <gsl/gsl_cblas.h>
 #include <gsl/gsl_errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -16,9 +15,8 @@
 const efla_oracle efla_oracles[] = {
     {.name = "gsl",
      .what = "gsl_linalg_exponential_ss on the augmented matrix",
-     .trust =
-         "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
-         "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
+     .trust = "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
+              "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
      .error_kind = EFLA_ERROR_ESTIMATED,
      .limit = 1e-6,
      .largest_x = INFINITY,
@@ -59,9 +57,7 @@ const efla_oracle efla_oracles[] = {
     {.name = NULL},
 };
 
-const char *efla_oracle_name(size_t i) {
-  return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL;
-}
+const char *efla_oracle_name(size_t i) { return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL; }
 
 const efla_oracle *efla_oracle_find(const char *name) {
   for (const efla_oracle *o = efla_oracles; o->name; o++)
@@ -69,54 +65,7 @@ const efla_oracle *efla_oracle_find(const char *name) {
   return NULL;
 }
 
-double efla_norm(size_t n, const long double *S) {
-  long double sum = 0;
-  for (size_t e = 0; e < n; e++) sum += S[e] * S[e];
-  return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
-}
-
-double efla_distance(size_t n, const double *S, const long double *truth) {
-  long double sum = 0;
-  for (size_t e = 0; e < n; e++) sum += ((long double)S[e] - truth[e]) * ((long double)S[e] - truth[e]);
-  return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
-}
-
-void efla_augmented(size_t dk, const double *k, double beta, double c, double *A) {
-  size_t n = dk + 1;
-  for (size_t i = 0; i < dk; i++) {
-    for (size_t j = 0; j < dk; j++) A[i * n + j] = -beta * k[i] * k[j];
-    A[i * n + dk] = c * beta * k[i];
-  }
-  memset(A + dk * n, 0, n * sizeof *A);
-}
-
-void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S,
-                          double *old) {
-  size_t n = dk + 1;
-  memcpy(old, S, dk * dv * sizeof *S);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)dk, (int)dv, (int)dk, 1, F, (int)n, old, (int)dv, keep, S,
-              (int)dv);
-  for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dv && c > 0; j++) S[i * dv + j] += F[i * n + dk] * (v[j] / c);
-}
-
-efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
-                     efla_message *why) {
-  size_t n = x->dk * x->dv;
-  long double *second = malloc(n * sizeof *second);
-  if (!second) return efla_fail_memory(why);
-  memcpy(second, before, n * sizeof *second);
-  efla_status status = efla_longdouble_advance(x, second, error, why);
-  if (status == EFLA_OK) {
-    for (size_t e = 0; e < n; e++) second[e] -= S[e];
-    *error += efla_norm(n, second);
-  }
-  free(second);
-  return status;
-}
-
-efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                            efla_message *why) {
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
   gsl_set_error_handler_off();
   return oracle->advance(x, S, error, why);
 }
@@ -157,8 +106,7 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
   return isfinite(norm) && own <= oracle->limit * norm;
 }
 
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                                efla_message *why) {
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
   size_t n = x->dk * x->dv;
   double factor = 1, own = 0;
   efla_status status = efla_oracle_admits(oracle, x, why);

@@ -8,6 +8,7 @@
 
 #include "flow/tokens.h"
 #include "status.h"
+#include "truth/state.h"
 
 #include <stdbool.h>
 
@@ -45,8 +46,8 @@ const efla_oracle *efla_oracle_find(const char *name);
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
  *   EFLA_MEMORY. */
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                                efla_message *why) __attribute__((warn_unused_result));
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why)
+    __attribute__((warn_unused_result));
 
 /* The two halves of that judgement: before, whether the oracle takes these tokens at all (EFLA_UNTRUSTED and why if
  * not); and after, whether `own`, the error that it says it made, is small enough beside S (n entries). */
@@ -55,11 +56,7 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
 
 /* The same without judgement, for those who study oracles: S is whatever came out, inf and nan included, and *error
  * what the oracle says of it. */
-efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                            efla_message *why) __attribute__((warn_unused_result));
-
-/* Frobenius norms of a state and of a difference of states of n entries; inf if the parts hold inf or nan. */
-double efla_norm(size_t n, const long double *S);
-double efla_distance(size_t n, const double *S, const long double *truth);
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why)
+    __attribute__((warn_unused_result));
 
 #endif
