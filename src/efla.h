@@ -6,6 +6,7 @@
 
 #include "flow/growth.h"     /* saturation or blow-up */
 #include "flow/method.h"     /* a method is its phi: gates */
+#include "flow/chunk.h"      /* ... and chunk by chunk */
 #include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
 #include "flow/recurrence.h" /* the delta rule token by token */
 #include "flow/tokens.h"     /* q, k, v, beta */

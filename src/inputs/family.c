@@ -50,6 +50,22 @@ static efla_status next_ar1(efla_source *source, size_t token, double *k, double
 
 static size_t room_for_key(const efla_source *source) { return source->spec.dk; }
 
+/* Around a common direction c of the norm's length: k = sqrt(rho) c + sqrt(1 - rho) g, so that the cosine between any two keys is
+ * about rho, and all keys are one where rho = 1. */
+static efla_status start_cone(efla_source *source, efla_message *why) {
+  if (source->spec.rho < 0)
+    return efla_fail(why, EFLA_INPUT, "family cone: rho = %g, expected a cosine from 0 to 1", source->spec.rho);
+  draw_gaussian(source, source->memory);
+  return EFLA_OK;
+}
+
+static efla_status next_cone(efla_source *source, size_t token, double *k, double *v, efla_message *why) {
+  double common = sqrt(source->spec.rho), own = sqrt(1 - source->spec.rho);
+  next_gaussian(source, token, k, v, why);
+  for (size_t i = 0; i < source->spec.dk; i++) k[i] = common * source->memory[i] + own * k[i];
+  return EFLA_OK;
+}
+
 static size_t room_for_words(const efla_source *source) { return source->spec.words * source->spec.dk; }
 
 static efla_status start_dictionary(efla_source *source, efla_message *why) {
@@ -97,6 +113,7 @@ const efla_family efla_families[] = {
     {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, next_unit},
     {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, next_flat},
     {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, next_ar1},
+    {"cone", "Gaussian about a common direction, cosine rho between any two", 0, true, false, room_for_key, start_cone, next_cone},
     {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary, next_dictionary},
     {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, next_spikes},
     {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist, next_mnist},

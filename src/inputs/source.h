@@ -38,7 +38,7 @@ typedef struct efla_spec {
   const efla_family *family;
   size_t dk, dv, seed;
   double norm;       /* s: root mean square of |k| (times the pixels for mnist; unit keys ignore it) */
-  double rho;        /* ar1: correlation of successive keys */
+  double rho;        /* ar1: correlation of successive keys; cone: of any two (then >= 0) */
   size_t words;      /* dictionary: number of distinct keys */
   double fraction;   /* spikes: share of large tokens */
   double size;       /* spikes: their |k| in units of norm */
