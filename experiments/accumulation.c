@@ -25,7 +25,7 @@ static const efla_option options[] = {
     {"norm", "LIST", "1,2,4", NULL, "root mean square key norms (the unit family has one)", EFLA_REALS, &norms, 0, 1e6, NULL},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &treatments, 0, 0, efla_key_treatment_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
-    {"precision", "LIST", "all", NULL, "formats of the state", EFLA_NAMES, &formats, 0, 0, efla_format_name},
+    {"precision", "LIST", "f64,f32,bf16", NULL, "formats of the state", EFLA_NAMES, &formats, 0, 0, efla_format_name},
     {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths, 0, 0,
      efla_oracle_name},
     {"tokens", "N", "100000", "1000", "length of a run", EFLA_COUNT, &tokens, 1, 1e9, NULL},
@@ -61,7 +61,7 @@ static efla_status scene_init(scene *s, efla_message *why) {
     const efla_method *method = &efla_methods[methods.row[m]];
     if (status == EFLA_OK) status = efla_growth_init(&s->growth[m], method, k);
     for (size_t f = 0; f < formats.n && status == EFLA_OK; f++)
-      status = efla_run_init(&s->runs[m][f], method, &efla_formats[formats.row[f]], k, v);
+      status = efla_run_init(&s->runs[m][f], method, &(efla_storage){.format = &efla_formats[formats.row[f]], .state = true}, k, v);
   }
   return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
 }
@@ -100,7 +100,7 @@ static void record(const scene *s, size_t t, efla_table *table) {
         const efla_growth *growth = &s->growth[m];
         efla_errors e = efla_reference_compare(&s->references[i], run->S, run->o);
         efla_table_row(table, efla_text(s->spec.family->name), efla_real(s->spec.norm), efla_text(s->keys->name),
-                       efla_text(s->references[i].oracle->name), efla_text(run->method->name), efla_text(run->format->name),
+                       efla_text(s->references[i].oracle->name), efla_text(run->method->name), efla_text(run->storage.format->name),
                        efla_count(t), efla_real(e.state), efla_real(e.state_floor), efla_real(e.readout),
                        efla_real(e.readout_floor), efla_real(growth->measured / (double)t),
                        efla_real(growth->predicted / (double)t), efla_count(run->blowup));

@@ -13,12 +13,12 @@ set style line 105 lc rgb '#009e73' lw 2 dt 3 pt 10 ps 0.8
 set style line 106 lc rgb '#cc79a7' lw 2 dt 3 pt 12 ps 0.8
 set style line 107 lc rgb '#e69f00' lw 2 dt 3 pt 2 ps 0.8
 forms = 'recurrence substitution inverse doubling bf16_T bf16_U bf16_S'
-long_name(f) = f eq 'recurrence' ? 'recurrence, token by token' : f eq 'substitution' ? 'chunk, forward substitution' : \
-  f eq 'inverse' ? 'chunk, inverse T by substitution' : f eq 'doubling' ? 'chunk, inverse T by doubling' : \
+long_name(f) = f eq 'recurrence' ? 'token by token' : f eq 'substitution' ? 'forward substitution' : \
+  f eq 'inverse' ? 'inverse T by substitution' : f eq 'doubling' ? 'inverse T by doubling' : \
   f eq 'bf16_T' ? 'T stored in bf16' : f eq 'bf16_U' ? 'U stored in bf16' : 'S stored in bf16'
 keys_of(c) = c == 0 ? 'random keys' : c == 1 ? 'one key repeated' : sprintf('keys with cosine %g', c)
 set multiplot layout 2,3 margins 0.055,0.99,0.08,0.915 spacing 0.055,0.13 \
-  title 'Chunks of C tokens: the exact gate keeps the triangular system tame for all keys, but inverting it by doubling loses everything when keys are alike' font ',15'
+  title 'Chunks of C tokens: the exact gate keeps the triangular system tame; inverting it by doubling loses everything when keys are alike' font ',15'
 set logscale xy
 set logscale x 2
 set format x '%g'
@@ -26,7 +26,7 @@ set xlabel 'chunk length C (tokens)'
 set xrange [0.9:600]
 unset key
 
-# a thousandth left of the axis, so that an empty curve is no reason to complain
+# what is past the axis, inf included, is drawn at its top
 beyond(e, top) = e < top ? e : top
 do for [c in cosines] {
   set title keys_of(real(c)).', norm '.word(norms, words(norms)).', exact gate, f32'
@@ -43,14 +43,14 @@ set title 'largest entry of (I + L)^{-1}, scaled'
 set ylabel 'largest entry'
 set yrange [0.1:1e30]
 set ytics 1,1e6,1e30
-set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 0.25 tc rgb theory font ',11' front
+set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 8 tc rgb theory font ',11' front
 plot 1 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
     using 'chunk':(beyond(column('largest'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)
 unset label 1
 set title 'condition number of the scaled system'
 set ylabel 'condition (infinity norm)'
-set label 1 'theorem: at most C^2' at 1.1, 100 tc rgb theory font ',11' front
+set label 1 'theorem: at most C^2' at 100, 1e6 tc rgb theory font ',11' front
 plot x**2 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
     using 'chunk':(beyond(column('condition'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)

@@ -7,23 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_format *format, size_t dk, size_t dv) {
+efla_storage efla_storage_state(const efla_format *format) { return (efla_storage){.format = format, .state = true}; }
+
+efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv) {
   *run = (efla_run){0};
   size_t state = dk * dv;
-  double *block = calloc(2 * state + dk + 2 * dv, sizeof *block); /* floats need at most half of a double each */
+  double *block = calloc(2 * state + 2 * dk + 2 * dv, sizeof *block); /* floats need at most half of a double each */
   if (!block) return EFLA_MEMORY;
   void *rest = block + state + dv;
   float *floats = rest;
   *run = (efla_run){.method = method,
-                    .format = format,
+                    .storage = *storage,
                     .dk = dk,
                     .dv = dv,
                     .S = block,
                     .o = block + state,
-                    .f32 = format->digits <= 24,
+                    .f32 = storage->format->digits <= 24,
                     .S32 = floats,
                     .k32 = floats + state,
                     .v32 = floats + state + dk,
+                    .q32 = floats + state + dk + dv,
+                    .draws = storage->seed,
                     .block = block};
   return EFLA_OK;
 }
@@ -33,12 +37,37 @@ void efla_run_clear(efla_run *run) {
   *run = (efla_run){0};
 }
 
-static void advance_f32(efla_run *run, size_t dk, size_t dv, const double *k, const double *v, double gate) {
-  for (size_t i = 0; i < dk; i++) run->k32[i] = (float)k[i];
-  for (size_t j = 0; j < dv; j++) run->v32[j] = (float)v[j];
-  float gate32 = (float)gate;
-  efla_recurrence_f32(1, dk, dv, NULL, run->k32, run->v32, &gate32, run->S32, NULL);
-  efla_format_round_f32(run->format, run->S32, dk * dv);
+/* SplitMix64 (Steele, Lea, Flood 2014): the run's own stream, so that results do not depend on what else is running. */
+static double uniform(uint64_t *state) {
+  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+static void store_state(efla_run *run) {
+  size_t n = run->dk * run->dv;
+  if (!run->storage.stochastic)
+    efla_format_round_f32(run->storage.format, run->S32, n);
+  else
+    for (size_t e = 0; e < n; e++)
+      run->S32[e] = (float)efla_format_round_stochastic(run->storage.format, (double)run->S32[e], uniform(&run->draws));
+}
+
+/* To f32, and on to the format where inputs are stored in it. */
+static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
+  for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
+  if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
+}
+
+static void advance_f32(efla_run *run, const double *k, const double *v, double beta) {
+  double lambda = 0;
+  store_input(run, k, run->dk, run->k32);
+  store_input(run, v, run->dv, run->v32);
+  for (size_t i = 0; i < run->dk; i++) lambda += (double)run->k32[i] * (double)run->k32[i];
+  float gate = (float)efla_gate(run->method, beta, lambda);
+  efla_recurrence_f32(1, run->dk, run->dv, NULL, run->k32, run->v32, &gate, run->S32, NULL);
+  if (run->storage.state) store_state(run);
 }
 
 /* inf and nan are the numbers whose exponent is all ones: adding one to it carries into the sign bit, which was
@@ -67,13 +96,22 @@ void efla_run_advance(efla_run *run, const efla_tokens *x) {
     const double *k = x->k + t * dk, *v = x->v + t * dv;
     double gate = efla_gate(run->method, x->beta[t], efla_lambda(dk, k));
     if (run->f32)
-      advance_f32(run, dk, dv, k, v, gate);
+      advance_f32(run, k, v, x->beta[t]);
     else
       efla_recurrence_f64(1, dk, dv, NULL, k, v, &gate, run->S, NULL);
     if (!finite_state(run)) run->blowup = run->tokens + t + 1;
   }
   run->tokens += x->tokens;
-  if (run->f32)
+  if (x->tokens == 0) return;
+  const double *q = x->q + (x->tokens - 1) * dk;
+  if (run->f32) {
+    store_input(run, q, dk, run->q32);
     for (size_t e = 0; e < dk * dv; e++) run->S[e] = (double)run->S32[e];
-  if (x->tokens > 0) efla_readout_f64(dk, dv, x->q + (x->tokens - 1) * dk, run->S, run->o);
+    for (size_t j = 0; j < dv; j++) run->o[j] = 0;
+    for (size_t i = 0; i < dk; i++)
+      for (size_t j = 0; j < dv; j++)
+        run->o[j] += (double)run->q32[i] * run->S[i * dv + j]; /* the read-out adds no rounding of its own */
+  } else {
+    efla_readout_f64(dk, dv, q, run->S, run->o);
+  }
 }

@@ -1,7 +1,7 @@
 /* A run: one method advancing one state that is stored in one number format.
  *
- * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32 and store the state in their format
- * after every token, as accelerators do.  The gate is formed in f64: it is one scalar per token. */
+ * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32, as accelerators do; the state, or the inputs, or
+ * both are rounded to the format on top of that.  The gate is formed in f64 from the keys that are used: one scalar per token. */
 #ifndef EFLA_PRECISION_RUN_H
 #define EFLA_PRECISION_RUN_H
 
@@ -10,26 +10,40 @@
 #include "status.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* What is stored in the format, and how it gets there. */
+typedef struct efla_storage {
+  const efla_format *format;
+  bool state;      /* after every token */
+  bool inputs;     /* q, k and v */
+  bool stochastic; /* the state's rounding; inputs go to the nearest */
+  uint64_t seed;   /* of stochastic rounding: one stream per run */
+} efla_storage;
+
+/* The state in a format, to the nearest: the usual case. */
+efla_storage efla_storage_state(const efla_format *format);
 
 typedef struct efla_run {
   const efla_method *method;
-  const efla_format *format;
+  efla_storage storage;
   size_t dk, dv;
   double *S;     /* (dk, dv), the state after the last token */
   double *o;     /* (dv), its read-out with the last query */
   size_t tokens; /* consumed so far */
   size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
   bool f32;
-  float *S32, *k32, *v32; /* (dk, dv), (dk), (dv) */
+  float *S32, *k32, *v32, *q32; /* (dk, dv), (dk), (dv), (dk) */
+  uint64_t draws;               /* state of the stream of stochastic rounding */
   void *block;
 } efla_run;
 
 /* Starts from the zero state.  Fails with EFLA_MEMORY and leaves run zeroed. */
-efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_format *format, size_t dk, size_t dv);
+efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
 void efla_run_clear(efla_run *run);
 
-/* Consumes a block (x->dk, x->dv as in init).  Keys are taken as they are.  Blow-up is data: S and o then hold inf or
- * nan, and the state is not advanced further. */
+/* Consumes a block (x->dk, x->dv as in init).  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
+ * and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
 
 #endif
