@@ -41,11 +41,52 @@ static const struct way {
             {"both", "nearest", true, true, false}};
 enum { WAYS = sizeof ways / sizeof *ways };
 
-static efla_status open_source(efla_source *source, size_t family, efla_message *why) {
+/* One family with all runs on it.  Runs and names: every format stored in every way, then what the budget needs: exact in f64, every
+ * method in f64, and exact in f32 by chunks. */
+enum { RUNS = EFLA_LIST_MAX * WAYS + EFLA_LIST_MAX + 2 };
+typedef struct scene {
+  efla_source source;
+  efla_tokens x;
+  efla_reference reference;
+  efla_run runs[RUNS];
+  size_t n_runs, n_stored, n_marks; /* n_stored: runs of formats and ways */
+  double at[MARKS], error[RUNS][MARKS];
+} scene;
+
+static efla_status scene_init(scene *s, size_t family, efla_message *why) {
   efla_spec spec = efla_spec_default(&efla_families[families.row[family]]);
+  const efla_method *exact = efla_method_find("exact");
   spec.seed = seed, spec.norm = norm;
   if (!spec.family->side) spec.dk = spec.dv = d;
-  return efla_source_init(source, &spec, why);
+  efla_status status = efla_source_init(&s->source, &spec, why);
+  if (status != EFLA_OK) return status;
+  status = efla_tokens_init(&s->x, BLOCK, spec.dk, spec.dv);
+  if (status == EFLA_OK) status = efla_reference_init(&s->reference, &efla_oracles[truth], spec.dk, spec.dv);
+  s->n_stored = formats.n * WAYS;
+  for (size_t r = 0; r < s->n_stored + methods.n + 2 && status == EFLA_OK; r++, s->n_runs++) {
+    const struct way *way = &ways[r % WAYS];
+    const efla_method *method = exact;
+    efla_storage storage = efla_storage_state(efla_format_find("f64"));
+    if (r < s->n_stored)
+      storage = (efla_storage){.format = &efla_formats[formats.row[r / WAYS]],
+                               .state = way->state,
+                               .inputs = way->inputs,
+                               .stochastic = way->stochastic,
+                               .seed = seed * 1000 + r};
+    else if (r > s->n_stored + methods.n)
+      storage = (efla_storage){.format = efla_format_find("f32"), .state = true, .chunk = CHUNK};
+    else if (r > s->n_stored)
+      method = &efla_methods[methods.row[r - s->n_stored - 1]];
+    status = efla_run_init(&s->runs[r], method, &storage, spec.dk, spec.dv);
+  }
+  return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
+}
+
+static void scene_clear(scene *s) {
+  efla_source_clear(&s->source);
+  efla_tokens_clear(&s->x);
+  efla_reference_clear(&s->reference);
+  for (size_t r = 0; r < s->n_runs; r++) efla_run_clear(&s->runs[r]);
 }
 
 /* The least-squares slope of log error against log tokens from 100 tokens on, as long as the error is below one half: past that
@@ -59,130 +100,78 @@ static double slope(const double *at, const double *error, size_t n) {
   return result;
 }
 
-/* One run of the exact method: piece i is one family, format and way. */
+static void row(efla_table *rows, const scene *s, const char *study, const char *name, const char *stored, const char *rounding,
+                double error, double floor, double law, size_t useless) {
+  efla_table_row(rows, efla_text(study), efla_text(s->source.spec.family->name), efla_text(name), efla_text(stored),
+                 efla_text(rounding), efla_count(s->source.token), efla_real(error), efla_real(floor), efla_real(law),
+                 efla_count(useless));
+}
+
+static void record(scene *s, efla_table *rows) {
+  s->at[s->n_marks] = (double)s->source.token;
+  for (size_t r = 0; r < s->n_stored; r++) {
+    const efla_run *run = &s->runs[r];
+    efla_errors e = efla_reference_compare(&s->reference, run->S, run->o);
+    s->error[r][s->n_marks] = e.state;
+    row(rows, s, "tokens", run->storage.format->name, ways[r % WAYS].stored, ways[r % WAYS].rounding, e.state, e.state_floor, NAN,
+        0);
+  }
+  s->n_marks++;
+}
+
+/* How far the state of run r is from that of run r0, relative to the latter. */
+static double apart(const scene *s, size_t r, size_t r0) {
+  size_t n = s->runs[r].dk * s->runs[r].dv;
+  double difference = 0, whole = efla_lambda(n, s->runs[r0].S);
+  for (size_t e = 0; e < n; e++) difference += pow(s->runs[r].S[e] - s->runs[r0].S[e], 2);
+  return sqrt(difference / whole);
+}
+
+/* The laws, and the parts of the error after the last token. */
+static void conclude(const scene *s, efla_table *rows) {
+  size_t exact = s->n_stored, chunked = s->n_runs - 1;
+  for (size_t r = 0; r < s->n_stored; r++) {
+    const char *format = s->runs[r].storage.format->name;
+    size_t useless = 0;
+    while (useless < s->n_marks && s->error[r][useless] <= 0.5) useless++;
+    row(rows, s, "law", format, ways[r % WAYS].stored, ways[r % WAYS].rounding, s->error[r][s->n_marks - 1], NAN,
+        slope(s->at, s->error[r], s->n_marks), useless < s->n_marks ? (size_t)s->at[useless] : 0);
+    if (r % WAYS != 0) continue;
+    row(rows, s, "budget", format, "rounding", "nearest", apart(s, r, exact), NAN, NAN, 0);
+    if (s->runs[r].storage.format->digits == 24)
+      row(rows, s, "budget", format, "chunking", "nearest", apart(s, chunked, r), NAN, NAN, 0);
+  }
+  for (size_t r = exact + 1; r < chunked; r++)
+    if (s->runs[r].method != s->runs[exact].method)
+      row(rows, s, "budget", s->runs[r].method->name, "discretisation", "nearest", apart(s, r, exact), NAN, NAN, 0);
+}
+
 static efla_status follow(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   (void)context;
-  const struct way *way = &ways[i % WAYS];
-  const efla_format *format = &efla_formats[formats.row[i / WAYS % formats.n]];
-  efla_storage storage = {format, way->state, way->inputs, way->stochastic, seed * 1000 + i};
-  efla_source source;
-  efla_tokens x = {0};
-  efla_run run = {0};
-  efla_reference reference = {0};
-  double at[MARKS], error[MARKS];
-  size_t n = 0, useless = 0;
-  efla_status status = open_source(&source, i / WAYS / formats.n, why);
-  if (status != EFLA_OK) return status;
-  size_t dk = source.spec.dk, dv = source.spec.dv;
-  const char *family = source.spec.family->name;
-  if (efla_tokens_init(&x, BLOCK, dk, dv) != EFLA_OK ||
-      efla_run_init(&run, efla_method_find("exact"), &storage, dk, dv) != EFLA_OK ||
-      efla_reference_init(&reference, &efla_oracles[truth], dk, dv) != EFLA_OK)
-    status = efla_fail_memory(why);
-  for (size_t t = 0, mark = 0; t < tokens && status == EFLA_OK;) {
-    size_t goal = t;
-    while (goal <= t) goal = (size_t)lround(pow(10, (double)mark++ / PER_DECADE));
+  scene *s = calloc(1, sizeof *s);
+  if (!s) return efla_fail_memory(why);
+  efla_status status = scene_init(s, i, why);
+  for (size_t mark = 0; status == EFLA_OK && s->source.token < tokens; mark++) {
+    size_t goal = (size_t)lround(pow(10, (double)mark / PER_DECADE));
     if (goal > tokens) goal = tokens;
-    for (; t < goal && status == EFLA_OK; t += x.tokens) {
-      x.tokens = goal - t < BLOCK ? goal - t : BLOCK;
-      status = efla_source_next(&source, &x, why);
-      if (status == EFLA_OK) status = efla_reference_advance(&reference, &x);
-      efla_run_advance(&run, &x);
-      efla_progress_add(progress, x.tokens);
+    while (s->source.token < goal && status == EFLA_OK) {
+      efla_tokens block = efla_tokens_slice(&s->x, 0, goal - s->source.token < BLOCK ? goal - s->source.token : BLOCK);
+      status = efla_source_next(&s->source, &block, why);
+      if (status == EFLA_OK && (status = efla_reference_advance(&s->reference, &block)) != EFLA_OK) *why = s->reference.why;
+      for (size_t r = 0; r < s->n_runs && status == EFLA_OK; r++) efla_run_advance(&s->runs[r], &block);
+      efla_progress_add(progress, block.tokens);
     }
-    efla_errors e = efla_reference_compare(&reference, run.S, run.o);
-    at[n] = (double)t, error[n] = e.state;
-    if (!useless && !(e.state <= 0.5)) useless = t;
-    n++;
-    efla_table_row(rows, efla_text("tokens"), efla_text(family), efla_text(format->name), efla_text(way->stored),
-                   efla_text(way->rounding), efla_count(t), efla_real(e.state), efla_real(e.state_floor), efla_real(NAN),
-                   efla_count(0));
+    if (status == EFLA_OK) record(s, rows);
   }
-  efla_table_row(rows, efla_text("law"), efla_text(family), efla_text(format->name), efla_text(way->stored),
-                 efla_text(way->rounding), efla_count(tokens), efla_real(n ? error[n - 1] : NAN), efla_real(NAN),
-                 efla_real(slope(at, error, n)), efla_count(useless));
-  if (status == EFLA_UNTRUSTED) *why = reference.why;
-  efla_source_clear(&source);
-  efla_tokens_clear(&x);
-  efla_run_clear(&run);
-  efla_reference_clear(&reference);
-  return status;
-}
-
-static void budget_row(efla_table *rows, const char *family, const char *name, const char *part, size_t t, const double *S,
-                       const double *S0, size_t n) {
-  double difference = 0, whole = 0;
-  for (size_t e = 0; e < n; e++) difference += (S[e] - S0[e]) * (S[e] - S0[e]), whole += S0[e] * S0[e];
-  efla_table_row(rows, efla_text("budget"), efla_text(family), efla_text(name), efla_text(part), efla_text("nearest"),
-                 efla_count(t), efla_real(sqrt(difference / whole)), efla_real(NAN), efla_real(NAN), efla_count(0));
-}
-
-/* Recurrence and chunkwise form of the exact method on the same tokens in f32; S_chunk, S_token (n) from their zero states. */
-static efla_status both_forms(const efla_tokens *x, double *S_chunk, double *S_token) {
-  size_t dk = x->dk, dv = x->dv, T = x->tokens, n = dk * dv, scratch = efla_chunk_scratch(CHUNK, dk, dv);
-  float *block = calloc(T * (dk + dv + 1) + 2 * n + scratch, sizeof *block);
-  double *gate = malloc(T * sizeof *gate);
-  float *k = block, *v = k + T * dk, *a = v + T * dv, *A = a + T, *B = A + n;
-  if (block && gate) {
-    efla_gates(efla_method_find("exact"), x, gate);
-    for (size_t e = 0; e < T * dk; e++) k[e] = (float)x->k[e];
-    for (size_t e = 0; e < T * dv; e++) v[e] = (float)x->v[e];
-    for (size_t t = 0; t < T; t++) a[t] = (float)gate[t];
-    efla_chunk_f32(T, dk, dv, CHUNK, NULL, k, v, a, A, NULL, B + n);
-    efla_recurrence_f32(T, dk, dv, NULL, k, v, a, B, NULL);
-    for (size_t e = 0; e < n; e++) S_chunk[e] = (double)A[e], S_token[e] = (double)B[e];
-  }
-  efla_status status = block && gate ? EFLA_OK : EFLA_MEMORY;
-  free(block);
-  free(gate);
-  return status;
-}
-
-/* The parts of one run's error, each a difference of two states after the same tokens. */
-static efla_status budget(size_t family, efla_table *rows, efla_message *why) {
-  efla_source source;
-  efla_tokens x = {0};
-  efla_run exact = {0}, other = {0};
-  size_t T = tokens < 4 * BLOCK ? tokens : 4 * BLOCK;
-  efla_status status = open_source(&source, family, why);
-  if (status != EFLA_OK) return status;
-  size_t dk = source.spec.dk, dv = source.spec.dv, n = dk * dv;
-  const char *name = source.spec.family->name;
-  double *states = malloc(2 * n * sizeof *states);
-  const efla_method *exact_method = efla_method_find("exact");
-  efla_storage f64 = efla_storage_state(efla_format_find("f64"));
-  if (!states || efla_tokens_init(&x, T, dk, dv) != EFLA_OK || efla_run_init(&exact, exact_method, &f64, dk, dv) != EFLA_OK)
-    status = efla_fail_memory(why);
-  if (status == EFLA_OK) status = efla_source_next(&source, &x, why);
-  if (status == EFLA_OK) efla_run_advance(&exact, &x);
-  for (size_t i = 0; i < methods.n + formats.n && status == EFLA_OK; i++) {
-    bool by_method = i < methods.n;
-    const efla_method *method = by_method ? &efla_methods[methods.row[i]] : exact_method;
-    efla_storage storage = by_method ? f64 : efla_storage_state(&efla_formats[formats.row[i - methods.n]]);
-    if (efla_run_init(&other, method, &storage, dk, dv) != EFLA_OK) status = efla_fail_memory(why);
-    if (status == EFLA_OK) {
-      efla_run_advance(&other, &x);
-      if (method != exact_method || !by_method)
-        budget_row(rows, name, by_method ? method->name : storage.format->name, by_method ? "discretisation" : "rounding", T,
-                   other.S, exact.S, n);
-    }
-    efla_run_clear(&other);
-  }
-  if (status == EFLA_OK && both_forms(&x, states, states + n) == EFLA_OK)
-    budget_row(rows, name, "f32", "chunking", T, states, states + n, n);
-  efla_source_clear(&source);
-  efla_tokens_clear(&x);
-  efla_run_clear(&exact);
-  free(states);
+  if (status == EFLA_OK) conclude(s, rows);
+  scene_clear(s);
+  free(s);
   return status;
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  size_t n = families.n * formats.n * WAYS;
   seed = cli->seed;
-  efla_status status = efla_program_parallel(table, n, follow, NULL, "tokens", n * tokens, why);
-  for (size_t f = 0; f < families.n && status == EFLA_OK; f++) status = budget(f, table, why);
-  return status;
+  return efla_program_parallel(table, families.n, follow, NULL, "tokens", families.n * tokens, why);
 }
 
 int main(int argc, char **argv) {

@@ -1,5 +1,6 @@
 #include "precision/run.h"
 
+#include "flow/chunk.h"
 #include "flow/recurrence.h"
 
 #include <assert.h>
@@ -10,12 +11,13 @@
 efla_storage efla_storage_state(const efla_format *format) { return (efla_storage){.format = format, .state = true}; }
 
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv) {
+  size_t most = storage->chunk > 1 ? storage->chunk : 1, state = dk * dv, scratch = efla_chunk_scratch(most, dk, dv);
+  size_t doubles = state + dv + most + scratch, floats = state + most * (dk + dv + 1) + dk + scratch;
   *run = (efla_run){0};
-  size_t state = dk * dv;
-  double *block = calloc(2 * state + 2 * dk + 2 * dv, sizeof *block); /* floats need at most half of a double each */
+  double *block = calloc(doubles + (floats + 1) / 2, sizeof *block);
   if (!block) return EFLA_MEMORY;
-  void *rest = block + state + dv;
-  float *floats = rest;
+  void *rest = block + doubles;
+  float *block32 = rest;
   *run = (efla_run){.method = method,
                     .storage = *storage,
                     .dk = dk,
@@ -23,10 +25,15 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .S = block,
                     .o = block + state,
                     .f32 = storage->format->digits <= 24,
-                    .S32 = floats,
-                    .k32 = floats + state,
-                    .v32 = floats + state + dk,
-                    .q32 = floats + state + dk + dv,
+                    .most = most,
+                    .gate = block + state + dv,
+                    .scratch = block + state + dv + most,
+                    .S32 = block32,
+                    .k32 = block32 + state,
+                    .v32 = block32 + state + most * dk,
+                    .gate32 = block32 + state + most * (dk + dv),
+                    .q32 = block32 + state + most * (dk + dv + 1),
+                    .scratch32 = block32 + state + most * (dk + dv + 1) + dk,
                     .draws = storage->seed,
                     .block = block};
   return EFLA_OK;
@@ -60,13 +67,27 @@ static void store_input(const efla_run *run, const double *values, size_t n, flo
   if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
 }
 
-static void advance_f32(efla_run *run, const double *k, const double *v, double beta) {
-  double lambda = 0;
-  store_input(run, k, run->dk, run->k32);
-  store_input(run, v, run->dv, run->v32);
-  for (size_t i = 0; i < run->dk; i++) lambda += (double)run->k32[i] * (double)run->k32[i];
-  float gate = (float)efla_gate(run->method, beta, lambda);
-  efla_recurrence_f32(1, run->dk, run->dv, NULL, run->k32, run->v32, &gate, run->S32, NULL);
+static void advance_f64(efla_run *run, const efla_tokens *x) {
+  efla_gates(run->method, x, run->gate);
+  if (run->most > 1)
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, run->S, NULL, run->scratch);
+  else
+    efla_recurrence_f64(x->tokens, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
+}
+
+static void advance_f32(efla_run *run, const efla_tokens *x) {
+  size_t dk = run->dk, n = x->tokens;
+  store_input(run, x->k, n * dk, run->k32);
+  store_input(run, x->v, n * run->dv, run->v32);
+  for (size_t t = 0; t < n; t++) {
+    double lambda = 0;
+    for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
+    run->gate32[t] = (float)efla_gate(run->method, x->beta[t], lambda);
+  }
+  if (run->most > 1)
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, run->S32, NULL, run->scratch32);
+  else
+    efla_recurrence_f32(n, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
   if (run->storage.state) store_state(run);
 }
 
@@ -92,14 +113,14 @@ static bool finite_state(const efla_run *run) {
 void efla_run_advance(efla_run *run, const efla_tokens *x) {
   size_t dk = run->dk, dv = run->dv;
   assert(x->dk == dk && x->dv == dv);
-  for (size_t t = 0; t < x->tokens && !run->blowup; t++) {
-    const double *k = x->k + t * dk, *v = x->v + t * dv;
-    double gate = efla_gate(run->method, x->beta[t], efla_lambda(dk, k));
+  for (size_t t = 0; t < x->tokens && !run->blowup; t += run->most) {
+    size_t count = x->tokens - t < run->most ? x->tokens - t : run->most;
+    efla_tokens part = efla_tokens_slice(x, t, count);
     if (run->f32)
-      advance_f32(run, k, v, x->beta[t]);
+      advance_f32(run, &part);
     else
-      efla_recurrence_f64(1, dk, dv, NULL, k, v, &gate, run->S, NULL);
-    if (!finite_state(run)) run->blowup = run->tokens + t + 1;
+      advance_f64(run, &part);
+    if (!finite_state(run)) run->blowup = run->tokens + t + count;
   }
   run->tokens += x->tokens;
   if (x->tokens == 0) return;

@@ -19,6 +19,7 @@ typedef struct efla_storage {
   bool inputs;     /* q, k and v */
   bool stochastic; /* the state's rounding; inputs go to the nearest */
   uint64_t seed;   /* of stochastic rounding: one stream per run */
+  size_t chunk;    /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
 } efla_storage;
 
 /* The state in a format, to the nearest: the usual case. */
@@ -33,7 +34,10 @@ typedef struct efla_run {
   size_t tokens; /* consumed so far */
   size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
   bool f32;
-  float *S32, *k32, *v32, *q32; /* (dk, dv), (dk), (dv), (dk) */
+  size_t most;                  /* tokens advanced at a time: the chunk, or 1 */
+  double *gate, *scratch;       /* (most), as efla_chunk_scratch says */
+  float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
+  float *gate32, *scratch32;    /* as gate and scratch */
   uint64_t draws;               /* state of the stream of stochastic rounding */
   void *block;
 } efla_run;
@@ -42,7 +46,7 @@ typedef struct efla_run {
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
 void efla_run_clear(efla_run *run);
 
-/* Consumes a block (x->dk, x->dv as in init).  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
+/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
  * and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
 
