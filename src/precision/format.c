@@ -50,28 +50,86 @@ double efla_format_round_stochastic(const efla_format *format, double value, dou
   if (isinf(value)) return overflow(format, value);
   if (isnan(value) || value == 0) return value;
   int gap = spacing(format, value);
-  double scaled = ldexp(value, -gap), below = floor(scaled);
+  double scaled = ldexp(fabs(value), -gap), below = floor(scaled);
   return checked(format, copysign(ldexp(below + (scaled - below > u), gap), value));
 }
 
-/* A float's bits order its magnitudes, so dropping low bits after adding just under half of the last kept one, and that one
- * itself where it is odd, rounds to nearest even, carries into the exponent included.  Below the least normal number the gap is
- * fixed, and adding and taking away 3/2 * 2^23 gaps rounds to it. */
+/* SplitMix64 (Steele, Lea, Flood 2014): its state only counts, so that any draw can be had without those before it. */
+static uint32_t draw(uint64_t seed, uint64_t i) {
+  uint64_t z = seed + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  return (uint32_t)((z ^ (z >> 31)) >> 40);
+}
+
+double efla_format_draw(uint64_t seed, uint64_t i) { return draw(seed, i) * 0x1p-24; }
+
+static int32_t bits_of(float value) {
+  int32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static float float_of(int32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/* What both ways of rounding floats need.  The bits of a positive float, as an integer, order as the floats do. */
+typedef struct edges {
+  int drop;                      /* low bits to lose */
+  int32_t normal, largest, past; /* bits of the least normal and the largest number, and of what comes past it */
+} edges;
+
+static edges edges_of(const efla_format *format) {
+  assert(format->digits <= 24);
+  return (edges){24 - format->digits, bits_of(ldexpf(1, format->least)), bits_of((float)format->largest),
+                 bits_of(format->infinite ? INFINITY : NAN)};
+}
+
+enum { SIGN = INT32_MIN, INFINITE = 0x7f800000 };
+
+/* yes ? a : b without a branch, which would keep the loops from running several numbers at a time. */
+static int32_t pick(int yes, int32_t a, int32_t b) { return b ^ ((a ^ b) & -yes); }
+
+/* The result for a float: rounded is that of its magnitude if normal, small if not. */
+static float choose(edges e, int32_t bits, int32_t magnitude, int32_t rounded, int32_t small) {
+  int32_t result = pick(magnitude < e.normal, small, rounded);
+  result = pick(result > e.largest, e.past, result);
+  result = pick(magnitude > INFINITE, magnitude, result); /* a nan keeps its payload */
+  return float_of(result | (bits & SIGN));
+}
+
+/* Dropping low bits after adding just under half of the last kept one, and that one itself where it is odd, rounds to nearest
+ * even, carries into the exponent included.  Below the least normal number the gap is fixed, and adding and taking away 3/2 *
+ * 2^23 gaps rounds to it. */
 void efla_format_round_f32(const efla_format *format, float *values, size_t n) {
-  int drop = 24 - format->digits;
-  assert(drop >= 0);
-  if (drop == 0) return;
-  uint32_t below_half = (UINT32_C(1) << (drop - 1)) - 1;
-  float normal = ldexpf(1, format->least), magic = ldexpf(1.5F, format->least - format->digits + 24);
-  float largest = (float)format->largest, past = format->infinite ? INFINITY : NAN;
+  edges e = edges_of(format);
+  if (e.drop == 0) return;
+  int32_t below_half = (INT32_C(1) << (e.drop - 1)) - 1;
+  float magic = ldexpf(1.5F, format->least - format->digits + 24);
   for (size_t i = 0; i < n; i++) {
-    float value = values[i], rounded;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits = (bits + below_half + ((bits >> drop) & 1)) >> drop << drop;
-    memcpy(&rounded, &bits, sizeof rounded);
-    if (fabsf(value) < normal) rounded = copysignf(fabsf(value) + magic - magic, value);
-    if (fabsf(rounded) > largest) rounded = copysignf(past, value);
-    values[i] = isnan(value) ? value : rounded;
+    int32_t bits = bits_of(values[i]), magnitude = bits & ~SIGN;
+    uint32_t rounded = ((uint32_t)magnitude + (uint32_t)(below_half + ((magnitude >> e.drop) & 1))) >> e.drop << e.drop;
+    values[i] = choose(e, bits, magnitude, (int32_t)rounded, bits_of(float_of(magnitude) + magic - magic));
+  }
+}
+
+/* A normal number's dropped bits m go up where m/2^drop > u, that is m > floor(2^drop u): where adding 2^drop - 1 - floor(2^drop u)
+ * carries. */
+void efla_format_round_stochastic_f32(const efla_format *format, float *values, size_t n, uint64_t seed, uint64_t first) {
+  edges e = edges_of(format);
+  if (e.drop == 0) return;
+  uint32_t dropped = (UINT32_C(1) << e.drop) - 1;
+  int gap = format->least - format->digits + 1;
+  double shrink = ldexp(1, gap), enlarge = ldexp(1, -gap); /* as floats, these would overflow */
+  for (size_t i = 0; i < n; i++) {
+    int32_t bits = bits_of(values[i]), magnitude = bits & ~SIGN;
+    uint32_t u = draw(seed, first + i);
+    uint32_t rounded = ((uint32_t)magnitude + (dropped - (u >> (24 - e.drop)))) & ~dropped;
+    double scaled = enlarge * (double)float_of(magnitude < e.normal ? magnitude : e.normal), below = (double)(int32_t)scaled;
+    float small = (float)(shrink * (below + (scaled - below > u * 0x1p-24)));
+    values[i] = choose(e, bits, magnitude, (int32_t)rounded, bits_of(small));
   }
 }

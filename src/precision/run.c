@@ -34,7 +34,6 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .gate32 = block32 + state + most * (dk + dv),
                     .q32 = block32 + state + most * (dk + dv + 1),
                     .scratch32 = block32 + state + most * (dk + dv + 1) + dk,
-                    .draws = storage->seed,
                     .block = block};
   return EFLA_OK;
 }
@@ -44,21 +43,14 @@ void efla_run_clear(efla_run *run) {
   *run = (efla_run){0};
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): the run's own stream, so that results do not depend on what else is running. */
-static double uniform(uint64_t *state) {
-  uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
 static void store_state(efla_run *run) {
   size_t n = run->dk * run->dv;
-  if (!run->storage.stochastic)
+  if (run->storage.stochastic) {
+    efla_format_round_stochastic_f32(run->storage.format, run->S32, n, run->storage.seed, run->draws);
+    run->draws += n;
+  } else {
     efla_format_round_f32(run->storage.format, run->S32, n);
-  else
-    for (size_t e = 0; e < n; e++)
-      run->S32[e] = (float)efla_format_round_stochastic(run->storage.format, (double)run->S32[e], uniform(&run->draws));
+  }
 }
 
 /* To f32, and on to the format where inputs are stored in it. */

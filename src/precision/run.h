@@ -18,7 +18,7 @@ typedef struct efla_storage {
   bool state;      /* after every token */
   bool inputs;     /* q, k and v */
   bool stochastic; /* the state's rounding; inputs go to the nearest */
-  uint64_t seed;   /* of stochastic rounding: one stream per run */
+  uint64_t seed;   /* of stochastic rounding: names the run's stream, see efla_format_draw */
   size_t chunk;    /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
 } efla_storage;
 
@@ -38,7 +38,7 @@ typedef struct efla_run {
   double *gate, *scratch;       /* (most), as efla_chunk_scratch says */
   float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
   float *gate32, *scratch32;    /* as gate and scratch */
-  uint64_t draws;               /* state of the stream of stochastic rounding */
+  uint64_t draws;               /* used so far by stochastic rounding */
   void *block;
 } efla_run;
 
