@@ -60,7 +60,7 @@ set title 'exact method against its oracle; d_k = d_v = '.header('dk')
 entries = words(formats) + 5
 load 'plots/legend.gp'
 plot for [i=1:words(formats)] NaN with linespoints ls 100 + i title 'above: '.word(formats, i), \
-  NaN with boxes lc rgb '#d55e00' title 'left: discretisation (method against exact, f64)', \
-  NaN with boxes lc rgb '#0072b2' title 'left: rounding (format against f64, exact)', \
-  NaN with boxes lc rgb '#009e73' title 'left: chunking (chunks against tokens, f32)'
+  NaN with boxes lc rgb '#d55e00' title 'left: discretisation (f64)', \
+  NaN with boxes lc rgb '#0072b2' title 'left: rounding (exact)', \
+  NaN with boxes lc rgb '#009e73' title 'left: chunking (exact, f32)'
 unset multiplot

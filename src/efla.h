@@ -17,6 +17,7 @@
 #include "inputs/idx.h"    /* files of bytes */
 #include "inputs/mnist.h"  /* real input */
 #include "inputs/source.h" /* input families */
+#include "inputs/rate.h"   /* limits of stability on them */
 
 #include "truth/oracle.h"    /* what is true, and how sure we are */
 #include "truth/reference.h" /* errors along a stream */
