@@ -155,7 +155,7 @@ build-check: $(TEST_FILES) $(PROGRAM_FILES)
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 
-FIGURES := order accumulation accumulation-readout growth reference $(if $(MNIST),accumulation-mnist)
+FIGURES := order accumulation accumulation-readout growth reference precision $(if $(MNIST),accumulation-mnist)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';

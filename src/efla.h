@@ -13,6 +13,7 @@
 
 #include "precision/format.h" /* number formats */
 #include "precision/run.h"    /* a method with its state in a format */
+#include "precision/drift.h"  /* the error that comes of it, predicted */
 
 #include "inputs/idx.h"    /* files of bytes */
 #include "inputs/mnist.h"  /* real input */
