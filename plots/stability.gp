@@ -92,5 +92,5 @@ load 'plots/legend.gp'
 plot for [m in methods] NaN with lines ls row(m) title m, \
   NaN with points pt 5 ps 2 lc rgb '#d55e00' title 'cells: γ > 0, blow-up', \
   NaN with points pt 5 ps 2 lc rgb '#0072b2' title 'cells: γ < 0, errors fade', \
-  NaN with lines lw 3 lc rgb theory title 'in the last panel: γ = 0 by the law'
+  NaN with lines lw 3 lc rgb theory title 'line in the map: γ = 0'
 unset multiplot

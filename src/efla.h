@@ -4,6 +4,7 @@
 
 #include "status.h" /* how functions fail */
 
+#include "flow/hold.h"       /* ... and when k, v truly move */
 #include "flow/growth.h"     /* saturation or blow-up */
 #include "flow/method.h"     /* a method is its phi: gates */
 #include "flow/chunk.h"      /* ... and chunk by chunk */
@@ -18,9 +19,11 @@
 #include "inputs/idx.h"    /* files of bytes */
 #include "inputs/mnist.h"  /* real input */
 #include "inputs/source.h" /* input families */
+#include "inputs/signal.h" /* smooth k(t), v(t) */
 #include "inputs/rate.h"   /* limits of stability on them */
 
 #include "truth/oracle.h"    /* what is true, and how sure we are */
+#include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
 #include "report/cli.h"      /* command line */

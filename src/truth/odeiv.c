@@ -1,7 +1,7 @@
 /* The ODE itself, integrated by GSL's adaptive Prince-Dormand 8(9) over each token. */
-#include "truth/advance.h"
+#include "truth/odeiv.h"
 
-#include "flow/ode.h"
+#include "truth/advance.h"
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_odeiv2.h>
@@ -10,11 +10,38 @@
 
 static const double TOLERANCE = 1e-13;
 
+typedef struct problem {
+  const efla_signal *signal;
+  double *k, *v; /* scratch: (dk), (dv) */
+} problem;
+
 static int slope(double time, const double *S, double *dS, void *context) {
-  (void)time;
-  const efla_hold *hold = context;
-  efla_ode_rhs(hold->dk, hold->dv, hold->k, hold->v, S, dS);
+  const problem *p = context;
+  p->signal->sample(p->signal->context, time, p->k, p->v);
+  efla_ode_rhs(p->signal->dk, p->signal->dv, p->k, p->v, S, dS);
   return GSL_SUCCESS;
+}
+
+efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double duration, double step, double reach, double *S,
+                                 efla_message *why) {
+  size_t state = signal->dk * signal->dv;
+  efla_status status = EFLA_OK;
+  gsl_set_error_handler_off();
+  problem p = {.signal = signal, .k = malloc((signal->dk + signal->dv) * sizeof *p.k)};
+  gsl_odeiv2_system system = {slope, NULL, state, &p};
+  gsl_odeiv2_driver *driver =
+      gsl_odeiv2_driver_alloc_y_new(&system, gsl_odeiv2_step_rk8pd, fmin(duration, step), TOLERANCE * reach, TOLERANCE);
+  if (!driver || !p.k) {
+    status = efla_fail_memory(why);
+  } else {
+    p.v = p.k + signal->dk;
+    int code = gsl_odeiv2_driver_apply(driver, &time, time + duration, S);
+    if (code != GSL_SUCCESS)
+      status = efla_fail(why, EFLA_UNTRUSTED, "oracle odeiv stopped at time %g: %s", time, gsl_strerror(code));
+  }
+  if (driver) gsl_odeiv2_driver_free(driver);
+  free(p.k);
+  return status;
 }
 
 static double largest_entry(size_t n, const double *values) {
@@ -25,20 +52,12 @@ static double largest_entry(size_t n, const double *values) {
 
 /* One token.  The tolerance is relative to what a state of this size and this token can reach. */
 static efla_status integrate(const efla_tokens *x, size_t t, double *S, efla_message *why) {
-  size_t state = x->dk * x->dv;
   efla_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
-  double beta = x->beta[t], lambda = efla_lambda(x->dk, hold.k), time = 0;
+  efla_signal signal = efla_signal_hold(&hold);
+  double beta = x->beta[t], lambda = efla_lambda(x->dk, hold.k);
   if (!(beta > 0 && lambda > 0)) return EFLA_OK; /* nothing moves */
   double reach = beta / (1 + beta * lambda) * largest_entry(x->dk, hold.k) * largest_entry(x->dv, hold.v);
-  double absolute = TOLERANCE * (largest_entry(state, S) + reach);
-  gsl_odeiv2_system system = {slope, NULL, state, &hold};
-  gsl_odeiv2_driver *driver =
-      gsl_odeiv2_driver_alloc_y_new(&system, gsl_odeiv2_step_rk8pd, fmin(beta, 0.1 / lambda), absolute, TOLERANCE);
-  if (!driver) return efla_fail_memory(why);
-  int code = gsl_odeiv2_driver_apply(driver, &time, beta, S);
-  gsl_odeiv2_driver_free(driver);
-  if (code == GSL_SUCCESS) return EFLA_OK;
-  return efla_fail(why, EFLA_UNTRUSTED, "odeiv stopped in token %zu: %s", t + 1, gsl_strerror(code));
+  return efla_odeiv_integrate(&signal, 0, beta, 0.1 / lambda, largest_entry(x->dk * x->dv, S) + reach, S, why);
 }
 
 efla_status efla_odeiv_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {

@@ -1,0 +1,152 @@
+/* hold: what does the zero-order hold cost when keys and values truly move?
+ *
+ * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not zero.
+ * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at the midpoint of a step,
+ *           Richardson's extrapolation of the latter; Euler and RK4 on the true right-hand side; an exponential integrator of order 4
+ *           without commutators.
+ * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4 starts to beat EFLA
+ *           with midpoint samples.
+ * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about 2.4), RK4 below.
+ *           "Error-free" is a statement about the held problem only.
+ * Writes    one row per lambda, scheme and number of steps; orders and crossovers as a table on stderr. */
+#include "efla.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double DURATION = 4, BAND = 1;
+static size_t d, most_steps;
+static efla_list stiffness;
+
+static const efla_option options[] = {
+    {"lambda", "LIST", "3,30,300,3000", "3,30", "mean squares of |k(t)|", EFLA_REALS, &stiffness, 1e-3, 1e5, NULL},
+    {"steps", "N", "16384", "512", "most steps (a power of 2 from 4 on)", EFLA_COUNT, &most_steps, 8, 1 << 20, NULL},
+    {"dk", "N", "8", NULL, "length of keys and values", EFLA_COUNT, &d, 1, 256, NULL},
+    {.name = NULL},
+};
+
+typedef struct problem {
+  efla_signal signal;
+  double *start, *S, *half, *scratch; /* (d, d) three times */
+  double *truth, floor, norm;
+} problem;
+
+static void left(const problem *p, size_t steps) {
+  efla_hold_advance(efla_method_find("exact"), 0, &p->signal, 0, DURATION, steps, p->S, p->scratch);
+}
+
+static void midpoint(const problem *p, size_t steps) {
+  efla_hold_advance(efla_method_find("exact"), 0.5, &p->signal, 0, DURATION, steps, p->S, p->scratch);
+}
+
+/* The midpoint rule is symmetric: its error has even powers of h only, and (4 S_{h/2} - S_h)/3 drops the first. */
+static void richardson(const problem *p, size_t steps) {
+  midpoint(p, steps);
+  memcpy(p->half, p->S, d * d * sizeof *p->half);
+  memcpy(p->S, p->start, d * d * sizeof *p->S);
+  midpoint(p, 2 * steps);
+  for (size_t e = 0; e < d * d; e++) p->S[e] += (p->S[e] - p->half[e]) / 3;
+}
+
+static void by_tableau(const problem *p, const char *name, size_t steps) {
+  (void)efla_ode_advance(efla_tableau_find(name), &p->signal, 0, DURATION, steps, p->S, p->scratch); /* explicit: cannot fail */
+}
+static void euler(const problem *p, size_t steps) { by_tableau(p, "euler", steps); }
+static void rk4(const problem *p, size_t steps) { by_tableau(p, "rk4", steps); }
+static void cf4(const problem *p, size_t steps) { efla_cf4_advance(&p->signal, 0, DURATION, steps, p->S, p->scratch); }
+
+static const struct scheme {
+  const char *name;
+  void (*advance)(const problem *p, size_t steps);
+} schemes[] = {{"left", left}, {"midpoint", midpoint}, {"richardson", richardson}, {"euler", euler}, {"rk4", rk4}, {"cf4", cf4}};
+enum { SCHEMES = sizeof schemes / sizeof *schemes, MOST_ROWS = 24 };
+
+static double apart(const double *A, const double *B) {
+  double sum = 0;
+  for (size_t e = 0; e < d * d; e++) sum += (A[e] - B[e]) * (A[e] - B[e]);
+  return sqrt(sum);
+}
+
+/* Reference by rk8pd; its floor is the distance to the two-stage Gauss method with many steps, by another formula altogether. */
+static efla_status find_truth(problem *p, double lambda, efla_message *why) {
+  const efla_tableau *gauss = efla_tableau_find("gauss4");
+  double *scratch = malloc(efla_ode_scratch(gauss, d, d) * sizeof *scratch);
+  if (!scratch) return efla_fail_memory(why);
+  memcpy(p->truth, p->start, d * d * sizeof *p->truth);
+  memcpy(p->S, p->start, d * d * sizeof *p->S);
+  efla_status status = efla_odeiv_integrate(&p->signal, 0, DURATION, 0.1 / lambda, 1, p->truth, why);
+  if (status == EFLA_OK) status = efla_ode_advance(gauss, &p->signal, 0, DURATION, 2 * most_steps, p->S, scratch);
+  p->norm = sqrt(efla_lambda(d * d, p->truth));
+  p->floor = apart(p->S, p->truth) / p->norm;
+  free(scratch);
+  return status;
+}
+
+/* All schemes with 4, 8, 16, ... steps; prints orders, and where RK4 passes EFLA with midpoint samples for good. */
+static void study(const problem *p, double lambda, efla_table *table) {
+  double errors[SCHEMES][MOST_ROWS], crossover = NAN;
+  size_t rows = 0;
+  for (size_t s = 0; s < SCHEMES; s++) {
+    fprintf(stderr, "%7g  %-11s", lambda, schemes[s].name);
+    rows = 0;
+    for (size_t steps = 4; steps <= most_steps && rows < MOST_ROWS; steps *= 2, rows++) {
+      memcpy(p->S, p->start, d * d * sizeof *p->S);
+      double began = efla_seconds();
+      schemes[s].advance(p, steps);
+      double seconds = efla_seconds() - began, error = apart(p->S, p->truth) / p->norm;
+      bool clear = rows > 0 && isfinite(errors[s][rows - 1]) && error > 4 * p->floor;
+      double order = clear ? log2(errors[s][rows - 1] / error) : NAN;
+      errors[s][rows] = error;
+      fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
+      efla_table_row(table, efla_real(lambda), efla_text(schemes[s].name), efla_count(steps),
+                     efla_real(DURATION / (double)steps * lambda), efla_real(error), efla_real(p->floor), efla_real(order),
+                     efla_real(seconds));
+    }
+    fputc('\n', stderr);
+  }
+  for (size_t r = 1; r < rows; r++) {
+    double before = log(errors[4][r - 1] / errors[1][r - 1]), after = log(errors[4][r] / errors[1][r]); /* rk4 against midpoint */
+    if (before > 0 && after <= 0)
+      crossover = DURATION / 4 * lambda * exp2(-((double)r - 1 + (isfinite(before) ? before / (before - after) : 1)));
+  }
+  if (isfinite(crossover)) fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
+  efla_table_row(table, efla_real(lambda), efla_text("crossover"), efla_count(0), efla_real(crossover), efla_real(NAN),
+                 efla_real(NAN), efla_real(NAN), efla_real(NAN));
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_hold_scratch(d, d);
+  double *block = malloc((4 * n + scratch) * sizeof *block);
+  if (!block) return efla_fail_memory(why);
+  problem p = {.start = block, .S = block + n, .half = block + 2 * n, .truth = block + 3 * n, .scratch = block + 4 * n};
+  efla_status status = EFLA_OK;
+  fprintf(stderr, " lambda  scheme      observed order from n/2 to n steps, n = 4, 8, ...\n");
+  for (size_t i = 0; i < stiffness.n && status == EFLA_OK; i++) {
+    efla_waves waves;
+    status = efla_waves_init(&waves, d, d, stiffness.value[i], BAND, cli->seed);
+    if (status != EFLA_OK) return free(block), efla_fail_memory(why);
+    p.signal = efla_waves_signal(&waves);
+    for (size_t e = 0; e < n; e++) p.start[e] = cos((double)e);
+    status = find_truth(&p, stiffness.value[i], why);
+    if (status == EFLA_OK) study(&p, stiffness.value[i], table);
+    efla_waves_clear(&waves);
+  }
+  free(block);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  static const efla_program program = {
+      .name = "hold",
+      .summary = "What the zero-order hold costs when keys and values move, and where RK4 on the true ODE is better.",
+      .description =
+          "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), h_lambda (step times "
+          "lambda; for the scheme crossover: where RK4 starts to beat EFLA with midpoint samples), error (relative, of the state), "
+          "floor (distance of two references), order (between this row and the one with half as many steps), seconds.",
+      .options = options,
+      .columns = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
+      .run = run};
+  return efla_program_main(&program, argc, argv);
+}
