@@ -159,12 +159,15 @@ build-check: $(TEST_FILES) $(PROGRAM_FILES)
 # from the table of its run by a script (both normally of the figure's name).
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
+RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
-FIGURES := order accumulation accumulation-readout growth reference $(if $(MNIST),accumulation-mnist)
+FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise \
+           $(if $(MNIST),accumulation-mnist noise-mnist)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';
 TABLE_growth := accumulation
+SCRIPT_noise-mnist := noise
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
 table   = results/$(or $(TABLE_$(1)),$(1)).csv

@@ -4,9 +4,9 @@ height = 1150
 load 'plots/style.gp'
 perturbations = values('perturbation', '')
 real_input = header('family') eq 'mnist'
-what = real_input ? 'rows of handwritten digits recalled by the row above' : 'Gaussian keys and values'
+what = real_input ? 'digit rows, asked by the row above' : 'Gaussian keys and values'
 set multiplot layout 3,4 margins 0.045,0.99,0.06,0.92 spacing 0.04,0.085 \
-  title 'Is recall with the exact gate more robust?  Accuracy of '.header('pairs').' pairs ('.what.'), every method with its best step on clean input' font ',16'
+  title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β' font ',16'
 unset key
 set format x '%g'
 set format y '%g'
@@ -28,7 +28,11 @@ do for [p in perturbations] {
   set title title_of(p)
   set xlabel level(p)
   set ylabel (i % 4 == 1 ? 'share of values recognised' : '')
-  if (p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'coloured') { set logscale x } else { unset logscale x }
+  least = p eq 'dropout' ? 0.05 : p eq 'burst' ? 1.5 : p eq 'sign_flips' ? 0 : p eq 'quantisation' ? 0.5 : 0.08
+  most = p eq 'dropout' ? 0.85 : p eq 'scaling' ? 25 : p eq 'burst' ? 60 : p eq 'sign_flips' ? 0.32 : p eq 'quantisation' ? 6.5 : 2.5
+  unset logscale x
+  set xrange [least:most]
+  if (p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'coloured') { set logscale x }
   plot for [w in ways] pick('perturbation='.p.' step=tuned method='.method(w).' keys='.keys(w)) using 'level':'accuracy':'accuracy_low':'accuracy_high' \
     with yerrorlines ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6)
 }
@@ -39,7 +43,7 @@ set yrange [-0.25:*]
 set xzeroaxis lc rgb theory
 set style fill solid 0.7 noborder
 unset xlabel
-set xtics rotate by 35 right font ',9'
+set xtics rotate by 35 right font ',9' noenhanced
 set boxwidth 0.35
 rivals = 'euler:unit implicit:raw'
 mean_difference(step, m, k) = sprintf("< awk -F, 'BEGIN { print \"name,value\" } /^#/ || $1 == \"perturbation\" { next } $3 == \"%s\" && $4 == \"%s\" && $5 == \"%s\" { if (!($1 in n)) order[++names] = $1; n[$1]++; s[$1] += $16 } END { for (i = 1; i <= names; i++) print order[i] \",\" s[order[i]] / n[order[i]] }' '%s'", m, k, step, table)
@@ -48,13 +52,15 @@ do for [r in rivals] {
   set ylabel ''
   set xrange [0.3:words(perturbations) + 0.7]
   set yrange [*:*]
-  plot for [s=0:1] mean_difference(s == 0 ? 'same' : 'tuned', method(r), keys(r)) using ($0 + 1 + (s - 0.5) * 0.36):2:xtic(1) with boxes lc rgb (s ? '#0072b2' : '#cccccc')
+  plot mean_difference('same', method(r), keys(r)) using ($0 + 0.82):2:xtic(1) with boxes lc rgb '#cccccc', \
+    mean_difference('tuned', method(r), keys(r)) using ($0 + 1.18):2 with boxes lc rgb '#0072b2'
 }
+unset xzeroaxis
 set title 'means and 95 % bootstrap intervals of '.header('trials').' trials'
 entries = words(ways) + 2
 load 'plots/legend.gp'
 set key font ',12' spacing 1.2
 plot for [w in ways] NaN with linespoints ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6) title name(w), \
-  NaN with boxes lc rgb '#cccccc' title 'bars: the same step β = '.header('beta').' for all', \
-  NaN with boxes lc rgb '#0072b2' title 'bars: each with its best step on clean input'
+  NaN with boxes lc rgb '#cccccc' title 'bars: β = '.header('beta').' for all', \
+  NaN with boxes lc rgb '#0072b2' title 'bars: each with its best β'
 unset multiplot
