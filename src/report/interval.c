@@ -9,7 +9,9 @@
 enum { RESAMPLES = 1000 };
 
 efla_status efla_bootstrap_mean(const double *values, size_t n, size_t seed, efla_interval *interval) {
-  double mean = gsl_stats_mean(values, 1, n), means[RESAMPLES];
+  double total = 0, means[RESAMPLES];
+  for (size_t i = 0; i < n; i++) total += values[i]; /* GSL's running mean would make nan of inf */
+  double mean = total / (double)n;
   *interval = (efla_interval){mean, mean, mean};
   if (n < 2 || !isfinite(mean)) return EFLA_OK;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_taus2);
