@@ -4,7 +4,7 @@
 #   QUICK=1                            the seconds-long version of every experiment
 #   FORMAT=svg|pdf|png                 of the figures
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
-#   ARB=no                             build without Arb, even where it is installed
+#   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
 #   WERROR=1                           a warning is an error
 #   V=1                                show the compiler's command lines
 
@@ -57,6 +57,10 @@ ifneq ($(ARB_LIBS),)
 PACKAGE_CFLAGS += -DEFLA_HAVE_ARB
 PACKAGE_LIBS   += $(ARB_LIBS)
 endif
+ifneq ($(if $(filter no,$(FFTW)),,$(shell pkg-config --exists fftw3 && echo yes)),)
+PACKAGE_CFLAGS += -DEFLA_HAVE_FFTW $(shell pkg-config --cflags fftw3)
+PACKAGE_LIBS   += $(shell pkg-config --libs fftw3)
+endif
 endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
@@ -87,8 +91,9 @@ pkg-config --exists zlib         zlib1g-dev
 pkg-config --exists check        check
 command -v gnuplot               gnuplot-nox
 endef
-define OPTIONAL
+define OPTIONAL_PACKAGES
 test -e /usr/include/arb.h -o -e /usr/include/flint/arb.h -o -e /usr/local/include/flint/arb.h   libflint-arb-dev
+pkg-config --exists fftw3         libfftw3-dev
 endef
 define LINTERS
 command -v clang                 clang
@@ -97,10 +102,10 @@ command -v clang-format          clang-format
 command -v cppcheck              cppcheck
 test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
 endef
-export REQUIRED OPTIONAL LINTERS
+export REQUIRED OPTIONAL_PACKAGES LINTERS
 
 deps:                   ## install with apt-get what is missing, touching nothing that is there
-	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(ARB)),,$$OPTIONAL)"
+	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 lint-deps:
 	@sh .ci/install "$$LINTERS" ""
 
@@ -154,12 +159,15 @@ build-check: $(TEST_FILES) $(PROGRAM_FILES)
 # from the table of its run by a script (both normally of the figure's name).
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
+RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
-FIGURES := order accumulation accumulation-readout growth reference precision $(if $(MNIST),accumulation-mnist)
+FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise \
+           $(if $(MNIST),accumulation-mnist noise-mnist)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';
 TABLE_growth := accumulation
+SCRIPT_noise-mnist := noise
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
 table   = results/$(or $(TABLE_$(1)),$(1)).csv

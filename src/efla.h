@@ -16,11 +16,14 @@
 #include "precision/run.h"    /* a method with its state in a format */
 #include "precision/drift.h"  /* the error that comes of it, predicted */
 
-#include "inputs/idx.h"    /* files of bytes */
-#include "inputs/mnist.h"  /* real input */
-#include "inputs/source.h" /* input families */
-#include "inputs/signal.h" /* smooth k(t), v(t) */
-#include "inputs/rate.h"   /* limits of stability on them */
+#include "inputs/idx.h"          /* files of bytes */
+#include "inputs/mnist.h"        /* real input */
+#include "inputs/source.h"       /* input families */
+#include "inputs/perturbation.h" /* noise */
+#include "inputs/recall.h"       /* associative recall */
+#include "inputs/trials.h"       /* ... perturbed, many times */
+#include "inputs/signal.h"       /* smooth k(t), v(t) */
+#include "inputs/rate.h"         /* limits of stability on them */
 
 #include "truth/oracle.h"    /* what is true, and how sure we are */
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
@@ -28,6 +31,7 @@
 
 #include "report/cli.h"      /* command line */
 #include "report/progress.h" /* patience */
+#include "report/interval.h" /* means with intervals */
 #include "report/table.h"    /* results */
 #include "report/program.h"  /* the frame of an experiment */
 

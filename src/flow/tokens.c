@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv) {
   assert(dk > 0 && dv > 0);
@@ -35,6 +36,14 @@ efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count) 
                        .k = x->k + first * x->dk,
                        .v = x->v + first * x->dv,
                        .beta = x->beta + first};
+}
+
+void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
+  assert(to->tokens == from->tokens && to->dk == from->dk && to->dv == from->dv);
+  memcpy(to->q, from->q, from->tokens * from->dk * sizeof *to->q);
+  memcpy(to->k, from->k, from->tokens * from->dk * sizeof *to->k);
+  memcpy(to->v, from->v, from->tokens * from->dv * sizeof *to->v);
+  memcpy(to->beta, from->beta, from->tokens * sizeof *to->beta);
 }
 
 double efla_lambda(size_t dk, const double *k) {

@@ -27,6 +27,9 @@ void efla_tokens_clear(efla_tokens *x);
 /* A view of tokens first ... first+count-1; it is valid as long as x is. */
 efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count);
 
+/* Copies all numbers of `from` into `to`, which has the same sizes. */
+void efla_tokens_copy(efla_tokens *to, const efla_tokens *from);
+
 /* lambda = k^T k, summed from the first entry to the last; k (dk).  inf where it overflows. */
 double efla_lambda(size_t dk, const double *k);
 

@@ -5,6 +5,7 @@
 
 #include "flow/growth.h"
 #include "inputs/source.h"
+#include "report/interval.h"
 
 #define EFLA_RATE_NODES 24
 
@@ -24,11 +25,6 @@ double efla_rate_expected(const efla_rate_law *law, const efla_method *method, d
 
 /* The norm at which that is zero; INFINITY where the method is stable for every x. */
 double efla_rate_expected_threshold(const efla_rate_law *law, const efla_method *method);
-
-/* A measured number with its 95 % interval. */
-typedef struct efla_interval {
-  double mean, low, high;
-} efla_interval;
 
 /* gamma of a method on the first `tokens` tokens of a source; Student's t over 20 batch means, which are nearly independent where a
  * batch is long.  Fails as efla_source_init and efla_source_next do. */

@@ -1,0 +1,18 @@
+/* A measured number with its 95 % interval. */
+#ifndef EFLA_REPORT_INTERVAL_H
+#define EFLA_REPORT_INTERVAL_H
+
+#include "status.h"
+
+#include <stddef.h>
+
+typedef struct efla_interval {
+  double mean, low, high;
+} efla_interval;
+
+/* The mean of n values with the percentile bootstrap's interval (Efron 1979): 2.5 % and 97.5 % quantiles of the means of 1000
+ * resamples, drawn from the seed.  No distribution is assumed; for n below 20 it is a little too short.  Where a value is inf or nan
+ * the mean is too, and so are the ends.  Fails with EFLA_MEMORY. */
+efla_status efla_bootstrap_mean(const double *values, size_t n, size_t seed, efla_interval *interval);
+
+#endif
