@@ -1,4 +1,5 @@
 /* What is stored in few bits: runs against their definition, the drift of rounding against its law, and what the experiment found. */
+#include "findings.h"
 #include "testing.h"
 
 #include <gsl/gsl_rng.h>
@@ -130,7 +131,7 @@ END_TEST
 
 static efla_csv table;
 
-static bool is(size_t row, const char *column, const char *text) { return !strcmp(efla_csv_text(&table, row, column), text); }
+static bool is(size_t row, const char *column, const char *text) { return findings_is(&table, row, column, text); }
 
 static double at(size_t row, const char *column) { return efla_csv_real(&table, row, column); }
 
@@ -147,17 +148,7 @@ static size_t find(const char *study, const char *family, const char *name, cons
 static const double LAST = 20000, DK = 32, WORDS = 8;
 
 static void run(void) {
-  static const char path[] = TEST_WORK "/precision.csv";
-  char *line = NULL;
-  efla_message why = {{0}};
-  ck_assert_int_ge(asprintf(&line,
-                            TEST_BIN "/precision --precision f32,fp16,bf16,e4m3,e5m2 --methods euler,implicit,exact --dk 32 "
-                                     "--tokens 20000 --seed %lu --out %s",
-                            testing_seed(), path),
-                   0);
-  ck_assert_int_eq(testing_shell(line, NULL, NULL, 0), 0);
-  ck_assert_msg(efla_csv_read(&table, path, &why) == EFLA_OK, "%s", why.text);
-  free(line);
+  table = findings_run("precision --precision f32,fp16,bf16,e4m3,e5m2 --methods euler,implicit,exact --dk 32 --tokens 20000");
 }
 
 /* Standard deviations of the logarithm of a relative error.  Its numerator's square is a sum over (dk - words) dk directions, weighted
