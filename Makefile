@@ -65,7 +65,7 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures gallery help deps lint-deps build-all build-check build-figures format lint clean
+.PHONY: all check figures verdict gallery help deps lint-deps build-all build-check build-figures build-verdict format lint clean
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -111,6 +111,9 @@ lint-deps:
 
 # ---------------------------------------------------------------------------------------------------------------- builds
 build-all: $(PROGRAM_FILES)
+build-verdict: $(BUILD)/verdict
+$(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 .PHONY: always
@@ -133,7 +136,7 @@ $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"' -MMD -MP -c -o $@ $<
 
 $(LIBRARY): $(LIBRARY_O)
 	@rm -f $@
@@ -149,7 +152,7 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
-build-check: $(TEST_FILES) $(PROGRAM_FILES)
+build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict
 	@mkdir -p $(BUILD)/tests/work; failed=; \
 	for test in $(TEST_FILES); do $$test || failed="$$failed $${test##*/}"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
@@ -186,7 +189,10 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 	@mv $@.part $@
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c tests/*.[ch])
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch])
+verdict: deps           ## the paper's claims, judged by the tables of the last make figures
+	@$(SUBMAKE) $(JOBS) build-all build-verdict
+	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows
 	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg gallery/
 format: lint-deps       ## reformat the sources by .clang-format
@@ -196,8 +202,8 @@ lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, cla
 build-lint:
 	clang-format --dry-run --Werror $(SOURCES)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
-	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' $(filter %.c,$(SOURCES))
-	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""'
+	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
+	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""'
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures

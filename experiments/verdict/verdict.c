@@ -1,0 +1,215 @@
+/* verdict RESULTS PROGRAMS: the paper's claims, each with the evidence that the tables in RESULTS give for it.
+ *
+ * Nothing is typed in: every number and every verdict is computed from a table.  Exit status 1 where a table is missing or older than the
+ * program in PROGRAMS that writes it. */
+#include "efla.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN } ruling;
+
+typedef struct finding {
+  ruling ruling;
+  char condition[80], evidence[160];
+} finding;
+
+static const double u = DBL_EPSILON / 2, u32 = FLT_EPSILON / 2;
+
+static bool is(const efla_csv *csv, size_t row, const char *column, const char *text) {
+  return !strcmp(efla_csv_text(csv, row, column), text);
+}
+
+/* The closed form against certified truth: one step within 8u (evidence I.5). */
+static finding exactness(const efla_csv *csv) {
+  finding f = {0};
+  double worst = 0;
+  size_t points = 0;
+  for (size_t r = 0; r < csv->rows; r++)
+    if (is(csv, r, "oracle", "closed_form")) worst = fmax(worst, efla_csv_real(csv, r, "error")), points++;
+  f.ruling = points && worst <= 8 * u ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "largest relative error %.1e = %.1f u at %zu points", worst, worst / u, points);
+  return f;
+}
+
+/* The exact flow moves by rounding only when a token is cut up. */
+static finding infinite_order(const efla_csv *csv) {
+  finding f = {0};
+  double worst = 0;
+  for (size_t r = 0; r < csv->rows; r++)
+    if (is(csv, r, "method", "exact") && is(csv, r, "truth", "longdouble"))
+      worst = fmax(worst, efla_csv_real(csv, r, "error") / (efla_csv_real(csv, r, "rounding") + efla_csv_real(csv, r, "floor")));
+  f.ruling = worst > 0 && worst <= 1 ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "n substeps change it by at most %.2f of 4 sqrt(n) u", worst);
+  return f;
+}
+
+/* Keys and values that move within a token: the observed order in the clean range. */
+static finding moving_input(const efla_csv *csv) {
+  finding f = {.ruling = HOLDS_IF, .condition = "k and v are constant over a token"};
+  double sum = 0, crossover = NAN;
+  size_t n = 0;
+  for (size_t r = 0; r < csv->rows; r++) {
+    double order = efla_csv_real(csv, r, "order"), h_lambda = efla_csv_real(csv, r, "h_lambda");
+    if (is(csv, r, "scheme", "left") && h_lambda < 0.1 && !isnan(order)) sum += order, n++;
+    if (is(csv, r, "scheme", "crossover") && !(crossover >= h_lambda)) crossover = isnan(h_lambda) ? crossover : h_lambda;
+  }
+  snprintf(f.evidence, sizeof f.evidence, "moving k, v: order %.2f, and RK4 is ahead below h*lambda = %.1f",
+           n ? sum / (double)n : NAN, crossover);
+  return f;
+}
+
+static finding stability(const efla_csv *csv) {
+  finding f = {0};
+  size_t runs = 0, lost = 0, explicit_runs = 0, explicit_lost = 0;
+  double last = 0;
+  for (size_t r = 0; r < csv->rows; r++) last = fmax(last, efla_csv_real(csv, r, "tokens"));
+  for (size_t r = 0; r < csv->rows; r++) {
+    const efla_method *method = efla_method_find(efla_csv_text(csv, r, "method"));
+    if (!method || efla_csv_real(csv, r, "tokens") != last) continue;
+    bool blown = efla_csv_real(csv, r, "blowup") > 0;
+    if (!strcmp(method->name, "exact")) runs++, lost += blown;
+    if (isfinite(method->stable)) explicit_runs++, explicit_lost += blown;
+  }
+  f.ruling = runs && !lost ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "%zu of %zu exact runs not finite; of explicit methods %zu of %zu", lost, runs,
+           explicit_lost, explicit_runs);
+  return f;
+}
+
+/* Error of a method at the last token over that at 100, f64, norm 1. */
+static double growth_of_error(const efla_csv *csv, const char *family, const char *method) {
+  double early = NAN, late = NAN;
+  for (size_t r = 0; r < csv->rows; r++) {
+    if (!is(csv, r, "family", family) || !is(csv, r, "method", method) || !is(csv, r, "precision", "f64")) continue;
+    if (!is(csv, r, "truth", "longdouble") || efla_csv_real(csv, r, "norm") != 1) continue;
+    if (efla_csv_real(csv, r, "tokens") == 100) early = efla_csv_real(csv, r, "error");
+    late = efla_csv_real(csv, r, "error"); /* rows are in the order of tokens */
+  }
+  return late / early;
+}
+
+static finding accumulation(const efla_csv *csv) {
+  finding f = {.condition = "old directions are revisited or fade"};
+  double fading = growth_of_error(csv, "gaussian", "exact"), kept = growth_of_error(csv, "dictionary", "exact");
+  f.ruling = fading > 3 ? NOT_SEEN : kept > 3 ? HOLDS_IF : HOLDS;
+  snprintf(f.evidence, sizeof f.evidence, "rounding from 100 tokens to the end: x %.1f Gaussian keys, x %.1f eight keys", fading,
+           kept);
+  return f;
+}
+
+static finding plateau(const efla_csv *csv) {
+  finding f = {0};
+  double ratio = growth_of_error(csv, "unit", "euler");
+  f.ruling = ratio > 2 ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "Euler, unit keys, from 100 tokens to the end: x %.2f (saturates)", ratio);
+  return f;
+}
+
+/* The chunkwise form by substitution, C <= 128, within 64 u of f32 (evidence I.11). */
+static finding chunks(const efla_csv *csv) {
+  finding f = {0};
+  double worst = 0;
+  for (size_t r = 0; r < csv->rows; r++)
+    if (is(csv, r, "method", "exact") && is(csv, r, "form", "substitution") && efla_csv_real(csv, r, "chunk") <= 128)
+      worst = fmax(worst, efla_csv_real(csv, r, "error"));
+  f.ruling = worst > 0 && worst <= 64 * u32 ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "largest error in f32 for C <= 128: %.1f u", worst / u32);
+  return f;
+}
+
+/* EFLA against DeltaNet under one perturbation, by accuracy, paired: it holds where it is better at most levels and worse at none, both at
+ * the same step and with each one's best. */
+static finding robustness(const efla_csv *csv, const char *perturbation) {
+  finding f = {0};
+  int levels = 0, better[2] = {0}, worse[2] = {0}, longhorn = 0;
+  for (size_t r = 0; r < csv->rows; r++) {
+    if (!is(csv, r, "perturbation", perturbation)) continue;
+    int tuned = is(csv, r, "step", "tuned"), win = is(csv, r, "verdict", "better"), loss = is(csv, r, "verdict", "worse");
+    if (is(csv, r, "method", "implicit") && is(csv, r, "keys", "raw") && tuned) longhorn += win;
+    if (!is(csv, r, "method", "euler") || !is(csv, r, "keys", "unit")) continue;
+    levels += tuned, better[tuned] += win, worse[tuned] += loss;
+  }
+  bool both = 2 * better[0] > levels && 2 * better[1] > levels, loses = worse[0] + worse[1] > 0;
+  f.ruling = both && !loses ? HOLDS : better[0] + better[1] == 0 ? NOT_SEEN : HOLDS_IF;
+  snprintf(f.condition, sizeof f.condition, "%s",
+           both        ? "the level is high enough"
+           : better[1] ? "at some levels"
+                       : "beta is the same, not each one's best");
+  snprintf(f.evidence, sizeof f.evidence,
+           "of %d levels better/worse: same beta %d/%d, tuned %d/%d; better than Longhorn, tuned: %d", levels, better[0], worse[0],
+           better[1], worse[1], longhorn);
+  return f;
+}
+
+static const struct claim {
+  const char *text, *table, *program;
+  finding (*judge)(const efla_csv *csv);
+} claims[] = {
+    {"the update is the exact solution", "reference", "reference", exactness},
+    {"... of the continuous dynamics", "hold", "hold", moving_input},
+    {"a Runge-Kutta method of infinite order", "order", "order", infinite_order},
+    {"numerically stable", "accumulation", "accumulation", stability},
+    {"stable on real input (MNIST rows)", "accumulation-mnist", "accumulation", stability},
+    {"free of error accumulation", "accumulation", "accumulation", accumulation},
+    {"DeltaNet's error accumulates", "accumulation", "accumulation", plateau},
+    {"chunkwise form is equivalent", "chunk", "chunk", chunks},
+    {"robust against DeltaNet", "noise", "noise", NULL}, /* one line per perturbation */
+    {"robust on MNIST rows", "noise-mnist", "noise", NULL},
+};
+
+static void print(const char *claim, const char *what, const char *table, const finding *f) {
+  static const char *const words[] = {"holds", "holds if", "not seen"};
+  char text[96];
+  snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);
+  printf("%-42s %-9s%s%s\n%44s%s [%s.csv]\n", text, words[f->ruling], f->ruling == HOLDS_IF ? " " : "",
+         f->ruling == HOLDS_IF ? f->condition : "", "", f->evidence, table);
+}
+
+/* 0: read and up to date; -1: the run on real input was not made; 1: missing or old, and said so. */
+static int open_table(const struct claim *claim, const char *results, const char *programs, efla_csv *csv) {
+  char path[4096], program[4096];
+  struct stat table, source;
+  efla_message why;
+  snprintf(path, sizeof path, "%s/%s.csv", results, claim->table);
+  snprintf(program, sizeof program, "%s/%s", programs, claim->program);
+  if (strcmp(claim->table, claim->program) != 0 && stat(path, &table) != 0) return -1;
+  if (stat(path, &table) != 0 || stat(program, &source) != 0) {
+    fprintf(stderr, "verdict: %s or %s is missing: run make figures\n", path, program);
+    return 1;
+  }
+  if (table.st_mtim.tv_sec < source.st_mtim.tv_sec) {
+    fprintf(stderr, "verdict: %s is older than %s: run make figures\n", path, program);
+    return 1;
+  }
+  if (efla_csv_read(csv, path, &why) == EFLA_OK) return 0;
+  fprintf(stderr, "verdict: %s\n", why.text);
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  int failed = 0;
+  if (argc != 3) {
+    fprintf(stderr, "Usage: verdict RESULTS PROGRAMS\n");
+    return EFLA_EXIT_USAGE;
+  }
+  for (size_t c = 0; c < sizeof claims / sizeof *claims; c++) {
+    efla_csv csv;
+    int status = open_table(&claims[c], argv[1], argv[2], &csv);
+    if (status < 0) printf("%-42s not asked (no MNIST given to make figures)\n", claims[c].text);
+    failed |= status > 0;
+    if (status != 0) continue;
+    if (claims[c].judge) {
+      finding f = claims[c].judge(&csv);
+      print(claims[c].text, "", claims[c].table, &f);
+    }
+    for (size_t i = 0; !claims[c].judge && efla_perturbations[i].name; i++) {
+      finding f = robustness(&csv, efla_perturbations[i].name);
+      print(claims[c].text, efla_perturbations[i].name, claims[c].table, &f);
+    }
+    efla_csv_clear(&csv);
+  }
+  return failed ? EFLA_EXIT_CHECK : EFLA_EXIT_FINE;
+}
