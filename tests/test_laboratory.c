@@ -82,26 +82,6 @@ START_TEST(stability_limits) {
 }
 END_TEST
 
-/* Evidence C: rounding saturates for Gaussian keys and grows as sqrt(t) for revisited ones.  Over 1.5 decades the slope of a random walk's
- * size scatters by about .1; stochastic rounding obeys the same law; stored inputs cost about u once. */
-START_TEST(precision_laws) {
-  efla_csv csv = findings_run("precision --tokens 3000 --dk 32 --precision f32,bf16,fp16 --methods euler");
-  for (size_t r = 0; r < csv.rows; r++) {
-    const efla_format *format = efla_format_find(efla_csv_text(&csv, r, "name"));
-    double slope = efla_csv_real(&csv, r, "slope"), error = efla_csv_real(&csv, r, "error");
-    bool dictionary = findings_is(&csv, r, "family", "dictionary"), inputs = findings_is(&csv, r, "stored", "inputs");
-    if (findings_is(&csv, r, "study", "law") && format->digits < 24) {
-      CHECK_BOUND(fabs(slope - (dictionary && !inputs ? 0.5 : 0)), 0.2);
-      if (inputs) CHECK_BOUND(error, 2 * efla_format_unit(format)); /* k and v each by u, at most, and the flow contracts */
-    }
-    if (findings_is(&csv, r, "stored", "discretisation") && !dictionary)
-      ck_assert(error > 0.2 && error < 0.6);                                                         /* Euler's plateau */
-    if (findings_is(&csv, r, "stored", "chunking")) CHECK_BOUND(error, 64 * U32 * sqrt(3000. / 64)); /* I.11 per chunk, as a walk */
-  }
-  efla_csv_clear(&csv);
-}
-END_TEST
-
 /* Evidence F: entries at most 1 and condition at most C^2 for the exact gate, whatever the keys; substitution within I.11 up to C = 128;
  * doubling loses everything for correlated keys; Euler's gate overflows at norm 8. */
 START_TEST(chunk_conditions) {
@@ -168,7 +148,6 @@ START_TEST(noise_findings) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {gate_forms,       gate_erases, stability_limits, precision_laws,
-                                chunk_conditions, hold_orders, noise_findings};
+  const TTest *const tests[] = {gate_forms, gate_erases, stability_limits, chunk_conditions, hold_orders, noise_findings};
   return testing_main("laboratory", tests, sizeof tests / sizeof *tests, 120);
 }
