@@ -1,11 +1,11 @@
 # Associative recall under perturbations.
-width = 1600
+width = 1800
 height = 1150
 load 'plots/style.gp'
 perturbations = values('perturbation', '')
 real_input = header('family') eq 'mnist'
 what = real_input ? 'digit rows, asked by the row above' : 'Gaussian keys and values'
-set multiplot layout 3,4 margins 0.045,0.99,0.06,0.92 spacing 0.04,0.085 \
+set multiplot layout 3,5 margins 0.04,0.99,0.06,0.92 spacing 0.032,0.085 \
   title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β' font ',16'
 unset key
 set format x '%g'
@@ -20,19 +20,19 @@ keys(w) = w[strstrt(w, ':') + 1:*]
 level(p) = p eq 'dropout' ? 'share of entries set to zero' : p eq 'scaling' ? 'factor on keys and values' : p eq 'burst' ? 'factor on a tenth of the tokens' : \
   p eq 'sign_flips' ? 'share of entries flipped' : p eq 'quantisation' ? 'bits' : 'size of the noise relative to the input'
 title_of(p) = p eq 'noise_keys' ? 'Gaussian noise on keys' : p eq 'noise_values' ? 'Gaussian noise on values' : p eq 'noise_both' ? 'Gaussian noise on both' : \
-  p eq 'burst' ? 'a burst of large tokens' : p eq 'sign_flips' ? 'flipped signs' : p eq 'coloured' ? '1/f noise along the tokens' : p
+  p eq 'burst' ? 'a burst of large tokens' : p eq 'sign_flips' ? 'flipped signs' : p eq 'pink_noise' ? '1/f noise along the tokens' : p eq 'brown_noise' ? '1/f^2 noise along the tokens' : p
 dash(w) = keys(w) eq 'unit' ? 2 : 1
 i = 0
 do for [p in perturbations] {
   i = i + 1
   set title title_of(p)
   set xlabel level(p)
-  set ylabel (i % 4 == 1 ? 'share of values recognised' : '')
+  set ylabel (i % 5 == 1 ? 'share of values recognised' : '')
   least = p eq 'dropout' ? 0.05 : p eq 'burst' ? 1.5 : p eq 'sign_flips' ? 0 : p eq 'quantisation' ? 0.5 : 0.08
   most = p eq 'dropout' ? 0.85 : p eq 'scaling' ? 25 : p eq 'burst' ? 60 : p eq 'sign_flips' ? 0.32 : p eq 'quantisation' ? 6.5 : 2.5
   unset logscale x
   set xrange [least:most]
-  if (p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'coloured') { set logscale x }
+  if (p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'pink_noise' || p eq 'brown_noise') { set logscale x }
   plot for [w in ways] pick('perturbation='.p.' step=tuned method='.method(w).' keys='.keys(w)) using 'level':'accuracy':'accuracy_low':'accuracy_high' \
     with yerrorlines ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6)
 }

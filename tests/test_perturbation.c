@@ -109,16 +109,18 @@ START_TEST(quantisation_has_its_levels) {
 }
 END_TEST
 
-/* The power of 1/f noise is the same in every octave: of n tokens the octaves [4, 8) and [64, 128) of frequency hold 2 D c sums of
- * exponentially distributed powers; their ratio is 1 within 5 standard errors, sqrt(1/(4 D) + 1/(64 D)).  White noise would give 16. */
-START_TEST(coloured_noise_is_pink) {
+/* Power of noise f^-gamma in the frequencies [4, 8) against that in [64, 128): the expected sums of f^-gamma, of D (4 and 64) exponentially
+ * distributed powers with weights within a factor 2^gamma of each other, so that the ratio's standard error is at most
+ * 2^(gamma/2) sqrt(1/(4 D) + 1/(64 D)); within 5 of them.  White noise would be off by factors of 16 and 256. */
 #ifdef EFLA_HAVE_FFTW
-  pair p = perturb("coloured", 0.5);
-  double power[2] = {0}, size = mean_square(TOKENS * D, p.x.k, p.clean.k), key = 0;
-  for (size_t e = 0; e < TOKENS * D; e++) key += p.clean.k[e] * p.clean.k[e] / (TOKENS * D);
-  CHECK_BOUND(fabs(size / key - 0.25), 0.25 * 1e-12); /* scaled entry by entry, so exact but for rounding */
+static void check_spectrum(const char *name, double gamma) {
+  pair p = perturb(name, 0.5);
+  double power[2] = {0}, expected[2] = {0}, size = mean_square(TOKENS * D, p.x.k, p.clean.k),
+         key = efla_lambda(TOKENS * D, p.clean.k);
+  CHECK_BOUND(fabs(size / key * TOKENS * D - 0.25), 0.25 * 1e-12); /* scaled entry by entry, so exact but for rounding */
   for (int f = 4; f < 128; f++) {
     if (f >= 8 && f < 64) continue;
+    expected[f >= 64] += pow(f, -gamma);
     for (size_t i = 0; i < D; i++) {
       double re = 0, im = 0;
       for (size_t t = 0; t < TOKENS; t++) {
@@ -128,15 +130,19 @@ START_TEST(coloured_noise_is_pink) {
       power[f >= 64] += re * re + im * im;
     }
   }
-  double expected = 0, other = 0; /* sums of 1/f over the two octaves */
-  for (int f = 4; f < 8; f++) expected += 1. / f;
-  for (int f = 64; f < 128; f++) other += 1. / f;
-  CHECK_BOUND(fabs(power[0] / power[1] * other / expected - 1), 5 * sqrt(1. / (4 * D) + 1. / (64 * D)));
+  CHECK_BOUND(fabs(power[0] / power[1] * expected[1] / expected[0] - 1), 5 * exp2(gamma / 2) * sqrt(1. / (4 * D) + 1. / (64 * D)));
   clear(&p);
+}
+#endif
+
+START_TEST(coloured_noise_has_its_spectrum) {
+#ifdef EFLA_HAVE_FFTW
+  check_spectrum("pink_noise", 1);
+  check_spectrum("brown_noise", 2);
 #else
   efla_tokens x = testing_tokens("gaussian", 1, 4, 2, 2);
   efla_message why = {{0}};
-  ck_assert_int_eq(efla_perturb(efla_perturbation_find("coloured"), &x, 1, NULL, &why), EFLA_NOT_BUILT);
+  ck_assert_int_eq(efla_perturb(efla_perturbation_find("pink_noise"), &x, 1, NULL, &why), EFLA_NOT_BUILT);
   ck_assert_ptr_nonnull(strstr(why.text, "not built"));
   efla_tokens_clear(&x);
 #endif
@@ -191,7 +197,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {
-      additive_noise_has_its_size, dropout_and_flips_have_their_share, scaling_and_bursts, quantisation_has_its_levels,
-      coloured_noise_is_pink,      bootstrap_covers_the_mean,          recall_scores};
+      additive_noise_has_its_size,     dropout_and_flips_have_their_share, scaling_and_bursts, quantisation_has_its_levels,
+      coloured_noise_has_its_spectrum, bootstrap_covers_the_mean,          recall_scores};
   return testing_main("perturbation", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -91,52 +91,66 @@ static efla_status quantisation(efla_tokens *x, double level, gsl_rng *draw, efl
 }
 
 #ifdef EFLA_HAVE_FFTW
-/* Adds noise along the tokens to one entry (every stride-th number): white noise whose spectrum is multiplied by f^(-1/2), for a power
- * spectrum 1/f without a mean, scaled to the deviation. */
-static void add_pink(size_t n, size_t stride, double *values, double deviation, gsl_rng *draw, double *line, fftw_complex *spectrum,
-                     fftw_plan there, fftw_plan back) {
-  for (size_t t = 0; t < n; t++) line[t] = gsl_ran_gaussian_ziggurat(draw, 1);
-  fftw_execute(there);
-  for (size_t f = 0; f <= n / 2; f++) {
-    double size = f ? 1 / sqrt((double)f) : 0;
-    spectrum[f][0] *= size, spectrum[f][1] *= size;
+typedef struct spectrum { /* FFTW's buffers and plans for lines of n numbers */
+  double *line;
+  fftw_complex *power;
+  fftw_plan there, back;
+} spectrum;
+
+/* Adds noise along the tokens to every entry of rows (n, width): white noise whose spectrum is multiplied by f^(-gamma/2), for a power
+ * spectrum f^-gamma without a mean, scaled to the deviation. */
+static void add_coloured(size_t n, size_t width, double *rows, double gamma, double deviation, gsl_rng *draw, spectrum *s) {
+  for (size_t i = 0; i < width; i++) {
+    for (size_t t = 0; t < n; t++) s->line[t] = gsl_ran_gaussian_ziggurat(draw, 1);
+    fftw_execute(s->there);
+    for (size_t f = 0; f <= n / 2; f++) {
+      double size = f ? pow((double)f, -gamma / 2) : 0;
+      s->power[f][0] *= size, s->power[f][1] *= size;
+    }
+    fftw_execute(s->back);
+    double now = root_mean_square(n, s->line);
+    for (size_t t = 0; t < n && now > 0; t++) rows[t * width + i] += s->line[t] * deviation / now;
   }
-  fftw_execute(back);
-  double now = root_mean_square(n, line);
-  for (size_t t = 0; t < n && now > 0; t++) values[t * stride] += line[t] * deviation / now;
 }
 
-static efla_status coloured(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
+static efla_status coloured(efla_tokens *x, double gamma, double level, gsl_rng *draw, efla_message *why) {
   size_t n = x->tokens;
   if (n < 2) return EFLA_OK;
   efla_status status = EFLA_OK;
 #pragma omp critical(efla_fftw) /* FFTW's planner is not for several threads at once */
   {
-    double *line = fftw_alloc_real(n);
-    fftw_complex *spectrum = fftw_alloc_complex(n / 2 + 1);
-    fftw_plan there = line && spectrum ? fftw_plan_dft_r2c_1d((int)n, line, spectrum, FFTW_ESTIMATE) : NULL;
-    fftw_plan back = line && spectrum ? fftw_plan_dft_c2r_1d((int)n, spectrum, line, FFTW_ESTIMATE) : NULL;
-    if (!there || !back) status = efla_fail_memory(why);
-    double on_keys = level * root_mean_square(n * x->dk, x->k), on_values = level * root_mean_square(n * x->dv, x->v);
-    for (size_t i = 0; i < x->dk && status == EFLA_OK; i++)
-      add_pink(n, x->dk, x->k + i, on_keys, draw, line, spectrum, there, back);
-    for (size_t j = 0; j < x->dv && status == EFLA_OK; j++)
-      add_pink(n, x->dv, x->v + j, on_values, draw, line, spectrum, there, back);
-    fftw_destroy_plan(there);
-    fftw_destroy_plan(back);
-    fftw_free(line);
-    fftw_free(spectrum);
+    spectrum s = {.line = fftw_alloc_real(n), .power = fftw_alloc_complex(n / 2 + 1)};
+    if (s.line && s.power) {
+      s.there = fftw_plan_dft_r2c_1d((int)n, s.line, s.power, FFTW_ESTIMATE);
+      s.back = fftw_plan_dft_c2r_1d((int)n, s.power, s.line, FFTW_ESTIMATE);
+    }
+    if (s.there && s.back) {
+      add_coloured(n, x->dk, x->k, gamma, level * root_mean_square(n * x->dk, x->k), draw, &s);
+      add_coloured(n, x->dv, x->v, gamma, level * root_mean_square(n * x->dv, x->v), draw, &s);
+    } else {
+      status = efla_fail_memory(why);
+    }
+    fftw_destroy_plan(s.there);
+    fftw_destroy_plan(s.back);
+    fftw_free(s.line);
+    fftw_free(s.power);
   }
   return status;
 }
 #else
-static efla_status coloured(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
+static efla_status coloured(efla_tokens *x, double gamma, double level, gsl_rng *draw, efla_message *why) {
   (void)x;
+  (void)gamma;
   (void)level;
   (void)draw;
-  return efla_fail(why, EFLA_NOT_BUILT, "perturbation coloured: not built (FFTW was not found when the toolkit was built)");
+  return efla_fail(why, EFLA_NOT_BUILT, "coloured noise: not built (FFTW was not found when the toolkit was built)");
 }
 #endif
+
+static efla_status pink(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) { return coloured(x, 1, level, draw, why); }
+static efla_status brown(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
+  return coloured(x, 2, level, draw, why);
+}
 
 const efla_perturbation efla_perturbations[] = {
     {"noise_keys", "additive Gaussian noise on keys", "size relative to the keys", {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_keys},
@@ -152,12 +166,13 @@ const efla_perturbation efla_perturbations[] = {
     {"burst", "a tenth of the tokens in a row made larger", "factor", {2, 5, 10, 20, 50}, 10, burst},
     {"sign_flips", "signs of entries of keys and values flipped", "share of entries", {0.01, 0.05, 0.1, 0.2, 0.3}, 0.1, sign_flips},
     {"quantisation", "keys and values to 2^bits levels", "bits", {1, 2, 3, 4, 6}, 2, quantisation},
-    {"coloured",
+    {"pink_noise",
      "noise with power spectrum 1/f along the tokens, on keys and values",
      "relative size",
      {0.1, 0.2, 0.5, 1, 2},
      0.5,
-     coloured},
+     pink},
+    {"brown_noise", "the same with 1/f^2", "relative size", {0.1, 0.2, 0.5, 1, 2}, 0.5, brown},
     {.name = NULL},
 };
 

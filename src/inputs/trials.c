@@ -39,8 +39,8 @@ efla_status efla_trials_tune(efla_trials *c, const double *candidates, size_t n,
   stage st;
   size_t rounds = c->trials / 2 < 50 ? c->trials / 2 : 50;
   double *sums = calloc(c->n_ways * n, sizeof *sums);
+  if (!sums) return efla_fail_memory(why);
   efla_status status = stage_init(&st, c, c->seed + 1000003, why);
-  if (!sums && status == EFLA_OK) status = efla_fail_memory(why);
   for (size_t t = 0; t < rounds && status == EFLA_OK; t++) {
     status = efla_recall_next(&st.recall, &st.source, why);
     efla_tokens_copy(&st.written, &st.recall.x);

@@ -1,0 +1,49 @@
+/* The verdict: computed from tables, refused where they are missing or old. */
+#include "testing.h"
+
+static const char *const programs[] = {"reference", "hold", "order", "accumulation", "chunk", "noise"};
+
+static int verdict(char *out, char *err, size_t size) {
+  return testing_shell(TEST_BUILD "/verdict " TEST_WORK "/verdict " TEST_BIN, out, err, size);
+}
+
+START_TEST(verdict_of_quick_tables) {
+  static char out[1 << 16], err[1 << 16];
+  ck_assert_int_eq(testing_shell("rm -rf " TEST_WORK "/verdict && mkdir -p " TEST_WORK "/verdict", NULL, NULL, 0), 0);
+  ck_assert_int_eq(verdict(out, err, sizeof out), 1); /* no table yet */
+  ck_assert_ptr_nonnull(strstr(err, "missing"));
+  for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+    char command[256];
+    snprintf(command, sizeof command, TEST_BIN "/%s --quick --out " TEST_WORK "/verdict/%s.csv", programs[i], programs[i]);
+    ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
+  }
+  ck_assert_int_eq(verdict(out, err, sizeof out), 0);
+  /* What holds at any size of the experiments, and what is not seen. */
+  ck_assert_ptr_nonnull(strstr(out, "the update is the exact solution           holds"));
+  ck_assert_ptr_nonnull(strstr(out, "numerically stable                         holds"));
+  ck_assert_ptr_nonnull(strstr(out, "DeltaNet's error accumulates               not seen"));
+  ck_assert_ptr_nonnull(strstr(out, "chunkwise form is equivalent               holds"));
+  ck_assert_ptr_nonnull(strstr(out, "not asked (no MNIST"));
+  for (const efla_perturbation *p = efla_perturbations; p->name; p++) ck_assert_ptr_nonnull(strstr(out, p->name));
+
+  /* A wrong number in the table turns the verdict: the closed form off by 1e-3 somewhere. */
+  ck_assert_int_eq(testing_shell("sed -i '$s/^\\([^,]*,[^,]*,[^,]*,closed_form\\),[^,]*/\\1,0.001/' " TEST_WORK
+                                 "/verdict/reference.csv",
+                                 NULL, NULL, 0),
+                   0);
+  ck_assert_int_eq(verdict(out, err, sizeof out), 0);
+  ck_assert_ptr_nonnull(strstr(out, "the update is the exact solution           not seen"));
+
+  ck_assert_int_eq(testing_shell("touch -d 2001-01-01 " TEST_WORK "/verdict/chunk.csv", NULL, NULL, 0), 0);
+  ck_assert_int_eq(verdict(out, err, sizeof out), 1);
+  ck_assert_ptr_nonnull(strstr(err, "chunk.csv is older"));
+}
+END_TEST
+
+START_TEST(usage) { ck_assert_int_eq(testing_shell(TEST_BUILD "/verdict", NULL, NULL, 0), 2); }
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {verdict_of_quick_tables, usage};
+  return testing_main("verdict", tests, sizeof tests / sizeof *tests, 120);
+}
