@@ -68,9 +68,9 @@ static const char *verdict(efla_interval difference) {
 
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   point *p = (point *)context + i;
-  double *scores = calloc((3 * contest.n_ways + 1) * contest.trials, sizeof *scores),
-         *difference = scores + 3 * contest.n_ways * contest.trials;
+  double *scores = calloc((3 * contest.n_ways + 1) * contest.trials, sizeof *scores);
   if (!scores) return efla_fail_memory(why);
+  double *difference = scores + 3 * contest.n_ways * contest.trials;
   efla_status status = efla_trials_run(&contest, p->perturbation, p->level, scores, why);
   p->built = status == EFLA_OK;
   for (size_t w = 0; w < contest.n_ways && status == EFLA_OK; w++) {
