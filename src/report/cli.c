@@ -175,7 +175,8 @@ static char *quote_command(int argc, char **argv) {
   return command;
 }
 
-static void describe(const efla_option *option, int key, struct argp_option *row) {
+/* The help text of an option, with its choices and defaults; to be freed. */
+static char *describe(const efla_option *option) {
   const char *list = option->kind == EFLA_REALS || option->kind == EFLA_NAMES ? " (comma-separated)" : "";
   char *names = format_text("%s", option->names ? "; one of" : "");
   for (size_t i = 0; option->names && option->names(i); i++) {
@@ -189,7 +190,7 @@ static void describe(const efla_option *option, int key, struct argp_option *row
   free(names);
   free(normal);
   free(quick);
-  *row = (struct argp_option){.name = option->name, .key = key, .arg = option->argument, .doc = help};
+  return help;
 }
 
 void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv) {
@@ -212,7 +213,12 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
   p.n += commons;
 
   struct argp_option rows[MOST_OPTIONS + COMMON] = {{0}};
-  for (size_t i = 0; i < p.n; i++) describe(&p.options[i], FIRST_KEY + (int)i, &rows[i]);
+  char *help[MOST_OPTIONS];
+  for (size_t i = 0; i < p.n; i++) {
+    const efla_option *option = &p.options[i];
+    help[i] = describe(option);
+    rows[i] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
+  }
   rows[p.n] = (struct argp_option){.name = "quick", .key = 'q', .doc = "a version of the same run that takes seconds"};
   rows[p.n + 1] = (struct argp_option){.name = "version", .key = 'V', .doc = "print version and commit"};
   char *text = format_text("%s\v%s", program->summary, program->description);
@@ -221,7 +227,7 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
   argv[0] = (char *)program->name;
   cli->command = quote_command(argc, argv);
   argp_parse(&argp, argc, argv, 0, NULL, &p);
-  for (size_t i = 0; i < p.n; i++) free((char *)rows[i].doc);
+  for (size_t i = 0; i < p.n; i++) free(help[i]);
   free(text);
   omp_set_num_threads((int)cli->threads);
   efla_blas_single_thread();
