@@ -213,8 +213,9 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
   p.n += commons;
 
   struct argp_option rows[MOST_OPTIONS + COMMON] = {{0}};
+  const size_t options = p.n;
   char *help[MOST_OPTIONS];
-  for (size_t i = 0; i < p.n; i++) {
+  for (size_t i = 0; i < options; i++) {
     const efla_option *option = &p.options[i];
     help[i] = describe(option);
     rows[i] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
@@ -227,7 +228,7 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
   argv[0] = (char *)program->name;
   cli->command = quote_command(argc, argv);
   argp_parse(&argp, argc, argv, 0, NULL, &p);
-  for (size_t i = 0; i < p.n; i++) free(help[i]);
+  for (size_t i = 0; i < options; i++) free(help[i]);
   free(text);
   omp_set_num_threads((int)cli->threads);
   efla_blas_single_thread();
