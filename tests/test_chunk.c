@@ -194,8 +194,29 @@ START_TEST(doubling_is_a_trap) {
 }
 END_TEST
 
+/* For short chunks it is right: entries of L are at most 1 here, powers of it sum to at most 2^(N-1), and each product of N terms errs by
+ * N u of that. */
+START_TEST(doubling_is_right_for_short_chunks) {
+  for (size_t N = 1; N <= 9; N++) {
+    efla_tokens x = testing_tokens("cone", 1, N, 16, 1);
+    double gate[9], L[81], T[81], D[81], scratch[162];
+    efla_gates(efla_method_find("exact"), &x, gate);
+    efla_chunk_system_f64(N, 16, x.k, gate, L);
+    efla_chunk_invert_f64(N, L, T);
+    efla_chunk_invert_by_doubling_f64(N, L, D, scratch);
+    for (size_t e = 0; e < N * N; e++) CHECK_BOUND(fabs(D[e] - T[e]), (double)N * exp2((double)N) * U);
+    efla_tokens_clear(&x);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {equal_to_the_recurrence, equal_for_difficult_keys,           zero_gates_and_keys_write_nothing,
-                                inverse_is_one,          entries_of_the_inverse_are_bounded, doubling_is_a_trap};
+  const TTest *const tests[] = {equal_to_the_recurrence,
+                                equal_for_difficult_keys,
+                                zero_gates_and_keys_write_nothing,
+                                inverse_is_one,
+                                entries_of_the_inverse_are_bounded,
+                                doubling_is_a_trap,
+                                doubling_is_right_for_short_chunks};
   return testing_main("chunk", tests, sizeof tests / sizeof *tests, 120);
 }
