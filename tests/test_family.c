@@ -172,7 +172,36 @@ START_TEST(spikes_keys) {
 }
 END_TEST
 
+/* About their mean the keys have mean square (1 - rho) norm^2, a chi-square mean of (MANY - 1) DK degrees of freedom; the mean itself is the
+ * common direction, of mean square rho norm^2 up to a chi-square of DK degrees.  All keys are one for rho = 1; rho < 0 is refused. */
+START_TEST(cone_keys) {
+  static const double rhos[] = {0, 0.5, 0.99};
+  for (size_t i = 0; i < 3; i++) {
+    double norm = 2, rho = rhos[i], mean[DK] = {0}, n = (MANY - 1.) * DK;
+    efla_spec spec = spec_named("cone", norm);
+    spec.rho = rho;
+    efla_tokens x = draw(spec);
+    for (size_t e = 0; e < MANY * DK; e++) mean[e % DK] += x.k[e] / MANY;
+    double common = dot(DK, mean, mean), spread = (dot(MANY * DK, x.k, x.k) - MANY * common) / (MANY - 1);
+    CHECK_BOUND(fabs(spread / (norm * norm) - (1 - rho)), (1 - rho) * 5 * sqrt(2 / n));
+    CHECK_BOUND(fabs(common / (norm * norm) - rho - (1 - rho) / MANY), 5 * (rho + (1 - rho) / MANY) * sqrt(2. / DK));
+    efla_tokens_clear(&x);
+  }
+  efla_spec spec = spec_named("cone", 1);
+  spec.rho = 1;
+  efla_tokens x = draw_some(spec, 3);
+  ck_assert_mem_eq(x.k, x.k + 2 * DK, DK * sizeof *x.k);
+  efla_tokens_clear(&x);
+  efla_source source;
+  efla_message why = {{0}};
+  spec.rho = -0.1;
+  ck_assert_int_eq(efla_source_init(&source, &spec, &why), EFLA_INPUT);
+  ck_assert_ptr_nonnull(strstr(why.text, "rho"));
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {gaussian_keys, unit_keys, flat_keys, ar1_keys, ar1_starts_stationary, dictionary_keys, spikes_keys};
+  const TTest *const tests[] = {gaussian_keys,         unit_keys, flat_keys,       ar1_keys,
+                                ar1_starts_stationary, cone_keys, dictionary_keys, spikes_keys};
   return testing_main("family", tests, sizeof tests / sizeof *tests, 60);
 }
