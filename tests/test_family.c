@@ -172,28 +172,30 @@ START_TEST(spikes_keys) {
 }
 END_TEST
 
-/* About their mean the keys have mean square (1 - rho) norm^2, a chi-square mean of (MANY - 1) DK degrees of freedom; the mean itself is the
- * common direction, of mean square rho norm^2 up to a chi-square of DK degrees.  All keys are one for rho = 1; rho < 0 is refused. */
+/* About their mean the keys have mean square (1 - rho) norm^2, a chi-square mean of (MANY - 1) DK degrees of freedom; the mean's part along
+ * the common direction c is sqrt(rho), with standard error norm sqrt((1 - rho)/(MANY DK))/|c|.  All keys are one for rho = 1; rho < 0 is
+ * refused. */
 START_TEST(cone_keys) {
-  static const double rhos[] = {0, 0.5, 0.99};
-  for (size_t i = 0; i < 3; i++) {
-    double norm = 2, rho = rhos[i], mean[DK] = {0}, n = (MANY - 1.) * DK;
-    efla_spec spec = spec_named("cone", norm);
-    spec.rho = rho;
-    efla_tokens x = draw(spec);
-    for (size_t e = 0; e < MANY * DK; e++) mean[e % DK] += x.k[e] / MANY;
-    double common = dot(DK, mean, mean), spread = (dot(MANY * DK, x.k, x.k) - MANY * common) / (MANY - 1);
-    CHECK_BOUND(fabs(spread / (norm * norm) - (1 - rho)), (1 - rho) * 5 * sqrt(2 / n));
-    CHECK_BOUND(fabs(common / (norm * norm) - rho - (1 - rho) / MANY), 5 * (rho + (1 - rho) / MANY) * sqrt(2. / DK));
-    efla_tokens_clear(&x);
-  }
-  efla_spec spec = spec_named("cone", 1);
-  spec.rho = 1;
-  efla_tokens x = draw_some(spec, 3);
-  ck_assert_mem_eq(x.k, x.k + 2 * DK, DK * sizeof *x.k);
-  efla_tokens_clear(&x);
+  static const double rhos[] = {0, 0.5, 0.99, 1};
   efla_source source;
   efla_message why = {{0}};
+  efla_spec spec = spec_named("cone", 2);
+  for (size_t i = 0; i < 4; i++) {
+    double rho = spec.rho = rhos[i], mean[DK] = {0};
+    efla_tokens x;
+    ck_assert_int_eq(efla_tokens_init(&x, MANY, spec.dk, spec.dv), EFLA_OK);
+    ck_assert_int_eq(efla_source_init(&source, &spec, &why), EFLA_OK);
+    ck_assert_int_eq(efla_source_next(&source, &x, &why), EFLA_OK);
+    for (size_t e = 0; e < MANY * DK; e++) mean[e % DK] += x.k[e] / MANY;
+    double square = dot(DK, source.memory, source.memory),
+           spread = (dot(MANY * DK, x.k, x.k) - MANY * dot(DK, mean, mean)) / (MANY - 1);
+    CHECK_BOUND(fabs(spread / 4 - (1 - rho)),
+                (1 - rho) * 5 * sqrt(2 / ((MANY - 1.) * DK)) + 4 * U32); /* 4: norm^2; keys are rounded to f32 */
+    CHECK_BOUND(fabs(dot(DK, mean, source.memory) / square - sqrt(rho)), 5 * 2 * sqrt((1 - rho) / (MANY * DK) / square) + 4 * U32);
+    if (rho == 1) ck_assert_mem_eq(x.k, x.k + 2 * DK, DK * sizeof *x.k);
+    efla_tokens_clear(&x);
+    efla_source_clear(&source);
+  }
   spec.rho = -0.1;
   ck_assert_int_eq(efla_source_init(&source, &spec, &why), EFLA_INPUT);
   ck_assert_ptr_nonnull(strstr(why.text, "rho"));
