@@ -114,8 +114,8 @@ START_TEST(hold_orders) {
   size_t seen = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double order = efla_csv_real(&csv, r, "order"), h_lambda = efla_csv_real(&csv, r, "h_lambda");
-    /* Evidence: below 2.4; measured 1.2 to 2.6 over seeds where the problem is stiff, that is not for lambda = 3. */
-    if (findings_is(&csv, r, "scheme", "crossover") && efla_csv_real(&csv, r, "lambda") == 30) CHECK_BOUND(fabs(h_lambda - 1.9), 1);
+    /* Where lambda = 30 makes a step stiff, RK4 passes EFLA within its interval of stability, 2.785, or not at all (evidence: 2.4). */
+    if (findings_is(&csv, r, "scheme", "crossover") && efla_csv_real(&csv, r, "lambda") == 30) CHECK_BOUND(h_lambda, 2.785);
     for (int i = 0; i < 6; i++)
       if (efla_csv_real(&csv, r, "lambda") == 3 && findings_is(&csv, r, "scheme", known[i].scheme) && h_lambda < 0.06 &&
           !isnan(order)) {
