@@ -32,6 +32,7 @@
 #include "report/cli.h"      /* command line */
 #include "report/progress.h" /* patience */
 #include "report/interval.h" /* means with intervals */
+#include "report/output.h"   /* files that are there whole or not at all */
 #include "report/table.h"    /* results */
 #include "report/program.h"  /* the frame of an experiment */
 

@@ -2,18 +2,19 @@
  *
  * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date), then
  * one line with the columns' names, then rows; reals as %.17g, which reads back to the same bits; inf, -inf and nan as
- * such.  A table for FILE is written to FILE.part and renamed when complete; an interrupt removes it. */
+ * such.  A table for FILE is there whole or not at all, see output.h. */
 #ifndef EFLA_REPORT_TABLE_H
 #define EFLA_REPORT_TABLE_H
 
 #include "report/cli.h"
+#include "report/output.h"
 #include "status.h"
 
 #include <stdio.h>
 
 typedef struct efla_table {
   FILE *file;
-  char *path, *part; /* final and temporary name; part NULL where the output is no regular file */
+  efla_output output; /* zeroed: standard output */
   size_t columns;
   int error; /* errno of the first write that failed */
 } efla_table;
