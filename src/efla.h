@@ -18,6 +18,7 @@
 
 #include "inputs/idx.h"          /* files of bytes */
 #include "inputs/mnist.h"        /* real input */
+#include "inputs/tensors.h"      /* your own tensors */
 #include "inputs/source.h"       /* input families */
 #include "inputs/perturbation.h" /* noise */
 #include "inputs/recall.h"       /* associative recall */
