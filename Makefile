@@ -38,6 +38,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
             $(if $(WERROR),-Werror)
 # -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler's mood.
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
+# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.
+FLAGS_src/flow/level_generic   := -ffp-contract=fast
+FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
+FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
@@ -131,7 +135,7 @@ $(BUILD)/build_info.h: always
 $(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<

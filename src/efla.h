@@ -10,6 +10,7 @@
 #include "flow/chunk.h"      /* ... and chunk by chunk */
 #include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
 #include "flow/recurrence.h" /* the delta rule token by token */
+#include "flow/kernel.h"     /* ... at the machine's speed, for batches of heads */
 #include "flow/tokens.h"     /* q, k, v, beta */
 
 #include "precision/format.h" /* number formats */
