@@ -24,9 +24,6 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
 
 const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
 
-static const char *const layouts[] = {"BTHD", "BHTD", NULL};
-const char *efla_layout_name(size_t layout) { return layout < sizeof layouts / sizeof *layouts ? layouts[layout] : NULL; }
-
 efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
   bool failed = false;
   if (file->path) {
@@ -71,9 +68,9 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
     status = efla_stored_text(file->file, file->path, "precision", file->precision, sizeof file->precision, why);
   if (status == EFLA_OK) status = efla_stored_text(file->file, file->path, "layout", layout, sizeof layout, why);
   if (status != EFLA_OK) return status;
-  for (size_t i = 0; layouts[i]; i++) {
+  for (size_t i = 0; efla_layout_name(i); i++) {
     file->layout = (efla_layout)i;
-    if (!strcmp(layouts[i], layout)) return EFLA_OK;
+    if (!strcmp(efla_layout_name(i), layout)) return EFLA_OK;
   }
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }

@@ -15,6 +15,7 @@
 #ifndef EFLA_INPUTS_TENSORS_H
 #define EFLA_INPUTS_TENSORS_H
 
+#include "flow/heads.h"
 #include "flow/tokens.h"
 #include "precision/format.h"
 #include "status.h"
@@ -36,9 +37,6 @@ typedef enum efla_tensor {
 } efla_tensor;
 
 const char *efla_tensor_name(efla_tensor tensor); /* of the dataset */
-
-typedef enum efla_layout { EFLA_BTHD, EFLA_BHTD } efla_layout;
-const char *efla_layout_name(size_t layout); /* NULL past the end */
 
 enum {
   EFLA_LARGEST_STATE = 1 << 22,     /* numbers in a head's state, so that one head fits in memory whatever a file claims */
