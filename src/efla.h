@@ -32,7 +32,8 @@
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
-#include "judge/pass.h" /* a tensor file from end to end */
+#include "judge/pass.h"    /* a tensor file from end to end */
+#include "judge/inquiry.h" /* is a kernel right? */
 
 #include "report/cli.h"      /* command line */
 #include "report/progress.h" /* patience */
