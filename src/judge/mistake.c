@@ -116,7 +116,7 @@ static bool decay_missing(efla_recipe *r, const setting *s, char *says) {
 
 static bool decay_after(efla_recipe *r, const setting *s, char *says) {
   r->decay = EFLA_DECAY_AFTER;
-  snprintf(says, EFLA_SUSPECT_TEXT, "the decay is applied after the step, expected before it");
+  snprintf(says, EFLA_SUSPECT_TEXT, "the decay is applied after the token's update, expected before it");
   return s->in->has[EFLA_G];
 }
 

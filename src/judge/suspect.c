@@ -58,8 +58,8 @@ static void step(const efla_recipe *recipe, const efla_tokens *x, size_t t, doub
   if (g != 0 && recipe->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
   if (recipe->read == EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
   if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &gate, S, NULL);
-  if (recipe->read != EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
   if (g != 0 && recipe->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
+  if (recipe->read != EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
 }
 
 static void start_state(const pass *p, const efla_recipe *recipe, const double *given, double *S) {
