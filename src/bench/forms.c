@@ -49,9 +49,9 @@ static void row_loop(problem *p) { each_head(p, rows_head); }
 static size_t chunk_extra(const problem *p) { return efla_chunk_scratch(p->chunk, p->heads.dk, p->heads.dv); }
 static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
   if (p->f64)
-    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, S, o, p->extra);
+    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
   else
-    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, S, o, p->extra);
+    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
 }
 static void chunk(problem *p) { each_head(p, chunk_head); }
 

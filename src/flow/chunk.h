@@ -17,9 +17,9 @@ size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
  * out or NULL, and then q may be NULL.  chunk >= 1; the last chunk is as long as what is left.  Never fails, never allocates;
  * scratch as efla_chunk_scratch says; the arrays do not overlap. */
 void efla_chunk_f64(size_t tokens, size_t dk, size_t dv, size_t chunk, const double *q, const double *k, const double *v,
-                    const double *gate, double *S, double *o, double *scratch);
+                    const double *gate, const double *g, double *S, double *o, double *scratch);
 void efla_chunk_f32(size_t tokens, size_t dk, size_t dv, size_t chunk, const float *q, const float *k, const float *v,
-                    const float *gate, float *S, float *o, float *scratch);
+                    const float *gate, const float *g, float *S, float *o, float *scratch);
 
 /* L (C, C) of one chunk, with zeros on and above the diagonal. */
 void efla_chunk_system_f64(size_t C, size_t dk, const double *k, const double *gate, double *L);

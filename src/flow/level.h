@@ -42,6 +42,53 @@
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
 
+/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number of
+ * paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
+#define EFLA_LINE_BYTES 64
+#define EFLA_PAD        16
+static inline size_t efla_padded(size_t n) { return (n + EFLA_PAD - 1) / EFLA_PAD * EFLA_PAD; }
+static inline size_t efla_row(size_t n) { return efla_padded(n) | EFLA_PAD; }
+
+/* Which entries of A are not zero, by row and column; the others are zero too where they are met, but mostly skipped. */
+typedef enum efla_part { EFLA_ALL, EFLA_LOWER, EFLA_UPPER } efla_part; /* the triangles with the diagonal */
+
+/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one for its
+ * columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
+#define EFLA_PRODUCT_TYPE(REAL, suffix)                                                                                            \
+  typedef struct efla_product_##suffix {                                                                                           \
+    size_t rows, columns, inner;                                                                                                   \
+    const REAL *A, *B;                                                                                                             \
+    ptrdiff_t a_row, a_column, b_row;                                                                                              \
+    efla_part part;                                                                                                                \
+    REAL *C; /* overlaps neither A nor B */                                                                                        \
+    ptrdiff_t c_row;                                                                                                               \
+    const REAL *D; /* rows c_row apart; may be C; NULL: zero */                                                                    \
+    REAL keep;                                                                                                                     \
+  } efla_product_##suffix;
+EFLA_PRODUCT_TYPE(float, f32)
+EFLA_PRODUCT_TYPE(double, f64)
+
+/* One chunk of tokens of one head (design E4).  Rows of q, k, v, o as in a block. */
+#define EFLA_WY_TYPE(REAL, suffix)                                                                                                 \
+  typedef struct efla_wy_##suffix {                                                                                                \
+    size_t tokens, dk, dv; /* tokens >= 1 */                                                                                       \
+    const REAL *q, *k, *v;                                                                                                         \
+    size_t q_stride, k_stride, v_stride, o_stride;                                                                                 \
+    const REAL *gate;  /* (tokens) */                                                                                              \
+    const REAL *decay; /* (tokens), the factor of S before the token; NULL: none */                                                \
+    REAL *S;           /* (dk, dv) as matrices of products, zero past dv; in and out */                                            \
+    REAL *o;           /* NULL: no read-out, and then q is not used */                                                             \
+    REAL *scratch;     /* aligned to lines, efla_wy_scratch */                                                                     \
+  } efla_wy_##suffix;
+EFLA_WY_TYPE(float, f32)
+EFLA_WY_TYPE(double, f64)
+
+/* Numbers of scratch of a chunk of that many tokens: [K; Q], K^T, [U; O], [K K^T; Q K^T], and the decays between tokens. */
+static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
+  size_t C = efla_padded(tokens);
+  return 2 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 2 * C * efla_row(dv) + 3 * C * efla_row(C) + 2 * C;
+}
+
 typedef struct efla_level {
   const char *name;
   size_t vector;           /* bytes of a vector register */
@@ -58,6 +105,13 @@ typedef struct efla_level {
                          float *S, float *o);
   void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *gate,
                          double *S, double *o);
+  void (*product_f32)(const efla_product_f32 *product);
+  void (*product_f64)(const efla_product_f64 *product);
+  void (*wy_f32)(const efla_wy_f32 *chunk);
+  void (*wy_f64)(const efla_wy_f64 *chunk);
+  /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not used. */
+  void (*solve_f32)(const efla_product_f32 *product);
+  void (*solve_f64)(const efla_product_f64 *product);
 } efla_level;
 
 /* The name of level i of this build, the widest first; NULL past the end. */
