@@ -19,6 +19,9 @@ BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
+ifneq ($(MODE),release) # only that is installed
+TESTS      := $(filter-out test_install,$(TESTS))
+endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
 HARNESS_O  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(sort $(wildcard tests/*.c))))
@@ -38,6 +41,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
             $(if $(WERROR),-Werror)
 # -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler's mood.
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
+# The same objects make the static and the shared library, whose functions nobody is to replace by his own.
+LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
@@ -73,14 +78,14 @@ say = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: deps               ## build every program
 	@$(SUBMAKE) $(JOBS) build-all
-check: deps             ## build and run all tests
+check: deps install-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-figures
 
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 24; sed -n '3,9s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,9s/^# *//p' Makefile
 
 # One line per requirement: how it is recognised, and the Debian package that brings it.
 define REQUIRED
@@ -118,7 +123,7 @@ $(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 .PHONY: always
 $(BUILD)/flags: always
-	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; \
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
@@ -130,7 +135,7 @@ $(BUILD)/build_info.h: always
 $(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -149,6 +154,8 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 .SECONDARY:
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+
+include packaging/install.mk
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.

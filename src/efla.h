@@ -29,11 +29,12 @@
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
-#include "report/cli.h"      /* command line */
-#include "report/progress.h" /* patience */
-#include "report/interval.h" /* means with intervals */
-#include "report/output.h"   /* files that are there whole or not at all */
-#include "report/table.h"    /* results */
-#include "report/program.h"  /* the frame of an experiment */
+#include "report/cli.h"        /* command line */
+#include "report/progress.h"   /* patience */
+#include "report/interval.h"   /* means with intervals */
+#include "report/output.h"     /* files that are there whole or not at all */
+#include "report/table.h"      /* results */
+#include "report/program.h"    /* the frame of an experiment */
+#include "report/provenance.h" /* version, commit, machine */
 
 #endif
