@@ -1,6 +1,6 @@
 # EFLA toolkit.  `make help` lists the targets.
 #
-#   MODE=release|debug|asan|coverage   release leaves programs in bin/, the others below build/MODE/
+#   MODE=release|debug|asan|tsan|coverage   release leaves programs in bin/, the others below build/MODE/
 #   QUICK=1                            the seconds-long version of every experiment
 #   FORMAT=svg|pdf|png                 of the figures
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
@@ -10,7 +10,9 @@
 
 MODE   ?= release
 FORMAT ?= svg
-CC     ?= cc
+ifeq ($(origin CC),default)
+CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
+endif
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -32,9 +34,11 @@ TEST_FILES := $(TESTS:%=$(BUILD)/tests/%)
 MODE_FLAGS_release  := -O3 -DNDEBUG
 MODE_FLAGS_debug    := -O0 -g3
 MODE_FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+MODE_FLAGS_tsan     := -O1 -g -fsanitize=thread
+MODE_FLAGS_fuzz     := $(MODE_FLAGS_asan) -fsanitize=fuzzer-no-link
 MODE_FLAGS_coverage := -O0 -g --coverage
 ifeq ($(MODE_FLAGS_$(MODE)),)
-$(error MODE=$(MODE) is none of release, debug, asan, coverage)
+$(error MODE=$(MODE) is none of release, debug, asan, tsan, coverage)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
@@ -110,6 +114,7 @@ command -v clang                 clang
 command -v clang-tidy            clang-tidy
 command -v clang-format          clang-format
 command -v cppcheck              cppcheck
+test -n "`clang -print-file-name=libclang_rt.fuzzer-x86_64.a | grep /`"                           libclang-rt-dev
 test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
 endef
 export REQUIRED OPTIONAL_PACKAGES LINTERS
@@ -160,7 +165,7 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
-include packaging/install.mk
+include packaging/install.mk tests/fuzz/fuzz.mk
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
@@ -201,7 +206,7 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 	@mv $@.part $@
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch])
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
