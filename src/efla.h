@@ -32,10 +32,13 @@
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
-#include "report/cli.h"      /* command line */
-#include "report/progress.h" /* patience */
-#include "report/interval.h" /* means with intervals */
-#include "report/table.h"    /* results */
-#include "report/program.h"  /* the frame of an experiment */
+#include "bench/panel.h" /* how fast it is */
+
+#include "report/cli.h"        /* command line */
+#include "report/progress.h"   /* patience */
+#include "report/interval.h"   /* means with intervals */
+#include "report/table.h"      /* results */
+#include "report/program.h"    /* the frame of an experiment */
+#include "report/provenance.h" /* where a number comes from */
 
 #endif

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #define EFLA_TILE_BYTES 128 /* of a row of S: a tile is that many columns, packed (dk, TILE), aligned to its width */
+#define EFLA_LINE_BYTES 64  /* of the cache */
 #define EFLA_BLOCK      64  /* most tokens of one call of a level's blocks */
 
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first token,
@@ -18,12 +19,13 @@
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
-    const REAL *gate;  /* (tokens) */                                                                                                    \
-    const REAL *decay; /* (tokens), the factor of S before the token; NULL: none */                                                      \
-    REAL *S;           /* (tiles, dk, TILE), in and out */                                                                               \
-    REAL *o;           /* NULL: no read-out, and then q is not used */                                                                   \
-    REAL *y;           /* v - S^T k before each update; NULL: not wanted */                                                              \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                                       \
+    const REAL *gate;                       /* (tokens) */                                                                               \
+    const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
+    REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
+    REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
+    REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
+    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */                            \
   } efla_block_##suffix;                                                                                                                 \
   /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first.  The new update    \
    * is left pending in u and *decay; the caller replaces k when all tiles are done. */ \
@@ -124,6 +126,14 @@ typedef struct efla_level {
   void (*block_f64)(const efla_block_f64 *block);
   void (*step_f32)(const efla_step_f32 *step);
   void (*step_f64)(const efla_step_f64 *step);
+  /* Adds 1 to n numbers, a multiple of a tile, aligned to one: what the memory allows. */
+  void (*touch_f32)(size_t n, float *x);
+  void (*touch_f64)(size_t n, double *x);
+  /* The naive recurrence (recurrence.h) as the compiler makes it for this level: what the loops above are worth is measured by it. */
+  void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v, const float *gate,
+                         float *S, float *o);
+  void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *gate,
+                         double *S, double *o);
   void (*product_f32)(const efla_product_f32 *product);
   void (*product_f64)(const efla_product_f64 *product);
   void (*wy_f32)(const efla_wy_f32 *chunk);
