@@ -4,14 +4,16 @@
 
 #include "status.h" /* how functions fail */
 
-#include "flow/tokens.h"     /* q, k, v, beta */
-#include "flow/method.h"     /* a method is its phi: gates */
-#include "flow/recurrence.h" /* the delta rule token by token */
-#include "flow/chunk.h"      /* ... and chunk by chunk */
-#include "flow/kernel.h"     /* ... at the machine's speed, for batches of heads */
-#include "flow/growth.h"     /* saturation or blow-up */
-#include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
-#include "flow/hold.h"       /* ... and when k, v truly move */
+#include "flow/tokens.h"              /* q, k, v, beta */
+#include "flow/method.h"              /* a method is its phi: gates */
+#include "flow/recurrence.h"          /* the delta rule token by token */
+#include "flow/chunk.h"               /* ... and chunk by chunk */
+#include "flow/kernel.h"              /* ... at the machine's speed, for batches of heads */
+#include "flow/recurrence_backward.h" /* its derivative, naive */
+#include "flow/backward.h"            /* ... and at speed */
+#include "flow/growth.h"              /* saturation or blow-up */
+#include "flow/ode.h"                 /* the delta rule as an ODE, by the textbook */
+#include "flow/hold.h"                /* ... and when k, v truly move */
 
 #include "precision/format.h"  /* number formats */
 #include "precision/run.h"     /* a method with its state in a format */

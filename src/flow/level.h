@@ -19,11 +19,12 @@
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride;                                                                                       \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                                       \
     const REAL *gate;                       /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
     REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
+    REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
     const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */                            \
   } efla_block_##suffix;                                                                                                                 \
   /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first.  The new update    \
@@ -89,6 +90,34 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
   return 2 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 2 * C * efla_row(dv) + 3 * C * efla_row(C) + 2 * C;
 }
 
+#define EFLA_ADJOINT_TOKENS 16 /* most tokens of one chunk of the backward pass */
+
+/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.  `replay` takes
+ * the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it to before it. */
+#define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                            \
+  typedef struct efla_adjoint_##suffix {                                                                                           \
+    size_t tokens, dk, dv;                /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                                                 \
+    const REAL *q, *k, *v, *y, *d_o;      /* y = v - S^T k before the update; v is used with decay only */                         \
+    REAL *d_q, *d_k, *d_v;                /* out */                                                                                \
+    size_t k_stride, v_stride;            /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                                    \
+    const REAL *gate, *by_lambda, *decay; /* (tokens); decay NULL: none */                                                         \
+    REAL *d_gate, *d_g;                   /* (tokens), out; d_g with decay only */                                                 \
+    REAL *reach;                          /* <G, S> after the chunk in, before it out; with decay only */                          \
+    const REAL *S;                        /* before the chunk */                                                                   \
+    REAL *next;                           /* after it: what replay writes */                                                       \
+    REAL *G;                                                                                                                       \
+    REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                                    \
+  } efla_adjoint_##suffix;
+EFLA_ADJOINT_TYPE(float, f32)
+EFLA_ADJOINT_TYPE(double, f64)
+
+/* Numbers of scratch: [Q; K], [dQ; dK] and K^T, [dO; -dY], U and dU with their transposes, and the chunk's small matrices. */
+static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
+  enum { C = EFLA_ADJOINT_TOKENS };
+  return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) + 2 * efla_padded(dv) * efla_row(C) +
+         4 * C * efla_row(C) + C * efla_row(2 * C) + C * efla_row(C) + 2 * C;
+}
+
 typedef struct efla_level {
   const char *name;
   size_t vector;           /* bytes of a vector register */
@@ -109,6 +138,13 @@ typedef struct efla_level {
   void (*product_f64)(const efla_product_f64 *product);
   void (*wy_f32)(const efla_wy_f32 *chunk);
   void (*wy_f64)(const efla_wy_f64 *chunk);
+  void (*replay_f32)(const efla_adjoint_f32 *chunk);
+  void (*replay_f64)(const efla_adjoint_f64 *chunk);
+  void (*adjoint_f32)(const efla_adjoint_f32 *chunk);
+  void (*adjoint_f64)(const efla_adjoint_f64 *chunk);
+  /* to (columns, rows) = from^T; rows of `to` are aligned to lines. */
+  void (*transpose_f32)(size_t rows, size_t columns, const float *from, size_t from_row, float *to, size_t to_row);
+  void (*transpose_f64)(size_t rows, size_t columns, const double *from, size_t from_row, double *to, size_t to_row);
   /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
