@@ -42,10 +42,10 @@ LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
 ifneq ($(filter build-%,$(MAKECMDGOALS)),)
-PACKAGES := gsl openblas zlib
+PACKAGES := gsl openblas zlib json-c
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 # OpenBLAS stands in for GSL's own CBLAS, which is several times slower.
-PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs openblas zlib) -lm
+PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs $(filter-out gsl,$(PACKAGES))) -lm
 CHECK_CFLAGS   := $(shell pkg-config --cflags check)
 CHECK_LIBS     := $(shell pkg-config --libs check)
 # Arb is a library of its own (Debian 12) or a part of FLINT >= 3.
@@ -88,6 +88,7 @@ command -v pkg-config            pkg-config
 pkg-config --exists gsl          libgsl-dev
 pkg-config --exists openblas     libopenblas-dev
 pkg-config --exists zlib         zlib1g-dev
+pkg-config --exists json-c       libjson-c-dev
 pkg-config --exists check        check
 command -v gnuplot               gnuplot-nox
 endef
