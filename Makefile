@@ -38,11 +38,15 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
             $(if $(WERROR),-Werror)
 # -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler's mood.
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
+# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.
+FLAGS_src/flow/level_generic   := -ffp-contract=fast
+FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
+FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
 ifneq ($(filter build-%,$(MAKECMDGOALS)),)
-PACKAGES := gsl openblas zlib json-c
+PACKAGES := gsl openblas zlib hdf5 json-c
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 # OpenBLAS stands in for GSL's own CBLAS, which is several times slower.
 PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs $(filter-out gsl,$(PACKAGES))) -lm
@@ -88,6 +92,7 @@ command -v pkg-config            pkg-config
 pkg-config --exists gsl          libgsl-dev
 pkg-config --exists openblas     libopenblas-dev
 pkg-config --exists zlib         zlib1g-dev
+pkg-config --exists hdf5         libhdf5-dev
 pkg-config --exists json-c       libjson-c-dev
 pkg-config --exists check        check
 command -v gnuplot               gnuplot-nox
@@ -131,7 +136,7 @@ $(BUILD)/build_info.h: always
 $(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<

@@ -10,6 +10,7 @@
 #include "flow/chunk.h"      /* ... and chunk by chunk */
 #include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
 #include "flow/recurrence.h" /* the delta rule token by token */
+#include "flow/kernel.h"     /* ... at the machine's speed, for batches of heads */
 #include "flow/tokens.h"     /* q, k, v, beta */
 
 #include "precision/format.h" /* number formats */
@@ -18,6 +19,7 @@
 
 #include "inputs/idx.h"          /* files of bytes */
 #include "inputs/mnist.h"        /* real input */
+#include "inputs/tensors.h"      /* your own tensors */
 #include "inputs/source.h"       /* input families */
 #include "inputs/perturbation.h" /* noise */
 #include "inputs/recall.h"       /* associative recall */

@@ -232,6 +232,7 @@ static void check_output(const char *name) {
   ck_assert_int_eq(run(name, "--quick --out /dev/full"), 3);
   ck_assert_msg(strstr(err, "/dev/full: cannot write: No space") != NULL, "%s", err);
   ck_assert(stat("/dev/full", &full) == 0 && S_ISCHR(full.st_mode) && !exists("/dev/full.part"));
+  ck_assert_int_eq(run(name, "--help >/dev/full"), 3);
   free(missing);
   free(directory);
 }

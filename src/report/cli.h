@@ -55,6 +55,7 @@ typedef struct efla_program {
 /* What every program has; filled by efla_cli_parse. */
 typedef struct efla_cli {
   const efla_program *program;
+  const char *name; /* the program as it was called: "order", "efla-order" where installed; part of argv[0] */
   size_t seed, threads;
   const char *out; /* NULL: standard output */
   bool quick;
@@ -62,7 +63,13 @@ typedef struct efla_cli {
   char *command;  /* the command line, quoted for a shell */
 } efla_cli;
 
+/* The command line of a program that has nothing else to do: the values are assigned, or the program ends. */
 void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv);
+
+/* The same, but it returns in any case: true where the program is to run; false where cli is zeroed and *code is what to
+ * end with, 0 after --help, --usage and --version (3 where standard output is full), 2 after a sentence on standard
+ * error.  argp sorts argv. */
+bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code);
 void efla_cli_clear(efla_cli *cli);
 
 /* "program: sentence" on standard error; returns the exit status that goes with it: 3 for memory, input and output, 2

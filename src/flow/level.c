@@ -1,0 +1,23 @@
+#include "flow/level.h"
+
+extern const efla_level efla_level_x86_64_v4, efla_level_x86_64_v3, efla_level_generic;
+
+static const efla_level *const levels[] = {
+#ifdef __x86_64__
+    &efla_level_x86_64_v4,
+    &efla_level_x86_64_v3,
+#endif
+    &efla_level_generic,
+};
+
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+const char *efla_level_name(size_t i) { return i < LEVELS ? levels[i]->name : NULL; }
+
+const efla_level *efla_level_at(size_t i) { return levels[i]; }
+
+const efla_level *efla_level_best(void) {
+  size_t i = 0;
+  while (!levels[i]->supported()) i++; /* the last one always is */
+  return levels[i];
+}

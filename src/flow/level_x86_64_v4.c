@@ -1,0 +1,15 @@
+/* AVX-512: 32 registers of 64 bytes, enough for the sums of two tokens. */
+#ifdef __x86_64__
+#include <stdbool.h>
+
+static bool supported(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq");
+}
+
+#define VECTOR     64
+#define GROUP      2
+#define LEVEL      efla_level_x86_64_v4
+#define LEVEL_NAME "x86-64-v4"
+#include "flow/level.inc"
+#endif
