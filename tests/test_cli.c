@@ -21,6 +21,14 @@ static const efla_option options[] = {
 static const efla_program program = {
     .name = "trial", .summary = "summary", .description = "text", .options = options, .columns = "a"};
 
+/* One that answers about a file, and has no table. */
+static const char *input;
+static const efla_option file_options[] = {{"input", "FILE", NULL, NULL, "file", EFLA_NEEDED, &input, 0, 0, NULL}, {.name = NULL}};
+static const efla_program answering = {
+    .name = "answer", .summary = "summary", .description = "text", .options = file_options, .answers = true};
+
+static const efla_program *tried = &program;
+
 enum { WORDS = 64 };
 
 /* Reads "trial WORDS", cut at blanks, with both outputs on /dev/null; `line` must outlive cli. */
@@ -33,7 +41,7 @@ static bool read_line(efla_cli *cli, char *line, int *code) {
   }
   fflush(stdout);
   for (int i = 0; i < 2; i++) kept[i] = dup(i + 1), dup2(nowhere, i + 1);
-  bool run = efla_cli_read(cli, &program, n, words, code);
+  bool run = efla_cli_read(cli, tried, n, words, code);
   for (int i = 0; i < 2; i++) dup2(kept[i], i + 1), close(kept[i]);
   close(nowhere);
   return run;
@@ -126,7 +134,22 @@ START_TEST(answers_end_well) {
 }
 END_TEST
 
+/* No options that would do nothing; and the file has to be named. */
+START_TEST(programs_that_answer_about_files) {
+  static const char *const lines[] = {"--threads 1", "--input", "--input a --seed 1", "--input a --quick", "--input a --out b"};
+  efla_cli cli;
+  int code = -1;
+  char line[] = "--threads 1 --input a.h5";
+  tried = &answering;
+  ck_assert(read_line(&cli, line, &code) && !strcmp(input, "a.h5") && cli.threads == 1);
+  ck_assert_str_eq(cli.settings, "input: a.h5\nthreads: 1\n");
+  efla_cli_clear(&cli);
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) check_refused(lines[i], EFLA_EXIT_USAGE);
+  check_refused("--help", EFLA_EXIT_FINE);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {values_are_assigned, what_is_refused, answers_end_well};
+  const TTest *const tests[] = {values_are_assigned, what_is_refused, answers_end_well, programs_that_answer_about_files};
   return testing_main("cli", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -107,6 +107,7 @@ static bool assign(struct argp_state *state, const efla_option *option, const ch
     *(size_t *)option->to = (size_t)value;
     return true;
   case EFLA_TEXT:
+  case EFLA_NEEDED:
     *(const char **)option->to = text;
     return true;
   case EFLA_REAL:
@@ -128,7 +129,7 @@ static const char *chosen(const parse *p, size_t i) {
 
 /* "key: value\n" for every option, and after a list of names the whole table, by which figures choose colours. */
 static char *list_settings(const parse *p) {
-  char *settings = format_text("quick: %s\n", p->cli->quick ? "yes" : "no");
+  char *settings = format_text("%s", p->cli->program->answers ? "" : p->cli->quick ? "quick: yes\n" : "quick: no\n");
   for (size_t i = 0; i < p->n; i++) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
@@ -148,8 +149,12 @@ static char *list_settings(const parse *p) {
 /* All values are assigned when all are known, since --quick changes the defaults wherever it stands. */
 static bool finish(parse *p, struct argp_state *state) {
   for (size_t i = 0; i < p->n; i++) {
+    const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
-    if (text && !assign(state, &p->options[i], text)) return false;
+    if (text && !assign(state, option, text)) return false;
+    if (text || option->kind != EFLA_NEEDED) continue;
+    argp_error(state, "--%s %s is needed", option->name, option->argument);
+    return false;
   }
   p->cli->settings = list_settings(p);
   return true;
@@ -214,19 +219,23 @@ static char *describe(const efla_option *option) {
   return help;
 }
 
-/* The program's options and then those that all programs have. */
+/* The program's options and then those that all programs have.  One that answers about files draws nothing at random, and may have
+ * no table. */
 static void gather_options(parse *p) {
   efla_cli *cli = p->cli;
+  const efla_program *program = cli->program;
+  const char *out = program->answers ? "write a table there as well" : "write the table there instead of standard output";
   const efla_option common[] = {
       {"seed", "N", "1", NULL, "seed of all random streams", EFLA_COUNT, &cli->seed, 0, 4294967295., NULL},
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
-      {"out", "FILE", NULL, NULL, "write the table there instead of standard output", EFLA_TEXT, &cli->out, 0, 0, NULL},
+      {"out", "FILE", NULL, NULL, out, EFLA_TEXT, &cli->out, 0, 0, NULL},
   };
+  const bool has[] = {!program->answers, true, program->columns != NULL};
   snprintf(p->processors, sizeof p->processors, "%d", omp_get_num_procs());
-  for (const efla_option *option = cli->program->options; option->name; option++) p->options[p->n++] = *option;
+  for (const efla_option *option = program->options; option->name; option++) p->options[p->n++] = *option;
   assert(p->n + COMMON <= MOST_OPTIONS);
-  memcpy(p->options + p->n, common, sizeof common);
-  p->n += sizeof common / sizeof *common;
+  for (size_t i = 0; i < sizeof common / sizeof *common; i++)
+    if (has[i]) p->options[p->n++] = common[i];
 }
 
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code) {
@@ -241,11 +250,11 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
     help[i] = describe(option);
     rows[i] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
   }
-  const struct argp_option simple[] = {{"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0},
-                                       {"help", '?', NULL, 0, "give this help list", -1},
+  const struct argp_option simple[] = {{"help", '?', NULL, 0, "give this help list", -1},
                                        {"usage", USAGE_KEY, NULL, 0, "give a short usage message", -1},
-                                       {"version", 'V', NULL, 0, "print version and commit", -1}};
-  memcpy(rows + options, simple, sizeof simple);
+                                       {"version", 'V', NULL, 0, "print version and commit", -1},
+                                       {"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0}};
+  memcpy(rows + options, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
   char *text = format_text("%s\v%s", program->summary, program->description);
   struct argp argp = {.options = rows, .parser = on_option, .doc = text};
   cli->command = quote_command(cli->name, argc, argv);
@@ -272,6 +281,10 @@ void efla_cli_clear(efla_cli *cli) {
 }
 
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why) {
-  fprintf(stderr, "%s: %s\n", cli->name, why->text);
-  return status == EFLA_UNTRUSTED ? EFLA_EXIT_CHECK : status == EFLA_NOT_BUILT ? EFLA_EXIT_USAGE : EFLA_EXIT_IO;
+  static const int codes[] = {[EFLA_OK] = EFLA_EXIT_FINE,         [EFLA_MEMORY] = EFLA_EXIT_IO,
+                              [EFLA_INPUT] = EFLA_EXIT_IO,        [EFLA_OUTPUT] = EFLA_EXIT_IO,
+                              [EFLA_UNTRUSTED] = EFLA_EXIT_CHECK, [EFLA_NOT_BUILT] = EFLA_EXIT_USAGE,
+                              [EFLA_OUTSIDE] = EFLA_EXIT_CHECK,   [EFLA_NOT_FINITE] = EFLA_EXIT_NOT_FINITE};
+  if (*why->text) fprintf(stderr, "%s: %s\n", cli->name, why->text);
+  return codes[status];
 }

@@ -2,7 +2,8 @@
  *
  * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
  * the line `# name: value` in the output's header.  --help --version --seed --threads --out --quick are there by
- * themselves. Usage errors end the program with status 2 and a sentence; --help and --version with 0. */
+ * themselves (see `answers` for the exception). Usage errors end the program with status 2 and a sentence; --help and --version
+ * with 0. */
 #ifndef EFLA_REPORT_CLI_H
 #define EFLA_REPORT_CLI_H
 
@@ -23,12 +24,13 @@ typedef struct efla_list {
 } efla_list;
 
 typedef enum efla_option_kind {
-  EFLA_COUNT, /* size_t, least <= value <= most */
-  EFLA_REAL,  /* double */
-  EFLA_TEXT,  /* const char * */
-  EFLA_REALS, /* efla_list of numbers */
-  EFLA_NAME,  /* size_t: one row of `names` */
-  EFLA_NAMES  /* efla_list of rows of `names`; "all" is every one */
+  EFLA_COUNT,  /* size_t, least <= value <= most */
+  EFLA_REAL,   /* double */
+  EFLA_TEXT,   /* const char * */
+  EFLA_NEEDED, /* const char *, and a usage error where it is not given */
+  EFLA_REALS,  /* efla_list of numbers */
+  EFLA_NAME,   /* size_t: one row of `names` */
+  EFLA_NAMES   /* efla_list of rows of `names`; "all" is every one */
 } efla_option_kind;
 
 typedef struct efla_option {
@@ -48,8 +50,10 @@ struct efla_table;
 typedef struct efla_program {
   const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
   const efla_option *options;               /* ends with a row whose name is NULL */
-  const char *columns;                      /* of its table: "a,b,c" */
+  const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
+  bool
+      answers; /* about the user's files, as text on standard output: no --seed, no --quick, and the table goes to --out or nowhere */
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */
@@ -72,8 +76,9 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code);
 void efla_cli_clear(efla_cli *cli);
 
-/* "program: sentence" on standard error; returns the exit status that goes with it: 3 for memory, input and output, 2
- * for what was not built, 1 for an oracle that refuses. */
+/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with it: 3 for memory,
+ * input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that fails, 4 for a result that must be
+ * finite and is not. */
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why);
 
 #endif

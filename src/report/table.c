@@ -26,20 +26,25 @@ static efla_status open_output(efla_table *table, const char *path, efla_message
   return table->file ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", name, strerror(errno));
 }
 
+void efla_table_header(FILE *file, const efla_cli *cli) {
+  fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
+  for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
+    fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
+  efla_provenance_write(file);
+}
+
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
   const char *columns = cli->program->columns;
   *table = (efla_table){.columns = 1};
-  for (const char *c = columns; *c; c++) table->columns += *c == ',';
-  efla_status status = open_output(table, cli->out, why);
+  for (const char *c = columns; c && *c; c++) table->columns += *c == ',';
+  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
+  efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
     forget(table);
     return status;
   }
-  fprintf(table->file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
-  for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
-    fprintf(table->file, "# %.*s\n", (int)strcspn(line, "\n"), line);
-  efla_provenance_write(table->file);
-  fprintf(table->file, "%s\n", columns);
+  efla_table_header(table->file, cli);
+  if (columns) fprintf(table->file, "%s\n", columns);
   return EFLA_OK;
 }
 

@@ -30,7 +30,10 @@ static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind =
 static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
 static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
 
-/* Opens cli->out (NULL, "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
+/* Where a result comes from: the lines "# key: value". */
+void efla_table_header(FILE *file, const efla_cli *cli);
+
+/* Opens cli->out (NULL: standard output, or nowhere for a program that answers there; "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
  */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
