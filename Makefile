@@ -11,6 +11,9 @@
 MODE   ?= release
 FORMAT ?= svg
 CC     ?= cc
+PREFIX ?= /usr/local
+# Where installed programs find plots/; until then they find it here.
+DATADIR ?= $(PREFIX)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -130,10 +133,11 @@ $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
 	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
-	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; \
+	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
+	  echo '#define EFLA_DATADIR "$(DATADIR)"'; echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
+$(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<

@@ -127,12 +127,18 @@ static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *b
 
 static void say_divergence(sentence *s, const efla_diagnosis *d, const efla_method_finding *m) {
   char place[EFLA_PLACE_TEXT];
+  size_t row = (size_t)(m - d->total.method), lost = 0;
+  for (size_t h = 0; h < d->plan.heads; h++) {
+    const efla_method_finding *here = &d->head[h].method[row];
+    lost += here->diverging == 0 && efla_somewhere(here->deviation.lost);
+  }
   say(s, " diverges");
   if (d->plan.heads > 1) say(s, " in %zu of %zu heads", m->diverging, d->plan.heads);
   if (efla_somewhere(m->overflow_f32))
     say(s, " (past f32 from %s on)", efla_place_name(d, m->overflow_f32, place));
   else
     say(s, " (state lost from %s on)", efla_place_name(d, m->divergence, place));
+  if (lost > 0) say(s, " and is off by more than the state itself in %zu more", lost);
 }
 
 static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_finding *euler, bool beyond) {

@@ -56,15 +56,18 @@ static json_object *steps(builder *b, efla_findings *f) {
     json_object *quantile = new_object(b);
     put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
     put(b, quantile, "x", real(b, efla_quantiles_at(&f->x, efla_diagnosis_quantiles[i])));
+    put(b, quantile, "euler_over_exact_gate", real(b, efla_findings_gate_ratio(f, efla_diagnosis_quantiles[i])));
     append(b, quantiles, quantile);
   }
-  for (size_t i = 0; i < EFLA_QUANTILES_BINS; i++) {
-    if (f->x.bins[i] == 0) continue;
-    json_object *bin = new_object(b);
-    put(b, bin, "from", real(b, efla_quantiles_edge(i)));
-    put(b, bin, "to", real(b, efla_quantiles_edge(i + 1)));
-    put(b, bin, "tokens", count(b, f->x.bins[i]));
-    append(b, histogram, bin);
+  for (size_t i = 0; i < efla_quantiles_bars(EFLA_DIAGNOSIS_BARS); i++) {
+    double from, to;
+    size_t tokens = efla_quantiles_bar(&f->x, EFLA_DIAGNOSIS_BARS, i, &from, &to);
+    if (tokens == 0) continue;
+    json_object *bar = new_object(b);
+    put(b, bar, "from", real(b, from));
+    put(b, bar, "to", real(b, to));
+    put(b, bar, "tokens", count(b, tokens));
+    append(b, histogram, bar);
   }
   for (size_t i = 0; i < f->limits; i++) {
     json_object *limit = new_object(b);

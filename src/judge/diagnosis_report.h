@@ -22,10 +22,11 @@ efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_ab
 
 /* The rows from which plots/diagnose.gp draws, and their columns: quantities of the total, and growth rates head by head. */
 #define EFLA_DIAGNOSIS_COLUMNS "study,name,head,at,to,value,second"
-void efla_diagnosis_write_rows(efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
+void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
 
-/* What both the text and the object list: the quantiles of x. */
-enum { EFLA_DIAGNOSIS_QUANTILES = 9 };
+/* What both the text and the object list: the quantiles of x; and how many bars to a factor of 2 the histograms of object and picture
+ * have. */
+enum { EFLA_DIAGNOSIS_QUANTILES = 9, EFLA_DIAGNOSIS_BARS = 8 };
 extern const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES];
 
 #endif

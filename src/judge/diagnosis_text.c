@@ -8,15 +8,28 @@ const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES] = {0, 0.01, 0.1,
 
 static double share(size_t part, const efla_findings *f) { return 100 * (double)part / (double)f->tokens; }
 
-/* A cell of a table, to the right; "-" where there is nothing. */
-static void cell(FILE *out, int width, const char *format, double value) {
-  char text[32] = "-";
-  if (!isnan(value)) snprintf(text, sizeof text, format, value);
-  fprintf(out, "%*s", width, text);
+/* Cells of a table, to the right; "-" where there is nothing. */
+static void cell(FILE *out, int width, int digits, double value) {
+  if (isnan(value))
+    fprintf(out, "%*s", width, "-");
+  else
+    fprintf(out, "%*.*g", width, digits, value);
+}
+
+static void percent_cell(FILE *out, int width, double value) { fprintf(out, "%*.3g %%", width - 2, value); }
+
+static void rate_cell(FILE *out, int width, double value) {
+  if (isnan(value))
+    fprintf(out, "%*s", width, "-");
+  else
+    fprintf(out, "%+*.5f", width, value);
 }
 
 static void token_cell(FILE *out, int width, efla_place place) {
-  cell(out, width, "%.0f", efla_somewhere(place) ? (double)place.token : NAN);
+  if (efla_somewhere(place))
+    fprintf(out, "%*zu", width, place.token);
+  else
+    fprintf(out, "%*s", width, "-");
 }
 
 static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
@@ -37,30 +50,33 @@ static void write_quantiles(efla_quantiles *x, FILE *out) {
   fprintf(out, "Step x = beta*lambda: quantiles%s\n", x->n > EFLA_QUANTILES_EXACT ? " (to 0.28 %)" : "");
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
     double p = efla_diagnosis_quantiles[i];
-    cell(out, 10, p == 0 ? "least" : p == 1 ? "largest" : p == 0.5 ? "median" : "%g %%", 100 * p);
+    const char *name = p == 0 ? "least" : p == 1 ? "largest" : p == 0.5 ? "median" : NULL;
+    if (name)
+      fprintf(out, "%10s", name);
+    else
+      percent_cell(out, 10, 100 * p);
   }
   fputc('\n', out);
-  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) cell(out, 10, "%.4g", efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) cell(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
   fputs("\n\n", out);
 }
 
-/* One line per factor of 2; of many the upper ones, those below in one line. */
+/* One line per factor of 2; of many the upper ones, and those below in one. */
 static void write_histogram(const efla_findings *f, FILE *out) {
-  enum { LINES = 16, WIDTH = 60 };
-  size_t count[EFLA_QUANTILES_OCTAVES + 2] = {0}, first = 0, last = EFLA_QUANTILES_OCTAVES + 1, most = 0;
-  for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)
-    count[(b + EFLA_QUANTILES_PER_OCTAVE - 1) / EFLA_QUANTILES_PER_OCTAVE] += f->x.bins[b];
+  enum { LINES = 16, WIDTH = 60, BARS = EFLA_QUANTILES_OCTAVES + 2 };
+  size_t count[BARS], first = 0, last = BARS - 1, most = 1;
+  double from[BARS], to[BARS];
+  for (size_t i = 0; i < BARS; i++) count[i] = efla_quantiles_bar(&f->x, 1, i, &from[i], &to[i]);
   while (first < last && count[first] == 0) first++;
   while (last > first && count[last] == 0) last--;
-  for (; last - first >= LINES; first++) count[first + 1] += count[first], count[first] = 0;
+  for (; last - first >= LINES; first++) count[first + 1] += count[first], from[first + 1] = 0;
   for (size_t i = first; i <= last; i++)
     if (count[i] > most) most = count[i];
-  for (size_t i = first; i <= last && most > 0; i++) {
-    bool below = i == first && f->x.least < efla_quantiles_edge(1 + (i - 1) * EFLA_QUANTILES_PER_OCTAVE);
-    cell(out, 12, "%.3g", i == 0 || below ? 0 : efla_quantiles_edge(1 + (i - 1) * EFLA_QUANTILES_PER_OCTAVE));
+  for (size_t i = first; i <= last; i++) {
+    cell(out, 12, 3, from[i]);
     fputs(" ..", out);
-    cell(out, 10, "%.3g", i == EFLA_QUANTILES_OCTAVES + 1 ? INFINITY : efla_quantiles_edge(1 + i * EFLA_QUANTILES_PER_OCTAVE));
-    cell(out, 9, "%.2f %%", share(count[i], f));
+    cell(out, 10, 3, to[i]);
+    percent_cell(out, 10, share(count[i], f));
     fputs("  ", out);
     for (size_t bar = 0; bar < (count[i] * WIDTH + most - 1) / most; bar++) fputc('#', out);
     fputc('\n', out);
@@ -68,27 +84,27 @@ static void write_histogram(const efla_findings *f, FILE *out) {
   fputc('\n', out);
 }
 
-/* ", euler, rk2 <do so>" for the methods of which this limit is the one that `field` holds. */
+/* "euler, rk2 amplify errors": the methods that have this limit, and what they do beyond it. */
 static void write_beyond_methods(const efla_findings *f, double limit, bool stable, const char *does, FILE *out) {
-  bool any = false;
+  const char *before = "  ";
   for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
     if ((stable ? m->method->stable : m->method->positive) != limit) continue;
-    fprintf(out, "%s%s", any ? ", " : "  ", m->method->name);
-    any = true;
+    fprintf(out, "%s%s", before, m->method->name);
+    before = ", ";
   }
-  if (any) fprintf(out, " %s", does);
+  if (*before == ',') fprintf(out, ": %s", does);
 }
 
 static void write_limits(const efla_diagnosis *d, FILE *out) {
   const efla_findings *f = &d->total;
   char place[EFLA_PLACE_TEXT];
-  fprintf(out, "%12s%10s%10s  %-34s%s\n", "beyond", "tokens", "share", "first", "  there");
+  fprintf(out, "%12s%10s%10s  %-34s%s\n", "beyond", "tokens", "share", "first", "  beyond it");
   for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
     fprintf(out, "    x > %-6.4g%8zu", b->limit, b->tokens);
-    cell(out, 10, "%.3g %%", f->tokens ? share(b->tokens, f) : NAN);
+    percent_cell(out, 10, share(b->tokens, f));
     fprintf(out, "  %-34s", efla_place_name(d, b->first, place));
-    write_beyond_methods(f, b->limit, false, "overshoot;", out);
-    write_beyond_methods(f, b->limit, true, "amplify errors", out);
+    write_beyond_methods(f, b->limit, false, "overshooting", out);
+    write_beyond_methods(f, b->limit, true, "amplifying errors", out);
     fputc('\n', out);
   }
   fputc('\n', out);
@@ -98,32 +114,33 @@ static void write_methods(const efla_diagnosis *d, FILE *out) {
   const efla_findings *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   fprintf(out, "Methods (worst head)%55s\n", "errors relative to the exact flow, f64");
-  fprintf(out, "%12s%14s%8s%12s%11s%11s%11s%11s  %-30s\n", "method", "growth/token", "head", "by law", "state", "read-out",
-          "largest", "lost from", "past f32 from");
+  fprintf(out, "%12s%14s%8s%12s%11s%11s%11s%11s  %s\n", "method", "growth/token", "head", "by law", "state", "read-out", "largest",
+          "lost from", "past f32 from");
   for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
     fprintf(out, "%12s", m->method->name);
-    cell(out, 14, "%+.5f", m->rate.value);
-    cell(out, 8, "%.0f", isnan(m->rate.value) ? NAN : (double)m->rate.at.head);
-    cell(out, 12, "%+.5f", m->law.value);
-    cell(out, 11, "%.3g", m->deviation.state.value);
-    cell(out, 11, "%.3g", m->deviation.readout.value);
-    cell(out, 11, "%.3g", m->deviation.largest.value);
+    rate_cell(out, 14, m->rate.value);
+    fprintf(out, "%8zu", m->rate.at.head);
+    rate_cell(out, 12, m->law.value);
+    cell(out, 11, 3, m->deviation.state.value);
+    cell(out, 11, 3, m->deviation.readout.value);
+    cell(out, 11, 3, m->deviation.largest.value);
     token_cell(out, 11, m->deviation.lost);
-    fprintf(out, "  %-30s\n", efla_place_name(d, m->overflow_f32, place));
+    fprintf(out, "  %s\n", efla_place_name(d, m->overflow_f32, place));
   }
   fputc('\n', out);
 }
 
-static void write_deltanet(const efla_findings *f, efla_quantiles *x, FILE *out) {
-  const efla_method_finding *euler = efla_findings_method(f, "euler"), *exact = efla_findings_method(f, "exact");
+static void write_deltanet(efla_findings *f, FILE *out) {
+  static const struct {
+    double order;
+    const char *name;
+  } at[] = {{0.5, "the median"}, {0.99, "the 99 % quantile"}, {1, "the largest"}};
+  const efla_method_finding *euler = efla_findings_method(f, "euler");
   fputs("DeltaNet's gate (euler) is", out);
-  for (size_t i = EFLA_DIAGNOSIS_QUANTILES / 2; i < EFLA_DIAGNOSIS_QUANTILES; i += 2) {
-    double p = efla_diagnosis_quantiles[i], at = efla_quantiles_at(x, p);
-    fprintf(out, "%s %.3g times the exact one at x = %.3g", i > EFLA_DIAGNOSIS_QUANTILES / 2 ? "," : "",
-            1 / efla_phi(exact->method, at), at);
-  }
-  fprintf(out, "\nwith these keys; its state is off by %.3g, its read-outs by %.3g (worst head).\n\n", euler->deviation.state.value,
-          euler->deviation.readout.value);
+  for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+    fprintf(out, "%s %.3g times the exact one at %s of x", i ? "," : "", efla_findings_gate_ratio(f, at[i].order), at[i].name);
+  fprintf(out, ";\nwith it the state is off by %.3g, read-outs are by %.3g (keys as they are, worst head).\n\n",
+          euler->deviation.state.value, euler->deviation.readout.value);
 }
 
 static void write_chunks(const efla_findings *f, FILE *out) {
@@ -134,8 +151,8 @@ static void write_chunks(const efla_findings *f, FILE *out) {
   for (const efla_chunk_finding *c = f->chunk; c < f->chunk + EFLA_FINDINGS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
     for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) {
-      cell(out, 23, "%.4g", c->largest[g].value);
-      cell(out, 11, "%.4g", c->condition[g].value);
+      cell(out, 23, 4, c->largest[g].value);
+      cell(out, 11, 4, c->condition[g].value);
     }
     fputc('\n', out);
   }
@@ -150,10 +167,10 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
   fprintf(out, "%12s%8s%11s%11s%11s%14s  %s\n", "format", "digits", "state", "read-out", "largest", "at the end <=", "overflow");
   for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
-    cell(out, 11, "%.3g", i->deviation.state.value);
-    cell(out, 11, "%.3g", i->deviation.readout.value);
-    cell(out, 11, "%.3g", i->deviation.largest.value);
-    cell(out, 14, "%.3g", i->deviation.largest.value * walk);
+    cell(out, 11, 3, i->deviation.state.value);
+    cell(out, 11, 3, i->deviation.readout.value);
+    cell(out, 11, 3, i->deviation.largest.value);
+    cell(out, 14, 3, i->deviation.largest.value * walk);
     fprintf(out, "  %s\n", efla_place_name(d, i->deviation.overflow, place));
   }
   for (size_t i = 0; i < about->tolerances; i++) {
@@ -167,17 +184,16 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
 static void write_steps(const efla_diagnosis *d, FILE *out) {
   fprintf(out, "Heads: x\n%6s%10s%9s%9s%9s", "head", "tokens", "median", "99 %", "largest");
   for (const efla_beyond *b = d->total.beyond; b < d->total.beyond + d->total.limits; b++) {
-    cell(out, 9, "> %.3g", b->limit);
-    fprintf(out, "%8s", "first");
+    fprintf(out, "%5s%4.3g%8s", ">", b->limit, "first");
   }
   for (size_t h = 0; h < d->plan.heads; h++) {
     efla_findings *f = &d->head[h];
     fprintf(out, "\n%6zu%10zu", h, f->tokens);
-    cell(out, 9, "%.3g", efla_quantiles_at(&f->x, 0.5));
-    cell(out, 9, "%.3g", efla_quantiles_at(&f->x, 0.99));
-    cell(out, 9, "%.3g", efla_quantiles_at(&f->x, 1));
+    cell(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
+    cell(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
+    cell(out, 9, 3, efla_quantiles_at(&f->x, 1));
     for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
-      cell(out, 9, "%.3g %%", f->tokens ? share(b->tokens, f) : NAN);
+      percent_cell(out, 9, share(b->tokens, f));
       token_cell(out, 8, b->first);
     }
   }
@@ -189,7 +205,7 @@ static void write_rates(const efla_diagnosis *d, FILE *out) {
   for (size_t m = 0; m < d->total.methods; m++) fprintf(out, "%11s", d->total.method[m].method->name);
   for (size_t h = 0; h < d->plan.heads; h++) {
     fprintf(out, "\n%6zu", h);
-    for (size_t m = 0; m < d->head[h].methods; m++) cell(out, 11, "%+.5f", d->head[h].method[m].rate.value);
+    for (size_t m = 0; m < d->head[h].methods; m++) rate_cell(out, 11, d->head[h].method[m].rate.value);
   }
   fputs("\n\n", out);
 }
@@ -201,16 +217,16 @@ static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *abo
           d->total.chunk[longest].chunk);
   fprintf(out, "%6s%11s%11s%11s%14s", "head", "state", "read-out", "lost from", "past f32 from");
   for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) fprintf(out, "%12s", efla_findings_gate(g)->name);
-  for (size_t i = 0; i < about->tolerances; i++) cell(out, 10, "%g", about->tolerance[i]);
+  for (size_t i = 0; i < about->tolerances; i++) cell(out, 10, 6, about->tolerance[i]);
   for (size_t h = 0; h < d->plan.heads; h++) {
     const efla_findings *f = &d->head[h];
     const efla_method_finding *euler = efla_findings_method(f, "euler");
     fprintf(out, "\n%6zu", h);
-    cell(out, 11, "%.3g", euler->deviation.state.value);
-    cell(out, 11, "%.3g", euler->deviation.readout.value);
+    cell(out, 11, 3, euler->deviation.state.value);
+    cell(out, 11, 3, euler->deviation.readout.value);
     token_cell(out, 11, euler->deviation.lost);
     token_cell(out, 14, euler->overflow_f32);
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) cell(out, 12, "%.3g", f->chunk[longest].condition[g].value);
+    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
     for (size_t i = 0; i < about->tolerances; i++) {
       const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
       fprintf(out, "%10s", format ? format->name : "none");
@@ -227,7 +243,7 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
     write_histogram(&d->total, out);
     write_limits(d, out);
     write_methods(d, out);
-    write_deltanet(&d->total, &d->total.x, out);
+    write_deltanet(&d->total, out);
     write_chunks(&d->total, out);
     write_formats(d, about, out);
   }

@@ -72,9 +72,9 @@ void efla_findings_clear(efla_findings *f) {
   *f = (efla_findings){0};
 }
 
-/* The law's mean over the x of all tokens, each replaced by the middle of its bin: off by at most 0.28 % of x. */
+/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the mean decay. */
 static double mean_law(const efla_findings *f, const efla_growth_law *law, const efla_method *method) {
-  double sum = 0;
+  double sum = f->decay;
   for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)
     if (f->x.bins[b] > 0)
       sum += (double)f->x.bins[b] * efla_growth_expected(law, efla_stability(method, efla_quantiles_middle(&f->x, b)));
@@ -165,7 +165,13 @@ void efla_findings_merge(efla_findings *total, const efla_findings *head) {
       merge_worst(&total->chunk[c].largest[g], &head->chunk[c].largest[g]);
       merge_worst(&total->chunk[c].condition[g], &head->chunk[c].condition[g]);
     }
+  total->decay += head->decay;
   total->state2 += head->state2, total->readout2 += head->readout2;
+}
+
+double efla_findings_gate_ratio(efla_findings *f, double order) {
+  double x = efla_quantiles_at(&f->x, order);
+  return efla_phi(efla_method_find("euler"), x) / efla_phi(efla_method_find("exact"), x);
 }
 
 const efla_method_finding *efla_findings_method(const efla_findings *f, const char *name) {

@@ -83,6 +83,7 @@ typedef struct efla_findings {
   efla_quantiles x;        /* beta*lambda */
   efla_worst beta, lambda; /* largest */
   double least_lambda;
+  double decay;                             /* summed g */
   size_t limits, methods, formats;          /* rows in use below */
   efla_beyond beyond[EFLA_FINDINGS_LIMITS]; /* limits rise */
   efla_method_finding method[EFLA_FINDINGS_METHODS];
@@ -108,6 +109,10 @@ void efla_findings_finish(efla_findings *findings, size_t head, size_t dk);
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_findings_merge(efla_findings *total, const efla_findings *head);
+
+/* How many times as large as the exact gate euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x), which rises
+ * with x. */
+double efla_findings_gate_ratio(efla_findings *findings, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */
 const efla_method_finding *efla_findings_method(const efla_findings *findings, const char *name);

@@ -54,6 +54,16 @@ double efla_quantiles_middle(const efla_quantiles *q, size_t bin) {
   return fmin(q->most, fmax(q->least, efla_quantiles_edge(bin) * exp2(0.5 / EFLA_QUANTILES_PER_OCTAVE)));
 }
 
+size_t efla_quantiles_bars(size_t per_octave) { return EFLA_QUANTILES_OCTAVES * per_octave + 2; }
+
+size_t efla_quantiles_bar(const efla_quantiles *q, size_t per_octave, size_t i, double *from, double *to) {
+  size_t width = EFLA_QUANTILES_PER_OCTAVE / per_octave, first = i == 0 ? 0 : 1 + (i - 1) * width, count = 0;
+  size_t end = first + (i == 0 || i == efla_quantiles_bars(per_octave) - 1 ? 1 : width);
+  for (size_t b = first; b < end; b++) count += q->bins[b];
+  *from = efla_quantiles_edge(first), *to = efla_quantiles_edge(end);
+  return count;
+}
+
 /* The order statistic of this rank, from 0, by the bins. */
 static double ranked(const efla_quantiles *q, size_t rank) {
   size_t bin = 0;

@@ -37,6 +37,7 @@ void efla_survey_advance(efla_survey *survey, const efla_tokens *x, const double
     const double *k = x->k + t * dk;
     double beta = x->beta[t], lambda = efla_lambda(dk, k);
     take_token(f, beta, lambda, at);
+    if (g) f->decay += g[t];
     for (size_t m = 0; m < f->methods; m++) {
       efla_method_finding *finding = &f->method[m];
       double step = efla_growth_step(dk, k, efla_gate(finding->method, beta, lambda), survey->w + m * dk) + (g ? g[t] : 0);
