@@ -127,18 +127,12 @@ static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *b
 
 static void say_divergence(sentence *s, const efla_diagnosis *d, const efla_method_finding *m) {
   char place[EFLA_PLACE_TEXT];
-  size_t row = (size_t)(m - d->total.method), lost = 0;
-  for (size_t h = 0; h < d->plan.heads; h++) {
-    const efla_method_finding *here = &d->head[h].method[row];
-    lost += here->diverging == 0 && efla_somewhere(here->deviation.lost);
-  }
   say(s, " diverges");
   if (d->plan.heads > 1) say(s, " in %zu of %zu heads", m->diverging, d->plan.heads);
   if (efla_somewhere(m->overflow_f32))
     say(s, " (past f32 from %s on)", efla_place_name(d, m->overflow_f32, place));
   else
     say(s, " (state lost from %s on)", efla_place_name(d, m->divergence, place));
-  if (lost > 0) say(s, " and is off by more than the state itself in %zu more", lost);
 }
 
 static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_finding *euler, bool beyond) {
@@ -166,6 +160,16 @@ static void say_others(sentence *s, const efla_findings *f, const efla_method_fi
   }
 }
 
+/* The heads in which Euler's state is lost though it does not diverge. */
+static void say_lost(sentence *s, const efla_diagnosis *d) {
+  size_t lost = 0;
+  for (size_t h = 0; h < d->plan.heads; h++) {
+    const efla_method_finding *euler = efla_findings_method(&d->head[h], "euler");
+    lost += euler->diverging == 0 && efla_somewhere(euler->deviation.lost);
+  }
+  if (lost > 0) say(s, "; Euler's state is off by more than itself in %zu more", lost);
+}
+
 void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]) {
   const efla_findings *f = &d->total;
   const efla_method_finding *euler = efla_findings_method(f, "euler");
@@ -178,6 +182,7 @@ void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]) 
   say_share(&s, d, beyond);
   say_euler(&s, d, euler, beyond->tokens > 0);
   say_others(&s, f, euler);
+  if (euler->diverging > 0) say_lost(&s, d);
   if (unit_keys(f))
     say(&s, "; the exact gate is safe.");
   else if (f->beta.value <= euler->method->stable)

@@ -134,12 +134,12 @@ static void write_deltanet(efla_findings *f, FILE *out) {
   static const struct {
     double order;
     const char *name;
-  } at[] = {{0.5, "the median"}, {0.99, "the 99 % quantile"}, {1, "the largest"}};
+  } at[] = {{0.5, "the median of x"}, {0.99, "its 99 % quantile"}, {1, "the largest"}};
   const efla_method_finding *euler = efla_findings_method(f, "euler");
-  fputs("DeltaNet's gate (euler) is", out);
+  fputs("DeltaNet's gate (euler) over the exact one:", out);
   for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-    fprintf(out, "%s %.3g times the exact one at %s of x", i ? "," : "", efla_findings_gate_ratio(f, at[i].order), at[i].name);
-  fprintf(out, ";\nwith it the state is off by %.3g, read-outs are by %.3g (keys as they are, worst head).\n\n",
+    fprintf(out, "%s %.3g at %s", i ? "," : "", efla_findings_gate_ratio(f, at[i].order), at[i].name);
+  fprintf(out, ".\n  With it the state is off by %.3g, read-outs by %.3g (keys as they are; worst head).\n\n",
           euler->deviation.state.value, euler->deviation.readout.value);
 }
 

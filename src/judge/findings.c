@@ -81,11 +81,11 @@ static double mean_law(const efla_findings *f, const efla_growth_law *law, const
   return sum / (double)f->tokens;
 }
 
-static double ratio(double error2, double truth2) { return error2 == 0 ? 0 : sqrt(error2 / truth2); }
+static double ratio(double error, double truth) { return error == 0 ? 0 : error / truth; }
 
 static void finish_deviation(efla_deviation *d, const efla_findings *f, efla_place at) {
-  efla_worst_take(&d->state, ratio(d->state2, f->state2), at);
-  efla_worst_take(&d->readout, ratio(d->readout2, f->readout2), at);
+  efla_worst_take(&d->state, ratio(d->state_norm, f->state_norm), at);
+  efla_worst_take(&d->readout, ratio(d->readout_norm, f->readout_norm), at);
 }
 
 static bool diverges(const efla_findings *f, const efla_method_finding *m) {
@@ -124,7 +124,8 @@ static void merge_worst(efla_worst *total, const efla_worst *head) {
 }
 
 static void merge_deviation(efla_deviation *total, const efla_deviation *head) {
-  total->state2 += head->state2, total->readout2 += head->readout2;
+  total->state_norm = hypot(total->state_norm, head->state_norm);
+  total->readout_norm = hypot(total->readout_norm, head->readout_norm);
   merge_worst(&total->state, &head->state);
   merge_worst(&total->readout, &head->readout);
   merge_worst(&total->largest, &head->largest);
@@ -166,7 +167,8 @@ void efla_findings_merge(efla_findings *total, const efla_findings *head) {
       merge_worst(&total->chunk[c].condition[g], &head->chunk[c].condition[g]);
     }
   total->decay += head->decay;
-  total->state2 += head->state2, total->readout2 += head->readout2;
+  total->state_norm = hypot(total->state_norm, head->state_norm);
+  total->readout_norm = hypot(total->readout_norm, head->readout_norm);
 }
 
 double efla_findings_gate_ratio(efla_findings *f, double order) {

@@ -47,11 +47,11 @@ typedef struct efla_beyond {
 
 /* How far a run is from the truth: over the compared tokens, relative Frobenius norms. */
 typedef struct efla_deviation {
-  double state2, readout2;   /* sums of squares of the errors */
-  efla_worst state, readout; /* root mean square over that of the truth; worst head */
-  efla_worst largest;        /* largest relative error of the state at one token */
-  efla_place lost;           /* the first compared token where that exceeds 1 */
-  efla_place overflow;       /* the first token after which the state is not finite */
+  double state_norm, readout_norm; /* sums of squares of the errors */
+  efla_worst state, readout;       /* root mean square over that of the truth; worst head */
+  efla_worst largest;              /* largest relative error of the state at one token */
+  efla_place lost;                 /* the first compared token where that exceeds 1 */
+  efla_place overflow;             /* the first token after which the state is not finite */
 } efla_deviation;
 
 typedef struct efla_method_finding {
@@ -89,7 +89,7 @@ typedef struct efla_findings {
   efla_method_finding method[EFLA_FINDINGS_METHODS];
   efla_format_finding format[EFLA_FINDINGS_FORMATS];
   efla_chunk_finding chunk[EFLA_FINDINGS_CHUNKS];
-  double state2, readout2; /* sums of squares of the true states and read-outs */
+  double state_norm, readout_norm; /* of the true states and read-outs at all compared tokens together */
 } efla_findings;
 
 /* The gates of the chunks' systems, in the order of efla_chunk_finding. */

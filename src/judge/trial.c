@@ -100,13 +100,13 @@ static void compare(efla_trial *trial, efla_place at, efla_findings *f) {
   const efla_reference *reference = &trial->reference;
   size_t n = trial->dk * trial->columns;
   double state = efla_norm(n, reference->S), readout = efla_norm(trial->columns, reference->o);
-  f->state2 += state * state, f->readout2 += readout * readout;
+  f->state_norm = hypot(f->state_norm, state), f->readout_norm = hypot(f->readout_norm, readout);
   for (size_t i = trial->watches; i < trial->runs; i++) {
     const efla_run *run = &trial->run[i];
     efla_deviation *d = deviation_of(trial, i, f);
     double error = efla_distance(n, run->S, reference->S), readout_error = efla_distance(trial->columns, run->o, reference->o);
     double relative = error == 0 ? 0 : error / state;
-    d->state2 += error * error, d->readout2 += readout_error * readout_error;
+    d->state_norm = hypot(d->state_norm, error), d->readout_norm = hypot(d->readout_norm, readout_error);
     efla_worst_take(&d->largest, relative, at);
     if (!(relative <= 1)) efla_place_take(&d->lost, at);
   }
