@@ -13,9 +13,10 @@
 #include "flow/kernel.h"     /* ... at the machine's speed, for batches of heads */
 #include "flow/tokens.h"     /* q, k, v, beta */
 
-#include "precision/format.h" /* number formats */
-#include "precision/run.h"    /* a method with its state in a format */
-#include "precision/drift.h"  /* the error that comes of it, predicted */
+#include "precision/format.h"  /* number formats */
+#include "precision/run.h"     /* a method with its state in a format */
+#include "precision/forward.h" /* a head from q, k, v, beta to o, in any form and format */
+#include "precision/drift.h"   /* the error that comes of it, predicted */
 
 #include "inputs/idx.h"          /* files of bytes */
 #include "inputs/mnist.h"        /* real input */
@@ -31,6 +32,7 @@
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
+#include "judge/pass.h"             /* a tensor file from end to end */
 #include "judge/quantiles.h"        /* distributions in bounded memory */
 #include "judge/findings.h"         /* what is found about a head */
 #include "judge/survey.h"           /* ... from its tokens */

@@ -101,6 +101,13 @@ efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, siz
 efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,
                                       const double *S, efla_message *why);
 
+/* "o[0,417,5,3]": entry number `entry` of the first token and head of the span, as the dataset counts; and of a state. */
+enum { EFLA_INDEX_TEXT = 128 };
+const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
+                               char text[EFLA_INDEX_TEXT]);
+const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t entry,
+                                     char text[EFLA_INDEX_TEXT]);
+
 /* Walks through all sequences, for each through all groups of heads, for each through all blocks of tokens:
  *
  *     efla_stream stream;

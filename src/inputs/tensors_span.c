@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,14 +41,36 @@ static box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequen
   return b;
 }
 
-/* "k[0,417,5,3]: nan, expected ..." for number `at` of the box. */
+/* "k[0,417,5,3]" */
+static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *index, char text[EFLA_INDEX_TEXT]) {
+  size_t length = (size_t)snprintf(text, EFLA_INDEX_TEXT, "%s[", efla_tensor_name(tensor));
+  for (size_t i = 0; i < rank; i++)
+    length +=
+        (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%llu%s", (unsigned long long)index[i], i + 1 < rank ? "," : "]");
+  return text;
+}
+
+const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
+                               char text[EFLA_INDEX_TEXT]) {
+  box b = token_box(file, tensor, span);
+  efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  if (axes.at[D] >= 0) b.start[axes.at[D]] = entry;
+  return index_text(tensor, b.rank, b.start, text);
+}
+
+const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t entry,
+                                     char text[EFLA_INDEX_TEXT]) {
+  box b = state_box(file, tensor, sequence, head, 1);
+  b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
+  return index_text(tensor, b.rank, b.start, text);
+}
+
+/* Number `at` of the box is not what was expected. */
 static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const box *b, size_t at, double value, efla_message *why) {
   hsize_t index[4];
-  char text[EFLA_SHAPE_TEXT];
+  char text[EFLA_INDEX_TEXT];
   for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
-  efla_stored_shape(b->rank, index, text);
-  text[0] = '[', text[strlen(text) - 1] = ']';
-  return efla_fail(why, EFLA_INPUT, "%s: %s%s: %g, expected a finite number%s", file->path, efla_tensor_name(tensor), text,
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected a finite number%s", file->path, index_text(tensor, b->rank, index, text),
                    isnan(value) ? NAN : value, efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
 }
 
@@ -134,13 +156,15 @@ efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, si
   return write_box(file, tensor, &b, S, why);
 }
 
-static bool create_dataset(efla_tensors *file, efla_tensor tensor, hid_t type) {
+static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_format *format) {
+  hid_t type = format->digits > 24 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
   hsize_t size[4];
   size_t rank = efla_tensors_shape(file, tensor, size);
   hid_t space = H5Screate_simple((int)rank, size, NULL), plist = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(plist, false); /* the same run, the same bytes */
   file->dataset[tensor] = H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
   file->has[tensor] = file->dataset[tensor] >= 0;
+  file->stored[tensor] = *efla_format_find(format->digits > 24 ? "f64" : "f32");
   H5Pclose(plist);
   H5Sclose(space);
   return file->has[tensor];
@@ -157,13 +181,12 @@ static bool write_scale(efla_tensors *file) {
 
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why) {
-  efla_stored_quiet();
+  efla_stored_begin();
   *file = (efla_tensors){.path = strdup(path), .file = H5I_INVALID_HID};
   efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);
   if (status == EFLA_OK) {
-    hid_t type = format->digits > 24 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
     file->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (file->file < 0 || !create_dataset(file, EFLA_O, type) || !create_dataset(file, EFLA_FINAL_STATE, type) ||
+    if (file->file < 0 || !create_dataset(file, EFLA_O, format) || !create_dataset(file, EFLA_FINAL_STATE, format) ||
         !write_scale(file))
       status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());
   }
@@ -174,10 +197,10 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why) {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_size(type, H5T_VARIABLE); /* which h5py reads as a str */
   H5Tset_cset(type, H5T_CSET_UTF8);
   hid_t attribute = H5Acreate2(file->file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  bool written = attribute >= 0 && H5Awrite(attribute, type, text) >= 0;
+  bool written = attribute >= 0 && H5Awrite(attribute, type, &text) >= 0;
   if (attribute >= 0) H5Aclose(attribute);
   H5Sclose(space);
   H5Tclose(type);
