@@ -13,13 +13,14 @@ static efla_status add_run(efla_trial *trial, const efla_method *method, const e
   return status;
 }
 
-/* Whom the runs belong to: first the methods that can blow up, in f32; then all methods in f64; then the exact one in every format. */
 static efla_status add_runs(efla_trial *trial) {
   const efla_method *exact = efla_method_find("exact");
   efla_status status = EFLA_OK;
-  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++)
-    if (isfinite(m->stable)) status = add_run(trial, m, efla_format_find("f32"));
-  trial->watches = trial->runs;
+  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++) {
+    if (isinf(m->stable)) continue;
+    status = efla_watch_init(&trial->watch[trial->watches], m, trial->dk, trial->columns);
+    if (status == EFLA_OK) trial->watches++;
+  }
   for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++) status = add_run(trial, m, efla_format_find("f64"));
   for (const efla_format *f = efla_formats; f->name && status == EFLA_OK; f++) status = add_run(trial, exact, f);
   return status;
@@ -40,6 +41,7 @@ efla_status efla_trial_init(efla_trial *trial, const efla_oracle *truth, size_t 
 }
 
 void efla_trial_clear(efla_trial *trial) {
+  for (size_t i = 0; i < trial->watches; i++) efla_watch_clear(&trial->watch[i]);
   for (size_t i = 0; i < trial->runs; i++) efla_run_clear(&trial->run[i]);
   efla_reference_clear(&trial->reference);
   efla_tokens_clear(&trial->part);
@@ -54,6 +56,7 @@ static void take_columns(const efla_trial *trial, size_t n, const double *from, 
 
 void efla_trial_start(efla_trial *trial, const double *S, size_t plan) {
   if (S) take_columns(trial, trial->dk, S, trial->start);
+  for (size_t i = 0; i < trial->watches; i++) efla_watch_start(&trial->watch[i], S ? trial->start : NULL);
   for (size_t i = 0; i < trial->runs; i++) efla_run_start(&trial->run[i], S ? trial->start : NULL);
   efla_reference_start(&trial->reference, S ? trial->start : NULL);
   trial->token = 0;
@@ -75,24 +78,8 @@ static void advance_one(efla_trial *trial, size_t i, const efla_tokens *part, co
   }
 }
 
-/* Run i's finding; NULL for a watch. */
-static efla_deviation *deviation_of(const efla_trial *trial, size_t i, efla_findings *f) {
-  if (i < trial->watches) return NULL;
-  i -= trial->watches;
-  return i < f->methods ? &f->method[i].deviation : &f->format[i - f->methods].deviation;
-}
-
-/* run.blowup counts tokens of the sequence, from 1. */
-static void note_overflow(const efla_run *run, efla_place at, efla_place *overflow) {
-  if (run->blowup > 0) efla_place_take(overflow, (efla_place){at.sequence, at.head, run->blowup - 1});
-}
-
-static void note_overflows(const efla_trial *trial, size_t active, efla_place at, efla_findings *f) {
-  for (size_t i = 0, m = 0; i < trial->watches; i++, m++) {
-    while (f->method[m].method != trial->run[i].method) m++;
-    note_overflow(&trial->run[i], at, &f->method[m].overflow_f32);
-  }
-  for (size_t i = trial->watches; i < active; i++) note_overflow(&trial->run[i], at, &deviation_of(trial, i, f)->overflow);
+static efla_deviation *deviation_of(size_t run, efla_findings *f) {
+  return run < f->methods ? &f->method[run].deviation : &f->format[run - f->methods].deviation;
 }
 
 /* At the place of the last token consumed. */
@@ -101,14 +88,16 @@ static void compare(efla_trial *trial, efla_place at, efla_findings *f) {
   size_t n = trial->dk * trial->columns;
   double state = efla_norm(n, reference->S), readout = efla_norm(trial->columns, reference->o);
   f->state_norm = hypot(f->state_norm, state), f->readout_norm = hypot(f->readout_norm, readout);
-  for (size_t i = trial->watches; i < trial->runs; i++) {
+  for (size_t i = 0; i < trial->runs; i++) {
     const efla_run *run = &trial->run[i];
-    efla_deviation *d = deviation_of(trial, i, f);
+    efla_deviation *d = deviation_of(i, f);
     double error = efla_distance(n, run->S, reference->S), readout_error = efla_distance(trial->columns, run->o, reference->o);
     double relative = error == 0 ? 0 : error / state;
     d->state_norm = hypot(d->state_norm, error), d->readout_norm = hypot(d->readout_norm, readout_error);
     efla_worst_take(&d->largest, relative, at);
     if (!(relative <= 1)) efla_place_take(&d->lost, at);
+    if (run->blowup > 0)
+      efla_place_take(&d->overflow, (efla_place){at.sequence, at.head, run->blowup - 1}); /* which counts from 1 */
   }
 }
 
@@ -147,40 +136,49 @@ static efla_tokens copy_part(efla_trial *trial, const efla_tokens *x, size_t fir
   return part;
 }
 
-/* The next part to advance by: to the next token where states are compared, to the end of what is measured, or as far as there is
- * room. */
+/* All tokens through the watches. */
+static void keep_watch(efla_trial *trial, const efla_tokens *x, const double *g, efla_place at, efla_findings *f) {
+  for (size_t done = 0; done < x->tokens; done += EFLA_TRIAL_BLOCK) {
+    size_t left = x->tokens - done;
+    efla_tokens part = copy_part(trial, x, done, left < EFLA_TRIAL_BLOCK ? left : EFLA_TRIAL_BLOCK);
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t i = 0; i < trial->watches; i++) efla_watch_advance(&trial->watch[i], &part, g ? g + done : NULL);
+  }
+  for (size_t i = 0, m = 0; i < trial->watches; i++, m++) {
+    while (f->method[m].method != trial->watch[i].forward.method) m++;
+    efla_place_take(&f->method[m].overflow_f32, (efla_place){at.sequence, at.head, trial->watch[i].overflow});
+  }
+}
+
+/* To the next token where states are compared, to the end of the plan, or as far as there is room. */
 static size_t part_length(const efla_trial *trial, size_t left) {
-  size_t goal = trial->token < trial->plan ? (trial->token / trial->stride + 1) * trial->stride : SIZE_MAX;
-  if (trial->token < trial->plan && goal > trial->plan) goal = trial->plan;
+  size_t goal = (trial->token / trial->stride + 1) * trial->stride;
+  if (goal > trial->plan) goal = trial->plan;
   if (left > EFLA_TRIAL_BLOCK) left = EFLA_TRIAL_BLOCK;
   return goal - trial->token < left ? goal - trial->token : left;
 }
 
-static bool is_compared(const efla_trial *trial) { return trial->token == trial->plan || trial->token % trial->stride == 0; }
-
-/* Those of the next `left` tokens that are measured. */
-static size_t measured_of(const efla_trial *trial, size_t left) {
-  size_t planned = trial->token < trial->plan ? trial->plan - trial->token : 0;
-  return left < planned ? left : planned;
+static void measure(efla_trial *trial, const efla_tokens *x, const double *g, efla_place at, efla_findings *f) {
+  for (size_t done = 0, count; done < x->tokens; done += count) {
+    count = part_length(trial, x->tokens - done);
+    efla_tokens part = copy_part(trial, x, done, count);
+#pragma omp parallel for schedule(dynamic, 1)
+    for (size_t i = 0; i <= trial->runs; i++) advance_one(trial, i, &part, g ? g + done : NULL);
+    trial->token += count;
+    if (trial->token == trial->plan || trial->token % trial->stride == 0)
+      compare(trial, (efla_place){at.sequence, at.head, trial->token - 1}, f);
+  }
+  f->measured += x->tokens;
+  if (trial->token > f->most_measured) f->most_measured = trial->token;
 }
 
 efla_status efla_trial_advance(efla_trial *trial, const efla_tokens *x, const double *g, efla_place at, efla_findings *f,
                                efla_message *why) {
-  efla_tokens measured = efla_tokens_slice(x, 0, measured_of(trial, x->tokens));
+  size_t planned = trial->plan - trial->token;
+  efla_tokens measured = efla_tokens_slice(x, 0, x->tokens < planned ? x->tokens : planned);
+  keep_watch(trial, x, g, at, f);
   judge_chunks(trial, &measured, g, at, f);
-  for (size_t done = 0, count; done < x->tokens; done += count) {
-    size_t measure = trial->token < trial->plan, active = measure ? trial->runs : trial->watches;
-    count = part_length(trial, x->tokens - done);
-    efla_tokens part = copy_part(trial, x, done, count);
-#pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < active + measure; i++) advance_one(trial, i, &part, g ? g + done : NULL);
-    note_overflows(trial, active, at, f);
-    trial->token += count;
-    if (measure && is_compared(trial)) compare(trial, (efla_place){at.sequence, at.head, trial->token - 1}, f);
-  }
-  f->measured += measured.tokens;
-  size_t so_far = trial->token < trial->plan ? trial->token : trial->plan;
-  if (so_far > f->most_measured) f->most_measured = so_far;
+  measure(trial, &measured, g, at, f);
   if (trial->reference.status == EFLA_OK) return EFLA_OK;
   *why = trial->reference.why;
   return trial->reference.status;
