@@ -35,15 +35,15 @@ static void token_cell(FILE *out, int width, efla_place place) {
 static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
   const efla_findings *f = &d->total;
   const efla_diagnosis_plan *p = &d->plan;
-  fprintf(out, "%s: ", about->input);
+  fprintf(out, "%s\n", about->input);
   if (p->sequences > 1) fprintf(out, "%zu sequences of up to ", p->sequences);
   fprintf(out, "%zu tokens, %zu head%s, dk = %zu, dv = %zu.  Tokens, heads and sequences count from 0.\n", f->longest, p->heads,
           p->heads == 1 ? "" : "s", p->dk, p->dv);
-  fprintf(out, "Errors, formats and chunks are measured on %s%zu tokens of every head",
-          f->measured < f->tokens ? "the first " : "all ", f->measured / (p->heads ? p->heads : 1));
+  fprintf(out, "Measured on %s%zu tokens of every head", f->measured < f->tokens ? "the first " : "all ",
+          f->measured / (p->heads ? p->heads : 1));
   size_t columns = p->slots > 0 ? d->slot->trial.columns : p->dv;
   if (columns < p->dv) fprintf(out, " and the first %zu columns of the state", columns);
-  fprintf(out, ", against the oracle %s; all else on every token.\n\n", p->truth->name);
+  fprintf(out, ", against oracle %s: errors, formats, chunks; on all tokens: the rest.\n\n", p->truth->name);
 }
 
 static void write_quantiles(efla_quantiles *x, FILE *out) {
