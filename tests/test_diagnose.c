@@ -207,7 +207,7 @@ START_TEST(the_report) {
   check_line("1 -0.");
   check_line(
       "0.13 % of tokens at beta*lambda > 2, first at t = 77, head 1, sequence 1: Euler with raw keys amplifies errors there but");
-  ck_assert_ptr_nonnull(strstr(out, "measured on the first 100 tokens of every head"));
+  ck_assert_ptr_nonnull(strstr(out, "Measured on the first 100 tokens of every head"));
   size_t longest = 0, length, last = 0;
   for (const char *at = out; *at; at += length + 1) {
     length = strcspn(at, "\n");
