@@ -34,12 +34,20 @@
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
 #include "truth/reference.h" /* errors along a stream */
 
-#include "judge/pass.h"  /* a tensor file from end to end */
-#include "bench/panel.h" /* how fast it is */
+#include "judge/pass.h"             /* a tensor file from end to end */
+#include "judge/quantiles.h"        /* distributions in bounded memory */
+#include "judge/findings.h"         /* what is found about a head */
+#include "judge/survey.h"           /* ... from its tokens */
+#include "judge/watch.h"            /* ... from a state that may overflow */
+#include "judge/trial.h"            /* ... from runs */
+#include "judge/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
+#include "judge/diagnosis_report.h" /* ... in words and numbers */
+#include "bench/panel.h"            /* how fast it is */
 
 #include "report/cli.h"        /* command line */
 #include "report/progress.h"   /* patience */
 #include "report/interval.h"   /* means with intervals */
+#include "report/figure.h"     /* pictures */
 #include "report/output.h"     /* files that are there whole or not at all */
 #include "report/table.h"      /* results */
 #include "report/program.h"    /* the frame of an experiment */
