@@ -370,6 +370,20 @@ START_TEST(questions_that_cannot_be_answered) {
 }
 END_TEST
 
+/* The example for Python, where h5py is installed: Debian's python3-h5py, which belongs to the system's own Python. */
+START_TEST(python_example) {
+  if (testing_shell("/usr/bin/python3 -c 'import h5py, numpy'", NULL, NULL, 0) != 0) {
+    printf("python_example: skipped, /usr/bin/python3 has no h5py (Debian: python3-h5py)\n");
+    fflush(stdout);
+    return;
+  }
+  int status = testing_shell("/usr/bin/python3 examples/compare.py " TEST_BIN "/compare", said, complained, sizeof complained);
+  ck_assert_msg(status == 0, "%s", complained);
+  ck_assert_msg(strstr(said, "exact: within the tolerance: \n") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the gate") != NULL, "%s", said);
+}
+END_TEST
+
 /* Bins cover all token numbers, each once. */
 START_TEST(bins_have_no_gaps) {
   for (size_t t = 0; t < 100000; t++) {
@@ -392,6 +406,7 @@ int main(void) {
                                 report_and_table,
                                 tolerances_and_separate_outputs,
                                 questions_that_cannot_be_answered,
+                                python_example,
                                 bins_have_no_gaps};
   return testing_main("compare", tests, sizeof tests / sizeof *tests, 120);
 }
