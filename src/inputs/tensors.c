@@ -17,9 +17,9 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
     [EFLA_V] = {"v", EFLA_WIDTH_DV, .required = true, .finite = true},
     [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, .required = true, .finite = true, .positive = true},
     [EFLA_G] = {"g", EFLA_WIDTH_ONE, .finite = true},
-    [EFLA_O] = {"o", EFLA_WIDTH_DV},
+    [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
     [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, .finite = true},
-    [EFLA_FINAL_STATE] = {"final_state", EFLA_WIDTH_STATE},
+    [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
 };
 
 const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
@@ -135,7 +135,7 @@ static int shape_of(hid_t dataset, hsize_t *size) {
 
 /* q tells rank, B, T, H and dk. */
 static efla_status read_sizes(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_Q], size);
   char text[EFLA_SHAPE_TEXT];
   if (rank < 2 || rank > 4)
@@ -151,7 +151,7 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
 }
 
 static efla_status check_shape(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK], wanted[4], q[4];
+  hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
   int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
@@ -167,7 +167,7 @@ static efla_status check_shape(const efla_tensors *file, efla_tensor tensor, efl
 
 /* v tells dv, and the state must fit in memory. */
 static efla_status read_value_width(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_V], size);
   file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
   if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
@@ -179,7 +179,8 @@ static efla_status read_value_width(efla_tensors *file, efla_message *why) {
 static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, efla_message *why) {
   enum { PIECE = 1 << 16 };
   double *piece = malloc(PIECE * sizeof *piece);
-  efla_status status = piece ? EFLA_OK : efla_fail_memory(why);
+  if (!piece) return efla_fail_memory(why);
+  efla_status status = EFLA_OK;
   for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
     count = n - first < PIECE ? n - first : PIECE;
     size_t *longer = realloc(file->cu_seqlens, (first + count) * sizeof *longer);
@@ -208,7 +209,7 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
 
 static efla_status read_sequences(efla_tensors *file, efla_message *why) {
   hid_t dataset;
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   efla_format format;
   file->sequences = file->batch;
   efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);

@@ -1,5 +1,6 @@
 #include "judge/causality.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static efla_status side_init(side *s, const efla_sequence_run *run, size_t most,
   const size_t *cu = in->cu_seqlens;
   *s = (side){.run = run, .start = cu ? cu[run->sequence] : 0};
   s->length = (cu ? cu[run->sequence + 1] : in->tokens) - s->start;
+  assert(most > 0);
   double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
   if (!at) return efla_fail_memory(why);
   for (size_t i = 0; i < INPUTS; i++) {
