@@ -145,6 +145,9 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
   size_t *const sizes[] = {&file->batch, &file->tokens, &file->heads, &file->dk};
   efla_axes axes = efla_axes_of(file, true);
   for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : (size_t)size[axes.at[i]];
+  if (file->heads > EFLA_LARGEST_HEADS)
+    return efla_fail(why, EFLA_INPUT, "%s: q: shape %s has %zu heads (layout %s), expected at most %d", file->path,
+                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout), EFLA_LARGEST_HEADS);
   if (file->batch && file->tokens && file->heads && file->dk) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "%s: q: shape %s, expected no size of 0", file->path,
                    efla_stored_shape(file->rank, size, text));
@@ -155,12 +158,14 @@ static efla_status check_shape(const efla_tensors *file, efla_tensor tensor, efl
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
   int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
+  bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
   if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return EFLA_OK;
-  if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE && rank == 4 && size[0] == file->sequences && size[1] == file->heads &&
-      size[2] == file->dk && size[3] == file->dv)
+  if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk && size[3] == file->dv)
     return EFLA_OK;
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
-  return efla_fail(why, EFLA_INPUT, "%s: %s: shape %s, expected %s to go with q of shape %s", file->path, efla_tensor_name(tensor),
+  bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
+                   efla_tensor_name(tensor), exchanged ? "transposed: " : "",
                    efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), efla_stored_shape(n, wanted, wanted_text),
                    efla_stored_shape(q_rank, q, q_text));
 }
