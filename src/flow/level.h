@@ -115,7 +115,7 @@ EFLA_ADJOINT_TYPE(double, f64)
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
   return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) + 2 * efla_padded(dv) * efla_row(C) +
-         4 * C * efla_row(C) + C * efla_row(2 * C) + C * efla_row(C) + 2 * C;
+         6 * C * efla_row(C) + 2 * C;
 }
 
 typedef struct efla_level {
