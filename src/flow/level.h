@@ -19,7 +19,7 @@
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                                       \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
     const REAL *gate;                       /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
@@ -106,6 +106,7 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *S;                        /* before the chunk */                                                                   \
     REAL *next;                           /* after it: what replay writes */                                                       \
     REAL *G;                                                                                                                       \
+    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                               \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                                    \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
