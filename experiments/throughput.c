@@ -57,6 +57,8 @@ static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_tabl
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;
     efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
+    efla_bench_add(&panel, "kernel", "backward", f64, one, 0);
+    efla_bench_add(&panel, "kernel", "forward_backward", f64, one, 0);
     many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
     many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
   }

@@ -1,7 +1,7 @@
-/* What the environment can do to us: memory, files, bad input, an oracle outside its domain.
+/* What the environment can do to us: memory, files, bad input, an oracle outside its domain; and, last, what a program can find.
  *
- * A caller's bug is an assertion; numerical blow-up is data.  Everything else is one of these, together with a sentence
- * for the user. */
+ * A caller's bug is an assertion; numerical blow-up is data, until a program has to say that it has seen it.  Everything else is one
+ * of these, together with a sentence for the user. */
 #ifndef EFLA_STATUS_H
 #define EFLA_STATUS_H
 
@@ -11,7 +11,9 @@ typedef enum efla_status {
   EFLA_INPUT,     /* a file or an option does not hold what it should */
   EFLA_OUTPUT,    /* a table could not be written */
   EFLA_UNTRUSTED, /* an oracle was asked for a truth that it cannot give */
-  EFLA_NOT_BUILT  /* an optional library was not there when the toolkit was built */
+  EFLA_NOT_BUILT, /* an optional library was not there when the toolkit was built */
+  EFLA_OUTSIDE,   /* a comparison was made, and its result is outside the tolerance */
+  EFLA_NOT_FINITE /* a result that was asked for, and written, is not finite */
 } efla_status;
 
 typedef struct efla_message {

@@ -23,6 +23,12 @@ START_TEST(tables_that_are_none) {
   check_unreadable("# k: v\na,b,c\n1,2,3\n1,2\n", "row 2 has 2 cells, expected 3");
   check_unreadable("a,b,c\n1,2,3,\n", "row 1 has 4 cells, expected 3");
   check_unreadable("a,b\n1,2\n\n3,4\nx", "row 3 has 1 cells, expected 2");
+  check_unreadable("", "no line with the columns' names");
+  check_unreadable("# k: v\n# a,b", "no line with the columns' names");
+  check_unreadable("\na,b\n1,2\n", "no line with the columns' names");
+  files_write(path, "a,b\n1,2\0\n3,4\n", 13);
+  ck_assert_int_eq(efla_csv_read(&csv, path, &why), EFLA_INPUT);
+  ck_assert_msg(strstr(why.text, path) && strstr(why.text, "offset 7: a zero byte, expected text"), "%s", why.text);
   remove(path);
   ck_assert_int_eq(efla_csv_read(&csv, path, &why), EFLA_INPUT);
   ck_assert_msg(strstr(why.text, path) && strstr(why.text, "cannot read: No such file"), "%s", why.text);
@@ -55,7 +61,24 @@ START_TEST(columns_by_name) {
 }
 END_TEST
 
+/* 30000 columns and as many empty lines, 60 KB: their product would be 7 GB of cells. */
+START_TEST(empty_lines_cost_no_memory) {
+  enum { MANY = 30000 };
+  static char text[2 * MANY + 1];
+  set_up("csv-wide");
+  memset(text, ',', MANY);
+  memset(text + MANY, '\n', MANY);
+  files_write(path, text, 2 * MANY);
+  efla_csv csv;
+  efla_message why = {{0}};
+  testing_limit_memory(32u << 20);
+  ck_assert_msg(efla_csv_read(&csv, path, &why) == EFLA_OK, "%s", why.text);
+  ck_assert(csv.columns == MANY + 1 && csv.rows == 0);
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {tables_that_are_none, columns_by_name};
+  const TTest *const tests[] = {tables_that_are_none, columns_by_name, empty_lines_cost_no_memory};
   return testing_main("csv", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +46,23 @@ efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_
   ck_assert_int_eq(efla_source_next(&source, &x, &why), EFLA_OK);
   efla_source_clear(&source);
   return x;
+}
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED true
+#elif defined __has_feature
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED false
+#endif
+
+void testing_limit_memory(size_t more) {
+  size_t pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  ck_assert(file && fscanf(file, "%zu", &pages) == 1);
+  fclose(file);
+  const struct rlimit limit = {pages * (rlim_t)sysconf(_SC_PAGESIZE) + more, RLIM_INFINITY};
+  if (!SANITIZED) ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 }
 
 static void slurp(const char *path, char *text, size_t size) {

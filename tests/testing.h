@@ -34,6 +34,10 @@ double *testing_poison(size_t n);
 /* A block of tokens of a family, keys of the norm given. */
 efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv);
 
+/* From now on this process gets `more` bytes of address space and no further ones; a sanitizer needs them for itself, and then
+ * there is no limit. */
+void testing_limit_memory(size_t more);
+
 /* Runs a shell command and returns its exit status, or minus the signal that ended it.  The two outputs go to out and
  * err (either NULL: dropped), cut to size bytes. */
 int testing_shell(const char *command, char *out, char *err, size_t size);

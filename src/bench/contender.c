@@ -29,8 +29,8 @@ size_t efla_bench_rows(const efla_heads *heads) { return heads->batch * heads->h
 size_t efla_bench_states(const efla_heads *heads) { return efla_heads_sequences(heads) * heads->heads * heads->dk * heads->dv; }
 
 const efla_contender *efla_contender_find(const char *kernel, const char *pass) {
-  const efla_contender *tables[] = {efla_bench_forms, efla_bench_yardsticks};
-  for (size_t i = 0; i < 2; i++)
+  const efla_contender *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_yardsticks};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     for (const efla_contender *c = tables[i]; c->kernel; c++)
       if (!strcmp(c->kernel, kernel) && !strcmp(c->pass, pass)) return c;
   return NULL;

@@ -1,4 +1,4 @@
-/* Contenders: what the benchmark times, the toolkit's own forms (forms.c) and what they are measured by (yardsticks.c), one row each.
+/* Contenders: what the benchmark times, the toolkit's own forms (forms.c, gradients.c) and what they are measured by (yardsticks.c), one row each.
  *
  * A row says how to do a problem of a given shape once, what work that is, and how far its output is from the definition's. */
 #ifndef EFLA_BENCH_CONTENDER_H
@@ -33,7 +33,7 @@ typedef struct efla_contender {
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
 } efla_contender;
 
-extern const efla_contender efla_bench_forms[], efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
+extern const efla_contender efla_bench_forms[], efla_bench_gradients[], efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
 
 /* The row of that name and pass, NULL if there is none. */
 const efla_contender *efla_contender_find(const char *kernel, const char *pass);

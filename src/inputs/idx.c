@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -14,7 +15,7 @@ typedef struct reader {
   efla_message *why;
 } reader;
 
-/* Fewer bytes than wanted are no failure here: the caller knows what they were to be. */
+/* Fewer bytes than wanted, at most EFLA_IDX_MOST, are no failure here: the caller knows what they were to be. */
 static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t wanted, size_t *got) {
   *got = 0;
   int n = gzread(r->file, bytes, (unsigned)wanted), code;
@@ -63,23 +64,22 @@ static efla_status read_header(reader *r, efla_idx *idx, size_t dimensions, size
 static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
   size_t length = 1, have = 0, room = 0, got;
   for (size_t i = 0; i < idx->dimensions; i++)
-    if (__builtin_mul_overflow(length, idx->size[i], &length))
-      return efla_fail(r->why, EFLA_INPUT, "%s: offset 4: sizes whose product is past all memory, expected those of a file",
-                       r->path);
+    if (__builtin_mul_overflow(length, idx->size[i], &length)) length = SIZE_MAX;
+  if (length > EFLA_IDX_MOST)
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset 4: sizes whose product is past %d, expected at most so many bytes", r->path,
+                     EFLA_IDX_MOST);
   while (have < length) {
     room = room ? 2 * room : 1 << 20;
     if (room > length) room = length;
     unsigned char *larger = realloc(idx->data, room);
     if (!larger) return efla_fail_memory(r->why);
     idx->data = larger;
-    size_t wanted = room - have < 1 << 30 ? room - have : 1 << 30;
-    efla_status status = read_bytes(r, header + have, idx->data + have, wanted, &got);
+    efla_status status = read_bytes(r, header + have, idx->data + have, room - have, &got);
     if (status != EFLA_OK) return status;
     have += got;
-    if (got < wanted)
+    if (have < room)
       return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected %zu bytes as its header says", r->path,
                        header + have, header + length);
-    if (have < room) room = have; /* a read of 1 GiB did not fill the room: go on from here */
   }
   unsigned char extra;
   efla_status status = read_bytes(r, header + length, &extra, 1, &got);

@@ -53,6 +53,24 @@ static void store_state(efla_run *run) {
   }
 }
 
+void efla_run_start(efla_run *run, const double *S) {
+  for (size_t e = 0; e < run->dk * run->dv; e++) {
+    run->S[e] = S ? S[e] : 0;
+    run->S32[e] = (float)run->S[e];
+  }
+  if (S && run->f32 && run->storage.state) store_state(run);
+  run->tokens = run->blowup = 0;
+}
+
+void efla_run_scale(efla_run *run, double factor) {
+  for (size_t e = 0; e < run->dk * run->dv; e++) {
+    if (run->f32)
+      run->S32[e] *= (float)factor;
+    else
+      run->S[e] *= factor;
+  }
+}
+
 /* To f32, and on to the format where inputs are stored in it. */
 static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
   for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];

@@ -2,7 +2,8 @@
  *
  * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
  * the line `# name: value` in the output's header.  --help --version --seed --threads --out --quick are there by
- * themselves. Usage errors end the program with status 2 and a sentence; --help and --version with 0. */
+ * themselves (see `answers` for the exception). Usage errors end the program with status 2 and a sentence; --help and --version
+ * with 0. */
 #ifndef EFLA_REPORT_CLI_H
 #define EFLA_REPORT_CLI_H
 
@@ -23,12 +24,14 @@ typedef struct efla_list {
 } efla_list;
 
 typedef enum efla_option_kind {
-  EFLA_COUNT, /* size_t, least <= value <= most */
-  EFLA_REAL,  /* double */
-  EFLA_TEXT,  /* const char * */
-  EFLA_REALS, /* efla_list of numbers */
-  EFLA_NAME,  /* size_t: one row of `names` */
-  EFLA_NAMES  /* efla_list of rows of `names`; "all" is every one */
+  EFLA_COUNT,  /* size_t, least <= value <= most */
+  EFLA_REAL,   /* double */
+  EFLA_TEXT,   /* const char * */
+  EFLA_NEEDED, /* const char *, and a usage error where it is not given */
+  EFLA_REALS,  /* efla_list of numbers */
+  EFLA_NAME,   /* size_t: one row of `names` */
+  EFLA_NAMES,  /* efla_list of rows of `names`; "all" is every one */
+  EFLA_FLAG    /* bool, an option without a value: true where it is given */
 } efla_option_kind;
 
 typedef struct efla_option {
@@ -48,13 +51,16 @@ struct efla_table;
 typedef struct efla_program {
   const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
   const efla_option *options;               /* ends with a row whose name is NULL */
-  const char *columns;                      /* of its table: "a,b,c" */
+  const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
+  bool
+      answers; /* about the user's files, as text on standard output: no --seed, no --quick, and the table goes to --out or nowhere */
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */
 typedef struct efla_cli {
   const efla_program *program;
+  const char *name; /* the program as it was called: "order", "efla-order" where installed; part of argv[0] */
   size_t seed, threads;
   const char *out; /* NULL: standard output */
   bool quick;
@@ -62,11 +68,18 @@ typedef struct efla_cli {
   char *command;  /* the command line, quoted for a shell */
 } efla_cli;
 
+/* The command line of a program that has nothing else to do: the values are assigned, or the program ends. */
 void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv);
+
+/* The same, but it returns in any case: true where the program is to run; false where cli is zeroed and *code is what to
+ * end with, 0 after --help, --usage and --version (3 where standard output is full), 2 after a sentence on standard
+ * error.  argp sorts argv. */
+bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code);
 void efla_cli_clear(efla_cli *cli);
 
-/* "program: sentence" on standard error; returns the exit status that goes with it: 3 for memory, input and output, 2
- * for what was not built, 1 for an oracle that refuses. */
+/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with it: 3 for memory,
+ * input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that fails, 4 for a result that must be
+ * finite and is not. */
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why);
 
 #endif

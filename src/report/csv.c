@@ -25,7 +25,10 @@ static efla_status read_all(const char *path, char **text, efla_message *why) {
   *text = buffer;
   bool failed = ferror(file) != 0;
   fclose(file);
-  return failed ? efla_fail(why, EFLA_INPUT, "%s: cannot read", path) : EFLA_OK;
+  if (failed) return efla_fail(why, EFLA_INPUT, "%s: cannot read", path);
+  if (strlen(buffer) < length)
+    return efla_fail(why, EFLA_INPUT, "%s: offset %zu: a zero byte, expected text", path, strlen(buffer));
+  return EFLA_OK;
 }
 
 /* Cuts `line` at its commas, in place; returns how many parts there are, of which the first `room` go to parts. */
@@ -58,9 +61,14 @@ efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why) {
   char *body = split_header(csv->block), *line = body;
   csv->header = strndup(csv->block, (size_t)(body - csv->block));
   csv->columns = count(body, ',', body + strcspn(body, "\n")) + 1;
-  size_t lines = count(body, '\n', body + strlen(body)) + 1;
+  if (!*body || *body == '\n') {
+    status = efla_fail(why, EFLA_INPUT, "%s: no line with the columns' names", path);
+    goto failed;
+  }
+  /* Every cell ends at a comma or with its line: lines times columns could be far more than the file holds. */
+  const char *end = body + strlen(body);
   csv->names = calloc(csv->columns, sizeof *csv->names);
-  csv->cells = calloc(lines * csv->columns, sizeof *csv->cells);
+  csv->cells = calloc(count(body, ',', end) + count(body, '\n', end) + 1, sizeof *csv->cells);
   if (!csv->header || !csv->names || !csv->cells) {
     status = efla_fail_memory(why);
     goto failed;

@@ -1,6 +1,8 @@
 #include "report/program.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_cli cli;
@@ -9,12 +11,14 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_cli_parse(&cli, program, argc, argv);
   efla_status status = efla_table_open(&table, &cli, &why);
   if (status == EFLA_OK) status = program->run(&cli, &table, &why);
-  if (status == EFLA_OK || status == EFLA_UNTRUSTED) {
+  if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
     efla_status closed = efla_table_close(&table, &trouble);
     if (closed != EFLA_OK) status = closed, why = trouble;
   } else {
     efla_table_abandon(&table);
   }
+  if (program->answers && (fflush(stdout) != 0 || ferror(stdout)))
+    status = efla_fail(&why, EFLA_OUTPUT, "standard output: cannot write: %s", strerror(errno));
   int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
   efla_cli_clear(&cli);
   return code;

@@ -5,73 +5,46 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* The file that an interrupt removes; a program writes one table at a time. */
-static char *volatile unfinished;
-
-static void on_interrupt(int signal_number) {
-  if (unfinished) unlink(unfinished);
-  signal(signal_number, SIG_DFL);
-  raise(signal_number); /* so that the shell sees what ended the program */
-}
-
-static void guard(char *part) {
-  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-  unfinished = part;
-  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-    struct sigaction now;
-    sigaction(signals[i], NULL, &now);
-    if (now.sa_handler == SIG_IGN) continue; /* nohup */
-    struct sigaction action = {.sa_handler = part ? on_interrupt : SIG_DFL};
-    sigaction(signals[i], &action, NULL);
-  }
-}
 
 static void forget(efla_table *table) {
-  guard(NULL);
-  free(table->path);
-  free(table->part);
+  efla_output_abandon(&table->output);
   *table = (efla_table){0};
 }
 
 static efla_status open_output(efla_table *table, const char *path, efla_message *why) {
   if (!path || !strcmp(path, "-")) {
     table->file = stdout;
-    table->path = strdup("standard output");
-    return table->path ? EFLA_OK : efla_fail_memory(why);
+    return EFLA_OK;
   }
   if (!*path) return efla_fail(why, EFLA_OUTPUT, "--out: an empty name, expected that of a file");
-  struct stat status;
-  bool exists = stat(path, &status) == 0;
-  if (exists && S_ISDIR(status.st_mode)) return efla_fail(why, EFLA_OUTPUT, "%s: is a directory", path);
-  table->path = strdup(path);
-  if (!table->path || (!(exists && !S_ISREG(status.st_mode)) && asprintf(&table->part, "%s.part", path) < 0))
-    return efla_fail_memory(why);
-  if (table->part) guard(table->part); /* a device or a pipe is written to, never replaced */
-  table->file = fopen(table->part ? table->part : path, "w");
-  if (table->file) return EFLA_OK;
-  return efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->part ? table->part : path, strerror(errno));
+  efla_status status = efla_output_begin(&table->output, path, why);
+  if (status != EFLA_OK) return status;
+  const char *name = efla_output_name(&table->output);
+  table->file = fopen(name, "w");
+  return table->file ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", name, strerror(errno));
+}
+
+void efla_table_header(FILE *file, const efla_cli *cli) {
+  fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
+  for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
+    fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
+  efla_provenance_write(file);
 }
 
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
   const char *columns = cli->program->columns;
   *table = (efla_table){.columns = 1};
-  for (const char *c = columns; *c; c++) table->columns += *c == ',';
-  efla_status status = open_output(table, cli->out, why);
+  for (const char *c = columns; c && *c; c++) table->columns += *c == ',';
+  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
+  efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
     forget(table);
     return status;
   }
-  fprintf(table->file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
-  for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
-    fprintf(table->file, "# %.*s\n", (int)strcspn(line, "\n"), line);
-  efla_provenance_write(table->file);
-  fprintf(table->file, "%s\n", columns);
+  efla_table_header(table->file, cli);
+  if (columns) fprintf(table->file, "%s\n", columns);
   return EFLA_OK;
 }
 
@@ -125,18 +98,17 @@ efla_status efla_table_close(efla_table *table, efla_message *why) {
   bool failed = fflush(table->file) != 0 || ferror(table->file);
   note_error(table);
   if (table->file != stdout && fclose(table->file) != 0) failed = true;
-  if (!failed && table->part && rename(table->part, table->path) != 0) failed = true;
   efla_status status = EFLA_OK;
-  if (failed) {
-    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->path, strerror(table->error ? table->error : errno));
-    if (table->part) unlink(table->part);
-  }
+  if (failed)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->output.path ? table->output.path : "standard output",
+                       strerror(table->error ? table->error : errno));
+  else if (table->output.path)
+    status = efla_output_finish(&table->output, why);
   forget(table);
   return status;
 }
 
 void efla_table_abandon(efla_table *table) {
   if (table->file && table->file != stdout) fclose(table->file);
-  if (table->part) unlink(table->part);
   forget(table);
 }

@@ -2,18 +2,19 @@
  *
  * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date), then
  * one line with the columns' names, then rows; reals as %.17g, which reads back to the same bits; inf, -inf and nan as
- * such.  A table for FILE is written to FILE.part and renamed when complete; an interrupt removes it. */
+ * such.  A table for FILE is there whole or not at all, see output.h. */
 #ifndef EFLA_REPORT_TABLE_H
 #define EFLA_REPORT_TABLE_H
 
 #include "report/cli.h"
+#include "report/output.h"
 #include "status.h"
 
 #include <stdio.h>
 
 typedef struct efla_table {
   FILE *file;
-  char *path, *part; /* final and temporary name; part NULL where the output is no regular file */
+  efla_output output; /* zeroed: standard output */
   size_t columns;
   int error; /* errno of the first write that failed */
 } efla_table;
@@ -29,7 +30,10 @@ static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind =
 static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
 static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
 
-/* Opens cli->out (NULL, "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
+/* Where a result comes from: the lines "# key: value". */
+void efla_table_header(FILE *file, const efla_cli *cli);
+
+/* Opens cli->out (NULL: standard output, or nowhere for a program that answers there; "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
  */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
@@ -64,7 +68,8 @@ typedef struct efla_csv {
   char *block;
 } efla_csv;
 
-/* Fails with EFLA_INPUT (missing file, a row with another number of cells than the header) or EFLA_MEMORY. */
+/* Fails with EFLA_INPUT (missing file, no line with the columns' names, a row with another number of cells than that, a zero
+ * byte) or EFLA_MEMORY.  Memory is a small multiple of the file's length. */
 efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why);
 void efla_csv_clear(efla_csv *csv);
 

@@ -1,0 +1,105 @@
+/* run: o and final_state for your own q, k, v and beta.
+ *
+ * Inputs    a tensor file (inputs/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
+ * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that memory
+ *           does not grow with the file.
+ * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed when complete.
+ *           Results that are not finite are written like any other, and end the program with status 4 and the first of them. */
+#include "efla.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *input, *output;
+static size_t method, keys, form, precision, chunk;
+
+static const efla_option options[] = {
+    {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED, &output, 0, 0, NULL},
+    {"method", "NAME", "exact", NULL, "gate", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
+    {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
+    {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
+    {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
+     efla_format_name},
+    {.name = NULL},
+};
+
+/* Every line "# key: value" of a table's header becomes an attribute. */
+static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, efla_message *why) {
+  char *text = NULL;
+  size_t length;
+  FILE *lines = open_memstream(&text, &length);
+  if (!lines) return efla_fail_memory(why);
+  efla_table_header(lines, cli);
+  efla_status status = fclose(lines) == 0 ? EFLA_OK : efla_fail_memory(why);
+  for (char *rest = text, *line; status == EFLA_OK && (line = strsep(&rest, "\n")) && *line;) {
+    char *value = strchr(line, ':');
+    *value++ = 0;
+    status = efla_tensors_write_text(out, line + strlen("# "), value + (*value == ' '), why);
+  }
+  free(text);
+  return status;
+}
+
+/* From an open input to a complete file of outputs, which is only to be renamed. */
+static efla_status compute(efla_tensors *in, const char *name, const efla_cli *cli, efla_bad *bad, efla_message *why) {
+  const efla_forward forward = {.method = &efla_methods[method],
+                                .keys = &efla_key_treatments[keys],
+                                .form = &efla_forms[form],
+                                .format = &efla_formats[precision],
+                                .chunk = chunk,
+                                .dk = in->dk,
+                                .dv = in->dv,
+                                .scale = in->scale};
+  efla_tensors out;
+  efla_message trouble;
+  efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
+  if (status != EFLA_OK) return status;
+  status = write_provenance(&out, cli, why);
+  if (status == EFLA_OK) status = efla_pass(&forward, in, &out, cli->threads, bad, why);
+  efla_status closed = efla_tensors_close(&out, &trouble);
+  if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
+  return status;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  (void)table;
+  efla_tensors in = {0};
+  efla_output file = {0};
+  efla_bad bad = {.token = SIZE_MAX};
+  efla_status status = efla_output_spares(output, input, why);
+  if (status == EFLA_OK) status = efla_tensors_open(&in, input, why);
+  if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
+  if (status == EFLA_OK && !file.part)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it", output);
+  if (status == EFLA_OK) status = compute(&in, efla_output_name(&file), cli, &bad, why);
+  if (status == EFLA_OK) status = efla_output_finish(&file, why);
+  efla_output_abandon(&file);
+  efla_tensors_close(&in, NULL);
+  if (status != EFLA_OK || bad.token == SIZE_MAX) return status;
+  return efla_fail(why, EFLA_NOT_FINITE,
+                   "%s: %s is %g, expected a finite number: the first such result is of token %zu, sequence %zu, head %zu", output,
+                   bad.index, bad.value, bad.token, bad.sequence, bad.head);
+}
+
+int main(int argc, char **argv) {
+  static const efla_program program = {
+      .name = "run",
+      .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
+      .description =
+          "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; optional "
+          "are g "
+          "(B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), and cu_seqlens (N+1), the boundaries of sequences that "
+          "lie end to "
+          "end in one batch entry, whose states are (N,H,dk,dv). Attributes of the root: scale, 1 if missing, so that o = scale "
+          "S^T q; "
+          "layout, BTHD or BHTD. Any float or integer type will do. The output has o and final_state in the input's layout, f64 "
+          "for "
+          "precision f64 and f32 for others, and attributes that say where they come from. Exit status 4: a result is not finite.",
+      .options = options,
+      .run = run,
+      .answers = true};
+  return efla_program_main(&program, argc, argv);
+}

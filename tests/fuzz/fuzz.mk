@@ -1,0 +1,18 @@
+# make fuzz SECONDS=60: clang's libFuzzer, under ASan and UBSan, on each reader of tests/readers.c in turn, starting from
+# tests/corpus/READER and from what earlier runs found interesting.  What breaks a reader is left as build/fuzz/READER-*.
+
+SECONDS ?= 60
+READERS := $(notdir $(wildcard tests/corpus/*))
+FUZZER  := $(BUILD)/fuzzer
+
+.PHONY: fuzz build-fuzz $(READERS:%=fuzz-%)
+fuzz: lint-deps         ## feed each reader random files for SECONDS=60
+	@$(SUBMAKE) MODE=fuzz $(JOBS) build-fuzz
+	@$(SUBMAKE) MODE=fuzz $(READERS:%=fuzz-%)
+build-fuzz: $(FUZZER)
+$(FUZZER): $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/readers.o $(LIBRARY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+$(READERS:%=fuzz-%): fuzz-%:
+	@mkdir -p $(BUILD)/corpus/$* $(BUILD)/tests/work; echo "fuzz $* for $(SECONDS) s"
+	@EFLA_READER=$* LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0 $(FUZZER) -max_total_time=$(SECONDS) -timeout=10 -malloc_limit_mb=1000 -rss_limit_mb=2000 -close_fd_mask=3 \
+	   -print_final_stats=1 -artifact_prefix=$(BUILD)/$*- $(BUILD)/corpus/$* tests/corpus/$*
