@@ -13,6 +13,9 @@ FORMAT ?= svg
 ifeq ($(origin CC),default)
 CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
 endif
+PREFIX ?= /usr/local
+# Where installed programs find plots/; until then they find it here.
+DATADIR ?= $(PREFIX)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -55,10 +58,10 @@ LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
 ifneq ($(filter build-%,$(MAKECMDGOALS)),)
-PACKAGES := gsl openblas zlib hdf5
+PACKAGES := gsl openblas zlib hdf5 json-c
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 # OpenBLAS stands in for GSL's own CBLAS, which is several times slower.
-PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs openblas zlib hdf5) -lm
+PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs $(filter-out gsl,$(PACKAGES))) -lm
 CHECK_CFLAGS   := $(shell pkg-config --cflags check)
 CHECK_LIBS     := $(shell pkg-config --libs check)
 # Arb is a library of its own (Debian 12) or a part of FLINT >= 3.
@@ -102,6 +105,7 @@ pkg-config --exists gsl          libgsl-dev
 pkg-config --exists openblas     libopenblas-dev
 pkg-config --exists zlib         zlib1g-dev
 pkg-config --exists hdf5         libhdf5-dev
+pkg-config --exists json-c       libjson-c-dev
 pkg-config --exists check        check
 command -v gnuplot               gnuplot-nox
 endef
@@ -139,10 +143,11 @@ $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
 	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
-	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; \
+	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
+	  echo '#define EFLA_DATADIR "$(DATADIR)"'; echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
+$(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<

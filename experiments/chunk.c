@@ -70,25 +70,6 @@ static void by_inverse(const form *f, size_t C, const float *k, const float *v, 
   maybe_round(f->round_S, S, d * d);
 }
 
-/* Largest entry and condition (infinity norm) of the scaled system, in f64. */
-static void system_numbers(size_t C, const efla_tokens *x, const double *gate, double *largest, double *condition,
-                           double *scratch) {
-  double *L = scratch, *T = L + C * C, rows = 0, inverse_rows = 0;
-  efla_chunk_system_f64(C, d, x->k, gate, L);
-  efla_chunk_invert_f64(C, L, T);
-  *largest = 0;
-  for (size_t i = 0; i < C; i++) {
-    double sum = 1, inverse_sum = 0;
-    for (size_t j = 0; j <= i; j++) {
-      double scale = gate[i] > 0 ? sqrt(gate[j] / gate[i]) : 0, entry = fabs(T[i * C + j]) * scale;
-      sum += fabs(L[i * C + j]) * scale, inverse_sum += entry;
-      if (!(entry <= *largest)) *largest = entry; /* a nan wins */
-    }
-    rows = fmax(rows, sum), inverse_rows = isfinite(inverse_sum) ? fmax(inverse_rows, inverse_sum) : INFINITY;
-  }
-  *condition = rows * inverse_rows;
-}
-
 /* Everything about one chunk; the three blocks hold its arrays. */
 typedef struct problem {
   size_t C;
@@ -165,7 +146,8 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   efla_status status = problem_init(&p, C, &spec, why);
   if (status == EFLA_OK) {
     find_truth(&p, method);
-    system_numbers(C, &p.x, p.gate, &largest, &condition, p.system);
+    efla_chunk_system_f64(C, d, p.x.k, p.gate, p.system);
+    efla_chunk_condition(C, p.system, p.gate, p.system + C * C, &largest, &condition);
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
       efla_table_row(rows, efla_real(spec.rho), efla_real(spec.norm), efla_text(method->name), efla_count(C),
                      efla_text(forms[f].name), efla_real(largest), efla_real(condition), efla_real(error_of(&p, &forms[f])));

@@ -1,4 +1,5 @@
-# What all figures share.  Set by the caller: table (CSV), picture (output), format (svg, pdf, png).
+# What all figures share.  Set by the caller: table (CSV), picture (output), format (svg, pdf, png); where the table has another name
+# than its file or no list of methods in its header, also source and all_methods.
 # A script sets `width` and `height` (pixels) and loads this.
 
 if (!exists("format")) format = 'svg'
@@ -17,7 +18,7 @@ header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 
 # --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.
 # Colours: Okabe and Ito's (podo), the yellow darkened so that it shows on white.
-all_methods = header('methods table')
+if (!exists("all_methods")) all_methods = header('methods table')
 row(m) = int(system(sprintf("echo '%s' | tr , '\n' | grep -nx '%s' | cut -d: -f1", all_methods, m)))
 podo = '#d55e00 #0072b2 #009e73 #b8a000 #56b4e9 #cc79a7 #e69f00 #7f7f7f'
 do for [m in system(sprintf("echo '%s' | tr , ' '", all_methods))] {
@@ -37,5 +38,7 @@ shade = '#d9d9d9'      # below an oracle's floor
 theory = '#404040'     # slopes and bounds
 
 # --- who made this
-footer = sprintf("%s · seed %s · commit %s · %s", table, header('seed'), header('commit'), header('date'))
+if (!exists("source")) source = table
+seed = header('seed')
+footer = sprintf("%s%s · commit %s · %s", source, seed eq '' ? '' : ' · seed '.seed, header('commit'), header('date'))
 set label 1000 footer at screen 0.995, screen 0.012 right font ',9' tc rgb '#606060' noenhanced

@@ -67,12 +67,12 @@ static void check(const char *family, double norm, const char *method, size_t to
   memcpy(S_without, p.S, dk * dv * sizeof *S_without);
   efla_recurrence_long(tokens, dk, dv, q, k, v, gate, S, o);
   double scale = reach(&p, S), readout_scale = scale * sqrt(efla_lambda(tokens * dk, p.x.q));
-  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, p.gate, p.S, p.o, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, p.gate, NULL, p.S, p.o, p.scratch);
   CHECK_BOUND(efla_distance(dk * dv, p.S, S), 64 * U * scale);
   CHECK_BOUND(efla_distance(tokens * dv, p.o, o), 64 * U * readout_scale);
-  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, p.gate, S_without, NULL, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, p.gate, NULL, S_without, NULL, p.scratch);
   ck_assert_mem_eq(S_without, p.S, dk * dv * sizeof *p.S);
-  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, p.gate32, p.S32, p.o32, p.scratch32);
+  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, p.gate32, NULL, p.S32, p.o32, p.scratch32);
   for (size_t e = 0; e < dk * dv; e++) S64[e] = (double)p.S32[e];
   for (size_t e = 0; e < tokens * dv; e++) o64[e] = (double)p.o32[e];
   CHECK_BOUND(efla_distance(dk * dv, S64, S), 64 * U32 * scale);
@@ -111,7 +111,7 @@ START_TEST(zero_gates_and_keys_write_nothing) {
     if (t % 2) p.gate[t] = 0;
     for (size_t i = 0; i < 8 && t % 2 == 0; i++) p.x.k[t * 8 + i] = 0;
   }
-  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.gate, p.S, p.o, p.scratch);
+  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.gate, NULL, p.S, p.o, p.scratch);
   ck_assert_mem_eq(before, p.S, 40 * sizeof *before);
   free(before);
   tear_down(&p);

@@ -60,8 +60,8 @@ START_TEST(runs_by_chunks_are_the_chunkwise_form) {
   efla_gates(exact, &x, gate);
   for (size_t e = 0; e < TOKENS * D; e++) k[e] = (float)x.k[e], v[e] = (float)x.v[e];
   for (size_t t = 0; t < TOKENS; t++) gate32[t] = (float)gate[t];
-  efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, gate, S, NULL, scratch);
-  efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, gate32, S32, NULL, scratch32);
+  efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, gate, NULL, S, NULL, scratch);
+  efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, gate32, NULL, S32, NULL, scratch32);
   for (int wide = 0; wide < 2; wide++) {
     efla_storage storage = {efla_format_find(wide ? "f64" : "f32"), .state = true, .chunk = CHUNK};
     efla_run run;

@@ -17,9 +17,9 @@ size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
  * out or NULL, and then q may be NULL.  chunk >= 1; the last chunk is as long as what is left.  Never fails, never allocates;
  * scratch as efla_chunk_scratch says; the arrays do not overlap. */
 void efla_chunk_f64(size_t tokens, size_t dk, size_t dv, size_t chunk, const double *q, const double *k, const double *v,
-                    const double *gate, double *S, double *o, double *scratch);
+                    const double *gate, const double *g, double *S, double *o, double *scratch);
 void efla_chunk_f32(size_t tokens, size_t dk, size_t dv, size_t chunk, const float *q, const float *k, const float *v,
-                    const float *gate, float *S, float *o, float *scratch);
+                    const float *gate, const float *g, float *S, float *o, float *scratch);
 
 /* L (C, C) of one chunk, with zeros on and above the diagonal. */
 void efla_chunk_system_f64(size_t C, size_t dk, const double *k, const double *gate, double *L);
@@ -29,7 +29,13 @@ void efla_chunk_system_f32(size_t C, size_t dk, const float *k, const float *gat
 void efla_chunk_invert_f64(size_t C, const double *L, double *T);
 void efla_chunk_invert_f32(size_t C, const float *L, float *T);
 
-/* The same by doubling, (I - L)(I + L^2)(I + L^4)..., log2 C products.  A trap: the powers of L grow like binomial coefficients
+/* How tame the system of a chunk is, in f64: the largest entry of (I + L)^-1 and the condition number of I + L (infinity norm), both
+ * in the scaled form diag(a)^(-1/2) (I + L) diag(a)^(1/2), in which rows x_i = sqrt(a_i) k_i take the place of a and k.  For
+ * 0 <= a*lambda <= 1 they are at most 1 and C^2 (evidence F).  gate (C) >= 0; L (C, C) as efla_chunk_system says, with decays or
+ * without; T (C, C): scratch.  inf where they overflow, nan in L included. */
+void efla_chunk_condition(size_t C, const double *L, const double *gate, double *T, double *largest, double *condition);
+
+/* The inverse by doubling, (I - L)(I + L^2)(I + L^4)..., log2 C products.  A trap: the powers of L grow like binomial coefficients
  * for correlated keys and cancel in the end.  scratch (2, C, C). */
 void efla_chunk_invert_by_doubling_f64(size_t C, const double *L, double *T, double *scratch);
 void efla_chunk_invert_by_doubling_f32(size_t C, const float *L, float *T, float *scratch);

@@ -46,13 +46,16 @@ double efla_growth_step(size_t dk, const double *k, double a, double *w) {
   return log(norm);
 }
 
+void efla_growth_start(size_t dk, double *w) {
+  for (size_t i = 0; i < dk; i++) w[i] = sqrt((double)(i + 1));
+  double norm = sqrt(efla_lambda(dk, w));
+  for (size_t i = 0; i < dk; i++) w[i] /= norm;
+}
+
 efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk) {
   *growth = (efla_growth){.method = method, .w = calloc(dk, sizeof *growth->w)};
   if (!growth->w) return EFLA_MEMORY;
-  /* A generic start: no entry is zero and none equals another, so that no family of keys is orthogonal to it. */
-  for (size_t i = 0; i < dk; i++) growth->w[i] = sqrt((double)(i + 1));
-  double norm = sqrt(efla_lambda(dk, growth->w));
-  for (size_t i = 0; i < dk; i++) growth->w[i] /= norm;
+  efla_growth_start(dk, growth->w);
   efla_growth_law_init(&growth->law, dk);
   return EFLA_OK;
 }

@@ -25,6 +25,10 @@ void efla_growth_law_init(efla_growth_law *law, size_t dk);
 /* The expectation of that change, for any R: absolute error about 1e-14 (1 + log(1 + |R|)). */
 double efla_growth_expected(const efla_growth_law *law, double R);
 
+/* A generic vector of norm one to start with, w (dk): no entry is zero and none equals another, so that no family of keys is
+ * orthogonal to it. */
+void efla_growth_start(size_t dk, double *w);
+
 /* w <- (I - a k k^T) w, scaled back to norm one; returns the logarithm of the norm it had.  k, w (dk), |w| = 1 on
  * entry.  Where nothing is left (-inf) or the norm overflows (inf, nan), w starts again as the first unit vector. */
 double efla_growth_step(size_t dk, const double *k, double a, double *w);

@@ -6,20 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-void efla_stored_quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+static _Thread_local efla_message reason;
 
-static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *text) {
-  if (n == 0)
-    snprintf(text, sizeof((efla_message *)NULL)->text, "%s", error->desc && *error->desc ? error->desc : "no reason given");
+/* A failed system call is told within a list of file, descriptor and time; what it says is 'No space left on device'. */
+static herr_t note_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
+  (void)unused;
+  if (n > 0 || !error->desc) return 0;
+  static const char before[] = "error message = '";
+  const char *system = strstr(error->desc, before), *text = system ? system + strlen(before) : error->desc;
+  size_t length = system ? strcspn(text, "'") : strlen(text);
+  snprintf(reason.text, sizeof reason.text, "%.*s", (int)length, text);
   return 0;
 }
 
-const char *efla_stored_reason(void) {
-  static _Thread_local efla_message reason;
-  snprintf(reason.text, sizeof reason.text, "no reason given");
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, reason.text);
-  return reason.text;
+/* HDF5 calls this where it would print, once per function of its that fails. */
+static herr_t on_failure(hid_t stack, void *unused) {
+  if (!*reason.text) H5Ewalk2(stack, H5E_WALK_UPWARD, note_innermost, unused);
+  return 0;
 }
+
+/* HDF5 cannot end in peace after a file that could not be flushed: closing it on exit crashes.  What we open we close. */
+void efla_stored_begin(void) {
+  static bool begun;
+  if (!begun) H5dont_atexit();
+  begun = true;
+  *reason.text = 0;
+  H5Eset_auto2(H5E_DEFAULT, on_failure, NULL);
+}
+
+const char *efla_stored_reason(void) { return *reason.text ? reason.text : "no reason given"; }
 
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_SHAPE_TEXT, "(");

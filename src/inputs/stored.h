@@ -7,10 +7,10 @@
 
 #include <hdf5.h>
 
-/* HDF5 says nothing on standard error any more: what went wrong is in our sentences. */
-void efla_stored_quiet(void);
+/* Before a file is opened: HDF5 says nothing on standard error any more, and what went wrong goes into our sentences. */
+void efla_stored_begin(void);
 
-/* The innermost reason that HDF5 has for the last failure, for the end of a sentence; valid until the next call. */
+/* The innermost reason that HDF5 had for its first failure since then, for the end of a sentence. */
 const char *efla_stored_reason(void);
 
 /* "(2,128,4,64)", written to text. */

@@ -48,7 +48,7 @@ static efla_status give_up(efla_tensors *file, efla_status status) {
 
 static efla_status open_container(efla_tensors *file, const char *path, efla_message *why) {
   struct stat status;
-  efla_stored_quiet();
+  efla_stored_begin();
   *file = (efla_tensors){.path = strdup(path), .scale = 1, .file = H5I_INVALID_HID};
   if (!file->path) return efla_fail_memory(why);
   if (stat(path, &status) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));

@@ -181,7 +181,7 @@ static bool write_scale(efla_tensors *file) {
 
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why) {
-  efla_stored_quiet();
+  efla_stored_begin();
   *file = (efla_tensors){.path = strdup(path), .file = H5I_INVALID_HID};
   efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);
   if (status == EFLA_OK) {

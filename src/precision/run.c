@@ -53,6 +53,24 @@ static void store_state(efla_run *run) {
   }
 }
 
+void efla_run_start(efla_run *run, const double *S) {
+  for (size_t e = 0; e < run->dk * run->dv; e++) {
+    run->S[e] = S ? S[e] : 0;
+    run->S32[e] = (float)run->S[e];
+  }
+  if (S && run->f32 && run->storage.state) store_state(run);
+  run->tokens = run->blowup = 0;
+}
+
+void efla_run_scale(efla_run *run, double factor) {
+  for (size_t e = 0; e < run->dk * run->dv; e++) {
+    if (run->f32)
+      run->S32[e] *= (float)factor;
+    else
+      run->S[e] *= factor;
+  }
+}
+
 /* To f32, and on to the format where inputs are stored in it. */
 static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
   for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
@@ -62,7 +80,7 @@ static void store_input(const efla_run *run, const double *values, size_t n, flo
 static void advance_f64(efla_run *run, const efla_tokens *x) {
   efla_gates(run->method, x, run->gate);
   if (run->most > 1)
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, run->S, NULL, run->scratch);
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, NULL, run->S, NULL, run->scratch);
   else
     efla_recurrence_f64(x->tokens, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
 }
@@ -77,7 +95,7 @@ static void advance_f32(efla_run *run, const efla_tokens *x) {
     run->gate32[t] = (float)efla_gate(run->method, x->beta[t], lambda);
   }
   if (run->most > 1)
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, run->S32, NULL, run->scratch32);
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, NULL, run->S32, NULL, run->scratch32);
   else
     efla_recurrence_f32(n, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
   if (run->storage.state) store_state(run);

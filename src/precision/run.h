@@ -46,6 +46,13 @@ typedef struct efla_run {
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
 void efla_run_clear(efla_run *run);
 
+/* Starts anew from a state S (dk, dv), NULL: zero; where the state is stored it is rounded to the format.  The stream of draws goes
+ * on. */
+void efla_run_start(efla_run *run, const double *S);
+
+/* S <- factor S, as a decay does before a token; the state is not stored until that. */
+void efla_run_scale(efla_run *run, double factor);
+
 /* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
  * and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);

@@ -117,6 +117,9 @@ static bool assign(struct argp_state *state, const efla_option *option, const ch
   case EFLA_REALS:
   case EFLA_NAMES:
     return read_list(state, option, text, option->to);
+  case EFLA_FLAG:
+    *(bool *)option->to = !strcmp(text, "yes");
+    return true;
   }
   return false;
 }
@@ -124,6 +127,7 @@ static bool assign(struct argp_state *state, const efla_option *option, const ch
 static const char *chosen(const parse *p, size_t i) {
   const efla_option *option = &p->options[i];
   if (p->given[i]) return p->given[i];
+  if (option->kind == EFLA_FLAG) return "no";
   return p->cli->quick && option->quick ? option->quick : option->normal;
 }
 
@@ -190,7 +194,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
     break;
   }
   if (key < FIRST_KEY || key >= FIRST_KEY + (int)p->n) return ARGP_ERR_UNKNOWN; /* argp's other keys are large */
-  p->given[key - FIRST_KEY] = argument;
+  p->given[key - FIRST_KEY] = p->options[key - FIRST_KEY].kind == EFLA_FLAG ? "yes" : argument;
   return 0;
 }
 

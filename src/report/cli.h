@@ -30,7 +30,8 @@ typedef enum efla_option_kind {
   EFLA_NEEDED, /* const char *, and a usage error where it is not given */
   EFLA_REALS,  /* efla_list of numbers */
   EFLA_NAME,   /* size_t: one row of `names` */
-  EFLA_NAMES   /* efla_list of rows of `names`; "all" is every one */
+  EFLA_NAMES,  /* efla_list of rows of `names`; "all" is every one */
+  EFLA_FLAG    /* bool, an option without a value: true where it is given */
 } efla_option_kind;
 
 typedef struct efla_option {

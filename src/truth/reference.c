@@ -2,6 +2,7 @@
 
 #include "flow/recurrence.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -17,6 +18,19 @@ efla_status efla_reference_init(efla_reference *reference, const efla_oracle *or
 void efla_reference_clear(efla_reference *reference) {
   free(reference->S);
   *reference = (efla_reference){0};
+}
+
+void efla_reference_start(efla_reference *reference, const double *S) {
+  for (size_t e = 0; e < reference->dk * reference->dv; e++) reference->S[e] = S ? S[e] : 0;
+  reference->error = 0;
+  reference->status = EFLA_OK;
+}
+
+void efla_reference_decay(efla_reference *reference, double g) {
+  size_t n = reference->dk * reference->dv;
+  long double factor = expl(g);
+  for (size_t e = 0; e < n; e++) reference->S[e] *= factor;
+  reference->error = reference->error * (double)factor + 2 * (double)LDBL_EPSILON * efla_norm(n, reference->S);
 }
 
 efla_status efla_reference_advance(efla_reference *reference, const efla_tokens *x) {

@@ -19,6 +19,13 @@ typedef struct efla_reference {
 efla_status efla_reference_init(efla_reference *reference, const efla_oracle *oracle, size_t dk, size_t dv);
 void efla_reference_clear(efla_reference *reference);
 
+/* Starts anew from a state S (dk, dv) that is taken as true, NULL: zero; after a refusal, too. */
+void efla_reference_start(efla_reference *reference, const double *S);
+
+/* S <- e^g S, g <= 0 or not: a decay before a token.  What long double rounds goes into the error: e^g and the product are off by
+ * one unit in the last place each at most. */
+void efla_reference_decay(efla_reference *reference, double g);
+
 /* Follows a block.  A refusal is remembered in status; all errors are nan from then on. */
 efla_status efla_reference_advance(efla_reference *reference, const efla_tokens *x);
 
