@@ -43,6 +43,7 @@
 #include "judge/trial.h"            /* ... from runs */
 #include "judge/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
 #include "judge/diagnosis_report.h" /* ... in words and numbers */
+#include "judge/inquiry.h"          /* is a kernel right? */
 #include "bench/panel.h"            /* how fast it is */
 
 #include "report/cli.h"        /* command line */
