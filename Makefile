@@ -50,10 +50,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
 # The same objects make the static and the shared library, whose functions nobody is to replace by his own.
 LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
-# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.
+# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.  Undefined behaviour is looked for in the
+# generic level only: the others are the same source, on which the compiler would spend minutes.
+X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
 FLAGS_src/flow/level_generic   := -ffp-contract=fast
-FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
-FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v4)
+FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
+FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
