@@ -42,4 +42,9 @@ void testing_limit_memory(size_t more);
  * err (either NULL: dropped), cut to size bytes. */
 int testing_shell(const char *command, char *out, char *err, size_t size);
 
+/* Runs the statement that follows once for every level that this processor has. */
+#define FOR_EACH_LEVEL(level)                                                                                                      \
+  for (size_t level##_i = 0; efla_level_name(level##_i); level##_i++)                                                              \
+    for (const efla_level *level = efla_level_at(level##_i); level && level->supported(); level = NULL)
+
 #endif
