@@ -4,11 +4,6 @@
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
-/* Calls what follows once for every level that this processor has. */
-#define FOR_EACH_LEVEL(level)                                                                                                      \
-  for (size_t level##_i = 0; efla_level_name(level##_i); level##_i++)                                                              \
-    for (const efla_level *level = efla_level_at(level##_i); level && level->supported(); level = NULL)
-
 static gsl_rng *draw;
 static void start(void) {
   draw = gsl_rng_alloc(gsl_rng_mt19937);

@@ -108,11 +108,6 @@ static void check(problem *p) {
   free(scratch), free(poison), free(scratch32);
 }
 
-/* Calls what follows once for every level that this processor has. */
-#define FOR_EACH_LEVEL(level)                                                                                                      \
-  for (size_t level##_i = 0; efla_level_name(level##_i); level##_i++)                                                              \
-    for (const efla_level *level = efla_level_at(level##_i); level && level->supported(); level = NULL)
-
 START_TEST(every_shape) {
   static const size_t sizes[] = {1, 3, 16, 63, 64, 65, 128, 200}, tokens[] = {0, 1, 2, 63, 64, 65, 1000};
   for (size_t a = 0; a < 8; a++)
