@@ -150,10 +150,9 @@ static void keep_watch(efla_trial *trial, const efla_tokens *x, const double *g,
   }
 }
 
-/* To the next token where states are compared, to the end of the plan, or as far as there is room. */
+/* To the next token where states are compared, or as far as there are tokens and room. */
 static size_t part_length(const efla_trial *trial, size_t left) {
   size_t goal = (trial->token / trial->stride + 1) * trial->stride;
-  if (goal > trial->plan) goal = trial->plan;
   if (left > EFLA_TRIAL_BLOCK) left = EFLA_TRIAL_BLOCK;
   return goal - trial->token < left ? goal - trial->token : left;
 }
