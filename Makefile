@@ -1,6 +1,6 @@
 # EFLA toolkit.  `make help` lists the targets.
 #
-#   MODE=release|debug|asan|coverage   release leaves programs in bin/, the others below build/MODE/
+#   MODE=release|debug|asan|tsan|coverage   release leaves programs in bin/, the others below build/MODE/
 #   QUICK=1                            the seconds-long version of every experiment
 #   FORMAT=svg|pdf|png                 of the figures
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
@@ -10,7 +10,9 @@
 
 MODE   ?= release
 FORMAT ?= svg
-CC     ?= cc
+ifeq ($(origin CC),default)
+CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
+endif
 PREFIX ?= /usr/local
 # Where installed programs find plots/; until then they find it here.
 DATADIR ?= $(PREFIX)/share/efla
@@ -22,6 +24,9 @@ BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
+ifneq ($(MODE),release) # only that is installed
+TESTS      := $(filter-out test_install,$(TESTS))
+endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
 HARNESS_O  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(sort $(wildcard tests/*.c))))
@@ -32,15 +37,19 @@ TEST_FILES := $(TESTS:%=$(BUILD)/tests/%)
 MODE_FLAGS_release  := -O3 -DNDEBUG
 MODE_FLAGS_debug    := -O0 -g3
 MODE_FLAGS_asan     := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+MODE_FLAGS_tsan     := -O1 -g -fsanitize=thread
+MODE_FLAGS_fuzz     := $(MODE_FLAGS_asan) -fsanitize=fuzzer-no-link
 MODE_FLAGS_coverage := -O0 -g --coverage
 ifeq ($(MODE_FLAGS_$(MODE)),)
-$(error MODE=$(MODE) is none of release, debug, asan, coverage)
+$(error MODE=$(MODE) is none of release, debug, asan, tsan, coverage)
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
             $(if $(WERROR),-Werror)
 # -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler's mood.
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
+# The same objects make the static and the shared library, whose functions nobody is to replace by his own.
+LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
 # The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.
 FLAGS_src/flow/level_generic   := -ffp-contract=fast
 FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
@@ -80,14 +89,14 @@ say = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: deps               ## build every program
 	@$(SUBMAKE) $(JOBS) build-all
-check: deps             ## build and run all tests
+check: deps install-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-figures
 
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 24; sed -n '3,9s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,9s/^# *//p' Makefile
 
 # One line per requirement: how it is recognised, and the Debian package that brings it.
 define REQUIRED
@@ -109,6 +118,7 @@ command -v clang                 clang
 command -v clang-tidy            clang-tidy
 command -v clang-format          clang-format
 command -v cppcheck              cppcheck
+test -n "`clang -print-file-name=libclang_rt.fuzzer-x86_64.a | grep /`"                           libclang-rt-dev
 test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
 endef
 export REQUIRED OPTIONAL_PACKAGES LINTERS
@@ -127,7 +137,7 @@ $(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 .PHONY: always
 $(BUILD)/flags: always
-	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; \
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
@@ -140,7 +150,7 @@ $(BUILD)/build_info.h: always
 $(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -159,6 +169,8 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 .SECONDARY:
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+
+include packaging/install.mk tests/fuzz/fuzz.mk
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
@@ -199,7 +211,7 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 	@mv $@.part $@
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch])
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)

@@ -4,14 +4,16 @@
 
 #include "status.h" /* how functions fail */
 
-#include "flow/hold.h"       /* ... and when k, v truly move */
-#include "flow/growth.h"     /* saturation or blow-up */
-#include "flow/method.h"     /* a method is its phi: gates */
-#include "flow/chunk.h"      /* ... and chunk by chunk */
-#include "flow/ode.h"        /* the delta rule as an ODE, by the textbook */
-#include "flow/recurrence.h" /* the delta rule token by token */
-#include "flow/kernel.h"     /* ... at the machine's speed, for batches of heads */
-#include "flow/tokens.h"     /* q, k, v, beta */
+#include "flow/tokens.h"              /* q, k, v, beta */
+#include "flow/method.h"              /* a method is its phi: gates */
+#include "flow/recurrence.h"          /* the delta rule token by token */
+#include "flow/chunk.h"               /* ... and chunk by chunk */
+#include "flow/kernel.h"              /* ... at the machine's speed, for batches of heads */
+#include "flow/recurrence_backward.h" /* its derivative, naive */
+#include "flow/backward.h"            /* ... and at speed */
+#include "flow/growth.h"              /* saturation or blow-up */
+#include "flow/ode.h"                 /* the delta rule as an ODE, by the textbook */
+#include "flow/hold.h"                /* ... and when k, v truly move */
 
 #include "precision/format.h"  /* number formats */
 #include "precision/run.h"     /* a method with its state in a format */
@@ -33,6 +35,7 @@
 #include "truth/reference.h" /* errors along a stream */
 
 #include "judge/pass.h"             /* a tensor file from end to end */
+#include "judge/inquiry.h"          /* is a kernel right? */
 #include "judge/quantiles.h"        /* distributions in bounded memory */
 #include "judge/findings.h"         /* what is found about a head */
 #include "judge/survey.h"           /* ... from its tokens */
@@ -40,13 +43,16 @@
 #include "judge/trial.h"            /* ... from runs */
 #include "judge/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
 #include "judge/diagnosis_report.h" /* ... in words and numbers */
+#include "judge/inquiry.h"          /* is a kernel right? */
+#include "bench/panel.h"            /* how fast it is */
 
-#include "report/cli.h"      /* command line */
-#include "report/progress.h" /* patience */
-#include "report/interval.h" /* means with intervals */
-#include "report/figure.h"   /* pictures */
-#include "report/output.h"   /* files that are there whole or not at all */
-#include "report/table.h"    /* results */
-#include "report/program.h"  /* the frame of an experiment */
+#include "report/cli.h"        /* command line */
+#include "report/progress.h"   /* patience */
+#include "report/interval.h"   /* means with intervals */
+#include "report/figure.h"     /* pictures */
+#include "report/output.h"     /* files that are there whole or not at all */
+#include "report/table.h"      /* results */
+#include "report/program.h"    /* the frame of an experiment */
+#include "report/provenance.h" /* version, commit, machine */
 
 #endif

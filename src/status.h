@@ -12,6 +12,7 @@ typedef enum efla_status {
   EFLA_OUTPUT,    /* a table could not be written */
   EFLA_UNTRUSTED, /* an oracle was asked for a truth that it cannot give */
   EFLA_NOT_BUILT, /* an optional library was not there when the toolkit was built */
+  EFLA_USAGE,     /* options that do not go together, or a value that none can have */
   EFLA_OUTSIDE,   /* a comparison was made, and its result is outside the tolerance */
   EFLA_NOT_FINITE /* a result that was asked for, and written, is not finite */
 } efla_status;

@@ -17,6 +17,14 @@ efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t 
   return (efla_head_rows){(entry * heads->heads + head) * heads->tokens + begin, 1, end - begin};
 }
 
+/* n sequences of together t tokens are at most t/SEGMENT + n segments, the last of each begun. */
+size_t efla_heads_first_segment(const efla_heads *heads, size_t sequence) {
+  size_t tokens = heads->cu_seqlens ? heads->cu_seqlens[sequence] : sequence * heads->tokens;
+  return tokens / EFLA_SEGMENT + sequence;
+}
+
+size_t efla_heads_segments(const efla_heads *heads) { return efla_heads_first_segment(heads, efla_heads_sequences(heads)); }
+
 void efla_heads_assert(const efla_heads *heads) {
   assert(heads->heads > 0 && heads->dk > 0 && heads->dv > 0);
   if (!heads->cu_seqlens) return;

@@ -19,6 +19,9 @@
     REAL *final;         /* the same; NULL: not wanted */                                                                          \
     REAL *o;             /* NULL: no read-out, and then q may be NULL */                                                           \
     bool last;           /* read out the last token of a sequence only: o is (sequences, heads, dv), 0 where it is empty */        \
+    /* For a backward pass; each NULL: not wanted. */                                                                              \
+    REAL *y;           /* as v: v - S^T k of every token, before its update and after its decay */                                 \
+    REAL *checkpoints; /* efla_kernel_checkpoints numbers: the states every EFLA_SEGMENT tokens, in tiles */                       \
   } efla_kernel_##suffix;
 EFLA_KERNEL_TYPE(float, f32)
 EFLA_KERNEL_TYPE(double, f64)
@@ -26,6 +29,10 @@ EFLA_KERNEL_TYPE(double, f64)
 /* Numbers of scratch that a call needs. */
 size_t efla_kernel_scratch_f32(const efla_heads *heads);
 size_t efla_kernel_scratch_f64(const efla_heads *heads);
+
+/* Numbers that checkpoints have. */
+size_t efla_kernel_checkpoints_f32(const efla_heads *heads);
+size_t efla_kernel_checkpoints_f64(const efla_heads *heads);
 
 /* All tokens of all heads.  Never fails, never allocates; inf and nan propagate as data. */
 void efla_kernel_forward_f32(const efla_heads *heads, const efla_kernel_f32 *x, float *scratch);

@@ -5,6 +5,7 @@ static bool supported(void) { return true; }
 
 #define VECTOR 16
 #define GROUP  1
+#define ROWS   6
 #define LEVEL  efla_level_generic
 #ifdef __x86_64__
 #define LEVEL_NAME "x86-64"

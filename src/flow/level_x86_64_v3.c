@@ -6,6 +6,7 @@ static bool supported(void) { return __builtin_cpu_supports("avx2") && __builtin
 
 #define VECTOR     32
 #define GROUP      1
+#define ROWS       6
 #define LEVEL      efla_level_x86_64_v3
 #define LEVEL_NAME "x86-64-v3"
 #include "flow/level.inc"

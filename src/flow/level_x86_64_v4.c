@@ -9,6 +9,7 @@ static bool supported(void) {
 
 #define VECTOR     64
 #define GROUP      2
+#define ROWS       8
 #define LEVEL      efla_level_x86_64_v4
 #define LEVEL_NAME "x86-64-v4"
 #include "flow/level.inc"

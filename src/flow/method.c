@@ -8,6 +8,7 @@
 
 /* phi of the exact flow: (1 - e^-x)/x.  expm1 keeps all digits where e^-x is close to 1. */
 static double phi_exact(double x) { return x == 0 ? 1 : -expm1(-x) / x; }
+static long double phi_exact_long(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
 
 /* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Below 2 the bracket cancels; there it equals e^-x x^2 sum x^n/(n+2)!, a sum of
  * positive terms, which Horner's rule gives to 4u; the first of the terms left out is 2^24/26! = 4e-20. */
@@ -76,7 +77,8 @@ const efla_method efla_methods[] = {
      .stable = INFINITY,
      .positive = INFINITY,
      .closed = phi_exact,
-     .closed_slope = slope_exact},
+     .closed_slope = slope_exact,
+     .closed_long = phi_exact_long},
     {.name = NULL},
 };
 
@@ -148,6 +150,18 @@ double efla_stability(const efla_method *method, double x) { return 1 - x * efla
 double efla_gate(const efla_method *method, double beta, double lambda) {
   assert(!(beta < 0) && !(lambda < 0));
   return beta * efla_phi(method, beta * lambda);
+}
+
+/* The range of long double leaves room for the powers of any double. */
+static long double horner(const double *c, long double x) {
+  long double sum = 0;
+  for (int i = EFLA_PHI_TERMS - 1; i >= 0; i--) sum = sum * x + c[i];
+  return sum;
+}
+
+long double efla_gate_long(const efla_method *method, long double beta, long double lambda) {
+  long double x = beta * lambda;
+  return beta * (method->closed_long ? method->closed_long(x) : horner(method->numerator, x) / horner(method->denominator, x));
 }
 
 void efla_gate_slopes(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda) {

@@ -25,6 +25,7 @@ typedef struct efla_method {
   double denominator[EFLA_PHI_TERMS]; /* the same value at 0; all zero: see closed */
   double (*closed)(double x);         /* phi and phi' where phi is no ratio of polynomials */
   double (*closed_slope)(double x);
+  long double (*closed_long)(long double x); /* phi again */
 } efla_method;
 
 extern const efla_method efla_methods[]; /* ends with a row whose name is NULL */
@@ -46,6 +47,10 @@ double efla_stability(const efla_method *method, double x);
 /* The gate a (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for the exact flow.  beta at lambda =
  * 0. */
 double efla_gate(const efla_method *method, double beta, double lambda);
+
+/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of phi the absolute
+ * error above in them. */
+long double efla_gate_long(const efla_method *method, long double beta, long double lambda);
 
 /* Its derivatives: da/dbeta = phi + x phi', da/dlambda = beta^2 phi'. */
 void efla_gate_slopes(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda);

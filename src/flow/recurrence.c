@@ -1,5 +1,7 @@
 #include "flow/recurrence.h"
 
+#define LINKAGE
+
 #define REAL       double
 #define NAME(stem) stem##_f64
 #include "flow/recurrence.inc"

@@ -21,7 +21,9 @@ static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numb
 
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why) {
   assert(!walk->outputs || file->has[EFLA_O]);
-  *stream = (efla_stream){.file = file};
+  *stream = (efla_stream){.file = file,
+                          .most_sequences = walk->sequences ? least(walk->sequences, file->sequences) : file->sequences,
+                          .most_length = walk->length ? walk->length : file->tokens};
   size_t dk = file->dk, dv = file->dv;
   size_t numbers = 2 * dk + dv + 1 + (file->has[EFLA_G] ? 1 : 0) + (walk->outputs ? dv : 0);
   choose_sizes(stream, walk, numbers);
@@ -57,10 +59,12 @@ static void move_on(efla_stream *stream) {
     stream->span.head += stream->span.heads;
     if (stream->span.head == file->heads) stream->span.head = 0, stream->sequence++;
   }
-  stream->done = stream->sequence == file->sequences;
+  stream->done = stream->sequence == stream->most_sequences;
   if (stream->done) return;
   size_t start = file->cu_seqlens ? file->cu_seqlens[stream->sequence] : 0;
-  stream->length = file->cu_seqlens ? file->cu_seqlens[stream->sequence + 1] - start : file->tokens;
+  size_t length = file->cu_seqlens ? file->cu_seqlens[stream->sequence + 1] - start : file->tokens;
+  stream->length = least(length, stream->most_length);
+  stream->whole = stream->length == length;
   stream->span.batch = file->cu_seqlens ? 0 : stream->sequence;
   stream->span.heads = least(stream->most_heads, file->heads - stream->span.head);
   stream->span.first = start + stream->token;

@@ -10,7 +10,8 @@
  * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of heads
  * and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
  *
- * Files larger than memory are streamed along T: see efla_stream.  HDF5's own messages on standard error are switched off, for the
+ * Files larger than memory are streamed along T: see efla_stream.  A file is opened in a child process first, which a damaged one may
+ * crash: see inputs/rehearsal.h.  HDF5's own messages on standard error are switched off, for the
  * whole process. */
 #ifndef EFLA_INPUTS_TENSORS_H
 #define EFLA_INPUTS_TENSORS_H
@@ -129,20 +130,22 @@ typedef struct efla_walk {
   size_t states;   /* how many states per head the caller keeps: groups are small enough for 2^22 numbers in all of them */
   size_t multiple; /* blocks end at multiples of this many tokens of their sequence, where that is not too many; 0: anywhere */
   bool outputs;    /* read o as well */
+  size_t sequences, length; /* only the first ones, and of each only the first tokens; 0: all */
 } efla_walk;
 
 typedef struct efla_stream {
   efla_tensors *file;
   size_t sequence;   /* of the block at hand */
   size_t token;      /* its first token, counted from the sequence's first */
-  size_t length;     /* tokens in the sequence */
+  size_t length;     /* tokens of the sequence that are walked through */
+  bool whole;        /* these are all that it has */
   efla_span span;    /* where it lies in the file */
   bool begins, ends; /* it is the first, the last block of these heads in this sequence */
   bool done;         /* there is no block any more */
   double *q, *k, *v; /* (heads, tokens, dk), dk, dv */
   double *beta, *g;  /* (heads, tokens); g NULL where the file has none */
   double *o;         /* (heads, tokens, dv); NULL where it was not asked for */
-  size_t most_heads, most_tokens;
+  size_t most_heads, most_tokens, most_sequences, most_length;
   double *block;
 } efla_stream;
 

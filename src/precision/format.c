@@ -33,6 +33,10 @@ static int spacing(const efla_format *format, double value) {
   return (exponent > format->least ? exponent : format->least) - format->digits + 1; /* subnormals: a fixed gap */
 }
 
+double efla_format_gap(const efla_format *format, double value) {
+  return ldexp(1, value == 0 ? format->least - format->digits + 1 : spacing(format, value));
+}
+
 static double overflow(const efla_format *format, double value) { return copysign(format->infinite ? INFINITY : NAN, value); }
 
 static double checked(const efla_format *format, double value) {

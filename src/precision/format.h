@@ -22,6 +22,9 @@ const efla_format *efla_format_find(const char *name);
 /* Half the gap between 1 and the next number: 2^-digits. */
 double efla_format_unit(const efla_format *format);
 
+/* The gap between neighbours of the format about a finite value: its ulp there. */
+double efla_format_gap(const efla_format *format, double value);
+
 /* The nearest number of the format, ties to even, subnormals kept: the definition, by scaling.  Past the largest number, where
  * one more gap would begin (IEEE 754, 7.4), comes inf, or nan where the format has none: OCP's E4M3 may saturate or not, and
  * here it does not, so that overflow shows. */

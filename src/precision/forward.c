@@ -11,10 +11,6 @@
 /* Tokens that a form takes at once where nothing else says how many. */
 enum { PIECE = 64 };
 
-/* The chunkwise form takes the decay out of a stretch of tokens, see forward.inc; over one stretch it changes the state by at most
- * this factor's logarithm, so that no intermediate number is more than e^20 from those that are asked for. */
-static const double STRETCH = 20;
-
 static efla_heads one_head(size_t tokens, size_t dk, size_t dv) {
   return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv, .layout = EFLA_BHTD, .threads = 1};
 }

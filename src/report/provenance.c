@@ -7,10 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 const char *efla_commit(void) { return EFLA_COMMIT; }
 
 void efla_blas_single_thread(void) { openblas_set_num_threads(1); }
+
+void efla_blas_best_kernels(char **argv) {
+#ifdef __x86_64__
+  const char *now = openblas_get_corename(), *better = NULL;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) better = "Haswell";
+  if (better && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) better = "SkylakeX";
+  if (!better || getenv("OPENBLAS_CORETYPE")) return;
+  if (strcmp(now, "Prescott") != 0 && strcmp(now, "Core2") != 0 && strcmp(now, "Generic") != 0) return;
+  if (setenv("OPENBLAS_CORETYPE", better, 1) == 0) execv("/proc/self/exe", argv); /* goes on with what there is where that fails */
+#else
+  (void)argv;
+#endif
+}
 
 /* The processor's name as Linux tells it; "unknown" elsewhere. */
 static void processor(size_t size, char *name) {

@@ -5,14 +5,7 @@
 #include "flow/recurrence.h"
 
 #include <float.h>
-#include <math.h>
 #include <stdlib.h>
-
-static long double exact_gate(size_t dk, long double beta, const long double *k) {
-  long double lambda = 0;
-  for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
-  return lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta;
-}
 
 /* Rounding errors of one algorithm on one input scale with its unit roundoff.  So the gap between the recurrence in f64
  * and in long double, which is f64's error, tells long double's: the gap times the ratio of the units; SAFETY covers
@@ -37,7 +30,9 @@ efla_status efla_longdouble_advance(const efla_tokens *x, long double *S, double
     const double *k64 = x->k + t * dk, *v64 = x->v + t * dv;
     for (size_t i = 0; i < dk; i++) k[i] = k64[i];
     for (size_t j = 0; j < dv; j++) v[j] = v64[j];
-    long double gate = exact_gate(dk, x->beta[t], k);
+    long double lambda = 0;
+    for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
+    long double gate = efla_gate_long(exact, x->beta[t], lambda);
     double gate64 = efla_gate(exact, x->beta[t], efla_lambda(dk, k64));
     efla_recurrence_long(1, dk, dv, NULL, k, v, &gate, S, NULL);
     efla_recurrence_f64(1, dk, dv, NULL, k64, v64, &gate64, S64, NULL);

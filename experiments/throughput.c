@@ -1,0 +1,171 @@
+/* throughput: how fast is each form of the delta rule, beside what the machine can do?
+ *
+ * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, gates of the exact method; heads in the layout of the row.
+ * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
+ * Measures  seconds, all contenders of a panel in turn, each output compared with the definition first; rates as parts of BLAS's square
+ *           product (n = 1024), of the naive recurrence, and of reading and writing memory.
+ * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in proportion to tokens, but
+ *           for softmax attention, whose grows with their square.
+ * Writes    one row per panel and contender. */
+#include "efla.h"
+
+#include <math.h>
+
+static size_t repeats, cold, softmax_most;
+static double least;
+static efla_list sizes, lengths, precisions, panels;
+
+static const char *panel_name(size_t i);
+static const char *const precision_names[] = {"f32", "f64"};
+static const char *precision_name(size_t i) { return i < 2 ? precision_names[i] : NULL; }
+
+static const efla_option options[] = {
+    {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
+    {"precision", "LIST", "all", NULL, "number formats", EFLA_NAMES, &precisions, 0, 0, precision_name},
+    {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_REALS, &sizes, 1, 2048,
+     NULL},
+    {"tokens", "LIST", "256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576", "256,1024,4096",
+     "panel tokens: lengths of a sequence (a million take 4 GB)", EFLA_REALS, &lengths, 1, 1e8, NULL},
+    {"softmax", "N", "16384", "4096", "panel tokens: most tokens that softmax attention is given", EFLA_COUNT, &softmax_most, 0,
+     1e6, NULL},
+    {"cold", "N", "32768", "512", "panel decode: number of states that are more than the caches hold", EFLA_COUNT, &cold, 1, 1e7,
+     NULL},
+    {"repeats", "N", "11", "3", "timings of each contender, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
+    {"least", "S", "0.005", "0.001", "seconds that one timing takes at least", EFLA_REAL, &least, 1e-6, 100, NULL},
+    {.name = NULL},
+};
+
+static efla_bench_panel open_panel(const char *name) {
+  return (efla_bench_panel){.name = name, .repeats = repeats, .least = least};
+}
+
+static void add_gemm(efla_bench_panel *panel, bool f64) {
+  efla_bench_add(panel, "gemm", "forward", f64, (efla_heads){.tokens = 1024, .dk = 1024}, 0);
+}
+
+/* Whole sequences at the sizes that models have: every form, every layout, one thread and all of them, every level. */
+static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = open_panel("prefill");
+  efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD}, few = one,
+             many = {.heads = 16, .tokens = 1024, .dk = d, .dv = d};
+  few.tokens = 1024;
+  add_gemm(&panel, f64);
+  efla_bench_add(&panel, "naive", "forward", f64, few, 0);
+  efla_bench_add(&panel, "row_loop", "forward", f64, few, 0);
+  efla_bench_add(&panel, "gates", "forward", f64, one, 0);
+  for (size_t c = 16; c <= 64; c *= 2) efla_bench_add(&panel, "chunk", "forward", f64, one, c);
+  for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
+    one.threads = many.threads = threads;
+    efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
+    efla_bench_add(&panel, "kernel", "backward", f64, one, 0);
+    efla_bench_add(&panel, "kernel", "forward_backward", f64, one, 0);
+    many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
+    many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
+  }
+  one.threads = 1;
+  for (size_t l = 0; efla_level_name(l); l++) {
+    one.level = efla_level_at(l);
+    if (one.level != efla_level_best() && one.level->supported()) efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
+  }
+  return efla_bench_run(&panel, cli->seed, table, why);
+}
+
+/* The kernel's rate against the size of a head, with one thread and with all. */
+static efla_status sizes_of_heads(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = open_panel("sizes");
+  add_gemm(&panel, f64);
+  for (size_t i = 0; i < sizes.n && panel.n + 2 <= EFLA_BENCH_MOST; i++) {
+    size_t d = (size_t)sizes.value[i];
+    efla_heads heads = {.heads = 4, .tokens = 1024, .dk = d, .dv = d, .layout = EFLA_BHTD};
+    efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
+    heads.threads = cli->threads;
+    if (cli->threads > 1) efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
+  }
+  return efla_bench_run(&panel, cli->seed, table, why);
+}
+
+/* One token for many states: few that stay in the cache, and more than it holds beside the memory's own rate. */
+static efla_status decode_of(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = open_panel("decode");
+  add_gemm(&panel, f64);
+  for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
+    size_t many = cold * 64 * 64 / (d * d) + 1, states[] = {1, 8, 32, many};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+      efla_heads heads = {.heads = states[i], .dk = d, .dv = d, .threads = threads};
+      efla_bench_add(&panel, "kernel", states[i] == many ? "decode_cold" : "decode_hot", f64, heads, 0);
+      efla_bench_add(&panel, "memory", "rmw", f64, heads, 0);
+    }
+  }
+  return efla_bench_run(&panel, cli->seed, table, why);
+}
+
+/* Time against the number of tokens, one head, one thread. */
+static efla_status tokens_of(const efla_cli *cli, size_t tokens, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = open_panel("tokens");
+  efla_heads heads = {.tokens = tokens, .dk = 64, .dv = 64, .layout = EFLA_BHTD};
+  panel.repeats = (repeats + 1) / 2;
+  add_gemm(&panel, f64);
+  efla_bench_add(&panel, "naive", "forward", f64, heads, 0);
+  efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
+  efla_bench_add(&panel, "chunk", "forward", f64, heads, 0);
+  if (tokens <= softmax_most) efla_bench_add(&panel, "softmax", "forward", f64, heads, 0);
+  return efla_bench_run(&panel, cli->seed, table, why);
+}
+
+/* Both sizes of head, or all lengths, one panel after another. */
+static efla_status both_sizes(efla_status (*panel)(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why),
+                              const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
+  efla_status status = panel(cli, 64, f64, table, why);
+  return status == EFLA_OK ? panel(cli, 128, f64, table, why) : status;
+}
+static efla_status prefill(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
+  return both_sizes(prefill_of, cli, f64, table, why);
+}
+static efla_status decode(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
+  return both_sizes(decode_of, cli, f64, table, why);
+}
+static efla_status tokens(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) status = tokens_of(cli, (size_t)lengths.value[i], f64, table, why);
+  return status;
+}
+
+static const struct {
+  const char *name;
+  efla_status (*run)(const efla_cli *cli, bool f64, efla_table *table, efla_message *why);
+} all_panels[] = {{"prefill", prefill}, {"sizes", sizes_of_heads}, {"decode", decode}, {"tokens", tokens}};
+
+static const char *panel_name(size_t i) { return i < sizeof all_panels / sizeof *all_panels ? all_panels[i].name : NULL; }
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < panels.n; i++)
+    for (size_t p = 0; p < precisions.n && status == EFLA_OK; p++)
+      status = all_panels[panels.row[i]].run(cli, precisions.row[p] == 1, table, why);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  static const efla_program program = {
+      .name = "throughput",
+      .summary = "Speed of every form of the delta rule, beside what the machine can do.",
+      .description =
+          "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, seconds (median of one "
+          "execution), "
+          "tokens_per_s, gflops (6 dk dv floating-point operations per token and head, whatever the form does; softmax and gemm: "
+          "their own), of_gemm (part of the rate of BLAS's product of square matrices on as many threads), of_naive (multiple of "
+          "the naive "
+          "recurrence's rate), of_bandwidth (decoding: part of the rate at which as much memory, hot or cold, is read and "
+          "written), panel, level (instruction "
+          "set), chunk "
+          "(tokens), seconds_min and seconds_max.  What is compared stands in one panel and was timed in turn; outputs are "
+          "compared with the "
+          "definition first, and the exit status is 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes as many numbers as "
+          "cold "
+          "decoding has in its states.",
+      .options = options,
+      .columns = EFLA_BENCH_COLUMNS,
+      .run = run};
+  efla_blas_best_kernels(argv);
+  return efla_program_main(&program, argc, argv);
+}

@@ -1,0 +1,201 @@
+#include "bench/contender.h"
+
+#include "flow/chunk.h"
+#include "flow/kernel.h"
+#include "flow/recurrence.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef efla_bench_problem problem;
+
+static double delta_rule_flops(const problem *p) { return 6. * (double)(efla_bench_rows(&p->heads) * p->heads.dk * p->heads.dv); }
+
+/* One head after another by a form for contiguous rows. */
+typedef void head_form(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o);
+
+static void each_head(problem *p, head_form *form) {
+  const efla_heads *h = &p->heads;
+  for (size_t s = 0; s < efla_heads_sequences(h); s++)
+    for (size_t head = 0; head < h->heads; head++) {
+      efla_head_rows rows = efla_heads_rows(h, s, head);
+      assert(rows.stride == 1);
+      size_t k = rows.first * h->dk, v = rows.first * h->dv, S = (s * h->heads + head) * h->dk * h->dv;
+      form(p, rows.tokens, efla_bench_at(p, p->q, k), efla_bench_at(p, p->k, k), efla_bench_at(p, p->v, v),
+           efla_bench_at(p, p->gate, rows.first), efla_bench_at(p, p->S, S), efla_bench_at(p, p->o, v));
+    }
+}
+
+static void naive_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+  if (p->f64)
+    efla_recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+  else
+    efla_recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+}
+static void naive(problem *p) { each_head(p, naive_head); }
+
+static void rows_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+  const efla_level *level = p->heads.level;
+  if (p->f64)
+    level->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+  else
+    level->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+}
+static void row_loop(problem *p) { each_head(p, rows_head); }
+
+static size_t chunk_extra(const problem *p) { return efla_chunk_scratch(p->chunk, p->heads.dk, p->heads.dv); }
+static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+  if (p->f64)
+    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
+  else
+    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
+}
+static void chunk(problem *p) { each_head(p, chunk_head); }
+
+#define KERNEL_ARRAYS                                                                                                              \
+  { .q = p->q, .k = p->k, .v = p->v, .gate = p->gate, .initial = p->S, .final = p->S, .o = p->o }
+static size_t kernel_extra(const problem *p) {
+  return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
+}
+static void kernel(problem *p) {
+  const efla_kernel_f32 x = KERNEL_ARRAYS;
+  const efla_kernel_f64 y = KERNEL_ARRAYS;
+  if (p->f64)
+    efla_kernel_forward_f64(&p->heads, &y, p->extra);
+  else
+    efla_kernel_forward_f32(&p->heads, &x, p->extra);
+}
+
+/* Decoding: one token for every state. */
+static size_t decode_extra(const problem *p) {
+  size_t dk = p->heads.dk, dv = p->heads.dv, n = p->heads.batch * p->heads.heads;
+  return n * (p->f64 ? efla_decode_state_f64(dk, dv) : efla_decode_state_f32(dk, dv));
+}
+static void decode_start(problem *p) {
+  if (p->f64)
+    efla_decode_load_f64(&p->heads, p->S, p->extra);
+  else
+    efla_decode_load_f32(&p->heads, p->S, p->extra);
+}
+static void decode(problem *p) {
+  const efla_kernel_f32 x = KERNEL_ARRAYS;
+  const efla_kernel_f64 y = KERNEL_ARRAYS;
+  if (p->f64)
+    efla_decode_step_f64(&p->heads, &y, p->extra);
+  else
+    efla_decode_step_f32(&p->heads, &x, p->extra);
+}
+static void decode_finish(problem *p) {
+  if (p->f64)
+    efla_decode_store_f64(&p->heads, p->extra, p->S);
+  else
+    efla_decode_store_f32(&p->heads, p->extra, p->S);
+}
+static double decode_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
+
+static void gates(problem *p) {
+  const efla_method *exact = efla_method_find("exact");
+  if (p->f64)
+    efla_kernel_gates_f64(&p->heads, exact, p->k, p->beta, p->gate);
+  else
+    efla_kernel_gates_f32(&p->heads, exact, p->k, p->beta, p->gate);
+}
+static double gate_flops(const problem *p) { return 2. * (double)(efla_bench_rows(&p->heads) * p->heads.dk); }
+
+/* ------------------------------------------------------------------------------------------------------- the definition */
+/* Largest deviation of read-outs and state of one head from the definition in long double, over their size. */
+static double head_deviation(const problem *done, const problem *given, size_t sequence, size_t head, long double *work) {
+  const efla_heads *h = &given->heads;
+  size_t dk = h->dk, dv = h->dv, first = (sequence * h->heads + head) * dk * dv;
+  efla_head_rows rows = efla_heads_rows(h, sequence, head);
+  long double *S = work, *q = S + dk * dv, *k = q + dk, *v = k + dk, *o = v + dv;
+  double worst = 0, size = 0, query = 0;
+  for (size_t e = 0; e < dk * dv; e++) S[e] = efla_bench_number(given, given->S, first + e);
+  for (size_t t = 0; t < rows.tokens; t++) {
+    size_t row = rows.first + t * rows.stride;
+    long double gate = efla_bench_number(given, given->gate, row), written = 0, norm = 0;
+    for (size_t i = 0; i < dk; i++)
+      q[i] = efla_bench_number(given, given->q, row * dk + i), k[i] = efla_bench_number(given, given->k, row * dk + i);
+    for (size_t j = 0; j < dv; j++) v[j] = efla_bench_number(given, given->v, row * dv + j);
+    efla_recurrence_long(1, dk, dv, q, k, v, &gate, S, o);
+    for (size_t e = 0; e < dk * dv; e++) written += S[e] * S[e];
+    for (size_t i = 0; i < dk; i++) norm += q[i] * q[i];
+    size = fmax(size, sqrt((double)written)), query = fmax(query, sqrt((double)norm));
+    for (size_t j = 0; j < dv; j++)
+      worst = fmax(worst, fabs((double)(efla_bench_number(done, done->o, row * dv + j) - o[j])) / (size * query));
+  }
+  for (size_t e = 0; e < dk * dv; e++)
+    worst = fmax(worst, fabs((double)(efla_bench_number(done, done->S, first + e) - S[e])) / size);
+  return worst;
+}
+
+/* A token's sums of dk products err by sqrt(dk + 16) u where signs are random, and the errors of all tokens add up likewise; four
+ * standard deviations. */
+static double delta_rule_deviation(const problem *done, const problem *given) {
+  const efla_heads *h = &given->heads;
+  double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
+  double steps = (double)(h->tokens + 1) * (double)(h->dk + 16);
+  long double *work = malloc((h->dk * h->dv + 2 * h->dk + 2 * h->dv) * sizeof *work);
+  if (!work) return INFINITY;
+  for (size_t s = 0; s < efla_heads_sequences(h); s++)
+    for (size_t head = 0; head < h->heads; head++) {
+      double deviation = head_deviation(done, given, s, head, work);
+      if (!(deviation <= worst)) worst = deviation; /* a nan wins */
+    }
+  free(work);
+  return isnan(worst) ? INFINITY : worst / (4 * sqrt(steps) * u);
+}
+
+/* Gates: 4 u each, and lambda's (dk + 2) u (evidence I.1). */
+static double gate_deviation(const problem *done, const problem *given) {
+  const efla_method *exact = efla_method_find("exact");
+  size_t dk = given->heads.dk;
+  double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
+  for (size_t r = 0; r < efla_bench_rows(&given->heads); r++) {
+    double lambda = 0;
+    for (size_t i = 0; i < dk; i++) lambda += pow(efla_bench_number(given, given->k, r * dk + i), 2);
+    double gate = efla_gate(exact, efla_bench_number(given, given->beta, r), lambda);
+    worst = fmax(worst, fabs(efla_bench_number(done, done->gate, r) - gate) / (u * gate));
+  }
+  return worst / (double)(dk + 6);
+}
+
+const efla_contender efla_bench_forms[] = {
+    {.kernel = "naive", .pass = "forward", .work = naive, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
+    {.kernel = "row_loop", .pass = "forward", .work = row_loop, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
+    {.kernel = "chunk",
+     .pass = "forward",
+     .extra = chunk_extra,
+     .work = chunk,
+     .flops = delta_rule_flops,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel",
+     .pass = "forward",
+     .extra = kernel_extra,
+     .work = kernel,
+     .flops = delta_rule_flops,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel",
+     .pass = "decode_hot", /* states that stay in the cache */
+     .extra = decode_extra,
+     .start = decode_start,
+     .work = decode,
+     .finish = decode_finish,
+     .flops = delta_rule_flops,
+     .bytes = decode_bytes,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel",
+     .pass = "decode_cold", /* more states than the caches hold: a matter of memory */
+     .extra = decode_extra,
+     .start = decode_start,
+     .work = decode,
+     .finish = decode_finish,
+     .flops = delta_rule_flops,
+     .bytes = decode_bytes,
+     .deviation = delta_rule_deviation},
+    {.kernel = "gates", .pass = "forward", .work = gates, .flops = gate_flops, .deviation = gate_deviation},
+    {.kernel = NULL},
+};

@@ -1,0 +1,96 @@
+#include "bench/panel.h"
+
+#include "bench/interleave.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t at_least_one(size_t n) { return n ? n : 1; }
+
+void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk) {
+  assert(panel->n < EFLA_BENCH_MOST);
+  heads.batch = at_least_one(heads.batch), heads.heads = at_least_one(heads.heads), heads.threads = at_least_one(heads.threads);
+  heads.tokens = at_least_one(heads.tokens), heads.dk = at_least_one(heads.dk), heads.dv = at_least_one(heads.dv);
+  if (!heads.level) heads.level = efla_level_best();
+  panel->problems[panel->n] =
+      (efla_bench_problem){.contender = efla_contender_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk ? chunk : 64};
+  assert(panel->problems[panel->n].contender);
+  panel->n++;
+}
+
+static void work(void *context, size_t i) {
+  efla_bench_problem *p = (efla_bench_problem *)context + i;
+  p->contender->work(p);
+}
+
+/* What a ratio refers to must be alike in type and, as asked, in shape of a head, or in all states and threads. */
+typedef enum likeness { TYPE, SHAPE, STATES } likeness;
+
+static const efla_bench_problem *find(const efla_bench_panel *panel, const char *kernel, const efla_bench_problem *like,
+                                      likeness how) {
+  const efla_heads *b = &like->heads;
+  for (size_t i = 0; i < panel->n; i++) {
+    const efla_bench_problem *p = &panel->problems[i];
+    const efla_heads *a = &p->heads;
+    if (strcmp(p->contender->kernel, kernel) != 0 || p->f64 != like->f64) continue;
+    if (how == SHAPE && (a->dk != b->dk || a->dv != b->dv)) continue;
+    if (how == STATES && (efla_bench_states(a) != efla_bench_states(b) || a->threads != b->threads)) continue;
+    return p;
+  }
+  return NULL;
+}
+
+/* Median over the repeats of p's amount per second over scale times the other's; nan without an other. */
+static double ratio(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double amount,
+                    const efla_bench_problem *other, double other_amount, double *work) {
+  efla_bench_summary summary;
+  if (!other) return NAN;
+  const double *mine = seconds + (size_t)(p - panel->problems) * panel->repeats;
+  const double *its = seconds + (size_t)(other - panel->problems) * panel->repeats;
+  for (size_t r = 0; r < panel->repeats; r++) work[r] = amount / mine[r] / (other_amount / its[r]);
+  return efla_bench_summarise(work, panel->repeats, &summary) == EFLA_OK ? summary.median : NAN;
+}
+
+static efla_status write_row(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double *spare,
+                             efla_table *table) {
+  const efla_heads *h = &p->heads;
+  const efla_contender *c = p->contender;
+  efla_bench_summary s;
+  if (efla_bench_summarise(seconds + (size_t)(p - panel->problems) * panel->repeats, panel->repeats, &s) != EFLA_OK)
+    return EFLA_MEMORY;
+  const efla_bench_problem *gemm = find(panel, "gemm", p, TYPE), *naive = find(panel, "naive", p, SHAPE);
+  const efla_bench_problem *memory = c->bytes ? find(panel, "memory", p, STATES) : NULL;
+  double flops = c->flops(p), threads = (double)h->threads;
+  double of_gemm = ratio(panel, seconds, p, flops, gemm, gemm ? threads * gemm->contender->flops(gemm) : 0, spare);
+  double of_naive = ratio(panel, seconds, p, flops, naive, naive ? naive->contender->flops(naive) : 0, spare);
+  double of_bandwidth =
+      ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->contender->bytes(memory) : 0, spare);
+  efla_table_row(table, efla_text(c->kernel), efla_text(c->pass), efla_text(p->f64 ? "f64" : "f32"),
+                 efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv), efla_count(h->batch * h->heads),
+                 efla_count(h->tokens), efla_count(h->threads), efla_real(s.median), efla_real((double)h->tokens / s.median),
+                 efla_real(flops / s.median * 1e-9), efla_real(of_gemm), efla_real(of_naive), efla_real(of_bandwidth),
+                 efla_text(panel->name), efla_text(h->level->name), efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
+  return EFLA_OK;
+}
+
+efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  efla_progress progress;
+  double *seconds = malloc((panel->n + 1) * panel->repeats * sizeof *seconds), *spare = seconds + panel->n * panel->repeats;
+  if (!seconds) return efla_fail_memory(why);
+  for (size_t i = 0; i < panel->n && status == EFLA_OK; i++) status = efla_bench_check(&panel->problems[i], seed, why);
+  for (size_t i = 0; i < panel->n && status == EFLA_OK; i++)
+    if (efla_bench_prepare(&panel->problems[i], seed) != EFLA_OK) status = efla_fail_memory(why);
+  if (status == EFLA_OK) {
+    efla_progress_start(&progress, panel->name, panel->n * panel->repeats);
+    efla_bench_interleave(panel->n, work, panel->problems, panel->repeats, panel->least, seconds, &progress);
+    efla_progress_end(&progress);
+  }
+  for (size_t i = 0; i < panel->n && status == EFLA_OK; i++)
+    if (write_row(panel, seconds, &panel->problems[i], spare, table) != EFLA_OK) status = efla_fail_memory(why);
+  for (size_t i = 0; i < panel->n; i++) efla_bench_clear(&panel->problems[i]);
+  free(seconds);
+  return status;
+}

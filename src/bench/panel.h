@@ -1,0 +1,32 @@
+/* A panel: problems that are compared with each other, checked first and then timed by turns, and the rows that come of it. */
+#ifndef EFLA_BENCH_PANEL_H
+#define EFLA_BENCH_PANEL_H
+
+#include "bench/contender.h"
+#include "report/progress.h"
+#include "report/table.h"
+
+#define EFLA_BENCH_MOST 32 /* problems of a panel */
+
+#define EFLA_BENCH_COLUMNS                                                                                                         \
+  "kernel,pass,precision,layout,dk,dv,heads,tokens,threads,seconds,tokens_per_s,gflops,of_gemm,of_naive,of_bandwidth,panel,level," \
+  "chunk,seconds_min,seconds_max"
+
+typedef struct efla_bench_panel {
+  const char *name;
+  size_t repeats; /* of every problem, in turn */
+  double least;   /* seconds that one timing takes at least */
+  size_t n;
+  efla_bench_problem problems[EFLA_BENCH_MOST];
+} efla_bench_panel;
+
+/* Adds a problem: a contender, a type and a shape.  A zero in heads stands for 1, chunk 0 for 64. */
+void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk);
+
+/* Prepares all, checks all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what stood side by side:
+ * of_gemm is the rate over that of the panel's gemm of the same type times threads; of_naive over the panel's naive form of the same type, dk
+ * and dv; of_bandwidth is bytes per second over those of the panel's memory row of the same states and threads; nan where there is none.
+ * Fails with EFLA_UNTRUSTED where an output is wrong, EFLA_MEMORY. */
+efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why);
+
+#endif

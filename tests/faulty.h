@@ -1,0 +1,38 @@
+/* A kernel with switches for its mistakes, written apart from the library, that leaves its inputs and outputs in a tensor file. */
+#ifndef FAULTY_H
+#define FAULTY_H
+
+#include "h5.h"
+
+#include <stdbool.h>
+
+typedef struct faulty {
+  h5_sizes sizes;                             /* batch and heads >= 1 */
+  double norm;                                /* of keys */
+  bool f64;                                   /* arithmetic; otherwise f32 */
+  const char *o;                              /* format of o */
+  const char *stored;                         /* type of o on disk: f64, f32, fp16, bf16 */
+  double scale, applied;                      /* attribute; what the kernel does */
+  bool unit_keys, unit_gate, unit_queries;    /* normalises keys, takes lambda from normalised ones */
+  double (*gate)(double beta, double lambda); /* NULL: exact */
+  bool has_initial, ignores_initial, initial_transposed, final_transposed, no_final;
+  bool has_decay, ignores_decay, decay_after;
+  bool reads_before, reads_transposed;
+  bool packed, carries;        /* two sequences of 3/5 and 2/5 of the tokens in one batch entry; state not reset between them */
+  size_t lost_tail, zero_tail; /* chunk whose incomplete last one never enters the state, leaves o zero */
+  size_t same_until;           /* all batch entries have the same inputs up to this token */
+  bool peeks;                  /* o_t is read from S_{t+1} */
+  double nudge;                /* added to one entry of o: of the token, the last batch entry, head and value */
+  size_t nudged;
+} faulty;
+
+/* The right kernel in f32. */
+faulty faulty_none(h5_sizes sizes);
+
+/* Writes q, k, v, beta, o, final_state and what else there is. */
+void faulty_write(const faulty *f, const char *path);
+
+double faulty_euler(double beta, double lambda);
+double faulty_implicit(double beta, double lambda);
+
+#endif
