@@ -65,7 +65,8 @@ static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *
 
 static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
   efla_stream stream;
-  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
+  efla_status status =
+      efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_plan plan = {.sequences = file->sequences,
                                     .heads = file->heads,

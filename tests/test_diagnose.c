@@ -225,7 +225,7 @@ START_TEST(everything_in_a_file) {
   const double bounds[] = {0, 30, 90};
   double g[180], S[2 * 2 * 12] = {0};
   S[2 * 12 + 1] = 1e38; /* sequence 1, head 0 */
-  for (size_t i = 0; i < 180; i++) g[i] = -0.01;
+  for (size_t i = 0; i < 180; i++) g[i] = -2;
   hid_t file = set_up("diagnose-all");
   h5_inputs(file, &sizes, 12);
   h5_put_tokens(file, "g", H5T_IEEE_F32LE, &sizes, 0, g);
@@ -238,7 +238,11 @@ START_TEST(everything_in_a_file) {
   ck_assert_str_eq(json_object_get_string(get(euler, "method")), "euler");
   ck_assert(number(get(euler, "overflow_f32"), "sequence") == 1 && number(get(euler, "overflow_f32"), "token") < 4);
   ck_assert(number(all, "sequences") == 2 && number(get(all, "total"), "tokens") == 180);
-  json_object *fp16 = json_object_array_get_idx(get(get(all, "total"), "precisions"), 4);
+  json_object *total = get(all, "total"), *exact = json_object_array_get_idx(get(total, "methods"), 8);
+  ck_assert_str_eq(json_object_get_string(get(exact, "method")), "exact");
+  CHECK_BOUND(number(exact, "growth_rate"), -2); /* it fades, and decays on top of that */
+  CHECK_BOUND(number(exact, "growth_rate_by_law"), -2);
+  json_object *fp16 = json_object_array_get_idx(get(total, "precisions"), 4);
   ck_assert_str_eq(json_object_get_string(get(fp16, "precision")), "fp16");
   ck_assert_str_eq(json_object_get_string(get(fp16, "state_error")), "inf"); /* fp16 has no 1e38 */
   json_object_put(all);
@@ -298,6 +302,28 @@ START_TEST(the_table) {
 }
 END_TEST
 
+/* A script of one's own that begins its picture and fails: the report stands, nothing else does. */
+START_TEST(a_picture_that_fails) {
+  hid_t file = set_up("diagnose-fails");
+  h5_inputs(file, &usual, 1);
+  h5_close(file);
+  char path[400], before[600];
+  snprintf(before, sizeof before, "mkdir -p '%s/plots'", work);
+  ck_assert_int_eq(system(before), 0);
+  static const char script[] = "set print picture\nprint input\nexit status 7\n";
+  snprintf(path, sizeof path, "%s/plots/diagnose.gp", work);
+  files_write(path, script, strlen(script));
+  snprintf(before, sizeof before, "EFLA_DATADIR=%s", work);
+  ck_assert_int_eq(run(before, "--tokens 8 --figure %s/picture.svg", work), 3);
+  ck_assert_msg(strstr(err, "picture.svg: gnuplot could not draw it") != NULL, "%s", err);
+  ck_assert_ptr_nonnull(strstr(out, "Euler with raw keys"));
+  snprintf(path, sizeof path, "%s/picture.svg", work);
+  ck_assert(access(path, F_OK) != 0);
+  strcat(path, ".part");
+  ck_assert(access(path, F_OK) != 0);
+}
+END_TEST
+
 /* Status 3 and a sentence with the name, nothing on standard output, nothing left behind. */
 static void check_refused(const char *before, const char *options, int status, const char *word) {
   int found = run(before, "%s", options);
@@ -314,12 +340,17 @@ START_TEST(what_is_refused) {
   snprintf(figure, sizeof figure, "%s/picture.png", work);
   snprintf(options, sizeof options, "--figure %s", figure);
   check_refused("EFLA_DATADIR=/no/such", options, 3, "no plots/diagnose.gp in /no/such");
-  check_refused("PATH=/no/such", options, 3, "gnuplot");
+  check_refused("PATH=/no/such", options, 3, "gnuplot is not installed");
+  ck_assert_str_eq(out, ""); /* it says so before it works */
   snprintf(options, sizeof options, "--figure %s/picture.jpg", work);
   check_refused("", options, 3, ".svg, .pdf or .png");
   snprintf(options, sizeof options, "--figure %s/missing/picture.png", work);
   check_refused("", options, 3, "missing/picture.png");
   snprintf(options, sizeof options, "--out %s", in);
+  check_refused("", options, 3, "the input");
+  snprintf(options, sizeof options, "ln -sf in.h5 %s/in.png;", work);
+  ck_assert_int_eq(system(options), 0);
+  snprintf(options, sizeof options, "--figure %s/in.png", work);
   check_refused("", options, 3, "the input");
   check_refused("", "--tolerance 0", 2, "'0'");
   check_refused("", "--tokens 0", 2, "'0'");
@@ -377,7 +408,7 @@ START_TEST(memory_is_bounded) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {json_reads_back, the_report,      everything_in_a_file, pictures,
+  const TTest *const tests[] = {json_reads_back, the_report,      everything_in_a_file, pictures,         a_picture_that_fails,
                                 the_table,       what_is_refused, an_oracle_refuses,    memory_is_bounded};
   return testing_main("diagnose", tests, sizeof tests / sizeof *tests, 120);
 }

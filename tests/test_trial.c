@@ -99,8 +99,8 @@ START_TEST(errors_by_the_book) {
 }
 END_TEST
 
-/* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks make no
- * difference to runs. */
+/* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks change
+ * what is found by rounding only, N (DK+8) u at most (evidence I.5; unit keys, so the flow fades). */
 START_TEST(plans_and_blocks) {
   enum { N = 1300 };
   static const size_t blocks[] = {1, 100, 128, N};
@@ -111,8 +111,8 @@ START_TEST(plans_and_blocks) {
   for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
     efla_findings f = trial_of(DK, DV, &x, NULL, NULL, 1100, blocks[b]);
     for (size_t m = 0; m < f.methods; m++) {
-      ck_assert_double_eq(f.method[m].deviation.state.value, reference.method[m].deviation.state.value);
-      ck_assert_double_eq(f.method[m].deviation.largest.value, reference.method[m].deviation.largest.value);
+      CHECK_BOUND(fabs(f.method[m].deviation.state.value - reference.method[m].deviation.state.value), N * (DK + 8) * U);
+      CHECK_BOUND(fabs(f.method[m].deviation.largest.value - reference.method[m].deviation.largest.value), N * (DK + 8) * U);
     }
     ck_assert_uint_eq(f.measured, 1100);
     efla_findings_clear(&f);

@@ -33,7 +33,8 @@ typedef struct efla_contender {
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
 } efla_contender;
 
-extern const efla_contender efla_bench_forms[], efla_bench_gradients[], efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
+extern const efla_contender efla_bench_forms[], efla_bench_gradients[],
+    efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
 
 /* The row of that name and pass, NULL if there is none. */
 const efla_contender *efla_contender_find(const char *kernel, const char *pass);

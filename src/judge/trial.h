@@ -9,13 +9,12 @@
 #define EFLA_JUDGE_TRIAL_H
 
 #include "judge/findings.h"
-#include "judge/watch.h"
 #include "precision/run.h"
 #include "truth/reference.h"
 
 enum {
-  EFLA_TRIAL_COMPARED = 512,
-  EFLA_TRIAL_BLOCK = EFLA_WATCH_BLOCK, /* tokens at a time, and the longest chunk */
+  EFLA_TRIAL_COMPARED = 256,
+  EFLA_TRIAL_BLOCK = 128, /* tokens at a time, and the longest chunk */
   EFLA_TRIAL_STATE = 1 << 17,
   EFLA_TRIAL_RUNS = EFLA_FINDINGS_METHODS + EFLA_FINDINGS_FORMATS,
   EFLA_TRIAL_STATES = 40 /* memory of a trial in states of f64, for efla_walk */
@@ -26,8 +25,8 @@ typedef struct efla_trial {
   size_t plan, stride;    /* tokens of this sequence to measure; to compare every so many */
   size_t token;           /* of them consumed */
   size_t watches, runs;
-  efla_watch watch[EFLA_FINDINGS_METHODS]; /* the methods with a limit of stability */
-  efla_run run[EFLA_TRIAL_RUNS];           /* all methods in f64, then the exact one in all formats */
+  efla_run watch[EFLA_FINDINGS_METHODS]; /* the methods with a limit of stability, in f32, on all tokens */
+  efla_run run[EFLA_TRIAL_RUNS];         /* all methods in f64, then the exact one in all formats */
   efla_reference reference;
   efla_tokens part;      /* (EFLA_TRIAL_BLOCK), with `columns` values */
   double *start;         /* (dk, columns) */

@@ -5,6 +5,7 @@
 #include "flow/recurrence.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
   size_t most = at_once(storage), state = dk * dv;
   efla_heads heads = one_head(most, dk, dv);
   size_t scratch = storage->chunk > 1 ? efla_chunk_scratch(most, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
-  size_t doubles = 2 * state + dv + most + scratch, floats = state + most * (dk + dv + 1) + dk + scratch;
+  size_t doubles = 2 * state + dv + most + scratch, floats = state + most * (dk + dv + 2) + dk + scratch;
   *run = (efla_run){0};
   double *block = calloc(doubles + (floats + 1) / 2, sizeof *block);
   if (!block) return EFLA_MEMORY;
@@ -46,8 +47,9 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .k32 = block32 + state,
                     .v32 = block32 + state + most * dk,
                     .gate32 = block32 + state + most * (dk + dv),
-                    .q32 = block32 + state + most * (dk + dv + 1),
-                    .scratch32 = block32 + state + most * (dk + dv + 1) + dk,
+                    .g32 = block32 + state + most * (dk + dv + 1),
+                    .q32 = block32 + state + most * (dk + dv + 2),
+                    .scratch32 = block32 + state + most * (dk + dv + 2) + dk,
                     .block = block};
   return EFLA_OK;
 }
@@ -76,7 +78,14 @@ void efla_run_start(efla_run *run, const double *S) {
   run->tokens = run->blowup = 0;
 }
 
-void efla_run_scale(efla_run *run, double factor) {
+/* To f32, and on to the format where inputs are stored in it. */
+static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
+  for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
+  if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
+}
+
+/* S <- factor S. */
+static void fade(efla_run *run, double factor) {
   for (size_t e = 0; e < run->dk * run->dv; e++) {
     if (run->f32)
       run->S32[e] *= (float)factor;
@@ -85,25 +94,21 @@ void efla_run_scale(efla_run *run, double factor) {
   }
 }
 
-/* To f32, and on to the format where inputs are stored in it. */
-static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
-  for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
-  if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
-}
-
-static void advance_f64(efla_run *run, const efla_tokens *x) {
+static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
   efla_heads heads = one_head(x->tokens, run->dk, run->dv);
   efla_gates(run->method, x, run->gate);
-  if (run->storage.chunk > 1)
+  if (run->storage.chunk > 1) {
     efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, NULL, run->S, NULL, run->scratch);
-  else if (x->tokens > 1)
-    efla_kernel_forward_f64(&heads, &(efla_kernel_f64){.k = x->k, .v = x->v, .gate = run->gate, .initial = run->S, .final = run->S},
-                            run->scratch);
-  else
+  } else if (x->tokens > 1) {
+    const efla_kernel_f64 k = {.k = x->k, .v = x->v, .gate = run->gate, .g = g, .initial = run->S, .final = run->S};
+    efla_kernel_forward_f64(&heads, &k, run->scratch);
+  } else {
+    if (g) fade(run, exp(*g));
     efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
+  }
 }
 
-static void advance_f32(efla_run *run, const efla_tokens *x) {
+static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, n = x->tokens;
   efla_heads heads = one_head(n, dk, run->dv);
   store_input(run, x->k, n * dk, run->k32);
@@ -112,23 +117,26 @@ static void advance_f32(efla_run *run, const efla_tokens *x) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
     run->gate32[t] = (float)efla_gate(run->method, x->beta[t], lambda);
+    run->g32[t] = (float)(g ? g[t] : 0);
   }
-  if (run->storage.chunk > 1)
+  if (run->storage.chunk > 1) {
     efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, NULL, run->S32, NULL, run->scratch32);
-  else if (n > 1)
-    efla_kernel_forward_f32(
-        &heads, &(efla_kernel_f32){.k = run->k32, .v = run->v32, .gate = run->gate32, .initial = run->S32, .final = run->S32},
-        run->scratch32);
-  else
+  } else if (n > 1) {
+    efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .gate = run->gate32, .initial = run->S32, .final = run->S32};
+    if (g) k.g = run->g32;
+    efla_kernel_forward_f32(&heads, &k, run->scratch32);
+  } else {
+    if (g) fade(run, exp(*g));
     efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
+  }
   if (run->storage.state) store_state(run);
 }
 
-static void advance_part(efla_run *run, const efla_tokens *x) {
+static void advance_part(efla_run *run, const efla_tokens *x, const double *g) {
   if (run->f32)
-    advance_f32(run, x);
+    advance_f32(run, x, g);
   else
-    advance_f64(run, x);
+    advance_f64(run, x, g);
 }
 
 /* inf and nan are the numbers whose exponent is all ones: adding one to it carries into the sign bit, which was
@@ -152,30 +160,32 @@ static bool finite_state(const efla_run *run) {
 
 /* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the last of them
  * where it is finite that way. */
-static size_t find_blowup(efla_run *run, const efla_tokens *x) {
+static size_t find_blowup(efla_run *run, const efla_tokens *x, const double *g) {
   size_t t = 1;
   for (; t <= x->tokens; t++) {
     efla_tokens one = efla_tokens_slice(x, t - 1, 1);
-    advance_part(run, &one);
+    advance_part(run, &one, g ? g + t - 1 : NULL);
     if (!finite_state(run)) return t;
   }
   return x->tokens;
 }
 
-void efla_run_advance(efla_run *run, const efla_tokens *x) {
+void efla_run_advance(efla_run *run, const efla_tokens *x) { efla_run_advance_decayed(run, x, NULL); }
+
+void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, dv = run->dv;
-  assert(x->dk == dk && x->dv == dv);
+  assert(x->dk == dk && x->dv == dv && (!g || run->storage.chunk <= 1));
   void *S = run->f32 ? (void *)run->S32 : run->S;
   const size_t size = dk * dv * (run->f32 ? sizeof *run->S32 : sizeof *run->S);
   for (size_t t = 0; t < x->tokens && !run->blowup; t += run->most) {
     size_t count = x->tokens - t < run->most ? x->tokens - t : run->most;
     efla_tokens part = efla_tokens_slice(x, t, count);
     memcpy(run->before, S, size);
-    advance_part(run, &part);
+    advance_part(run, &part, g ? g + t : NULL);
     if (finite_state(run)) continue;
     if (run->storage.chunk <= 1) {
       memcpy(S, run->before, size);
-      count = find_blowup(run, &part);
+      count = find_blowup(run, &part, g ? g + t : NULL);
     }
     run->blowup = run->tokens + t + count;
   }
