@@ -65,7 +65,8 @@ static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *
 
 static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
   efla_stream stream;
-  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
+  efla_status status =
+      efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_plan plan = {.sequences = file->sequences,
                                     .heads = file->heads,
@@ -110,7 +111,6 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_message refusal;
   efla_status status = picture ? efla_figure_check("diagnose", picture, why) : EFLA_OK, trusted = EFLA_OK;
   if (status == EFLA_OK && picture) status = efla_output_spares(picture, input, why);
-  if (status == EFLA_OK && cli->out) status = efla_output_spares(cli->out, input, why);
   if (status != EFLA_OK) return status;
   status = efla_tensors_open(&file, input, why);
   if (status != EFLA_OK) return status;
