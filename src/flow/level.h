@@ -19,7 +19,7 @@
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                                       \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
     const REAL *gate;                       /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
@@ -106,6 +106,7 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *S;                        /* before the chunk */                                                                   \
     REAL *next;                           /* after it: what replay writes */                                                       \
     REAL *G;                                                                                                                       \
+    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                               \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                                    \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
@@ -115,7 +116,7 @@ EFLA_ADJOINT_TYPE(double, f64)
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
   return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) + 2 * efla_padded(dv) * efla_row(C) +
-         4 * C * efla_row(C) + C * efla_row(2 * C) + C * efla_row(C) + 2 * C;
+         6 * C * efla_row(C) + 2 * C;
 }
 
 typedef struct efla_level {

@@ -34,8 +34,9 @@ typedef struct efla_run {
   size_t tokens; /* consumed so far */
   size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
   bool f32;
-  size_t most;                  /* tokens advanced at a time: the chunk, or 1 */
-  double *gate, *scratch;       /* (most), as efla_chunk_scratch says */
+  size_t most;                  /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
+  double *before;               /* (dk, dv), the state before them */
+  double *gate, *scratch;       /* (most), as the form in use needs */
   float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
   float *gate32, *scratch32;    /* as gate and scratch */
   uint64_t draws;               /* used so far by stochastic rounding */

@@ -1,5 +1,7 @@
 #include "report/program.h"
 
+#include "report/provenance.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_cli cli;
   efla_table table = {0};
   efla_message why, trouble;
+  efla_blas_best_kernels(argv);
   efla_cli_parse(&cli, program, argc, argv);
   efla_status status = spare_files(&cli, &why);
   if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
