@@ -26,10 +26,11 @@ typedef struct arrays {
 /* One token of one head: row `at` of the arrays, S (dk, dv). */
 static void update(const faulty *f, const arrays *a, size_t at, double *S) {
   size_t dk = f->sizes.dk, dv = f->sizes.dv;
-  double key[256], raw = norm_of(a->k + at * dk, dk), norm = f->unit_keys ? raw : 1;
+  double key[256], raw = norm_of(a->k + at * dk, dk), norm = f->unit_keys ? sqrt(raw * raw + f->key_epsilon) : 1;
   for (size_t i = 0; i < dk; i++) key[i] = fit(f, a->k[at * dk + i] / norm);
-  double lambda = f->unit_gate ? 1 : raw * raw;
-  double gate = fit(f, f->gate ? f->gate(a->beta[at], lambda) : exact(a->beta[at], lambda));
+  double lambda = f->unit_gate ? raw * raw / (raw * raw + f->key_epsilon) : raw * raw, e = f->epsilon;
+  double gate = f->gate ? f->gate(a->beta[at], lambda) : exact(a->beta[at], lambda);
+  gate = fit(f, e > 0 ? -expm1(-a->beta[at] * fmax(lambda, e)) / (lambda + e) : gate);
   double decay = f->has_decay && !f->ignores_decay ? exp(a->g[at]) : 1;
   for (size_t j = 0; j < dv; j++) {
     double u = a->v[at * dv + j];
@@ -61,14 +62,17 @@ static void run_head(const faulty *f, const arrays *a, size_t first, size_t n, c
   size_t dk = f->sizes.dk, dv = f->sizes.dv, H = f->sizes.heads;
   for (size_t e = 0; e < dk * dv && !carried; e++)
     S[e] = !f->has_initial || f->ignores_initial ? 0 : f->initial_transposed ? S0[e % dk * dk + e / dk] : S0[e];
+  double before_tail[4096];
   for (size_t t = 0; t < n; t++) {
     size_t at = first + t * H;
-    bool lost = f->lost_tail && t >= n - n % f->lost_tail;
+    bool lost = f->lost_tail && !f->lost_in_state && t >= n - n % f->lost_tail;
+    if (f->lost_in_state && t == n - n % f->lost_tail) memcpy(before_tail, S, dk * dv * sizeof *S);
     if (f->reads_before) read_out(f, a, at, S);
     if (!lost) update(f, a, at, S);
     if (!f->reads_before && (!f->peeks || t == 0)) read_out(f, a, at, S);
     if (f->peeks && t > 0) read_out(f, a, at - H, S); /* with what came after it */
     if (f->peeks && t + 1 == n) read_out(f, a, at, S);
+    if (f->lost_in_state && t + 1 == n) memcpy(S, before_tail, dk * dv * sizeof *S);
     for (size_t j = 0; f->zero_tail && t >= n - n % f->zero_tail && j < dv; j++) a->o[at * dv + j] = 0;
   }
 }

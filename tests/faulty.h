@@ -19,6 +19,8 @@ typedef struct faulty {
   bool has_decay, ignores_decay, decay_after;
   bool reads_before, reads_transposed;
   bool packed, carries;        /* two sequences of 3/5 and 2/5 of the tokens in one batch entry; state not reset between them */
+  bool lost_in_state;          /* only final_state lacks the lost tail */
+  double epsilon, key_epsilon; /* in the gate; in the norm of keys */
   size_t lost_tail, zero_tail; /* chunk whose incomplete last one never enters the state, leaves o zero */
   size_t same_until;           /* all batch entries have the same inputs up to this token */
   bool peeks;                  /* o_t is read from S_{t+1} */

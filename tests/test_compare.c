@@ -103,7 +103,19 @@ START_TEST(every_mistake_is_named) {
   MISTAKE("raw", "carried over", f.sizes.batch = 1, f.packed = f.carries = true);
   MISTAKE("raw", "the decay g is missing", f.has_decay = f.ignores_decay = true);
   MISTAKE("raw", "decay is applied after", f.has_decay = f.decay_after = true);
-  MISTAKE("raw", "do not fill a chunk of 64", f.lost_tail = 64);
+  MISTAKE("raw", "do not fill a chunk of 64, never enter the state", f.lost_tail = 64);
+  MISTAKE("raw", "do not fill a chunk of 32, never enter final_state", f.lost_tail = 32, f.lost_in_state = true);
+}
+END_TEST
+
+/* Small constants that show in f64 only. */
+START_TEST(epsilons_are_named) {
+  set_up("compare-epsilon");
+  faulty f = faulty_none(usual);
+  f.f64 = true, f.o = f.stored = "f64", f.epsilon = 1e-6;
+  check_named(&f, "raw", "the gate has an epsilon", "");
+  f.epsilon = 0, f.key_epsilon = 1e-6, f.unit_keys = f.unit_gate = true;
+  check_named(&f, "unit", "keys are normalised with an epsilon", "");
 }
 END_TEST
 
@@ -370,6 +382,20 @@ START_TEST(questions_that_cannot_be_answered) {
 }
 END_TEST
 
+/* The example for Python, where h5py is installed: Debian's python3-h5py, which belongs to the system's own Python. */
+START_TEST(python_example) {
+  if (testing_shell("/usr/bin/python3 -c 'import h5py, numpy'", NULL, NULL, 0) != 0) {
+    printf("python_example: skipped, /usr/bin/python3 has no h5py (Debian: python3-h5py)\n");
+    fflush(stdout);
+    return;
+  }
+  int status = testing_shell("/usr/bin/python3 examples/compare.py " TEST_BIN "/compare", said, complained, sizeof complained);
+  ck_assert_msg(status == 0, "%s", complained);
+  ck_assert_msg(strstr(said, "exact: within the tolerance: \n") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the gate") != NULL, "%s", said);
+}
+END_TEST
+
 /* Bins cover all token numbers, each once. */
 START_TEST(bins_have_no_gaps) {
   for (size_t t = 0; t < 100000; t++) {
@@ -382,6 +408,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {right_kernels_pass,
                                 every_mistake_is_named,
+                                epsilons_are_named,
                                 two_mistakes_at_once,
                                 wrong_tails_are_seen,
                                 first_wrong_token_is_found,
@@ -392,6 +419,7 @@ int main(void) {
                                 report_and_table,
                                 tolerances_and_separate_outputs,
                                 questions_that_cannot_be_answered,
+                                python_example,
                                 bins_have_no_gaps};
   return testing_main("compare", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -228,7 +228,7 @@ START_TEST(output_that_is_the_input) {
     unlink(out);
     unlink(part);
     if (kind == 0) snprintf(out, sizeof out, "%s", source);
-    if (kind == 1) ck_assert_int_eq(symlink(realpath(source, NULL), out), 0); /* the test ends: nothing to free */
+    if (kind == 1) ck_assert_int_eq(symlink("in.h5", out), 0); /* beside it */
     if (kind == 2) ck_assert_int_eq(link(source, out), 0);
     if (kind == 3) ck_assert_int_eq(link(source, part), 0); /* what the output is written to */
     ck_assert_int_eq(run(""), 3);

@@ -17,9 +17,9 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
     [EFLA_V] = {"v", EFLA_WIDTH_DV, .required = true, .finite = true},
     [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, .required = true, .finite = true, .positive = true},
     [EFLA_G] = {"g", EFLA_WIDTH_ONE, .finite = true},
-    [EFLA_O] = {"o", EFLA_WIDTH_DV},
+    [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
     [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, .finite = true},
-    [EFLA_FINAL_STATE] = {"final_state", EFLA_WIDTH_STATE},
+    [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
 };
 
 const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
@@ -135,7 +135,7 @@ static int shape_of(hid_t dataset, hsize_t *size) {
 
 /* q tells rank, B, T, H and dk. */
 static efla_status read_sizes(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_Q], size);
   char text[EFLA_SHAPE_TEXT];
   if (rank < 2 || rank > 4)
@@ -145,29 +145,34 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
   size_t *const sizes[] = {&file->batch, &file->tokens, &file->heads, &file->dk};
   efla_axes axes = efla_axes_of(file, true);
   for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : (size_t)size[axes.at[i]];
+  if (file->heads > EFLA_LARGEST_HEADS)
+    return efla_fail(why, EFLA_INPUT, "%s: q: shape %s has %zu heads (layout %s), expected at most %d", file->path,
+                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout), EFLA_LARGEST_HEADS);
   if (file->batch && file->tokens && file->heads && file->dk) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "%s: q: shape %s, expected no size of 0", file->path,
                    efla_stored_shape(file->rank, size, text));
 }
 
 static efla_status check_shape(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK], wanted[4], q[4];
+  hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
   int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
+  bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
   if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return EFLA_OK;
-  if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE && rank == 4 && size[0] == file->sequences && size[1] == file->heads &&
-      size[2] == file->dk && size[3] == file->dv)
+  if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk && size[3] == file->dv)
     return EFLA_OK;
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
-  return efla_fail(why, EFLA_INPUT, "%s: %s: shape %s, expected %s to go with q of shape %s", file->path, efla_tensor_name(tensor),
+  bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
+                   efla_tensor_name(tensor), exchanged ? "transposed: " : "",
                    efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), efla_stored_shape(n, wanted, wanted_text),
                    efla_stored_shape(q_rank, q, q_text));
 }
 
 /* v tells dv, and the state must fit in memory. */
 static efla_status read_value_width(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_V], size);
   file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
   if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
@@ -179,7 +184,8 @@ static efla_status read_value_width(efla_tensors *file, efla_message *why) {
 static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, efla_message *why) {
   enum { PIECE = 1 << 16 };
   double *piece = malloc(PIECE * sizeof *piece);
-  efla_status status = piece ? EFLA_OK : efla_fail_memory(why);
+  if (!piece) return efla_fail_memory(why);
+  efla_status status = EFLA_OK;
   for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
     count = n - first < PIECE ? n - first : PIECE;
     size_t *longer = realloc(file->cu_seqlens, (first + count) * sizeof *longer);
@@ -208,7 +214,7 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
 
 static efla_status read_sequences(efla_tensors *file, efla_message *why) {
   hid_t dataset;
-  hsize_t size[H5S_MAX_RANK];
+  hsize_t size[H5S_MAX_RANK] = {0};
   efla_format format;
   file->sequences = file->batch;
   efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);

@@ -41,6 +41,7 @@ const char *efla_tensor_name(efla_tensor tensor); /* of the dataset */
 
 enum {
   EFLA_LARGEST_STATE = 1 << 22,     /* numbers in a head's state, so that one head fits in memory whatever a file claims */
+  EFLA_LARGEST_HEADS = 1 << 12,     /* whose findings are kept side by side */
   EFLA_LARGEST_SEQUENCES = 1 << 24, /* in one file */
   EFLA_LARGEST_CHUNK = 1 << 26      /* bytes in a compressed chunk, which HDF5 unpacks as a whole */
 };

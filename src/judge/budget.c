@@ -19,7 +19,7 @@ efla_status efla_budget_init(efla_budget *budget, const efla_units *units, size_
   double *block = calloc(dk * dk + 2 * dk, sizeof *block);
   *budget = (efla_budget){0};
   if (!block) return EFLA_MEMORY;
-  *budget = (efla_budget){*units, dk, block, block + dk * dk, block + dk * dk + dk};
+  *budget = (efla_budget){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
   return EFLA_OK;
 }
 
@@ -49,16 +49,14 @@ static double weigh(const efla_budget *budget, const double *y) {
   return sum;
 }
 
-/* w = C y; returns y^T C y. */
+/* w = C y, which is symmetric, row by row; returns y^T C y. */
 static double apply(const efla_budget *budget, const double *y, double *w) {
   size_t dk = budget->dk;
   double form = 0;
-  for (size_t i = 0; i < dk; i++) {
-    double sum = 0;
-    for (size_t j = 0; j < dk; j++) sum += budget->C[i * dk + j] * y[j];
-    if (w) w[i] = sum;
-    form += y[i] * sum;
-  }
+  memset(w, 0, dk * sizeof *w);
+  for (size_t i = 0; i < dk; i++)
+    for (size_t j = 0; j < dk; j++) w[j] += budget->C[i * dk + j] * y[i];
+  for (size_t i = 0; i < dk; i++) form += w[i] * y[i];
   return form;
 }
 
@@ -91,7 +89,7 @@ double efla_budget_readout(const efla_budget *budget, const double *q, double sc
   double arithmetic = square(budget->units.arithmetic), operands = square(budget->units.operands);
   double read = scale == 0 ? 0 : o2 / square(scale);
   double own = (arithmetic * ((double)budget->dk + 2) + operands) * (weigh(budget, q) + read) / 3;
-  return square(scale) * (apply(budget, q, NULL) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
+  return square(scale) * (apply(budget, q, budget->w) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
 }
 
 double efla_budget_state(const efla_budget *budget, size_t dv, const efla_format *stored) {

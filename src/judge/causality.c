@@ -1,5 +1,6 @@
 #include "judge/causality.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static efla_status side_init(side *s, const efla_sequence_run *run, size_t most,
   const size_t *cu = in->cu_seqlens;
   *s = (side){.run = run, .start = cu ? cu[run->sequence] : 0};
   s->length = (cu ? cu[run->sequence + 1] : in->tokens) - s->start;
+  assert(most > 0);
   double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
   if (!at) return efla_fail_memory(why);
   for (size_t i = 0; i < INPUTS; i++) {
@@ -93,6 +95,15 @@ static efla_status same_start(const side *a, const side *b, size_t head, bool *s
   return status;
 }
 
+/* Whether the first queries agree: of heads that have nothing in common nothing else is read. */
+static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_message *why) {
+  efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
+  efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);
+  if (status == EFLA_OK) status = efla_tensors_read(b->run->in, EFLA_Q, &y, b->values[0], why);
+  *same = status == EFLA_OK && !memcmp(a->values[0], b->values[0], a->run->in->dk * sizeof *a->values[0]);
+  return status;
+}
+
 static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head, size_t most, double limit, efla_message *why) {
   size_t common = a->length < b->length ? a->length : b->length, before = c->violation.token, seen = 0;
   bool same = true, apart = false;
@@ -127,7 +138,11 @@ efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a
   side x = {0}, y = {0};
   efla_status status = side_init(&x, a, most, why);
   if (status == EFLA_OK) status = side_init(&y, b, most, why);
-  for (size_t h = 0; h < in->heads && status == EFLA_OK; h++) status = compare_head(c, &x, &y, h, most, limit[h], why);
+  for (size_t h = 0; h < in->heads && status == EFLA_OK; h++) {
+    bool same = false;
+    status = same_query(&x, &y, h, &same, why);
+    if (status == EFLA_OK && same) status = compare_head(c, &x, &y, h, most, limit[h], why);
+  }
   free(x.block);
   free(y.block);
   return status;

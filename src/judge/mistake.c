@@ -39,6 +39,26 @@ static bool unit_lambda_raw_keys(efla_recipe *r, const setting *s, char *says) {
   return true;
 }
 
+/* As some kernels normalise: k/sqrt(k^T k + 1e-6). */
+static void normalise_softly(size_t dk, double *k) {
+  double norm = sqrt(efla_lambda(dk, k) + 1e-6);
+  for (size_t i = 0; i < dk; i++) k[i] /= norm;
+}
+
+static bool epsilon_in_keys(efla_recipe *r, const setting *s, char *says) {
+  static const efla_key_treatment softly = {"unit with epsilon", "k/sqrt(k^T k + 1e-6)", normalise_softly};
+  r->keys = r->gate_keys = &softly;
+  snprintf(says, EFLA_SUSPECT_TEXT, "keys are normalised with an epsilon, k/sqrt(k^T k + 1e-6), expected k/|k|");
+  return s->claim->keys == unit();
+}
+
+static bool epsilon_in_gate(efla_recipe *r, const setting *s, char *says) {
+  r->epsilon = 1e-6;
+  snprintf(says, EFLA_SUSPECT_TEXT,
+           "the gate has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - exp(-beta lambda))/lambda");
+  return !strcmp(s->claim->method->name, "exact");
+}
+
 static bool unit_queries(efla_recipe *r, const setting *s, char *says) {
   (void)s;
   r->queries = unit();
@@ -121,8 +141,8 @@ static bool decay_after(efla_recipe *r, const setting *s, char *says) {
 }
 
 static bool (*const mistakes[])(efla_recipe *, const setting *, char *) = {
-    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,    unit_queries,    scale_missing,
-    scale_by_dk,          scale_twice,          read_before,   read_transposed, final_transposed,
+    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,    epsilon_in_keys, epsilon_in_gate, unit_queries,
+    scale_missing,        scale_by_dk,          scale_twice,   read_before,     read_transposed, final_transposed,
     initial_missing,      initial_transposed,   state_carried, decay_missing,   decay_after};
 enum { MISTAKES = sizeof mistakes / sizeof *mistakes };
 
@@ -141,16 +161,22 @@ static bool other_method(size_t i, efla_recipe *r, const setting *s, char *says)
   return r->method != s->claim->method;
 }
 
-static bool lost_tail(size_t i, efla_recipe *r, const setting *s, char *says) {
-  bool incomplete = false;
-  r->tail = efla_tail_chunks[i];
-  for (size_t n = 0; n < s->in->sequences; n++) {
-    size_t length = s->in->cu_seqlens ? s->in->cu_seqlens[n + 1] - s->in->cu_seqlens[n] : s->in->tokens;
-    incomplete |= length > r->tail && length % r->tail != 0;
+/* Is there a sequence that ends in an incomplete chunk of this length? */
+static bool has_tail(const efla_tensors *in, size_t chunk) {
+  for (size_t n = 0; n < in->sequences; n++) {
+    size_t length = in->cu_seqlens ? in->cu_seqlens[n + 1] - in->cu_seqlens[n] : in->tokens;
+    if (length > chunk && length % chunk != 0) return true;
   }
-  snprintf(says, EFLA_SUSPECT_TEXT, "a wrong chunk tail: the last tokens, which do not fill a chunk of %zu, never enter the state",
-           r->tail);
-  return incomplete;
+  return false;
+}
+
+/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones end as they do. */
+static bool lost_tail(size_t i, efla_recipe *r, const setting *s, char *says) {
+  r->tail = efla_tail_chunks[EFLA_TAILS - 1 - i % EFLA_TAILS];
+  r->tail_of_state = i >= EFLA_TAILS;
+  snprintf(says, EFLA_SUSPECT_TEXT, "a wrong chunk tail: the last tokens, which do not fill a chunk of %zu, never enter %s",
+           r->tail, r->tail_of_state ? "final_state" : "the state");
+  return has_tail(s->in, r->tail);
 }
 
 static bool apply(size_t i, efla_recipe *r, const setting *s, char *says) {
@@ -168,7 +194,7 @@ void efla_suspects_list(efla_suspects *suspects, const efla_claim *claim, const 
   const setting s = {claim, in};
   *suspects = (efla_suspects){.n = 1};
   suspects->suspect[0].recipe = right_recipe(claim);
-  for (size_t i = 0; i < MISTAKES + methods() + EFLA_TAILS && suspects->n < EFLA_SUSPECTS; i++) {
+  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && suspects->n < EFLA_SUSPECTS; i++) {
     efla_suspect *suspect = &suspects->suspect[suspects->n];
     *suspect = (efla_suspect){.recipe = right_recipe(claim), .row = {i, SIZE_MAX}};
     suspects->n += apply(i, &suspect->recipe, &s, suspect->says);

@@ -10,7 +10,7 @@ const size_t efla_tail_chunks[EFLA_TAILS] = {8, 16, 32, 64, 128, 256};
 
 efla_status efla_tolerance_read(efla_tolerance *tolerance, const char *text, efla_message *why) {
   static const char *const kinds[] = {"bound", "ulps=", "rms="};
-  for (size_t kind = 0; kind < 3; kind++) {
+  for (unsigned kind = 0; kind < 3; kind++) {
     size_t length = strlen(kinds[kind]);
     if (strncmp(text, kinds[kind], length) != 0) continue;
     char *end = (char *)text + length;

@@ -54,7 +54,9 @@ static void step(const efla_recipe *recipe, const efla_tokens *x, size_t t, doub
   recipe->keys->apply(dk, key);
   recipe->gate_keys->apply(dk, gate_key);
   recipe->queries->apply(dk, q);
-  double gate = efla_gate(recipe->method, x->beta[t], efla_lambda(dk, gate_key));
+  double lambda = efla_lambda(dk, gate_key), epsilon = recipe->epsilon;
+  double gate = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
+                            : efla_gate(recipe->method, x->beta[t], lambda);
   if (g != 0 && recipe->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
   if (recipe->read == EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
   if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &gate, S, NULL);
@@ -94,7 +96,7 @@ static void advance(pass *p, size_t h, size_t s) {
   for (size_t t = 0; t < x.tokens; t++) {
     double g = p->stream.g ? p->stream.g[h * x.tokens + t] : 0;
     step(recipe, &x, t, g, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
-    add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
+    if (!recipe->tail_of_state) add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
   }
 }
 
@@ -186,7 +188,8 @@ static void judge(efla_suspects *suspects, const efla_comparison *c, const bool 
   }
   for (size_t s = 0; s < suspects->n; s++) {
     efla_suspect *one = &suspects->suspect[s];
-    double of_o = part(one->o_error2, one->o_own2, efla_errors_expected(&o));
+    const efla_suspect *reads = one->recipe.tail_of_state ? &suspects->suspect[0] : one;
+    double of_o = part(reads->o_error2, reads->o_own2, efla_errors_expected(&o));
     double of_state = part(one->S_error2, one->S_own2, efla_errors_expected(&state));
     one->score = of_o > of_state || isnan(of_o) ? of_o : of_state;
     if (isnan(one->score)) one->score = INFINITY;

@@ -16,6 +16,8 @@ typedef struct efla_recipe {
   enum { EFLA_START_GIVEN, EFLA_START_ZERO, EFLA_START_TRANSPOSED, EFLA_START_CARRIED } start;
   bool transposed_final; /* final_state is written as (dv, dk) */
   size_t tail;           /* an incomplete last chunk of this length never enters the state; 0: it does */
+  bool tail_of_state;    /* ... that is written: o goes on as it should */
+  double epsilon;        /* in the gate: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
 } efla_recipe;
 
 enum { EFLA_SUSPECTS = 400, EFLA_SUSPECT_TEXT = 400 };

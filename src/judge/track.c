@@ -17,13 +17,14 @@ efla_status efla_claim_check(const efla_claim *claim, efla_message *why) {
 efla_status efla_track_init(efla_track *track, const efla_claim *claim, size_t dk, size_t dv) {
   *track = (efla_track){.claim = claim, .dk = dk, .dv = dv};
   track->S = calloc(dk * dv + 2 * dv + 2 * dk, sizeof *track->S);
-  track->key = calloc(dk, sizeof *track->key);
+  track->key = calloc(dk + dv, sizeof *track->key);
   if (!track->S || !track->key || efla_budget_init(&track->budget, &claim->units, dk) != EFLA_OK) {
     efla_track_clear(track);
     return EFLA_MEMORY;
   }
   track->o = track->S + dk * dv;
   track->wide = track->o + dv;
+  track->read = track->key + dk;
   return EFLA_OK;
 }
 
@@ -41,14 +42,16 @@ void efla_track_start(efla_track *track, const double *S) {
 }
 
 /* What the budget wants to know of a token, from the decayed state before it. */
-static efla_token_sizes measure(const efla_track *track, const long double *k, const long double *v) {
+static efla_token_sizes measure(const efla_track *track, const double *v) {
   efla_token_sizes sizes = {.k = track->key};
+  double *read = track->read;
+  memset(read, 0, track->dv * sizeof *read);
+  for (size_t i = 0; i < track->dk; i++)
+    for (size_t j = 0; j < track->dv; j++) read[j] += track->key[i] * (double)track->S[i * track->dv + j];
   for (size_t j = 0; j < track->dv; j++) {
-    double read = 0, value = (double)v[j];
-    for (size_t i = 0; i < track->dk; i++) read += (double)(track->S[i * track->dv + j] * k[i]);
-    sizes.v += value * value;
-    sizes.read += read * read;
-    sizes.u += (value - read) * (value - read);
+    sizes.v += v[j] * v[j];
+    sizes.read += read[j] * read[j];
+    sizes.u += (v[j] - read[j]) * (v[j] - read[j]);
   }
   return sizes;
 }
@@ -78,7 +81,7 @@ efla_status efla_track_step(efla_track *track, const efla_tokens *x, size_t t, d
   for (size_t e = 0; g != 0 && e < dk * dv; e++) track->S[e] *= decay;
   track->error *= (double)decay;
   long double gate = efla_gate_long(claim->method, x->beta[t], lambda);
-  efla_token_sizes sizes = measure(track, k, v);
+  efla_token_sizes sizes = measure(track, x->v + t * dv);
   sizes.gate = (double)gate, sizes.decay = (double)decay;
   efla_status status = advance(track, x, t, k, v, gate, why);
   if (status != EFLA_OK) return status;

@@ -27,6 +27,7 @@ typedef struct efla_track {
   efla_budget budget;
   long double *wide; /* (2 dk + dv), scratch: q, k, v */
   double *key;       /* (dk), as used */
+  double *read;      /* (dv), scratch: S^T k */
 } efla_track;
 
 /* EFLA_USAGE where the truth does not know the method. */

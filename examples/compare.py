@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Is my kernel right?  python3 examples/compare.py [bin/compare]   (needs h5py)"""
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+
+
+def kernel(q, k, v, beta, scale, gate):  # yours goes here; (B,T,H,D) each, beta (B,T,H)
+    S, o = np.zeros((*q[:, 0].shape, v.shape[-1]), np.float32), np.empty_like(v)
+    for t in range(q.shape[1]):
+        u = v[:, t] - np.einsum("bhkv,bhk->bhv", S, k[:, t])
+        S += np.einsum("bh,bhk,bhv->bhkv", gate(beta, k)[:, t], k[:, t], u)
+        o[:, t] = scale * np.einsum("bhkv,bhk->bhv", S, q[:, t])
+    return o, S
+
+
+def compare(program="bin/compare", options=(), scale=1.0, **tensors):
+    """The answer as a dict: 'verdict', and where it is outside 'mistake' and 'first out of tolerance'."""
+    with tempfile.NamedTemporaryFile(suffix=".h5") as file:
+        with h5py.File(file.name, "w") as h5:
+            h5.attrs["scale"] = scale
+            for name, values in tensors.items():
+                h5[name] = values
+        run = subprocess.run([program, "--input", file.name, *options], capture_output=True, text=True)
+    if run.returncode not in (0, 1):
+        raise RuntimeError(run.stderr)
+    return dict(line.split(": ", 1) for line in run.stdout.splitlines() if ": " in line)
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(1)
+    q, k, v = (rng.normal(size=(2, 100, 4, 32)).astype(np.float32) / n for n in (1, 32**0.5, 1))
+    beta, scale = rng.uniform(size=(2, 100, 4)).astype(np.float32), 32**-0.5
+    gates = {"exact": lambda b, k: -np.expm1(-b * (k * k).sum(-1)) / (k * k).sum(-1), "beta": lambda b, k: b}
+    for name, gate in gates.items():
+        o, S = kernel(q, k, v, beta, scale, gate)
+        answer = compare(*sys.argv[1:2], q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
+        print(name, answer["verdict"], answer.get("mistake", ""), sep=": ")
