@@ -15,7 +15,7 @@ CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
 endif
 PREFIX ?= /usr/local
 # Where installed programs find plots/; until then they find it here.
-DATADIR ?= $(PREFIX)/share/efla
+DATADIR ?= $(PLACE)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)

@@ -111,7 +111,6 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_message refusal;
   efla_status status = picture ? efla_figure_check("diagnose", picture, why) : EFLA_OK, trusted = EFLA_OK;
   if (status == EFLA_OK && picture) status = efla_output_spares(picture, input, why);
-  if (status == EFLA_OK && cli->out) status = efla_output_spares(cli->out, input, why);
   if (status != EFLA_OK) return status;
   status = efla_tensors_open(&file, input, why);
   if (status != EFLA_OK) return status;

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +39,7 @@ static _Noreturn void child(efla_attempt *attempt, const void *context, int answ
   report told = {.status = EFLA_OK};
   int nowhere = open("/dev/null", O_RDWR);
   for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++) dup2(nowhere, i); /* last words are of no interest */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);                                                     /* nobody waits for an answer any more */
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, EFLA_REHEARSAL_SECONDS);
   rlim_t have = address_space();
