@@ -188,12 +188,13 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
-FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise \
+FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';
 TABLE_growth := accumulation
+TABLE_throughput-tokens := throughput
 SCRIPT_noise-mnist := noise
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))

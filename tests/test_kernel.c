@@ -290,6 +290,15 @@ START_TEST(gates_of_heads) {
 }
 END_TEST
 
+/* Memory does not grow with the number of tokens, but for inputs and outputs. */
+START_TEST(scratch_is_flat_in_tokens) {
+  efla_heads few = {.batch = 1, .heads = 5, .tokens = 1, .dk = 64, .dv = 64, .threads = 3}, many = few;
+  many.tokens = 1 << 20;
+  ck_assert_uint_eq(efla_kernel_scratch_f32(&few), efla_kernel_scratch_f32(&many));
+  ck_assert_uint_eq(efla_kernel_scratch_f64(&few), efla_kernel_scratch_f64(&many));
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {every_shape,
                                 every_layout,
@@ -299,6 +308,7 @@ int main(void) {
                                 an_empty_sequence_reads_zero,
                                 decoding,
                                 blow_up_is_data,
-                                gates_of_heads};
+                                gates_of_heads,
+                                scratch_is_flat_in_tokens};
   return testing_main("kernel", tests, sizeof tests / sizeof *tests, 240);
 }

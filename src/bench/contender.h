@@ -29,7 +29,7 @@ typedef struct efla_contender {
   void (*finish)(efla_bench_problem *p);        /* after the last: brings the state to S; NULL: it is there */
   double (*flops)(const efla_bench_problem *p); /* of one execution; 6 dk dv a token for every form of the delta rule */
   double (*bytes)(const efla_bench_problem *p); /* read and written in memory where that is the limit; NULL: not counted */
-  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: a library's. */
+  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: nothing to compare. */
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
 } efla_contender;
 
