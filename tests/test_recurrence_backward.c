@@ -4,7 +4,7 @@
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
-enum { TOKENS = 7, DK = 3, DV = 4, STATE = DK * DV };
+enum { TOKENS = 7, DK = 11, DV = 4, STATE = DK * DV };
 
 /* One head; the loss is sum d_o . o + <d_final, S>.  All that it depends on lies in one array, so that differences can walk over it. */
 typedef struct problem {
@@ -23,6 +23,7 @@ static problem set_up(const efla_method *method, bool decays, gsl_rng *draw) {
   problem p = {.method = method, .decays = decays};
   double *in = (double *)&p.in;
   for (size_t i = 0; i < INPUTS; i++) in[i] = gsl_ran_gaussian(draw, 0.8);
+  for (size_t i = 0; i < TOKENS * DK; i++) p.in.k[i] /= 2; /* norms of 1.3 or so */
   for (size_t t = 0; t < TOKENS; t++) p.in.beta[t] = gsl_rng_uniform(draw), p.in.g[t] = -gsl_ran_exponential(draw, 0.3);
   for (size_t i = 0; i < DK; i++) p.in.k[2 * DK + i] = 0; /* a zero key */
   p.in.beta[4] = 0;                                       /* a gate that is 0 */
