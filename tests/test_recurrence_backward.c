@@ -6,7 +6,8 @@
 
 enum { TOKENS = 7, DK = 11, DV = 4, STATE = DK * DV };
 
-/* One head; the loss is sum d_o . o + <d_final, S>.  All that it depends on lies in one array, so that differences can walk over it. */
+/* One head; the loss is sum d_o . o + <d_final, S>.  All that it depends on lies in one array, so that differences can walk over
+ * it. */
 typedef struct problem {
   const efla_method *method;
   bool decays;
@@ -74,9 +75,9 @@ static void derivative(const problem *p, struct inputs *d) {
   free(scratch);
 }
 
-/* Central differences D(h) err by h^2 f'''/6, of which D(2h) - D(h) is three times as much, so that it leaves room for the next term; and by the
- * loss's own error over h: gates err by 4u each and all else is long double, 8 u per gate for the two losses, over 2h.  The derivative itself,
- * in f64, is far better. */
+/* Central differences D(h) err by h^2 f'''/6, of which D(2h) - D(h) is three times as much, so that it leaves room for the next
+ * term; and by the loss's own error over h: gates err by 4u each and all else is long double, 8 u per gate for the two losses, over
+ * 2h.  The derivative itself, in f64, is far better. */
 START_TEST(equal_to_central_differences) {
   const double h = ldexp(1, -13);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
