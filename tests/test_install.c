@@ -1,6 +1,7 @@
 /* What `make install` brings, as those meet it who have no more than that: headers and libraries by pkg-config, the README's example,
  * programs, manuals, completion; and that `make uninstall` takes it away. */
 #include "files.h"
+#include "h5.h"
 #include "testing.h"
 
 #include <limits.h>
@@ -116,6 +117,22 @@ START_TEST(programs_and_manuals) {
 }
 END_TEST
 
+/* The script for a picture is the installed one, wherever one is: the picture is there, and is not once that script fails. */
+START_TEST(pictures) {
+  const h5_sizes sizes = {1, 20, 2, 4, 4};
+  char path[PATH_MAX + 16];
+  install();
+  snprintf(path, sizeof path, "%s.work/in.h5", prefix);
+  hid_t file = h5_create(path);
+  h5_inputs(file, &sizes, 1);
+  h5_close(file);
+  SHELL("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg && test -s picture.svg");
+  SHELL("cd $P/share/efla/plots && mv diagnose.gp kept.gp && echo 'exit status 7' >diagnose.gp");
+  ck_assert_int_eq(shell("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg"), 3);
+  SHELL("cd $P/share/efla/plots && mv kept.gp diagnose.gp");
+}
+END_TEST
+
 /* The answers of bash to TAB after these words. */
 static void check_completion(const char *words, const char *expected) {
   SHELL("cd $W && bash -c '. $P/share/bash-completion/completions/efla-order; complete -p efla-order >/dev/null || exit 1; "
@@ -171,7 +188,7 @@ END_TEST
 int main(void) {
   if (system("rm -rf " TEST_WORK "/installed " TEST_WORK "/installed.work") != 0) return EXIT_FAILURE; /* of an earlier run */
   const TTest *const tests[] = {
-      example_of_the_readme,   headers_stand_alone, only_our_names_are_exported, programs_and_manuals, completion,
+      example_of_the_readme,   headers_stand_alone, only_our_names_are_exported, programs_and_manuals, pictures, completion,
       uninstall_takes_it_away, destination};
   return testing_main("install", tests, sizeof tests / sizeof *tests, 300);
 }
