@@ -13,9 +13,6 @@ FORMAT ?= svg
 ifeq ($(origin CC),default)
 CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
 endif
-PREFIX ?= /usr/local
-# Where installed programs find plots/; until then they find it here.
-DATADIR ?= $(PLACE)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -146,7 +143,7 @@ $(BUILD)/build_info.h: always
 	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
 	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
-	  echo '#define EFLA_DATADIR "$(DATADIR)"'; echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
+	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h

@@ -31,7 +31,8 @@ static const efla_option options[] = {
     {"tolerance", "KIND", "bound", NULL, "bound (what rounding is entitled to), ulps=N or rms=X", EFLA_TEXT, &tolerance_text, 0, 0,
      NULL},
     {"precision", "NAME", "declared", NULL,
-     "format that the kernel keeps its state in; declared: as the attribute of that name says, or else f64 if o is and f32 if not",
+     "format that the kernel keeps its state in; declared: as the attribute of that name says, or else f64 if o is, f32 if not, "
+     "and at last that of o",
      EFLA_NAME, &precision, 0, 0, precision_name},
     {.name = NULL},
 };
@@ -121,7 +122,9 @@ static void print_report(const efla_inquiry *s, const efla_question *ask) {
   printf("held against: method %s, keys %s, truth %s\n", ask->method->name, ask->keys->name, ask->truth->name);
   printf("o: %s", claim->o.name);
   if (claim->o.digits != out->stored[EFLA_O].digits) printf(" (all of its numbers are, stored as %s)", out->stored[EFLA_O].name);
-  printf("; state kept in %s; tolerance: ", s->state->name);
+  printf("; state kept in %s", s->state->name);
+  if (s->instead_of) printf(" (nothing is declared, and %s would not explain the errors)", s->instead_of->name);
+  printf("; tolerance: ");
   if (ask->tolerance.kind != EFLA_TOLERANCE_BUDGET) printf("%g ", ask->tolerance.value);
   printf("%s\n", tolerances[ask->tolerance.kind]);
   print_heads(s);

@@ -1,8 +1,8 @@
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
  * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions under
- *           each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
+ * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
+ *           under each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
  *           the number formats against an oracle, and the condition of the chunks' triangular systems.
  * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
 #include "efla.h"

@@ -69,6 +69,7 @@ static void run_head(const faulty *f, const arrays *a, size_t first, size_t n, c
     if (f->lost_in_state && t == n - n % f->lost_tail) memcpy(before_tail, S, dk * dv * sizeof *S);
     if (f->reads_before) read_out(f, a, at, S);
     if (!lost) update(f, a, at, S);
+    for (size_t e = 0; f->state && e < dk * dv; e++) S[e] = efla_format_round(efla_format_find(f->state), S[e]);
     if (!f->reads_before && (!f->peeks || t == 0)) read_out(f, a, at, S);
     if (f->peeks && t > 0) read_out(f, a, at - H, S); /* with what came after it */
     if (f->peeks && t + 1 == n) read_out(f, a, at, S);

@@ -10,6 +10,7 @@ typedef struct faulty {
   h5_sizes sizes;                             /* batch and heads >= 1 */
   double norm;                                /* of keys */
   bool f64;                                   /* arithmetic; otherwise f32 */
+  const char *state;                          /* format that the state is rounded to after every token, NULL: none */
   const char *o;                              /* format of o */
   const char *stored;                         /* type of o on disk: f64, f32, fp16, bf16 */
   double scale, applied;                      /* attribute; what the kernel does */

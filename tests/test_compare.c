@@ -52,6 +52,36 @@ START_TEST(right_kernels_pass) {
 }
 END_TEST
 
+/* Kernels that keep their state in the format of o, on keys so short that it is rounded far more often than it is replaced: passed where
+ * nothing else explains the errors, unless f32 was declared. */
+START_TEST(states_in_few_bits) {
+  static const char *const formats[] = {"bf16", "fp16"};
+  set_up("compare-state");
+  for (size_t i = 0; i < 2; i++) {
+    faulty f = faulty_none(usual);
+    f.state = f.o = f.stored = formats[i];
+    f.norm = 0.1, f.sizes.tokens = 400;
+    faulty_write(&f, path);
+    efla_question ask = question_about(path);
+    efla_inquiry inquiry = inquire(&ask);
+    ck_assert(!inquiry.outside && inquiry.instead_of && !strcmp(inquiry.state->name, formats[i]));
+    efla_inquiry_clear(&inquiry);
+    ask.state = efla_format_find("f32");
+    inquiry = inquire(&ask);
+    ck_assert(inquiry.outside && !inquiry.mistake && inquiry.coarser);
+    efla_inquiry_clear(&inquiry);
+    f.gate = faulty_euler, f.norm = 1;
+    faulty_write(&f, path);
+    ask.state = NULL;
+    inquiry = inquire(&ask);
+    ck_assert(inquiry.outside);
+    const efla_suspect *seen = inquiry.mistake ? inquiry.mistake : inquiry.resembles;
+    ck_assert(seen && strstr(seen->says, "beta itself is used as the gate"));
+    efla_inquiry_clear(&inquiry);
+  }
+}
+END_TEST
+
 /* One mistake (or two) and words of the sentence that names it. */
 static void check_named(const faulty *f, const char *keys, const char *words, const char *more) {
   faulty_write(f, path);
@@ -407,6 +437,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {right_kernels_pass,
+                                states_in_few_bits,
                                 every_mistake_is_named,
                                 epsilons_are_named,
                                 two_mistakes_at_once,

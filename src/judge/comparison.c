@@ -51,7 +51,8 @@ static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t 
 /* Everything about one head while its sequence lasts. */
 typedef struct lane {
   efla_track track;
-  efla_miss first; /* of this sequence */
+  efla_miss first;      /* of this sequence */
+  double before, after; /* largest error over what is granted, before that token and from it on */
   efla_status status;
   efla_message why;
 } lane;
@@ -81,6 +82,8 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   bin->error2 += m.error2, bin->truth2 += m.truth2;
   efla_raise(&bin->ulps, m.ulps);
   efla_raise(&bin->ratio, ratio(sqrt(m.error2), allowed));
+  bool missed = exceeded || l->first.token < SIZE_MAX;
+  efla_raise(missed ? &l->after : &l->before, ratio(sqrt(m.error2), allowed));
   if (!exceeded || l->first.token < SIZE_MAX) return;
   efla_span one = p->stream.span;
   one.head += h, one.first += t;
@@ -105,14 +108,16 @@ static void compare_state(pass *p, size_t h) {
   efla_take_first(&result->state.first, &miss);
 }
 
-/* Whether the end of this sequence alone is at fault. */
+/* Whether the end of this sequence alone is at fault: nothing before comes near, as it would if the error grew. */
 static void judge_tail(pass *p, size_t h) {
+  static const double NEAR = 0.25;
+  const lane *l = &p->lanes[h];
   efla_head_result *result = &p->c->head[p->stream.span.head + h];
-  size_t first = p->lanes[h].first.token;
+  size_t first = l->first.token;
   if (first == SIZE_MAX) return;
   for (size_t i = 0; i < EFLA_TAILS; i++) {
     size_t rest = p->stream.length % efla_tail_chunks[i], start = p->stream.length - rest;
-    if (rest == 0 || start == 0 || first < start) result->tail[i] = false;
+    if (rest == 0 || start == 0 || first < start || !(l->before < NEAR * l->after)) result->tail[i] = false;
     result->begins[i] += first == start;
   }
 }
@@ -123,6 +128,7 @@ static void advance_lane(pass *p, size_t h) {
   if (p->stream.begins) {
     efla_track_start(&l->track, p->S + h * x.dk * x.dv);
     l->first = nowhere;
+    l->before = l->after = 0;
   }
   for (size_t t = 0; t < x.tokens && l->status == EFLA_OK; t++) {
     l->status = efla_track_step(&l->track, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);

@@ -96,6 +96,36 @@ static const efla_format *find_coarser(const efla_inquiry *s) {
   return NULL;
 }
 
+/* Nobody has said what the kernel keeps its state in, and no mistake explains what is wrong: is it right with a state in the format of o?
+ * For every kernel that is as if that had been declared; but the wider format comes first, since its bound sees more mistakes. */
+static efla_status try_format_of_o(efla_inquiry *s, size_t threads, efla_message *why) {
+  efla_comparison again = s->comparison;
+  const efla_format *format = efla_format_find(again.claim.o.name);
+  if (!format || efla_format_unit(format) <= efla_format_unit(s->state)) return EFLA_OK;
+  again.claim.units = efla_units_of(format, format);
+  again.head = NULL;
+  efla_status status = efla_comparison_run(&again, threads, why);
+  if (status != EFLA_OK || again.total.outside) {
+    efla_comparison_clear(&again);
+    return status;
+  }
+  efla_comparison_clear(&s->comparison);
+  s->comparison = again;
+  s->instead_of = s->state;
+  s->state = format;
+  return EFLA_OK;
+}
+
+/* The comparison is outside: why? */
+static efla_status explain(efla_inquiry *s, const efla_question *ask, size_t threads, efla_message *why) {
+  efla_status status = look_for_mistakes(s, threads, why);
+  if (status != EFLA_OK || s->mistake || s->tail || s->resembles) return status;
+  bool declared = ask->state || efla_format_find(s->comparison.out->precision);
+  if (!declared && ask->tolerance.kind == EFLA_TOLERANCE_BUDGET) status = try_format_of_o(s, threads, why);
+  if (s->comparison.total.outside) s->coarser = find_coarser(s);
+  return status;
+}
+
 efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t threads, efla_message *why) {
   *s = (efla_inquiry){0};
   efla_causality_init(&s->causality);
@@ -106,12 +136,10 @@ efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t t
   if (s->comparison.total.o.numbers == 0)
     return efla_fail(why, EFLA_NOT_FINITE, "%s: the true o of method %s is finite nowhere, nothing to compare with", ask->input,
                      ask->method->name);
-  status = check_causality(s, ask, why);
-  if (status == EFLA_OK && s->comparison.total.outside) status = look_for_mistakes(s, threads, why);
-  if (status != EFLA_OK) return status;
+  if (s->comparison.total.outside) status = explain(s, ask, threads, why);
+  if (status == EFLA_OK) status = check_causality(s, ask, why);
   s->outside = s->comparison.total.outside || s->causality.violation.token < SIZE_MAX;
-  if (s->comparison.total.outside && !s->mistake && !s->tail && !s->resembles) s->coarser = find_coarser(s);
-  return EFLA_OK;
+  return status;
 }
 
 void efla_inquiry_clear(efla_inquiry *s) {

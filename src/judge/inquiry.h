@@ -24,6 +24,7 @@ typedef struct efla_inquiry {
   efla_comparison comparison;
   efla_causality causality;
   const efla_format *state;      /* that the kernel is held to */
+  const efla_format *instead_of; /* a wider one, which was tried first and does not explain the errors; NULL: none was */
   efla_suspects suspects;        /* tried where the comparison came out outside, by score */
   bool outside;                  /* of the tolerance, or not causal */
   const efla_suspect *mistake;   /* explains what is wrong; NULL: none does */
