@@ -13,9 +13,6 @@ FORMAT ?= svg
 ifeq ($(origin CC),default)
 CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
 endif
-PREFIX ?= /usr/local
-# Where installed programs find plots/; until then they find it here.
-DATADIR ?= $(PREFIX)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -50,10 +47,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
 # The same objects make the static and the shared library, whose functions nobody is to replace by his own.
 LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
-# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.
+# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.  Undefined behaviour is looked for in the
+# generic level only: the others are the same source, on which the compiler would spend minutes.
+X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
 FLAGS_src/flow/level_generic   := -ffp-contract=fast
-FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
-FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-march=x86-64-v4)
+FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
+FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
@@ -144,7 +143,7 @@ $(BUILD)/build_info.h: always
 	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
 	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
-	  echo '#define EFLA_DATADIR "$(DATADIR)"'; echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
+	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
@@ -186,12 +185,13 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
-FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise \
+FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';
 TABLE_growth := accumulation
+TABLE_throughput-tokens := throughput
 SCRIPT_noise-mnist := noise
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))

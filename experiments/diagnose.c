@@ -1,8 +1,8 @@
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
  * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions under
- *           each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
+ * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
+ *           under each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
  *           the number formats against an oracle, and the condition of the chunks' triangular systems.
  * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
 #include "efla.h"
@@ -65,7 +65,8 @@ static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *
 
 static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
   efla_stream stream;
-  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
+  efla_status status =
+      efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_plan plan = {.sequences = file->sequences,
                                     .heads = file->heads,
@@ -110,7 +111,6 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_message refusal;
   efla_status status = picture ? efla_figure_check("diagnose", picture, why) : EFLA_OK, trusted = EFLA_OK;
   if (status == EFLA_OK && picture) status = efla_output_spares(picture, input, why);
-  if (status == EFLA_OK && cli->out) status = efla_output_spares(cli->out, input, why);
   if (status != EFLA_OK) return status;
   status = efla_tensors_open(&file, input, why);
   if (status != EFLA_OK) return status;

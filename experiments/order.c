@@ -36,12 +36,15 @@ static const efla_option options[] = {
 typedef struct problem {
   efla_tokens x;
   double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
+  double *state;                   /* the same S as decoding holds it */
   efla_reference references[EFLA_LIST_MAX];
 } problem;
 
-/* All tokens, each in n substeps: by the method's gate, or by all stages of a tableau. */
+/* All tokens, each in n substeps: by the method's gate, a step being one token to the kernel; or by all stages of a tableau. */
 static void solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
+  const efla_heads head = {.batch = 1, .heads = 1, .tokens = 1, .dk = dk, .dv = dv};
   memcpy(p->S, p->start, dk * dv * sizeof *p->S);
+  if (!tableau) efla_decode_load_f64(&head, p->S, p->state);
   for (size_t t = 0; t < p->x.tokens; t++) {
     const double *k = p->x.k + t * dk, *v = p->x.v + t * dv;
     double gate = efla_gate(method, p->x.beta[t] / (double)n, efla_lambda(dk, k));
@@ -50,8 +53,9 @@ static void solve(const problem *p, const efla_method *method, const efla_tablea
     if (tableau)
       (void)efla_ode_advance(tableau, &signal, 0, p->x.beta[t], n, p->S, p->scratch);
     else
-      for (size_t i = 0; i < n; i++) efla_recurrence_f64(1, dk, dv, NULL, k, v, &gate, p->S, NULL);
+      for (size_t i = 0; i < n; i++) efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .gate = &gate}, p->state);
   }
+  if (!tableau) efla_decode_store_f64(&head, p->state, p->S);
 }
 
 /* Median over 5 repeats of at least half a millisecond each. */
@@ -144,11 +148,16 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   for (const efla_tableau *t = efla_tableaux; t->name; t++)
     if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
   p.start = malloc((2 * state + dv + scratch) * sizeof *p.start);
-  if (!p.start) return efla_fail_memory(why);
+  size_t bytes = efla_decode_state_f64(dk, dv) * sizeof *p.state;
+  p.state = aligned_alloc(EFLA_TILE_BYTES, bytes); /* whole tiles */
+  if (!p.start || !p.state) {
+    free(p.start), free(p.state);
+    return efla_fail_memory(why);
+  }
   p.S = p.start + state, p.o = p.S + state, p.scratch = p.o + dv;
   efla_status status = run_all(&p, cli->seed, table, why);
   for (size_t i = 0; i < truths.n; i++) efla_reference_clear(&p.references[i]);
-  free(p.start);
+  free(p.start), free(p.state);
   return status;
 }
 

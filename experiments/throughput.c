@@ -166,6 +166,5 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = EFLA_BENCH_COLUMNS,
       .run = run};
-  efla_blas_best_kernels(argv);
   return efla_program_main(&program, argc, argv);
 }

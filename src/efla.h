@@ -39,10 +39,10 @@
 #include "judge/quantiles.h"        /* distributions in bounded memory */
 #include "judge/findings.h"         /* what is found about a head */
 #include "judge/survey.h"           /* ... from its tokens */
-#include "judge/watch.h"            /* ... from a state that may overflow */
 #include "judge/trial.h"            /* ... from runs */
 #include "judge/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
 #include "judge/diagnosis_report.h" /* ... in words and numbers */
+#include "judge/inquiry.h"          /* is a kernel right? */
 #include "bench/panel.h"            /* how fast it is */
 
 #include "report/cli.h"        /* command line */

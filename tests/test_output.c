@@ -1,157 +1,194 @@
-/* Output files: there whole or not at all, whatever the path is called and whatever ends the program. */
+/* Output files: the old one or the new one, whatever happens, and the new one on the disk before it takes the old one's name. */
 #include "files.h"
 #include "testing.h"
 
-#include <signal.h>
+#include <errno.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static char path[256], part[300];
+static char directory[256], path[300], part[310]; /* absolute, as links are when they have been followed */
 
-static const char *set_up(const char *name) {
-  const char *directory = files_directory(name);
+static void set_up(const char *name) {
+  char *whole = realpath(files_directory(name), NULL);
+  ck_assert(whole && strlen(whole) < sizeof directory);
+  strcpy(directory, whole);
+  free(whole);
   snprintf(path, sizeof path, "%s/file", directory);
   snprintf(part, sizeof part, "%s.part", path);
-  return directory;
 }
 
-static off_t size_of(const char *name) {
-  struct stat file;
-  return lstat(name, &file) == 0 ? file.st_size : -1;
+static bool exists(const char *file) { return access(file, F_OK) == 0; }
+
+static bool holds(const char *file, const char *text) {
+  char found[64] = "";
+  FILE *stream = fopen(file, "r");
+  if (stream) found[fread(found, 1, sizeof found - 1, stream)] = 0;
+  if (stream) fclose(stream);
+  return stream && !strcmp(found, text);
 }
 
-static efla_output begin(const char *name) {
+static efla_output begin(void) {
   efla_output output;
   efla_message why = {{0}};
-  ck_assert_msg(efla_output_begin(&output, name, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_msg(efla_output_begin(&output, path, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_str_eq(efla_output_name(&output), part);
   return output;
 }
 
-START_TEST(finished_and_abandoned) {
-  set_up("output-plain");
-  for (int older = 0; older < 2; older++) {
-    efla_output output = begin(path);
-    ck_assert_str_eq(efla_output_name(&output), output.part);
-    files_write(efla_output_name(&output), "newer!", 6);
-    ck_assert_int_eq(size_of(path), older ? 6 : -1);
-    efla_output_abandon(&output);
-    ck_assert(size_of(part) < 0 && !output.path);
-    output = begin(path);
-    files_write(efla_output_name(&output), "newer!", 6);
-    ck_assert_int_eq(efla_output_finish(&output, NULL), EFLA_OK);
-    ck_assert(size_of(path) == 6 && size_of(part) < 0 && !output.path);
-    efla_output_abandon(&output); /* of nothing */
-    ck_assert_int_eq(size_of(path), 6);
-  }
+static void check_failure(efla_status status, const efla_message *why, const char *sentence) {
+  ck_assert_int_eq(status, EFLA_OUTPUT);
+  ck_assert_msg(strstr(why->text, path) && strstr(why->text, sentence), "%s", why->text);
 }
-END_TEST
 
-/* Nothing was written, or the place was taken meanwhile: a failure, and the older file stays. */
-START_TEST(what_cannot_be_finished) {
-  efla_message why = {{0}};
-  set_up("output-lost");
-  files_write(path, "older", 5);
-  efla_output output = begin(path);
-  ck_assert_int_eq(efla_output_finish(&output, &why), EFLA_OUTPUT);
-  ck_assert_msg(!strncmp(why.text, path, strlen(path)) && strstr(why.text, "cannot write: No such file"), "%s", why.text);
-  ck_assert_int_eq(size_of(path), 5);
-  output = begin(path);
-  files_write(part, "newer!", 6);
-  ck_assert(unlink(path) == 0 && mkdir(path, 0777) == 0);
-  ck_assert_int_eq(efla_output_finish(&output, &why), EFLA_OUTPUT);
-  ck_assert(size_of(part) < 0 && rmdir(path) == 0);
+/* These two take the place of the C library's for the whole program: what reached the disk and in which order, and a disk that fails. */
+static char order[16];
+static int fsync_error, rename_error;
+
+static int note(char what, int error) {
+  if (strlen(order) < sizeof order - 1) order[strlen(order)] = what;
+  errno = error;
+  return error ? -1 : 0;
 }
-END_TEST
 
-/* A link stays a link, and its file is replaced; a link to nothing is made good. */
-START_TEST(links_are_followed) {
-  const char *directory = set_up("output-link");
-  char link[300];
+int fsync(int file) {
   struct stat status;
-  snprintf(link, sizeof link, "%s/link", directory);
-  ck_assert_int_eq(symlink("file", link), 0);
-  files_write(path, "older", 5);
-  efla_output output = begin(link);
-  files_write(efla_output_name(&output), "newer!", 6);
-  ck_assert_int_eq(size_of(part), 6);
+  ck_assert_int_eq(fstat(file, &status), 0);
+  if (note(S_ISDIR(status.st_mode) ? 'd' : status.st_size == 3 ? 'f' : '?', fsync_error) != 0) return -1;
+  return (int)syscall(SYS_fsync, file);
+}
+
+int rename(const char *from, const char *to) {
+  if (note('r', rename_error) != 0) return -1;
+  return (int)syscall(SYS_rename, from, to);
+}
+
+START_TEST(bytes_reach_the_disk_before_the_name) {
+  set_up("output-order");
+  efla_output output = begin();
+  files_write(part, "new", 3);
   ck_assert_int_eq(efla_output_finish(&output, NULL), EFLA_OK);
-  ck_assert(lstat(link, &status) == 0 && S_ISLNK(status.st_mode) && size_of(path) == 6);
+  ck_assert_str_eq(order, "frd");
+  ck_assert(holds(path, "new") && !exists(part) && !output.path && !output.part);
 }
 END_TEST
 
-START_TEST(places_that_are_none) {
-  static const char *const places[] = {"", TEST_WORK};
-  for (size_t i = 0; i < 2; i++) {
-    efla_output output;
-    efla_message why = {{0}};
-    memset(&output, 0x5a, sizeof output);
-    ck_assert_int_eq(efla_output_begin(&output, places[i], &why), EFLA_OUTPUT);
-    ck_assert_msg(strstr(why.text, *places[i] ? "is a directory" : "empty name"), "%s", why.text);
-    ck_assert(!output.path && !output.part);
-  }
-  efla_output output = begin("/dev/null"); /* written to, never replaced */
-  ck_assert(!output.part && !strcmp(efla_output_name(&output), "/dev/null"));
-  ck_assert_int_eq(efla_output_finish(&output, NULL), EFLA_OK);
-}
-END_TEST
-
-/* The input by its own name, by a link, by another name, and as what is written meanwhile; another file is spared. */
-START_TEST(inputs_are_spared) {
-  const char *directory = set_up("output-input");
+START_TEST(a_disk_that_fails) {
   efla_message why;
-  char other[300];
-  snprintf(other, sizeof other, "%s/other", directory);
-  files_write(path, "input", 5);
-  ck_assert_int_eq(efla_output_spares(path, path, &why), EFLA_OUTPUT);
-  ck_assert_int_eq(efla_output_spares(other, path, &why), EFLA_OK);
-  ck_assert_int_eq(symlink("file", other), 0);
-  ck_assert_int_eq(efla_output_spares(other, path, &why), EFLA_OUTPUT);
-  ck_assert(unlink(other) == 0 && link(path, other) == 0);
-  ck_assert_int_eq(efla_output_spares(other, path, &why), EFLA_OUTPUT);
-  ck_assert(unlink(other) == 0);
-  strcat(other, ".part");
-  ck_assert_int_eq(link(path, other), 0);
-  other[strlen(other) - 5] = 0;
-  ck_assert_int_eq(efla_output_spares(other, path, &why), EFLA_OUTPUT);
-  ck_assert_int_eq(efla_output_spares(other, "no/such/file", &why), EFLA_OK); /* its reader will say so */
+  set_up("output-fails");
+  files_write(path, "old", 3);
+  for (int which = 0; which < 2; which++) {
+    efla_output output = begin();
+    files_write(part, "new", 3);
+    fsync_error = which ? 0 : EIO, rename_error = which ? ENOSPC : 0;
+    check_failure(efla_output_finish(&output, &why), &why, which ? "No space left" : "Input/output error");
+    ck_assert(holds(path, "old") && !exists(part));
+  }
+  fsync_error = EINVAL, rename_error = 0; /* a file system that knows no fsync */
+  efla_output output = begin();
+  files_write(part, "new", 3);
+  ck_assert_int_eq(efla_output_finish(&output, &why), EFLA_OK);
+  ck_assert(holds(path, "new"));
 }
 END_TEST
 
-/* Every unfinished file goes, those that were finished or given up before stay as they are. */
-START_TEST(signals_remove_all_that_is_unfinished) {
-  static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-  const char *directory = set_up("output-signals");
-  for (size_t i = 0; i < 3; i++) {
-    char names[3][300];
-    for (int f = 0; f < 3; f++) snprintf(names[f], sizeof names[f], "%s/%d-%zu", directory, f, i);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-      efla_output outputs[3];
-      signal(signals[i], SIG_DFL);
-      for (int f = 0; f < 3; f++) {
-        outputs[f] = begin(names[f]);
-        files_write(efla_output_name(&outputs[f]), "newer!", 6);
-      }
-      efla_output_finish(&outputs[1], NULL);
-      raise(signals[i]);
-      _exit(0);
-    }
-    int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
-    for (int f = 0; f < 3; f++) {
-      ck_assert_int_eq(size_of(names[f]), f == 1 ? 6 : -1);
-      strcat(names[f], ".part");
-      ck_assert_int_eq(size_of(names[f]), -1);
-    }
+START_TEST(permissions_are_handed_on) {
+  static const mode_t modes[] = {0600, 0640, 0444, 0755};
+  struct stat status;
+  set_up("output-modes");
+  umask(022);
+  for (size_t i = 0; i <= sizeof modes / sizeof *modes; i++) {
+    if (i > 0) ck_assert_int_eq(chmod(path, modes[i - 1]), 0);
+    efla_output output = begin();
+    files_write(part, "new", 3);
+    ck_assert_int_eq(efla_output_finish(&output, NULL), EFLA_OK);
+    ck_assert(stat(path, &status) == 0 && (status.st_mode & 0777) == (i > 0 ? modes[i - 1] : 0644));
   }
+}
+END_TEST
+
+/* Two programs write the same path at the same time: the later one has it, the earlier one notices, and nobody's half gets the name. */
+START_TEST(two_writers) {
+  efla_message why;
+  for (int gives_up = 0; gives_up < 2; gives_up++) {
+    set_up(gives_up ? "output-two-up" : "output-two");
+    files_write(path, "old", 3);
+    efla_output first = begin();
+    FILE *stream = fopen(part, "w");
+    ck_assert_ptr_nonnull(stream);
+    fputs("first", stream);
+    efla_output second = begin();
+    files_write(part, "sec", 3); /* the first half of it */
+    fclose(stream);
+    if (gives_up)
+      efla_output_abandon(&first);
+    else
+      check_failure(efla_output_finish(&first, &why), &why, "another program");
+    ck_assert(holds(path, "old") && holds(part, "sec"));
+    files_write(part, "second", 6);
+    ck_assert_int_eq(efla_output_finish(&second, &why), EFLA_OK);
+    ck_assert(holds(path, "second") && !exists(part));
+  }
+}
+END_TEST
+
+START_TEST(what_was_left_behind) {
+  set_up("output-left");
+  files_write(part, "of a program that was killed", 28);
+  ck_assert_int_eq(chmod(part, 0), 0);
+  efla_output output = begin();
+  ck_assert(holds(part, ""));
+  efla_output_abandon(&output);
+  efla_output_abandon(&output);
+  ck_assert(!exists(part) && !exists(path));
+}
+END_TEST
+
+/* A link is followed: the file behind it is replaced, beside its own place. */
+START_TEST(links_stay) {
+  char other[310], target[64] = "";
+  set_up("output-links");
+  snprintf(other, sizeof other, "%s/other", directory);
+  files_write(other, "old", 3);
+  ck_assert_int_eq(symlink("other", path), 0);
+  efla_output output;
+  ck_assert_int_eq(efla_output_begin(&output, path, NULL), EFLA_OK);
+  ck_assert(!exists(part) && strstr(efla_output_name(&output), "/other.part"));
+  files_write(efla_output_name(&output), "new", 3);
+  ck_assert_int_eq(efla_output_finish(&output, NULL), EFLA_OK);
+  ck_assert(readlink(path, target, sizeof target - 1) == 5 && holds(other, "new"));
+}
+END_TEST
+
+START_TEST(inputs_are_spared) {
+  char input[310], hard[310], soft[310];
+  efla_message why;
+  set_up("output-spares");
+  snprintf(input, sizeof input, "%s/input", directory);
+  snprintf(hard, sizeof hard, "%s/hard", directory);
+  snprintf(soft, sizeof soft, "%s/soft", directory);
+  files_write(input, "old", 3);
+  ck_assert(link(input, hard) == 0 && symlink("input", soft) == 0);
+  const char *const same[] = {input, hard, soft};
+  for (size_t i = 0; i < 3; i++) {
+    ck_assert_int_eq(efla_output_spares(same[i], input, &why), EFLA_OUTPUT);
+    ck_assert_msg(strstr(why.text, same[i]) && strstr(why.text, input), "%s", why.text);
+  }
+  files_write(part, "old", 3);
+  ck_assert_int_eq(efla_output_spares(path, part, &why), EFLA_OUTPUT);
+  ck_assert_msg(strstr(why.text, part), "%s", why.text);
+  ck_assert_int_eq(efla_output_spares(path, input, &why), EFLA_OK);
+  ck_assert_int_eq(efla_output_spares(path, "no/such/file", &why), EFLA_OK);
 }
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {finished_and_abandoned, what_cannot_be_finished, links_are_followed,
-                                places_that_are_none,   inputs_are_spared,       signals_remove_all_that_is_unfinished};
+  const TTest *const tests[] = {bytes_reach_the_disk_before_the_name,
+                                a_disk_that_fails,
+                                permissions_are_handed_on,
+                                two_writers,
+                                what_was_left_behind,
+                                links_stay,
+                                inputs_are_spared};
   return testing_main("output", tests, sizeof tests / sizeof *tests, 60);
 }

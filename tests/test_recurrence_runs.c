@@ -214,8 +214,14 @@ static void check_run(const efla_method *method, const efla_format *format, cons
   }
   ck_assert_uint_eq(run.blowup, 0);
   ck_assert_uint_eq(run.tokens, x->tokens);
-  ck_assert_mem_eq(run.S, S, dk * dv * sizeof *S);
-  ck_assert_mem_eq(run.o, o, dv * sizeof *o);
+  if (format->digits < 24) {
+    ck_assert_mem_eq(run.S, S, dk * dv * sizeof *S);
+    ck_assert_mem_eq(run.o, o, dv * sizeof *o);
+  }
+  double bound = 2 * testing_rounding(x->tokens, dk) * efla_format_unit(format), size = sqrt(efla_lambda(dk * dv, S));
+  double query = sqrt(efla_lambda(dk, x->q + (x->tokens - 1) * dk));
+  for (size_t e = 0; e < dk * dv; e++) CHECK_BOUND(fabs(run.S[e] - S[e]), bound * size);
+  for (size_t j = 0; j < dv; j++) CHECK_BOUND(fabs(run.o[j] - o[j]), (bound + (double)dk * U) * size * query);
   efla_run_clear(&run);
   free(S);
   free(S32);
@@ -223,7 +229,8 @@ static void check_run(const efla_method *method, const efla_format *format, cons
   free(o);
 }
 
-START_TEST(runs_equal_the_recurrence_bit_for_bit) {
+/* Bit for bit where every token's state is rounded; in f64 and f32 the kernel takes the sums in another order. */
+START_TEST(runs_equal_the_recurrence) {
   static const size_t dk[] = {1, 3, 63, 130}, dv[] = {65, 1, 16, 64};
   for (const efla_format *f = efla_formats; f->name; f++)
     for (size_t n = 0; n < 4; n++) {
@@ -276,7 +283,7 @@ int main(void) {
                                 zero_keys_and_steps_change_nothing,
                                 identical_keys_recall_the_last_value,
                                 subnormal_keys_still_write,
-                                runs_equal_the_recurrence_bit_for_bit,
+                                runs_equal_the_recurrence,
                                 blow_up_is_recorded};
   return testing_main("recurrence_runs", tests, sizeof tests / sizeof *tests, 120);
 }

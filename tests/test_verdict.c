@@ -1,7 +1,15 @@
 /* The verdict: computed from tables, refused where they are missing or old. */
 #include "testing.h"
 
-static const char *const programs[] = {"reference", "hold", "order", "accumulation", "chunk", "noise"};
+static const struct {
+  const char *name, *arguments;
+} programs[] = {{"reference", ""},
+                {"hold", ""},
+                {"order", ""},
+                {"accumulation", ""},
+                {"chunk", ""},
+                {"noise", ""},
+                {"throughput", " --panels tokens"}};
 
 static int verdict(char *out, char *err, size_t size) {
   return testing_shell(TEST_BUILD "/verdict " TEST_WORK "/verdict " TEST_BIN, out, err, size);
@@ -14,7 +22,8 @@ START_TEST(verdict_of_quick_tables) {
   ck_assert_ptr_nonnull(strstr(err, "missing"));
   for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
     char command[256];
-    snprintf(command, sizeof command, TEST_BIN "/%s --quick --out " TEST_WORK "/verdict/%s.csv", programs[i], programs[i]);
+    snprintf(command, sizeof command, TEST_BIN "/%s --quick%s --out " TEST_WORK "/verdict/%s.csv", programs[i].name,
+             programs[i].arguments, programs[i].name);
     ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
   }
   ck_assert_int_eq(verdict(out, err, sizeof out), 0);
@@ -24,6 +33,7 @@ START_TEST(verdict_of_quick_tables) {
   ck_assert_ptr_nonnull(strstr(out, "DeltaNet's error accumulates               not seen"));
   ck_assert_ptr_nonnull(strstr(out, "chunkwise form is equivalent               holds"));
   ck_assert_ptr_nonnull(strstr(out, "not asked (no MNIST"));
+  ck_assert_ptr_nonnull(strstr(out, "linear time")); /* of time itself nothing is asserted here */
   for (const efla_perturbation *p = efla_perturbations; p->name; p++) ck_assert_ptr_nonnull(strstr(out, p->name));
 
   /* A wrong number in the table turns the verdict: the closed form off by 1e-3 somewhere. */

@@ -28,6 +28,8 @@ int testing_main(const char *module, const TTest *const *tests, size_t n, double
   return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+double testing_rounding(size_t tokens, size_t dk) { return 2 * sqrt((double)(tokens ? tokens : 1) * ((double)dk + 16)); }
+
 double *testing_poison(size_t n) {
   double *values = malloc((n ? n : 1) * sizeof *values);
   ck_assert_ptr_nonnull(values);

@@ -5,6 +5,7 @@
 #include "efla.h"
 
 #include <float.h>
+#include <gsl/gsl_fit.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,6 +121,33 @@ static finding chunks(const efla_csv *csv) {
   return f;
 }
 
+/* Slope of log time against log tokens, from the given number on; nan with fewer than three. */
+static double time_slope(const efla_csv *csv, const char *kernel, double from) {
+  enum { MOST = 64 };
+  double x[MOST], y[MOST], level, slope, c00, c01, c11, sum;
+  size_t n = 0;
+  for (size_t r = 0; r < csv->rows && n < MOST; r++) {
+    double tokens = efla_csv_real(csv, r, "tokens");
+    if (!is(csv, r, "panel", "tokens") || !is(csv, r, "kernel", kernel) || !is(csv, r, "precision", "f32") || tokens < from)
+      continue;
+    x[n] = log(tokens), y[n++] = log(efla_csv_real(csv, r, "seconds"));
+  }
+  if (n < 3) return NAN;
+  gsl_fit_linear(x, 1, y, 1, n, &level, &slope, &c00, &c01, &c11, &sum);
+  return slope;
+}
+
+/* A tenth tells linear from n log n over three decades, and from quadratic at once. */
+static finding linear_time(const efla_csv *csv) {
+  finding f = {0};
+  double kernel = time_slope(csv, "kernel", 1024), chunk = time_slope(csv, "chunk", 1024),
+         softmax = time_slope(csv, "softmax", 2048);
+  f.ruling = fabs(kernel - 1) <= 0.1 && fabs(chunk - 1) <= 0.1 ? HOLDS : NOT_SEEN;
+  snprintf(f.evidence, sizeof f.evidence, "time ~ tokens^s: recurrence s = %.3f, chunkwise %.3f, softmax attention %.2f", kernel,
+           chunk, softmax);
+  return f;
+}
+
 /* EFLA against DeltaNet under one perturbation, by accuracy, paired: it holds where it is better at most levels and worse at none, both at
  * the same step and with each one's best. */
 static finding robustness(const efla_csv *csv, const char *perturbation) {
@@ -158,6 +186,7 @@ static const struct claim {
     {"free of error accumulation", "accumulation", "accumulation", accumulation},
     {"DeltaNet's error accumulates", "accumulation", "accumulation", plateau},
     {"chunkwise form is equivalent", "chunk", "chunk", chunks},
+    {"linear time", "throughput", "throughput", linear_time},
     {"robust against DeltaNet", "noise", "noise", NULL}, /* one line per perturbation */
     {"robust on MNIST rows", "noise-mnist", "noise", NULL},
 };

@@ -29,11 +29,12 @@ typedef struct efla_contender {
   void (*finish)(efla_bench_problem *p);        /* after the last: brings the state to S; NULL: it is there */
   double (*flops)(const efla_bench_problem *p); /* of one execution; 6 dk dv a token for every form of the delta rule */
   double (*bytes)(const efla_bench_problem *p); /* read and written in memory where that is the limit; NULL: not counted */
-  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: a library's. */
+  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: nothing to compare. */
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
 } efla_contender;
 
-extern const efla_contender efla_bench_forms[], efla_bench_gradients[], efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
+extern const efla_contender efla_bench_forms[], efla_bench_gradients[],
+    efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
 
 /* The row of that name and pass, NULL if there is none. */
 const efla_contender *efla_contender_find(const char *kernel, const char *pass);

@@ -22,6 +22,24 @@ static size_t square_extra(const problem *p) { return p->heads.tokens * p->heads
 static void square(problem *p) { multiply(p, p->heads.tokens, p->heads.tokens, p->heads.tokens, false, p->q, p->k, p->extra); }
 static double square_flops(const problem *p) { return 2 * pow((double)p->heads.tokens, 3); }
 
+/* Against sums in f64 (f32) or long double: a sum of n products errs by at most (n + 1) u of the sum of their sizes. */
+static double square_deviation(const problem *done, const problem *given) {
+  size_t n = given->heads.tokens;
+  double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      long double sum = 0, size = 0;
+      for (size_t l = 0; l < n; l++) {
+        long double product =
+            (long double)efla_bench_number(given, given->q, i * n + l) * efla_bench_number(given, given->k, l * n + j);
+        sum += product, size += fabsl(product);
+      }
+      double error = fabs((double)(efla_bench_number(done, done->extra, i * n + j) - sum));
+      if (!(error <= worst * (double)size * u)) worst = error / ((double)size * u);
+    }
+  return worst / (double)(n + 1);
+}
+
 /* Reads and writes every number of the states, in pieces that are dealt out to the threads. */
 enum { PIECE = 4096 };
 static void touch(problem *p) {
@@ -101,7 +119,12 @@ static double softmax_deviation(const problem *done, const problem *given) {
 }
 
 const efla_contender efla_bench_yardsticks[] = {
-    {.kernel = "gemm", .pass = "forward", .extra = square_extra, .work = square, .flops = square_flops},
+    {.kernel = "gemm",
+     .pass = "forward",
+     .extra = square_extra,
+     .work = square,
+     .flops = square_flops,
+     .deviation = square_deviation},
     {.kernel = "memory", .pass = "rmw", .work = touch, .flops = touch_flops, .bytes = touch_bytes},
     {.kernel = "softmax",
      .pass = "forward",

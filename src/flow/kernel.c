@@ -29,6 +29,8 @@ static lanes deal(const efla_heads *heads, size_t sequence, size_t tiles, size_t
   return (lanes){bound[0], bound[1]};
 }
 
+enum { PARTS = 8 }; /* sums that lambda is taken in */
+
 #define REAL       float
 #define NAME(stem) stem##_f32
 #define EXP        expf

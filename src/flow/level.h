@@ -13,13 +13,13 @@
 #define EFLA_LINE_BYTES 64  /* of the cache */
 #define EFLA_BLOCK      64  /* most tokens of one call of a level's blocks */
 
-/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first token,
- * v and o also to the first column of the first tile.  Columns past `columns` are kept, but not read from v nor written to o. */
+/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first
+ * token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but neither read nor written. */
 #define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                                    \
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                                       \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
     const REAL *gate;                       /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
@@ -43,8 +43,8 @@
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
 
-/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number of
- * paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
+/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number
+ * of paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
 #define EFLA_LINE_BYTES 64
 #define EFLA_PAD        16
 static inline size_t efla_padded(size_t n) { return (n + EFLA_PAD - 1) / EFLA_PAD * EFLA_PAD; }
@@ -53,8 +53,8 @@ static inline size_t efla_row(size_t n) { return efla_padded(n) | EFLA_PAD; }
 /* Which entries of A are not zero, by row and column; the others are zero too where they are met, but mostly skipped. */
 typedef enum efla_part { EFLA_ALL, EFLA_LOWER, EFLA_UPPER } efla_part; /* the triangles with the diagonal */
 
-/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one for its
- * columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
+/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one
+ * for its columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
 #define EFLA_PRODUCT_TYPE(REAL, suffix)                                                                                            \
   typedef struct efla_product_##suffix {                                                                                           \
     size_t rows, columns, inner;                                                                                                   \
@@ -92,8 +92,9 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
 
 #define EFLA_ADJOINT_TOKENS 16 /* most tokens of one chunk of the backward pass */
 
-/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.  `replay` takes
- * the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it to before it. */
+/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.
+ * `replay` takes the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it
+ * to before it. */
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                            \
   typedef struct efla_adjoint_##suffix {                                                                                           \
     size_t tokens, dk, dv;                /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                                                 \
@@ -106,6 +107,7 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *S;                        /* before the chunk */                                                                   \
     REAL *next;                           /* after it: what replay writes */                                                       \
     REAL *G;                                                                                                                       \
+    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                               \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                                    \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
@@ -115,7 +117,7 @@ EFLA_ADJOINT_TYPE(double, f64)
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
   return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) + 2 * efla_padded(dv) * efla_row(C) +
-         4 * C * efla_row(C) + C * efla_row(2 * C) + C * efla_row(C) + 2 * C;
+         6 * C * efla_row(C) + 2 * C;
 }
 
 typedef struct efla_level {

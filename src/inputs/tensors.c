@@ -231,7 +231,7 @@ static efla_status read_sequences(efla_tensors *file, efla_message *why) {
   return status;
 }
 
-efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why) {
+efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_message *why) {
   efla_status status = open_container(file, path, why);
   if (status == EFLA_OK) status = read_attributes(file, why);
   for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
@@ -256,7 +256,7 @@ efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, 
   return EFLA_OK;
 }
 
-efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
+efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
   efla_status status = open_container(file, path, why);
   if (status == EFLA_OK) status = read_attributes(file, why);
   if (status == EFLA_OK && file->layout != inputs->layout)

@@ -10,7 +10,8 @@
  * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of heads
  * and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
  *
- * Files larger than memory are streamed along T: see efla_stream.  HDF5's own messages on standard error are switched off, for the
+ * Files larger than memory are streamed along T: see efla_stream.  A file is opened in a child process first, which a damaged one may
+ * crash: see inputs/rehearsal.h.  HDF5's own messages on standard error are switched off, for the
  * whole process. */
 #ifndef EFLA_INPUTS_TENSORS_H
 #define EFLA_INPUTS_TENSORS_H

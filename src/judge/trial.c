@@ -6,23 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static efla_status add_run(efla_trial *trial, const efla_method *method, const efla_format *format) {
-  efla_storage storage = efla_storage_state(format);
-  efla_status status = efla_run_init(&trial->run[trial->runs], method, &storage, trial->dk, trial->columns);
-  if (status == EFLA_OK) trial->runs++;
+/* One more of the n runs. */
+static efla_status add_run(const efla_trial *trial, efla_run *runs, size_t *n, const efla_method *method, const char *format) {
+  efla_storage storage = efla_storage_state(efla_format_find(format));
+  efla_status status = efla_run_init(&runs[*n], method, &storage, trial->dk, trial->columns);
+  if (status == EFLA_OK) ++*n;
   return status;
 }
 
 static efla_status add_runs(efla_trial *trial) {
-  const efla_method *exact = efla_method_find("exact");
   efla_status status = EFLA_OK;
-  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++) {
-    if (isinf(m->stable)) continue;
-    status = efla_watch_init(&trial->watch[trial->watches], m, trial->dk, trial->columns);
-    if (status == EFLA_OK) trial->watches++;
-  }
-  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++) status = add_run(trial, m, efla_format_find("f64"));
-  for (const efla_format *f = efla_formats; f->name && status == EFLA_OK; f++) status = add_run(trial, exact, f);
+  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++)
+    if (isfinite(m->stable)) status = add_run(trial, trial->watch, &trial->watches, m, "f32");
+  for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++)
+    status = add_run(trial, trial->run, &trial->runs, m, "f64");
+  for (const efla_format *f = efla_formats; f->name && status == EFLA_OK; f++)
+    status = add_run(trial, trial->run, &trial->runs, efla_method_find("exact"), f->name);
   return status;
 }
 
@@ -41,7 +40,7 @@ efla_status efla_trial_init(efla_trial *trial, const efla_oracle *truth, size_t 
 }
 
 void efla_trial_clear(efla_trial *trial) {
-  for (size_t i = 0; i < trial->watches; i++) efla_watch_clear(&trial->watch[i]);
+  for (size_t i = 0; i < trial->watches; i++) efla_run_clear(&trial->watch[i]);
   for (size_t i = 0; i < trial->runs; i++) efla_run_clear(&trial->run[i]);
   efla_reference_clear(&trial->reference);
   efla_tokens_clear(&trial->part);
@@ -56,7 +55,7 @@ static void take_columns(const efla_trial *trial, size_t n, const double *from, 
 
 void efla_trial_start(efla_trial *trial, const double *S, size_t plan) {
   if (S) take_columns(trial, trial->dk, S, trial->start);
-  for (size_t i = 0; i < trial->watches; i++) efla_watch_start(&trial->watch[i], S ? trial->start : NULL);
+  for (size_t i = 0; i < trial->watches; i++) efla_run_start(&trial->watch[i], S ? trial->start : NULL);
   for (size_t i = 0; i < trial->runs; i++) efla_run_start(&trial->run[i], S ? trial->start : NULL);
   efla_reference_start(&trial->reference, S ? trial->start : NULL);
   trial->token = 0;
@@ -66,16 +65,20 @@ void efla_trial_start(efla_trial *trial, const double *S, size_t plan) {
 
 /* One run, or past the last the reference, through a part whose decays, if any, come before each token. */
 static void advance_one(efla_trial *trial, size_t i, const efla_tokens *part, const double *g) {
+  if (i < trial->runs) {
+    efla_run_advance_decayed(&trial->run[i], part, g);
+    return;
+  }
   for (size_t t = 0; t < part->tokens; t += g ? 1 : part->tokens) {
     efla_tokens piece = efla_tokens_slice(part, t, g ? 1 : part->tokens);
-    if (i == trial->runs) {
-      if (g) efla_reference_decay(&trial->reference, g[t]);
-      (void)efla_reference_advance(&trial->reference, &piece); /* a refusal is kept in its status */
-    } else {
-      if (g) efla_run_scale(&trial->run[i], exp(g[t]));
-      efla_run_advance(&trial->run[i], &piece);
-    }
+    if (g) efla_reference_decay(&trial->reference, g[t]);
+    (void)efla_reference_advance(&trial->reference, &piece); /* a refusal is kept in its status */
   }
+}
+
+/* Where in the sequence a run blew up, which it counts from 1. */
+static void note_blowup(const efla_run *run, efla_place at, efla_place *first) {
+  if (run->blowup > 0) efla_place_take(first, (efla_place){at.sequence, at.head, run->blowup - 1});
 }
 
 static efla_deviation *deviation_of(size_t run, efla_findings *f) {
@@ -96,8 +99,7 @@ static void compare(efla_trial *trial, efla_place at, efla_findings *f) {
     d->state_norm = hypot(d->state_norm, error), d->readout_norm = hypot(d->readout_norm, readout_error);
     efla_worst_take(&d->largest, relative, at);
     if (!(relative <= 1)) efla_place_take(&d->lost, at);
-    if (run->blowup > 0)
-      efla_place_take(&d->overflow, (efla_place){at.sequence, at.head, run->blowup - 1}); /* which counts from 1 */
+    note_blowup(run, at, &d->overflow);
   }
 }
 
@@ -142,18 +144,17 @@ static void keep_watch(efla_trial *trial, const efla_tokens *x, const double *g,
     size_t left = x->tokens - done;
     efla_tokens part = copy_part(trial, x, done, left < EFLA_TRIAL_BLOCK ? left : EFLA_TRIAL_BLOCK);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < trial->watches; i++) efla_watch_advance(&trial->watch[i], &part, g ? g + done : NULL);
+    for (size_t i = 0; i < trial->watches; i++) efla_run_advance_decayed(&trial->watch[i], &part, g ? g + done : NULL);
   }
   for (size_t i = 0, m = 0; i < trial->watches; i++, m++) {
-    while (f->method[m].method != trial->watch[i].forward.method) m++;
-    efla_place_take(&f->method[m].overflow_f32, (efla_place){at.sequence, at.head, trial->watch[i].overflow});
+    while (f->method[m].method != trial->watch[i].method) m++;
+    note_blowup(&trial->watch[i], at, &f->method[m].overflow_f32);
   }
 }
 
-/* To the next token where states are compared, to the end of the plan, or as far as there is room. */
+/* To the next token where states are compared, or as far as there are tokens and room. */
 static size_t part_length(const efla_trial *trial, size_t left) {
   size_t goal = (trial->token / trial->stride + 1) * trial->stride;
-  if (goal > trial->plan) goal = trial->plan;
   if (left > EFLA_TRIAL_BLOCK) left = EFLA_TRIAL_BLOCK;
   return goal - trial->token < left ? goal - trial->token : left;
 }

@@ -1,18 +1,32 @@
 #include "precision/run.h"
 
 #include "flow/chunk.h"
+#include "flow/kernel.h"
 #include "flow/recurrence.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 efla_storage efla_storage_state(const efla_format *format) { return (efla_storage){.format = format, .state = true}; }
 
+/* How many tokens can be advanced before something is to be rounded. */
+static size_t at_once(const efla_storage *storage) {
+  if (storage->chunk > 1) return storage->chunk;
+  return storage->state && storage->format->digits < 24 ? 1 : EFLA_BLOCK;
+}
+
+static efla_heads one_head(size_t tokens, size_t dk, size_t dv) {
+  return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv};
+}
+
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv) {
-  size_t most = storage->chunk > 1 ? storage->chunk : 1, state = dk * dv, scratch = efla_chunk_scratch(most, dk, dv);
-  size_t doubles = state + dv + most + scratch, floats = state + most * (dk + dv + 1) + dk + scratch;
+  size_t most = at_once(storage), state = dk * dv;
+  efla_heads heads = one_head(most, dk, dv);
+  size_t scratch = storage->chunk > 1 ? efla_chunk_scratch(most, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
+  size_t doubles = 2 * state + dv + most + scratch, floats = state + most * (dk + dv + 2) + dk + scratch;
   *run = (efla_run){0};
   double *block = calloc(doubles + (floats + 1) / 2, sizeof *block);
   if (!block) return EFLA_MEMORY;
@@ -26,14 +40,16 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .o = block + state,
                     .f32 = storage->format->digits <= 24,
                     .most = most,
-                    .gate = block + state + dv,
-                    .scratch = block + state + dv + most,
+                    .before = block + state + dv,
+                    .gate = block + 2 * state + dv,
+                    .scratch = block + 2 * state + dv + most,
                     .S32 = block32,
                     .k32 = block32 + state,
                     .v32 = block32 + state + most * dk,
                     .gate32 = block32 + state + most * (dk + dv),
-                    .q32 = block32 + state + most * (dk + dv + 1),
-                    .scratch32 = block32 + state + most * (dk + dv + 1) + dk,
+                    .g32 = block32 + state + most * (dk + dv + 1),
+                    .q32 = block32 + state + most * (dk + dv + 2),
+                    .scratch32 = block32 + state + most * (dk + dv + 2) + dk,
                     .block = block};
   return EFLA_OK;
 }
@@ -62,7 +78,14 @@ void efla_run_start(efla_run *run, const double *S) {
   run->tokens = run->blowup = 0;
 }
 
-void efla_run_scale(efla_run *run, double factor) {
+/* To f32, and on to the format where inputs are stored in it. */
+static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
+  for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
+  if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
+}
+
+/* S <- factor S. */
+static void fade(efla_run *run, double factor) {
   for (size_t e = 0; e < run->dk * run->dv; e++) {
     if (run->f32)
       run->S32[e] *= (float)factor;
@@ -71,34 +94,49 @@ void efla_run_scale(efla_run *run, double factor) {
   }
 }
 
-/* To f32, and on to the format where inputs are stored in it. */
-static void store_input(const efla_run *run, const double *values, size_t n, float *stored) {
-  for (size_t i = 0; i < n; i++) stored[i] = (float)values[i];
-  if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
-}
-
-static void advance_f64(efla_run *run, const efla_tokens *x) {
+static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
+  efla_heads heads = one_head(x->tokens, run->dk, run->dv);
   efla_gates(run->method, x, run->gate);
-  if (run->most > 1)
+  if (run->storage.chunk > 1) {
     efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, NULL, run->S, NULL, run->scratch);
-  else
-    efla_recurrence_f64(x->tokens, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
+  } else if (x->tokens > 1) {
+    const efla_kernel_f64 k = {.k = x->k, .v = x->v, .gate = run->gate, .g = g, .initial = run->S, .final = run->S};
+    efla_kernel_forward_f64(&heads, &k, run->scratch);
+  } else {
+    if (g) fade(run, exp(*g));
+    efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
+  }
 }
 
-static void advance_f32(efla_run *run, const efla_tokens *x) {
+static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, n = x->tokens;
+  efla_heads heads = one_head(n, dk, run->dv);
   store_input(run, x->k, n * dk, run->k32);
   store_input(run, x->v, n * run->dv, run->v32);
   for (size_t t = 0; t < n; t++) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
     run->gate32[t] = (float)efla_gate(run->method, x->beta[t], lambda);
+    run->g32[t] = (float)(g ? g[t] : 0);
   }
-  if (run->most > 1)
+  if (run->storage.chunk > 1) {
     efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, NULL, run->S32, NULL, run->scratch32);
-  else
-    efla_recurrence_f32(n, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
+  } else if (n > 1) {
+    efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .gate = run->gate32, .initial = run->S32, .final = run->S32};
+    if (g) k.g = run->g32;
+    efla_kernel_forward_f32(&heads, &k, run->scratch32);
+  } else {
+    if (g) fade(run, exp(*g));
+    efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
+  }
   if (run->storage.state) store_state(run);
+}
+
+static void advance_part(efla_run *run, const efla_tokens *x, const double *g) {
+  if (run->f32)
+    advance_f32(run, x, g);
+  else
+    advance_f64(run, x, g);
 }
 
 /* inf and nan are the numbers whose exponent is all ones: adding one to it carries into the sign bit, which was
@@ -120,17 +158,36 @@ static bool finite_state(const efla_run *run) {
   return !(carried >> 63) && !(carried32 >> 31);
 }
 
-void efla_run_advance(efla_run *run, const efla_tokens *x) {
+/* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the last of them
+ * where it is finite that way. */
+static size_t find_blowup(efla_run *run, const efla_tokens *x, const double *g) {
+  size_t t = 1;
+  for (; t <= x->tokens; t++) {
+    efla_tokens one = efla_tokens_slice(x, t - 1, 1);
+    advance_part(run, &one, g ? g + t - 1 : NULL);
+    if (!finite_state(run)) return t;
+  }
+  return x->tokens;
+}
+
+void efla_run_advance(efla_run *run, const efla_tokens *x) { efla_run_advance_decayed(run, x, NULL); }
+
+void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, dv = run->dv;
-  assert(x->dk == dk && x->dv == dv);
+  assert(x->dk == dk && x->dv == dv && (!g || run->storage.chunk <= 1));
+  void *S = run->f32 ? (void *)run->S32 : run->S;
+  const size_t size = dk * dv * (run->f32 ? sizeof *run->S32 : sizeof *run->S);
   for (size_t t = 0; t < x->tokens && !run->blowup; t += run->most) {
     size_t count = x->tokens - t < run->most ? x->tokens - t : run->most;
     efla_tokens part = efla_tokens_slice(x, t, count);
-    if (run->f32)
-      advance_f32(run, &part);
-    else
-      advance_f64(run, &part);
-    if (!finite_state(run)) run->blowup = run->tokens + t + count;
+    memcpy(run->before, S, size);
+    advance_part(run, &part, g ? g + t : NULL);
+    if (finite_state(run)) continue;
+    if (run->storage.chunk <= 1) {
+      memcpy(S, run->before, size);
+      count = find_blowup(run, &part, g ? g + t : NULL);
+    }
+    run->blowup = run->tokens + t + count;
   }
   run->tokens += x->tokens;
   if (x->tokens == 0) return;

@@ -34,10 +34,12 @@ typedef struct efla_run {
   size_t tokens; /* consumed so far */
   size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
   bool f32;
-  size_t most;                  /* tokens advanced at a time: the chunk, or 1 */
-  double *gate, *scratch;       /* (most), as efla_chunk_scratch says */
+  size_t most;                  /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
+  double *before;               /* (dk, dv), the state before them */
+  double *gate, *scratch;       /* (most), as the form in use needs */
   float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
-  float *gate32, *scratch32;    /* as gate and scratch */
+  float *gate32, *g32;          /* (most) */
+  float *scratch32;             /* as scratch */
   uint64_t draws;               /* used so far by stochastic rounding */
   void *block;
 } efla_run;
@@ -50,11 +52,11 @@ void efla_run_clear(efla_run *run);
  * on. */
 void efla_run_start(efla_run *run, const double *S);
 
-/* S <- factor S, as a decay does before a token; the state is not stored until that. */
-void efla_run_scale(efla_run *run, double factor);
-
-/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
- * and the state is not advanced further. */
+/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then
+ * hold inf or nan, and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
+
+/* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none.  Not by chunks. */
+void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g);
 
 #endif

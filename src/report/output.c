@@ -52,6 +52,30 @@ static void unguard(const char *part) {
   }
 }
 
+/* Whether the unfinished file is still the one that begin made. */
+static bool is_ours(const efla_output *output) {
+  struct stat file;
+  return lstat(output->part, &file) == 0 && file.st_dev == output->device && file.st_ino == output->inode;
+}
+
+static void remove_ours(const efla_output *output) {
+  if (is_ours(output)) unlink(output->part);
+}
+
+/* An empty file of our own: what an earlier program left under that name is removed, and one that still writes there will notice.  A file
+ * that is replaced hands on its permissions. */
+static bool create(efla_output *output, const struct stat *old) {
+  unlink(output->part);
+  int file = open(output->part, O_WRONLY | O_CREAT | O_EXCL, 0666);
+  struct stat made;
+  if (file < 0) return false;
+  if (old) (void)!fchmod(file, old->st_mode & 0777);
+  bool known = fstat(file, &made) == 0;
+  close(file);
+  if (known) output->device = made.st_dev, output->inode = made.st_ino;
+  return known;
+}
+
 static void forget(efla_output *output) {
   if (output->part) unguard(output->part);
   free(output->path);
@@ -75,8 +99,12 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
     forget(output);
     return efla_fail_memory(why);
   }
-  if (output->part) guard(output->part);
-  return EFLA_OK;
+  if (!output->part) return EFLA_OK;
+  guard(output->part);
+  if (create(output, exists ? &status : NULL)) return EFLA_OK;
+  efla_status failed = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->part, strerror(errno));
+  forget(output);
+  return failed;
 }
 
 const char *efla_output_name(const efla_output *output) { return output->part ? output->part : output->target; }
@@ -95,9 +123,12 @@ static bool reach_disk(const char *path, int flags) {
 efla_status efla_output_finish(efla_output *output, efla_message *why) {
   efla_status status = EFLA_OK;
   if (output->part) {
-    if (!reach_disk(output->part, O_RDONLY) || rename(output->part, output->target) != 0) {
+    if (!is_ours(output)) {
+      status =
+          efla_fail(why, EFLA_OUTPUT, "%s: another program took %s meanwhile, expected to be alone", output->path, output->part);
+    } else if (!reach_disk(output->part, O_RDONLY) || rename(output->part, output->target) != 0) {
       status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(errno));
-      unlink(output->part);
+      remove_ours(output);
     } else {
       reach_disk(dirname(output->target), O_RDONLY | O_DIRECTORY); /* the name as well; the file is whole in any case */
     }
@@ -107,7 +138,7 @@ efla_status efla_output_finish(efla_output *output, efla_message *why) {
 }
 
 void efla_output_abandon(efla_output *output) {
-  if (output->part) unlink(output->part);
+  if (output->part) remove_ours(output);
   forget(output);
 }
 

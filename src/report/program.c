@@ -1,15 +1,30 @@
 #include "report/program.h"
 
+#include "report/provenance.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A table must not harm the program's other files. */
+static efla_status spare_files(const efla_cli *cli, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (const efla_option *option = cli->program->options; option->name && cli->out && status == EFLA_OK; option++) {
+    if ((option->kind != EFLA_TEXT && option->kind != EFLA_NEEDED) || strcmp(option->argument, "FILE") != 0) continue;
+    const char *file = *(const char **)option->to;
+    if (file) status = efla_output_spares(cli->out, file, why);
+  }
+  return status;
+}
+
 int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_cli cli;
-  efla_table table;
+  efla_table table = {0};
   efla_message why, trouble;
+  efla_blas_best_kernels(argv);
   efla_cli_parse(&cli, program, argc, argv);
-  efla_status status = efla_table_open(&table, &cli, &why);
+  efla_status status = spare_files(&cli, &why);
+  if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
   if (status == EFLA_OK) status = program->run(&cli, &table, &why);
   if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
     efla_status closed = efla_table_close(&table, &trouble);

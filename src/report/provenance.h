@@ -13,7 +13,7 @@ const char *efla_commit(void);
 void efla_blas_single_thread(void);
 
 /* OpenBLAS with kernels that fit the processor.  A library older than the processor may not know it and take its oldest kernels, several
- * times slower: then the program starts again with OPENBLAS_CORETYPE set.  For main, before anything else, where BLAS is a yardstick. */
+ * times slower: then the program starts again with OPENBLAS_CORETYPE set.  For main, before anything else. */
 void efla_blas_best_kernels(char **argv);
 
 /* Lines "# key: value" on version, commit, compiler, flags, processor, BLAS and date (UTC; SOURCE_DATE_EPOCH is
