@@ -169,13 +169,13 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
-include packaging/install.mk tests/fuzz/fuzz.mk
+include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
 build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict
 	@mkdir -p $(BUILD)/tests/work; failed=; \
-	for test in $(TEST_FILES); do $$test || failed="$$failed $${test##*/}"; done; \
+	for test in $(TEST_FILES); do $(UNDER) $$test || failed="$$failed $${test##*/}"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
 
 # --------------------------------------------------------------------------------------------------------------- figures
