@@ -100,7 +100,8 @@ static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_me
   efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
   efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);
   if (status == EFLA_OK) status = efla_tensors_read(b->run->in, EFLA_Q, &y, b->values[0], why);
-  *same = status == EFLA_OK && !memcmp(a->values[0], b->values[0], a->run->in->dk * sizeof *a->values[0]);
+  *same = status == EFLA_OK;
+  for (size_t i = 0; i < a->run->in->dk && *same; i++) *same = a->values[0][i] == b->values[0][i];
   return status;
 }
 
