@@ -226,7 +226,7 @@ build-lint:
 	clang-format --dry-run --Werror $(SOURCES)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
 	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
-	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(lastword $(subst -j,-j ,$(JOBS))) -n 8 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(lastword $(subst -j,-j ,$(JOBS))) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures
