@@ -126,6 +126,7 @@ START_TEST(every_mistake_is_named) {
   MISTAKE("raw", "the scale is missing", f.scale = 1 / sqrt(12));
   MISTAKE("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
   MISTAKE("raw", "is applied twice", f.scale = 0.25, f.applied = 0.0625);
+  MISTAKE("raw", "o is zero everywhere", f.applied = 0);
   MISTAKE("raw", "o is read before", f.reads_before = true);
   MISTAKE("raw", "transposed in the read-out", f.reads_transposed = true);
   MISTAKE("raw", "final_state is transposed", f.final_transposed = true);

@@ -87,9 +87,10 @@ static efla_status look_for_mistakes(efla_inquiry *s, size_t threads, efla_messa
   return status;
 }
 
-/* The budget grows in proportion to the unit of the state's format. */
+/* The budget grows in proportion to the unit of the state's format.  Errors as large as o itself are not of rounding. */
 static const efla_format *find_coarser(const efla_inquiry *s) {
   const efla_errors_of *o = &s->comparison.total.o;
+  if (!(efla_errors_rms(o) < 0.5)) return NULL;
   double excess = fmax(sqrt(o->error2 / o->variance) / EFLA_BUDGET_RMS, o->ratio);
   for (const efla_format *format = efla_formats; format->name; format++)
     if (efla_format_unit(format) >= excess * s->comparison.claim.units.operands) return format;

@@ -90,6 +90,13 @@ static bool scale_twice(efla_recipe *r, const setting *s, char *says) {
   return true;
 }
 
+static bool nothing_written(efla_recipe *r, const setting *s, char *says) {
+  (void)s;
+  r->scale = 0;
+  snprintf(says, EFLA_SUSPECT_TEXT, "o is zero everywhere");
+  return true;
+}
+
 static bool read_before(efla_recipe *r, const setting *s, char *says) {
   (void)s;
   r->read = EFLA_READ_BEFORE;
@@ -141,9 +148,9 @@ static bool decay_after(efla_recipe *r, const setting *s, char *says) {
 }
 
 static bool (*const mistakes[])(efla_recipe *, const setting *, char *) = {
-    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,    epsilon_in_keys, epsilon_in_gate, unit_queries,
-    scale_missing,        scale_by_dk,          scale_twice,   read_before,     read_transposed, final_transposed,
-    initial_missing,      initial_transposed,   state_carried, decay_missing,   decay_after};
+    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,         epsilon_in_keys, epsilon_in_gate, unit_queries,
+    scale_missing,        scale_by_dk,          scale_twice,        nothing_written, read_before,     read_transposed,
+    final_transposed,     initial_missing,      initial_transposed, state_carried,   decay_missing,   decay_after};
 enum { MISTAKES = sizeof mistakes / sizeof *mistakes };
 
 /* The table goes on with the other methods' gates, and with chunks whose tail is lost. */
