@@ -513,6 +513,13 @@ START_TEST(questions_that_cannot_be_answered) {
   h5_close(made);
   ck_assert_int_eq(run(""), 3);
   ck_assert_msg(strstr(complained, ": o: no such dataset, expected one") != NULL, "%s", complained);
+  const h5_sizes wide = {1, 2, 1, 4097, 1};
+  made = h5_create(path);
+  h5_inputs(made, &wide, 1);
+  h5_put_tokens(made, "o", H5T_IEEE_F32LE, &wide, 1, (double[]){0, 0});
+  h5_close(made);
+  ck_assert_int_eq(run(""), 3);
+  ck_assert_msg(strstr(complained, ": q: last size 4097, expected at most 4096") != NULL, "%s", complained);
   files_write(path, "nothing", 7);
   ck_assert_int_eq(run(""), 3);
 }

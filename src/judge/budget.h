@@ -30,6 +30,7 @@
 
 #define EFLA_BUDGET_TOKEN 8.
 #define EFLA_BUDGET_RMS   4.
+#define EFLA_BUDGET_DK    4096 /* the longest key for which C is kept */
 
 /* What a kernel computes in. */
 typedef struct efla_units {

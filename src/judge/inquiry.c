@@ -24,6 +24,9 @@ static efla_status make_claim(efla_inquiry *s, const efla_question *ask, efla_me
   efla_tensors *out = s->comparison.out;
   *claim = (efla_claim){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
   s->comparison.tolerance = ask->tolerance;
+  if (s->in.dk > EFLA_BUDGET_DK)
+    return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input, s->in.dk,
+                     EFLA_BUDGET_DK);
   efla_status status = efla_claim_check(claim, why);
   if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &claim->o, why);
   claim->state = claim->o;

@@ -197,11 +197,18 @@ static efla_recipe right_recipe(const efla_claim *claim) {
       .method = claim->method, .keys = claim->keys, .gate_keys = claim->keys, .queries = raw(), .scale = claim->scale};
 }
 
+/* As many as half a gigabyte has room for, in states. */
+static size_t most_suspects(const efla_tensors *in) {
+  size_t room = 16 * (size_t)EFLA_LARGEST_STATE / (in->dk * in->dv);
+  return room < EFLA_SUSPECTS ? room : EFLA_SUSPECTS;
+}
+
 void efla_suspects_list(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in) {
   const setting s = {claim, in};
+  size_t most = most_suspects(in);
   *suspects = (efla_suspects){.n = 1};
   suspects->suspect[0].recipe = right_recipe(claim);
-  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && suspects->n < EFLA_SUSPECTS; i++) {
+  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && suspects->n < most; i++) {
     efla_suspect *suspect = &suspects->suspect[suspects->n];
     *suspect = (efla_suspect){.recipe = right_recipe(claim), .row = {i, SIZE_MAX}};
     suspects->n += apply(i, &suspect->recipe, &s, suspect->says);
@@ -221,7 +228,7 @@ static bool combine(const efla_suspect *first, const efla_suspect *second, const
 void efla_suspects_pair(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in) {
   const setting s = {claim, in};
   const efla_suspects singles = *suspects;
-  size_t room = 4 * EFLA_LARGEST_STATE / (in->dk * in->dv), most = room < EFLA_SUSPECTS ? room : EFLA_SUSPECTS;
+  size_t most = most_suspects(in);
   suspects->n = 1;
   for (size_t j = 2; j < singles.n; j++)
     for (size_t i = 1; i < j && suspects->n < most; i++)
