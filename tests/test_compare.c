@@ -126,6 +126,7 @@ START_TEST(every_mistake_is_named) {
   MISTAKE("raw", "the scale is missing", f.scale = 1 / sqrt(12));
   MISTAKE("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
   MISTAKE("raw", "is applied twice", f.scale = 0.25, f.applied = 0.0625);
+  MISTAKE("raw", "o is zero everywhere", f.applied = 0);
   MISTAKE("raw", "o is read before", f.reads_before = true);
   MISTAKE("raw", "transposed in the read-out", f.reads_transposed = true);
   MISTAKE("raw", "final_state is transposed", f.final_transposed = true);
@@ -512,6 +513,13 @@ START_TEST(questions_that_cannot_be_answered) {
   h5_close(made);
   ck_assert_int_eq(run(""), 3);
   ck_assert_msg(strstr(complained, ": o: no such dataset, expected one") != NULL, "%s", complained);
+  const h5_sizes wide = {1, 2, 1, 4097, 1};
+  made = h5_create(path);
+  h5_inputs(made, &wide, 1);
+  h5_put_tokens(made, "o", H5T_IEEE_F32LE, &wide, 1, (double[]){0, 0});
+  h5_close(made);
+  ck_assert_int_eq(run(""), 3);
+  ck_assert_msg(strstr(complained, ": q: last size 4097, expected at most 4096") != NULL, "%s", complained);
   files_write(path, "nothing", 7);
   ck_assert_int_eq(run(""), 3);
 }
