@@ -117,10 +117,7 @@ static double bound_of(const problem *p, double u) {
 
 static void compare(const problem *p, int output, double u, const double *found, const double *truth) {
   double worst = 0, bound = bound_of(p, u) * p->scale[output];
-  for (size_t i = 0; i < p->size[output]; i++) {
-    double error = fabs(found[i] - truth[i]);
-    if (!(error <= worst)) worst = error; /* a nan wins */
-  }
+  for (size_t i = 0; i < p->size[output]; i++) { worst = testing_worse(worst, fabs(found[i] - truth[i])); }
   ck_assert_msg(worst <= bound, "%s: error %g exceeds %g (%g u): %zu tokens, dk %zu, dv %zu, level %s", names[output], worst, bound,
                 bound_of(p, 1), p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.level ? p->heads.level->name : "best");
 }

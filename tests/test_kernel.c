@@ -59,7 +59,10 @@ static problem set_up(efla_heads heads, bool decays, bool starts) {
   double *q = normal(rows * dk, 1, draw), *k = normal(rows * dk, 1 / sqrt((double)dk), draw), *v = normal(rows * dv, 1, draw);
   double *gate = testing_poison(rows), *g = testing_poison(rows), *beta = testing_poison(rows);
   double *initial = normal(states, 1, draw);
-  for (size_t r = 0; r < rows; r++) beta[r] = gsl_rng_uniform(draw), g[r] = -gsl_ran_exponential(draw, 0.1);
+  for (size_t r = 0; r < rows; r++) {
+    beta[r] = gsl_rng_uniform(draw);
+    g[r] = r % 37 == 29 ? -INFINITY : -gsl_ran_exponential(draw, 0.1); /* now and then everything is forgotten */
+  }
   p.x32 = (efla_kernel_f32){.q = narrow(rows * dk, q), .k = narrow(rows * dk, k), .v = narrow(rows * dv, v)};
   efla_kernel_gates_f64(&heads, efla_method_find("exact"), k, beta, gate);
   p.x32.gate = narrow(rows, gate), p.x32.g = narrow(rows, g), p.x32.initial = narrow(states, initial);
@@ -85,10 +88,7 @@ static void tear_down(problem *p) {
 /* n results against the truth, entry by entry of one state or row, whose size is the scale. */
 static void close_to(size_t n, const double *found, const long double *truth, double u, double scale, const problem *p) {
   double worst = 0, bound = testing_rounding(p->heads.tokens, p->heads.dk); /* measured: at most .12 of it */
-  for (size_t i = 0; i < n; i++) {
-    double error = fabs((double)(found[i] - truth[i]));
-    if (!(error <= worst)) worst = error; /* a nan wins */
-  }
+  for (size_t i = 0; i < n; i++) { worst = testing_worse(worst, fabs((double)(found[i] - truth[i]))); }
   ck_assert_msg(worst <= bound * u * scale, "error %g of scale %g exceeds %g u: %zu tokens, dk %zu, dv %zu, level %s", worst, scale,
                 bound, p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.level->name);
 }
@@ -120,7 +120,8 @@ START_TEST(every_shape) {
     for (size_t b = 0; b < 8; b++)
       for (size_t t = 0; t < 7; t++) {
         if (tokens[t] == 1000 && a + b > 9 && a != b) continue; /* long runs of large states: the square ones */
-        problem p = set_up((efla_heads){.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]}, t % 2, true);
+        problem p = set_up((efla_heads){.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]},
+                           (a + b + t) % 2, true);
         FOR_EACH_LEVEL(level) p.heads.level = level, check(&p);
         tear_down(&p);
       }
@@ -175,26 +176,38 @@ START_TEST(same_bits_for_any_number_of_threads) {
 }
 END_TEST
 
-/* Without read-out, with the last one only, and in place, the state has the same bits; the last read-out is the truth's. */
-START_TEST(parts_of_the_output) {
-  efla_heads heads = {.batch = 2, .heads = 3, .tokens = 77, .dk = 21, .dv = 35, .level = efla_level_best()};
+/* Without read-out, with the last one only, and in place, the state has the same bits; the last read-out is the truth's, 0 where a
+ * sequence is empty. */
+static void check_parts(efla_layout layout, size_t threads) {
+  enum { HEADS = 3, DV = 35, SEQUENCES = 6, ALL = SEQUENCES * HEADS * DV };
+  efla_heads heads = {.batch = 1, .heads = HEADS, .tokens = 200, .dk = 21, .dv = DV, .layout = layout, .threads = threads};
+  heads.sequences = SEQUENCES, heads.cu_seqlens = packed, heads.level = efla_level_best();
   problem p = set_up(heads, true, true);
-  double *scratch = testing_poison(efla_kernel_scratch_f64(&p.heads)), *last = testing_poison(6 * 35);
-  double *S = testing_poison(p.states);
+  double *scratch = testing_poison(efla_kernel_scratch_f64(&p.heads)), *last = testing_poison(ALL), *S = testing_poison(p.states);
+  float *last32 = narrow(ALL, last), *scratch32 = malloc(efla_kernel_scratch_f32(&p.heads) * sizeof *scratch32);
   check(&p);
   efla_kernel_f64 x = p.x;
-  x.o = last, x.last = true, x.final = S;
+  efla_kernel_f32 y = p.x32;
+  x.o = last, x.last = true, x.final = S, y.o = last32, y.last = true;
   efla_kernel_forward_f64(&p.heads, &x, scratch);
+  efla_kernel_forward_f32(&p.heads, &y, scratch32);
   ck_assert_mem_eq(S, p.x.final, p.states * sizeof *S);
-  for (size_t s = 0; s < 2; s++)
-    for (size_t h = 0; h < 3; h++)
-      close_to(35, last + (s * 3 + h) * 35, p.o + ((s * 77 + 76) * 3 + h) * 35, U, p.readout_scale, &p);
+  for (size_t n = 0; n < SEQUENCES * HEADS; n++) {
+    efla_head_rows rows = efla_heads_rows(&heads, n / HEADS, n % HEADS);
+    long double zero[DV] = {0}, *truth = rows.tokens ? p.o + (rows.first + (rows.tokens - 1) * rows.stride) * DV : zero;
+    close_to(DV, last + n * DV, truth, U, rows.tokens ? p.readout_scale : 0, &p);
+    close_to_f32(DV, last32 + n * DV, truth, rows.tokens ? p.readout_scale : 0, &p);
+  }
   memcpy(S, p.x.initial, p.states * sizeof *S);
   x = (efla_kernel_f64){.k = p.x.k, .v = p.x.v, .gate = p.x.gate, .g = p.x.g, .initial = S, .final = S};
   efla_kernel_forward_f64(&p.heads, &x, scratch);
   ck_assert_mem_eq(S, p.x.final, p.states * sizeof *S);
-  free(scratch), free(last), free(S);
+  free(scratch), free(scratch32), free(last), free(last32), free(S);
   tear_down(&p);
+}
+
+START_TEST(parts_of_the_output) {
+  for (size_t threads = 1; threads <= 3; threads += 2) check_parts(EFLA_BTHD, threads), check_parts(EFLA_BHTD, threads);
 }
 END_TEST
 

@@ -31,6 +31,9 @@ unsigned long testing_seed(void);
 /* n doubles, all nan: outputs start poisoned so that what is not written shows.  Ends the test where memory does. */
 double *testing_poison(size_t n);
 
+/* The larger of two errors; one that is nan is worse than any, so that an entry that was not written shows. */
+static inline double testing_worse(double a, double b) { return isnan(a) || a > b ? a : b; }
+
 /* A block of tokens of a family, keys of the norm given. */
 efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv);
 

@@ -7,6 +7,7 @@
 #include "flow/heads.h"
 #include "status.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 /* One problem with its arrays, all of one type: float, or double where `f64`. */
@@ -39,13 +40,16 @@ extern const efla_contender efla_bench_forms[], efla_bench_gradients[],
 /* The row of that name and pass, NULL if there is none. */
 const efla_contender *efla_contender_find(const char *kernel, const char *pass);
 
-/* Allocates and fills the arrays: q, k, v Gaussian with |k| about 1, beta uniform, gates of the exact method.  Fails with EFLA_MEMORY. */
+/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, gates of the exact method.  Fails with EFLA_MEMORY. */
 efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed);
 void efla_bench_clear(efla_bench_problem *p);
 
 /* Does the same shape with few tokens and few heads once, and compares with the definition: EFLA_UNTRUSTED and why where it differs by
  * more than rounding explains.  Fails with EFLA_MEMORY. */
 efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_message *why);
+
+/* The larger of two deviations; one that is nan is worse than any. */
+static inline double efla_bench_worse(double a, double b) { return isnan(a) || a > b ? a : b; }
 
 /* Number n of an array of the problem's type, and where it lies. */
 double efla_bench_number(const efla_bench_problem *p, const void *array, size_t n);

@@ -7,8 +7,8 @@
 #include <assert.h>
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef efla_bench_problem problem;
 
@@ -96,6 +96,9 @@ static void decode_finish(problem *p) {
 }
 static double decode_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
 
+static void gates_start(problem *p) {
+  memset(p->gate, 255, efla_bench_rows(&p->heads) * (p->f64 ? sizeof(double) : sizeof(float)));
+}
 static void gates(problem *p) {
   const efla_method *exact = efla_method_find("exact");
   if (p->f64)
@@ -125,10 +128,10 @@ static double head_deviation(const problem *done, const problem *given, size_t s
     for (size_t i = 0; i < dk; i++) norm += q[i] * q[i];
     size = fmax(size, sqrt((double)written)), query = fmax(query, sqrt((double)norm));
     for (size_t j = 0; j < dv; j++)
-      worst = fmax(worst, fabs((double)(efla_bench_number(done, done->o, row * dv + j) - o[j])) / (size * query));
+      worst = efla_bench_worse(worst, fabs((double)(efla_bench_number(done, done->o, row * dv + j) - o[j])) / (size * query));
   }
   for (size_t e = 0; e < dk * dv; e++)
-    worst = fmax(worst, fabs((double)(efla_bench_number(done, done->S, first + e) - S[e])) / size);
+    worst = efla_bench_worse(worst, fabs((double)(efla_bench_number(done, done->S, first + e) - S[e])) / size);
   return worst;
 }
 
@@ -141,12 +144,9 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   long double *work = malloc((h->dk * h->dv + 2 * h->dk + 2 * h->dv) * sizeof *work);
   if (!work) return INFINITY;
   for (size_t s = 0; s < efla_heads_sequences(h); s++)
-    for (size_t head = 0; head < h->heads; head++) {
-      double deviation = head_deviation(done, given, s, head, work);
-      if (!(deviation <= worst)) worst = deviation; /* a nan wins */
-    }
+    for (size_t head = 0; head < h->heads; head++) worst = efla_bench_worse(worst, head_deviation(done, given, s, head, work));
   free(work);
-  return isnan(worst) ? INFINITY : worst / (4 * sqrt(steps) * u);
+  return worst / (4 * sqrt(steps) * u);
 }
 
 /* Gates: 4 u each, and lambda's (dk + 2) u (evidence I.1). */
@@ -158,7 +158,7 @@ static double gate_deviation(const problem *done, const problem *given) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += pow(efla_bench_number(given, given->k, r * dk + i), 2);
     double gate = efla_gate(exact, efla_bench_number(given, given->beta, r), lambda);
-    worst = fmax(worst, fabs(efla_bench_number(done, done->gate, r) - gate) / (u * gate));
+    worst = efla_bench_worse(worst, fabs(efla_bench_number(done, done->gate, r) - gate) / (u * gate));
   }
   return worst / (double)(dk + 6);
 }
@@ -196,6 +196,6 @@ const efla_contender efla_bench_forms[] = {
      .flops = delta_rule_flops,
      .bytes = decode_bytes,
      .deviation = delta_rule_deviation},
-    {.kernel = "gates", .pass = "forward", .work = gates, .flops = gate_flops, .deviation = gate_deviation},
+    {.kernel = "gates", .pass = "forward", .start = gates_start, .work = gates, .flops = gate_flops, .deviation = gate_deviation},
     {.kernel = NULL},
 };

@@ -11,7 +11,7 @@
 
 typedef efla_bench_problem problem;
 
-/* The arrays of a backward pass, as offsets into `extra`; every one begins at a multiple of a tile.  d_o is v, and d_initial S. */
+/* The arrays of a backward pass, as offsets into `extra`; every one begins at a multiple of a tile.  The loss's derivative by o is v. */
 typedef struct arrays {
   size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_beta, d_initial, scratch, all;
 } arrays;
@@ -23,7 +23,7 @@ static size_t next(size_t *offset, size_t n) {
 }
 
 /* Parts of a head that run in parallel, where there are fewer heads than threads. */
-static size_t parts_of(const problem *p) { return p->heads.threads > p->heads.heads ? 2 : 1; }
+static size_t parts_of(const problem *p) { return (p->heads.threads + p->heads.heads - 1) / p->heads.heads; }
 
 static arrays lay_out(const problem *p) {
   const efla_heads *h = &p->heads;
@@ -124,13 +124,12 @@ static double deviation(const problem *done, const problem *given) {
     const size_t length[] = {rows * dk, rows * dk, rows * dv, rows, states};
     worst = 0;
     for (size_t i = 0; i < sizeof here / sizeof *here; i++) {
-      double error = distance(done, efla_bench_at(done, done->extra, here[i]), truth[i], length[i]);
-      if (!(error <= worst)) worst = error; /* a nan wins */
+      worst = efla_bench_worse(worst, distance(done, efla_bench_at(done, done->extra, here[i]), truth[i], length[i]));
     }
   }
   free(scratch), free(block);
   double u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2, steps = (double)(h->tokens + 1) * (double)(dk + dv + 16);
-  return isnan(worst) ? INFINITY : worst / (3 * sqrt(steps) * u);
+  return worst / (3 * sqrt(steps) * u);
 }
 
 const efla_contender efla_bench_gradients[] = {

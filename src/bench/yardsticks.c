@@ -35,7 +35,7 @@ static double square_deviation(const problem *done, const problem *given) {
         sum += product, size += fabsl(product);
       }
       double error = fabs((double)(efla_bench_number(done, done->extra, i * n + j) - sum));
-      if (!(error <= worst * (double)size * u)) worst = error / ((double)size * u);
+      worst = efla_bench_worse(worst, error / ((double)size * u));
     }
   return worst / (double)(n + 1);
 }
@@ -111,7 +111,7 @@ static double softmax_deviation(const problem *done, const problem *given) {
         o += weight[s] / sum * v, values = fmax(values, fabs(v));
       }
       double error = fabs(efla_bench_number(done, done->o, t * dv + j) - o);
-      worst = fmax(worst, error / (u * values * (2 * (double)(dk + 8) * reach + (double)tokens)));
+      worst = efla_bench_worse(worst, error / (u * values * (2 * (double)(dk + 8) * reach + (double)tokens)));
     }
   }
   free(weight);

@@ -8,10 +8,6 @@
 
 enum { CHUNK = EFLA_ADJOINT_TOKENS, CHUNKS = EFLA_SEGMENT / CHUNK };
 
-static size_t threads_of(const efla_heads *heads) { return heads->threads ? heads->threads : 1; }
-
-static const efla_level *level_of(const efla_heads *heads) { return heads->level ? heads->level : efla_level_best(); }
-
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 #define REAL       float

@@ -2,6 +2,7 @@
 
 #include "flow/level.h"
 
+#include <assert.h>
 #include <gsl/gsl_cblas.h>
 #include <math.h>
 #include <stdint.h>

@@ -1,5 +1,7 @@
 #include "flow/gradient.h"
 
+#include "flow/kernel.h"
+
 #define REAL       float
 #define NAME(stem) stem##_f32
 #include "flow/gradient.inc"

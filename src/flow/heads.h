@@ -25,6 +25,12 @@ typedef struct efla_heads {
   const efla_level *level;  /* NULL: the best that this processor supports */
 } efla_heads;
 
+/* threads and level as they are meant: at least one, and never NULL. */
+static inline size_t efla_heads_threads(const efla_heads *heads) { return heads->threads ? heads->threads : 1; }
+static inline const efla_level *efla_heads_level(const efla_heads *heads) {
+  return heads->level ? heads->level : efla_level_best();
+}
+
 /* How many states there are: per head. */
 size_t efla_heads_sequences(const efla_heads *heads);
 

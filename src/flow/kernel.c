@@ -2,13 +2,8 @@
 
 #include <assert.h>
 #include <math.h>
-#include <omp.h>
 #include <stdint.h>
 #include <string.h>
-
-static size_t threads_of(const efla_heads *heads) { return heads->threads ? heads->threads : 1; }
-
-static const efla_level *level_of(const efla_heads *heads) { return heads->level ? heads->level : efla_level_best(); }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -19,7 +14,7 @@ typedef struct lanes {
 } lanes;
 
 static lanes deal(const efla_heads *heads, size_t sequence, size_t tiles, size_t thread) {
-  size_t per_sequence = heads->heads * tiles, sequences = efla_heads_sequences(heads), threads = threads_of(heads);
+  size_t per_sequence = heads->heads * tiles, sequences = efla_heads_sequences(heads), threads = efla_heads_threads(heads);
   size_t all = (heads->tokens * (heads->cu_seqlens ? 1 : heads->batch) + sequences) * per_sequence;
   size_t before = (heads->cu_seqlens ? heads->cu_seqlens[sequence] : sequence * heads->tokens) + sequence;
   size_t start = before * per_sequence, unit = efla_heads_rows(heads, sequence, 0).tokens + 1;
@@ -28,8 +23,6 @@ static lanes deal(const efla_heads *heads, size_t sequence, size_t tiles, size_t
   for (int i = 0; i < 2; i++) bound[i] = bound[i] <= start ? 0 : least(per_sequence, (bound[i] - start + unit - 1) / unit);
   return (lanes){bound[0], bound[1]};
 }
-
-enum { PARTS = 8 }; /* sums that lambda is taken in */
 
 #define REAL       float
 #define NAME(stem) stem##_f32

@@ -38,7 +38,11 @@ size_t efla_kernel_checkpoints_f64(const efla_heads *heads);
 void efla_kernel_forward_f32(const efla_heads *heads, const efla_kernel_f32 *x, float *scratch);
 void efla_kernel_forward_f64(const efla_heads *heads, const efla_kernel_f64 *x, double *scratch);
 
-/* gate from beta and the keys as they are; lambda is summed and the gate formed in f64. */
+/* lambda = k^T k in f64, by eight sums that do not wait for each other; k (dk). */
+double efla_kernel_lambda_f32(size_t dk, const float *k);
+double efla_kernel_lambda_f64(size_t dk, const double *k);
+
+/* gate from beta and the keys as they are, by that lambda; formed in f64 and rounded. */
 void efla_kernel_gates_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta, float *gate);
 void efla_kernel_gates_f64(const efla_heads *heads, const efla_method *method, const double *k, const double *beta, double *gate);
 

@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #define EFLA_TILE_BYTES 128 /* of a row of S: a tile is that many columns, packed (dk, TILE), aligned to its width */
-#define EFLA_LINE_BYTES 64  /* of the cache */
 #define EFLA_BLOCK      64  /* most tokens of one call of a level's blocks */
 
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first
@@ -45,7 +44,7 @@ EFLA_BLOCK_TYPE(double, f64)
 
 /* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number
  * of paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
-#define EFLA_LINE_BYTES 64
+#define EFLA_LINE_BYTES 64 /* of the cache */
 #define EFLA_PAD        16
 static inline size_t efla_padded(size_t n) { return (n + EFLA_PAD - 1) / EFLA_PAD * EFLA_PAD; }
 static inline size_t efla_row(size_t n) { return efla_padded(n) | EFLA_PAD; }

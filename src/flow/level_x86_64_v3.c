@@ -2,7 +2,10 @@
 #ifdef __x86_64__
 #include <stdbool.h>
 
-static bool supported(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool supported(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+}
 
 #define VECTOR     32
 #define GROUP      1
