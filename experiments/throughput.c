@@ -21,15 +21,16 @@ static const char *precision_name(size_t i) { return i < 2 ? precision_names[i] 
 
 static const efla_option options[] = {
     {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
-    {"precision", "LIST", "all", NULL, "number formats", EFLA_NAMES, &precisions, 0, 0, precision_name},
+    {"precision", "LIST", "all", NULL, "number formats; panel tokens takes the first", EFLA_NAMES, &precisions, 0, 0,
+     precision_name},
     {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_REALS, &sizes, 1, 2048,
      NULL},
     {"tokens", "LIST", "256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576", "256,1024,4096",
-     "panel tokens: lengths of a sequence (a million take 4 GB)", EFLA_REALS, &lengths, 1, 1e8, NULL},
+     "panel tokens: lengths of a sequence (a million take 3 GB in f32, 7 in f64)", EFLA_REALS, &lengths, 1, 1e8, NULL},
     {"softmax", "N", "16384", "4096", "panel tokens: most tokens that softmax attention is given", EFLA_COUNT, &softmax_most, 0,
      1e6, NULL},
-    {"cold", "N", "32768", "512", "panel decode: number of states that are more than the caches hold", EFLA_COUNT, &cold, 1, 1e7,
-     NULL},
+    {"cold", "N", "32768", "512", "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)",
+     EFLA_COUNT, &cold, 1, 1e7, NULL},
     {"repeats", "N", "11", "3", "timings of each contender, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
     {"least", "S", "0.005", "0.001", "seconds that one timing takes at least", EFLA_REAL, &least, 1e-6, 100, NULL},
     {.name = NULL},
@@ -74,7 +75,7 @@ static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_tabl
 static efla_status sizes_of_heads(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
   efla_bench_panel panel = open_panel("sizes");
   add_gemm(&panel, f64);
-  for (size_t i = 0; i < sizes.n && panel.n + 2 <= EFLA_BENCH_MOST; i++) {
+  for (size_t i = 0; i < sizes.n; i++) {
     size_t d = (size_t)sizes.value[i];
     efla_heads heads = {.heads = 4, .tokens = 1024, .dk = d, .dv = d, .layout = EFLA_BHTD};
     efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
@@ -103,11 +104,10 @@ static efla_status decode_of(const efla_cli *cli, size_t d, bool f64, efla_table
 static efla_status tokens_of(const efla_cli *cli, size_t tokens, bool f64, efla_table *table, efla_message *why) {
   efla_bench_panel panel = open_panel("tokens");
   efla_heads heads = {.tokens = tokens, .dk = 64, .dv = 64, .layout = EFLA_BHTD};
-  panel.repeats = (repeats + 1) / 2;
   add_gemm(&panel, f64);
   efla_bench_add(&panel, "naive", "forward", f64, heads, 0);
   efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
-  efla_bench_add(&panel, "chunk", "forward", f64, heads, 0);
+  efla_bench_add(&panel, "chunk", "forward", f64, heads, 16);
   if (tokens <= softmax_most) efla_bench_add(&panel, "softmax", "forward", f64, heads, 0);
   return efla_bench_run(&panel, cli->seed, table, why);
 }
@@ -126,6 +126,7 @@ static efla_status decode(const efla_cli *cli, bool f64, efla_table *table, efla
 }
 static efla_status tokens(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
+  if (f64 != (precisions.row[0] == 1)) return EFLA_OK;
   for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) status = tokens_of(cli, (size_t)lengths.value[i], f64, table, why);
   return status;
 }
@@ -149,20 +150,15 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "throughput",
       .summary = "Speed of every form of the delta rule, beside what the machine can do.",
-      .description =
-          "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, seconds (median of one "
-          "execution), "
-          "tokens_per_s, gflops (6 dk dv floating-point operations per token and head, whatever the form does; softmax and gemm: "
-          "their own), of_gemm (part of the rate of BLAS's product of square matrices on as many threads), of_naive (multiple of "
-          "the naive "
-          "recurrence's rate), of_bandwidth (decoding: part of the rate at which as much memory, hot or cold, is read and "
-          "written), panel, level (instruction "
-          "set), chunk "
-          "(tokens), seconds_min and seconds_max.  What is compared stands in one panel and was timed in turn; outputs are "
-          "compared with the "
-          "definition first, and the exit status is 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes as many numbers as "
-          "cold "
-          "decoding has in its states.",
+      .description = "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, "
+                     "seconds (median of one execution), tokens_per_s (of all heads together), gflops (6 dk dv "
+                     "floating-point operations per token and head, whatever the form does; softmax and gemm: their own), "
+                     "of_gemm (part of the rate of BLAS's product of square matrices on one thread, times threads), "
+                     "of_naive (multiple of the naive recurrence's rate), of_bandwidth (decoding: part of the rate at "
+                     "which as much memory, hot or cold, is read and written), panel, level (instruction set), chunk "
+                     "(tokens; 0: nothing is done by chunks), seconds_min and seconds_max.  What is compared stands in one"
+                     " panel and was timed in turn; outputs are compared with the definition first, and the exit status is"
+                     " 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes the numbers of as many states.",
       .options = options,
       .columns = EFLA_BENCH_COLUMNS,
       .run = run};

@@ -17,7 +17,7 @@ set style line 102 lc rgb '#0072b2' lw 2 pt 5 ps 0.7
 set style line 103 lc rgb '#009e73' lw 2 pt 9 ps 0.8
 set style line 104 lc rgb '#d55e00' lw 2 pt 13 ps 0.9
 forms = 'kernel chunk naive softmax'
-name(f) = f eq 'kernel' ? 'recurrence, kernel' : f eq 'chunk' ? 'chunkwise, C = 64' : f eq 'naive' ? 'recurrence, naive' : 'softmax attention (BLAS)'
+name(f) = f eq 'kernel' ? 'recurrence, kernel' : f eq 'chunk' ? 'chunkwise, C = 16' : f eq 'naive' ? 'recurrence, naive' : 'softmax attention (BLAS)'
 array slope[4]
 array level[4]
 set fit quiet logfile '/dev/null'

@@ -40,10 +40,10 @@ unset logscale x
 set xlabel ''
 unset xtics
 bars = 'naive row_loop chunk forward heads16 hm16 back'
-bar_where(b) = b eq 'naive' ? 'kernel=naive' : b eq 'row_loop' ? 'kernel=row_loop' : b eq 'chunk' ? 'kernel=chunk chunk=32' : \
+bar_where(b) = b eq 'naive' ? 'kernel=naive' : b eq 'row_loop' ? 'kernel=row_loop' : b eq 'chunk' ? 'kernel=chunk chunk=16' : \
   b eq 'forward' ? 'kernel=kernel pass=forward heads=1 level='.level : b eq 'heads16' ? 'kernel=kernel pass=forward heads=16 layout=BTHD' : \
   b eq 'hm16' ? 'kernel=kernel pass=forward heads=16 layout=BHTD' : 'kernel=kernel pass=forward_backward heads=1'
-bar_name(b) = b eq 'naive' ? 'naive' : b eq 'row_loop' ? "naive,\nwidest\nvectors" : b eq 'chunk' ? "chunk-\nwise\nC = 32" : \
+bar_name(b) = b eq 'naive' ? 'naive' : b eq 'row_loop' ? "naive,\nwidest\nvectors" : b eq 'chunk' ? "chunk-\nwise\nC = 16" : \
   b eq 'forward' ? "kernel\n1 head" : b eq 'heads16' ? "kernel\n16 heads\ntoken-\nmajor" : b eq 'hm16' ? "kernel\n16 heads\nhead-\nmajor" : \
   "kernel\nforward\nand back"
 level = word(values('level', 'panel=prefill kernel=kernel'), 1)
@@ -101,7 +101,6 @@ set xrange [*:*]
 set yrange [0:*]
 set format x '%g'
 set key top right maxrows 6
-flop_per_byte = 6. / 8
 plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 threads=1 dk='.word(d_values, i)) using 'heads':'gflops' \
     with linespoints ls 100 + i title 'd = '.word(d_values, i), \
   for [i=1:words(d_values)] pick('panel=decode kernel=memory precision=f32 threads=1 dk='.word(d_values, i)) \

@@ -35,7 +35,6 @@
 #include "truth/reference.h" /* errors along a stream */
 
 #include "judge/pass.h"             /* a tensor file from end to end */
-#include "judge/inquiry.h"          /* is a kernel right? */
 #include "judge/quantiles.h"        /* distributions in bounded memory */
 #include "judge/findings.h"         /* what is found about a head */
 #include "judge/survey.h"           /* ... from its tokens */

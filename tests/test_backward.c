@@ -47,7 +47,8 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
   double *beta = testing_poison(rows), *g = testing_poison(rows), *gate = testing_poison(rows);
   double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows);
   for (size_t r = 0; r < rows; r++) {
-    beta[r] = r % 11 == 5 ? 0 : gsl_rng_uniform(draw), g[r] = r % 13 == 6 ? -200 : -gsl_ran_exponential(draw, 0.1);
+    beta[r] = r % 11 == 5 ? 0 : gsl_rng_uniform(draw),
+    g[r] = r % 13 == 6 ? (r % 2 ? -200 : -INFINITY) : -gsl_ran_exponential(draw, 0.1);
     if (r % 7 == 3) memset(k + r * dk, 0, dk * sizeof *k);
   }
   p->x32 = (efla_gradient_f32){.q = narrow(rows * dk, q), .k = narrow(rows * dk, k), .v = narrow(rows * dv, v)};

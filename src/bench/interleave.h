@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* n pieces of work, each timed `repeats` times in turn, every time as often as fits into `least` seconds or once: seconds (n, repeats) of
+/* n pieces of work, each timed `repeats` times in turn, every time as often as fills `least` seconds: seconds (n, repeats) of
  * one execution.  Piece i is work(context, i); it has been executed at least once before it is timed. */
 void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void *context, size_t repeats, double least,
                            double *seconds, efla_progress *progress);

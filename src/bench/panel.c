@@ -15,7 +15,7 @@ void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pas
   heads.tokens = at_least_one(heads.tokens), heads.dk = at_least_one(heads.dk), heads.dv = at_least_one(heads.dv);
   if (!heads.level) heads.level = efla_level_best();
   panel->problems[panel->n] =
-      (efla_bench_problem){.contender = efla_contender_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk ? chunk : 64};
+      (efla_bench_problem){.contender = efla_contender_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk};
   assert(panel->problems[panel->n].contender);
   panel->n++;
 }
@@ -78,8 +78,9 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
 efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
   efla_progress progress;
-  double *seconds = malloc((panel->n + 1) * panel->repeats * sizeof *seconds), *spare = seconds + panel->n * panel->repeats;
+  double *seconds = malloc((panel->n + 1) * panel->repeats * sizeof *seconds);
   if (!seconds) return efla_fail_memory(why);
+  double *spare = seconds + panel->n * panel->repeats;
   for (size_t i = 0; i < panel->n && status == EFLA_OK; i++) status = efla_bench_check(&panel->problems[i], seed, why);
   for (size_t i = 0; i < panel->n && status == EFLA_OK; i++)
     if (efla_bench_prepare(&panel->problems[i], seed) != EFLA_OK) status = efla_fail_memory(why);

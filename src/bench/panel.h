@@ -6,7 +6,7 @@
 #include "report/progress.h"
 #include "report/table.h"
 
-#define EFLA_BENCH_MOST 32 /* problems of a panel */
+#define EFLA_BENCH_MOST (2 * EFLA_LIST_MAX + 1) /* problems of a panel: a list with one thread and with all, and gemm */
 
 #define EFLA_BENCH_COLUMNS                                                                                                         \
   "kernel,pass,precision,layout,dk,dv,heads,tokens,threads,seconds,tokens_per_s,gflops,of_gemm,of_naive,of_bandwidth,panel,level," \
@@ -20,10 +20,10 @@ typedef struct efla_bench_panel {
   efla_bench_problem problems[EFLA_BENCH_MOST];
 } efla_bench_panel;
 
-/* Adds a problem: a contender, a type and a shape.  A zero in heads stands for 1, chunk 0 for 64. */
+/* Adds a problem: a contender, a type and a shape.  A zero in heads stands for 1; chunk: 0 where nothing is done by chunks. */
 void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk);
 
-/* Prepares all, checks all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what stood side by side:
+/* Checks all, prepares all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what stood side by side:
  * of_gemm is the rate over that of the panel's gemm of the same type times threads; of_naive over the panel's naive form of the same type, dk
  * and dv; of_bandwidth is bytes per second over those of the panel's memory row of the same states and threads; nan where there is none.
  * Fails with EFLA_UNTRUSTED where an output is wrong, EFLA_MEMORY. */

@@ -1,5 +1,6 @@
 #include "bench/contender.h"
 
+#include <assert.h>
 #include <float.h>
 #include <gsl/gsl_cblas.h>
 #include <math.h>
@@ -43,7 +44,8 @@ static double square_deviation(const problem *done, const problem *given) {
 /* Reads and writes every number of the states, in pieces that are dealt out to the threads. */
 enum { PIECE = 4096 };
 static void touch(problem *p) {
-  size_t n = efla_bench_states(&p->heads) / PIECE * PIECE;
+  size_t n = efla_bench_states(&p->heads);
+  assert(n % PIECE == 0);
   const efla_level *level = p->heads.level;
 #pragma omp parallel for schedule(static) num_threads((int)p->heads.threads) if (p->heads.threads > 1)
   for (size_t first = 0; first < n; first += PIECE)

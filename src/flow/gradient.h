@@ -22,6 +22,8 @@
     REAL *d_g;       /* where g is given */                                                                                        \
     REAL *d_initial; /* NULL: not wanted */                                                                                        \
   } efla_gradient_##suffix;
+/* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute error of order u |G| |S|, also
+ * where a decay of 0 makes it 0. */
 EFLA_GRADIENT_TYPE(float, f32)
 EFLA_GRADIENT_TYPE(double, f64)
 

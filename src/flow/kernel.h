@@ -26,7 +26,8 @@
 EFLA_KERNEL_TYPE(float, f32)
 EFLA_KERNEL_TYPE(double, f64)
 
-/* Numbers of scratch that a call needs. */
+/* Numbers of scratch that a call needs: for every thread one head's state and two blocks of keys, or all heads' states if the layout is
+ * BTHD. */
 size_t efla_kernel_scratch_f32(const efla_heads *heads);
 size_t efla_kernel_scratch_f64(const efla_heads *heads);
 

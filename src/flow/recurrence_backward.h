@@ -8,7 +8,7 @@
 
 #include "flow/gradient.h"
 
-/* Numbers of scratch: the states of the longest sequence, and two rows. */
+/* Numbers of scratch: as many states as there are tokens, and a few more. */
 size_t efla_recurrence_backward_scratch(const efla_heads *heads);
 
 /* All heads, one after another.  Never fails, never allocates; inf and nan propagate as data. */
