@@ -1,4 +1,5 @@
-/* bin/compare and what it stands on: right kernels pass in every format, every usual mistake is named, and the first wrong token found. */
+/* bin/compare and what it stands on: right kernels pass in every format, every usual mistake is named, and the first wrong token
+ * found. */
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"
@@ -52,8 +53,8 @@ START_TEST(right_kernels_pass) {
 }
 END_TEST
 
-/* Kernels that keep their state in the format of o, on keys so short that it is rounded far more often than it is replaced: passed where
- * nothing else explains the errors, unless f32 was declared. */
+/* Kernels that keep their state in the format of o, on keys so short that it is rounded far more often than it is replaced: passed
+ * where nothing else explains the errors, unless f32 was declared. */
 START_TEST(states_in_few_bits) {
   static const char *const formats[] = {"bf16", "fp16"};
   set_up("compare-state");
@@ -222,7 +223,8 @@ START_TEST(numbers_that_are_not_finite) {
 }
 END_TEST
 
-/* Euler's rule far beyond its limit of stability: where the truth has left the numbers there is nothing to compare, before it there is. */
+/* Euler's rule far beyond its limit of stability: where the truth has left the numbers there is nothing to compare, before it there
+ * is. */
 START_TEST(truth_that_blows_up) {
   set_up("compare-blowup");
   faulty f = faulty_none((h5_sizes){1, 300, 2, 4, 4});
@@ -312,7 +314,8 @@ START_TEST(causality_is_seen) {
 }
 END_TEST
 
-/* The budget: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty promise. */
+/* The budget: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty
+ * promise. */
 START_TEST(budget_covers_the_toolkit_s_own_kernels) {
   static const char *const families[] = {"gaussian", "unit", "dictionary", "cone"};
   set_up("compare-budget");

@@ -1,5 +1,5 @@
-/* Tensor files: what is whole is read as it is, whatever its layout and types, and every fault is told with file, dataset, index and
- * expectation. */
+/* Tensor files: what is whole is read as it is, whatever its layout and types, and every fault is told with file, dataset, index
+ * and expectation. */
 #include "files.h"
 #include "h5.h"
 #include "inputs/stored.h"
