@@ -4,7 +4,8 @@
  * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
  *           memory does not grow with the file.
  * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed when
- *           complete.  Results that are not finite are written like any other, and end the program with status 4 and the first of them. */
+ *           complete.  Results that are not finite are written like any other, and end the program with status 4 and the first
+ *           of them. */
 #include "efla.h"
 
 #include <stdint.h>

@@ -15,7 +15,7 @@
  * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A read-out
  * has the variance, summed over its entries,
  *
- *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of the type that o is stored in.
+ *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
  *
  * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
  * state: as the errors do (evidence C).

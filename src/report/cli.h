@@ -53,7 +53,7 @@ typedef struct efla_program {
   const efla_option *options;               /* ends with a row whose name is NULL */
   const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
-  /* It answers about the user's files, as text on standard output: no --seed, no --quick, and the table goes to --out or nowhere. */
+  /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */
   bool answers;
 } efla_program;
 
