@@ -143,3 +143,15 @@ void faulty_write(const faulty *f, const char *path) {
   H5Tclose(type);
   free(a.q), free(a.k), free(a.v), free(a.beta), free(a.g), free(a.o), free(a.S0), free(a.S);
 }
+
+efla_question faulty_question(const char *file) {
+  return (efla_question){
+      .input = file, .method = efla_method_find("exact"), .keys = &efla_key_treatments[0], .truth = efla_oracle_find("longdouble")};
+}
+
+efla_inquiry faulty_inquire(const efla_question *ask) {
+  efla_inquiry inquiry;
+  efla_message why = {{0}};
+  ck_assert_msg(efla_inquiry_run(&inquiry, ask, 2, &why) == EFLA_OK, "%s", why.text);
+  return inquiry;
+}

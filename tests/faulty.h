@@ -2,6 +2,7 @@
 #ifndef FAULTY_H
 #define FAULTY_H
 
+#include "efla.h"
 #include "h5.h"
 
 #include <stdbool.h>
@@ -34,6 +35,10 @@ faulty faulty_none(h5_sizes sizes);
 
 /* Writes q, k, v, beta, o, final_state and what else there is. */
 void faulty_write(const faulty *f, const char *path);
+
+/* Is the file's o right for the exact gate, raw keys, and the tolerance that is derived?  And the inquiry; the test ends where it fails. */
+efla_question faulty_question(const char *file);
+efla_inquiry faulty_inquire(const efla_question *ask);
 
 double faulty_euler(double beta, double lambda);
 double faulty_implicit(double beta, double lambda);

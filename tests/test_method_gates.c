@@ -97,8 +97,8 @@ START_TEST(rational_gates_enclose_the_exact_one) {
 }
 END_TEST
 
-/* In long double, where the terms of phi's numerator may cancel to 16 units of their sum of sizes; the gate in f64 is within 4u, and its x is
- * rounded. */
+/* In long double, where the terms of phi's numerator may cancel to 16 units of their sum of sizes; the gate in f64 is within 4u,
+ * and its x is rounded. */
 START_TEST(gates_in_long_double) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (double x = 1e-12; x < 1e6; x *= 1.3) {

@@ -48,8 +48,8 @@ double efla_stability(const efla_method *method, double x);
  * 0. */
 double efla_gate(const efla_method *method, double beta, double lambda);
 
-/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of phi the absolute
- * error above in them. */
+/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of phi the
+ * absolute error above in them. */
 long double efla_gate_long(const efla_method *method, long double beta, long double lambda);
 
 /* Its derivatives: da/dbeta = phi + x phi', da/dlambda = beta^2 phi'. */

@@ -7,12 +7,11 @@
  *     initial_state, final_state (N,H,dk,dv)                       or (H,dk,dv), (dk,dv) where N = 1; (N,dk,dv) where q is (T,dk)
  *     cu_seqlens (N+1): 0 = c_0 < c_1 < ... < c_N = T              where B = 1 and N sequences lie end to end; otherwise N = B
  *
- * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of heads
- * and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
+ * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of
+ * heads and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
  *
- * Files larger than memory are streamed along T: see efla_stream.  A file is opened in a child process first, which a damaged one may
- * crash: see inputs/rehearsal.h.  HDF5's own messages on standard error are switched off, for the
- * whole process. */
+ * Files larger than memory are streamed along T: see efla_stream.  A file is opened in a child process first, which a damaged one
+ * may crash: see inputs/rehearsal.h.  HDF5's own messages on standard error are switched off, for the whole process. */
 #ifndef EFLA_INPUTS_TENSORS_H
 #define EFLA_INPUTS_TENSORS_H
 
@@ -64,17 +63,17 @@ typedef struct efla_tensors {
 } efla_tensors;
 
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
- * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than the
- * rest, or of a type that holds no numbers; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with EFLA_MEMORY.
- * file is then zeroed. */
+ * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
+ * the rest, or of a type that holds no numbers; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
+ * EFLA_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
 /* The same for a file with o, and perhaps final_state, that belong to the inputs in `inputs`, as bin/run writes it.  Sizes, layout,
  * scale and cu_seqlens are those of the inputs. */
 efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why);
 
-/* Creates a file for o and final_state of these inputs, stored as f64 if format has more than 24 digits and as f32 otherwise.  Fails
- * with EFLA_OUTPUT or EFLA_MEMORY, and then file is zeroed; what is on disk is the caller's to remove. */
+/* Creates a file for o and final_state of these inputs, stored as f64 if format has more than 24 digits and as f32 otherwise.
+ * Fails with EFLA_OUTPUT or EFLA_MEMORY, and then file is zeroed; what is on disk is the caller's to remove. */
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why);
 
@@ -92,8 +91,8 @@ typedef struct efla_span {
 /* Numbers per token and head: dk, dv or 1. */
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
 
-/* values (heads, tokens, width), whatever the layout.  Reading an input (all but o and final_state) fails with EFLA_INPUT at the first
- * nan or inf and, in beta, at the first negative number. */
+/* values (heads, tokens, width), whatever the layout.  Reading an input (all but o and final_state) fails with EFLA_INPUT at the
+ * first nan or inf and, in beta, at the first negative number. */
 efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values, efla_message *why);
 efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
                                efla_message *why);

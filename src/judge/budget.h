@@ -1,27 +1,28 @@
 /* The rounding that a kernel is entitled to: how large the errors of its state and of its read-outs may be on these very tokens.
  *
- * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most u^2 x^2/3 for a
- * number x.  Roundings are taken to be independent.  What they leave in the state is then carried by the transitions that the tokens
- * make, so the covariance of the state's error, summed over its columns, C (dk, dk), follows exactly
+ * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most u^2 x^2/3
+ * for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by the transitions that the
+ * tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk), follows exactly
  *
  *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the gate, where
  *
- *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)          u = v - S^T k in arithmetic: dk+2 roundings of partial sums, which are about as
- *             + p (m + |u|^2 + |v|^2)                      large as their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
- *             + w (dk+4) |u|^2 ]                           operands S, u, v rounded to p; the gate's error (evidence I.1)
- *     D_i = 1/3 [ (s + 2 w) |S'_i|^2 + p a^2 k_i^2 |u|^2 ] the state stored in s, the update added, and the key rounded to p
+ *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     u = v - S^T k in arithmetic: dk+2 roundings of partial sums, about as large as
+ *             + p (m + |u|^2 + |v|^2)                 their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
+ *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the gate's error (evidence I.1)
+ *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
+ *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
  *
  * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A read-out
  * has the variance, summed over its entries,
  *
- *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of the type in which o is stored.
+ *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
  *
  * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
  * state: as the errors do (evidence C).
  *
- * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.  The
- * constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of
- * either (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
+ * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.
+ * The constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of either
+ * (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
 #ifndef EFLA_JUDGE_BUDGET_H
 #define EFLA_JUDGE_BUDGET_H
 
@@ -37,8 +38,8 @@ typedef struct efla_units {
   double arithmetic, operands, state; /* unit roundoffs */
 } efla_units;
 
-/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are rounded to the
- * coarser of the two. */
+/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are rounded to
+ * the coarser of the two. */
 efla_units efla_units_of(const efla_format *state, const efla_format *output);
 
 typedef struct efla_budget {

@@ -100,8 +100,9 @@ static const efla_format *find_coarser(const efla_inquiry *s) {
   return NULL;
 }
 
-/* Nobody has said what the kernel keeps its state in, and no mistake explains what is wrong: is it right with a state in the format of o?
- * For every kernel that is as if that had been declared; but the wider format comes first, since its bound sees more mistakes. */
+/* Nobody has said what the kernel keeps its state in, and no mistake explains what is wrong: is it right with a state in the format
+ * of o? For every kernel that is as if that had been declared; but the wider format comes first, since its bound sees more
+ * mistakes. */
 static efla_status try_format_of_o(efla_inquiry *s, size_t threads, efla_message *why) {
   efla_comparison again = s->comparison;
   const efla_format *format = efla_format_find(again.claim.o.name);

@@ -1,4 +1,5 @@
-/* The whole inquiry into a kernel's outputs: files, comparison with the truth, causality, and which mistake explains what is wrong. */
+/* The whole inquiry into a kernel's outputs: files, comparison with the truth, causality, and which mistake explains what is wrong.
+ * */
 #ifndef EFLA_JUDGE_INQUIRY_H
 #define EFLA_JUDGE_INQUIRY_H
 
@@ -33,8 +34,8 @@ typedef struct efla_inquiry {
   const efla_format *coarser;    /* where nothing else is known: the finest format of the state whose rounding would explain it */
 } efla_inquiry;
 
-/* Fails as the reader does, with EFLA_USAGE where the truth does not know the method, EFLA_UNTRUSTED where the oracle refuses, EFLA_NOT_FINITE
- * where the truth is finite nowhere, EFLA_NOT_BUILT and EFLA_MEMORY; inquiry is to be cleared in any case. */
+/* Fails as the reader does, with EFLA_USAGE where the truth does not know the method, EFLA_UNTRUSTED where the oracle refuses,
+ * EFLA_NOT_FINITE where the truth is finite nowhere, EFLA_NOT_BUILT and EFLA_MEMORY; inquiry is to be cleared in any case. */
 efla_status efla_inquiry_run(efla_inquiry *inquiry, const efla_question *question, size_t threads, efla_message *why);
 void efla_inquiry_clear(efla_inquiry *inquiry);
 

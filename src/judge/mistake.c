@@ -177,7 +177,8 @@ static bool has_tail(const efla_tensors *in, size_t chunk) {
   return false;
 }
 
-/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones end as they do. */
+/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones end as they
+ * do. */
 static bool lost_tail(size_t i, efla_recipe *r, const setting *s, char *says) {
   r->tail = efla_tail_chunks[EFLA_TAILS - 1 - i % EFLA_TAILS];
   r->tail_of_state = i >= EFLA_TAILS;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What counts as within: of every token and final state the bound of budget.h, and over a head its root mean square; or so many ulps for
- * every number; or so much relative error in root mean square over a head.  `value` belongs to the last two. */
+/* What counts as within: of every token and final state the bound of budget.h, and over a head its root mean square; or so many
+ * ulps for every number; or so much relative error in root mean square over a head.  `value` belongs to the last two. */
 typedef struct efla_tolerance {
   enum { EFLA_TOLERANCE_BUDGET, EFLA_TOLERANCE_ULPS, EFLA_TOLERANCE_RMS } kind;
   double value;
@@ -38,8 +38,8 @@ typedef struct efla_bin {
   double ulps, ratio;    /* largest; error over what the budget grants */
 } efla_bin;
 
-/* Errors of one of the two outputs.  An ulp is the gap between neighbours of the output's type at the largest entry of the token (of the
- * state), so that entries which cancel to nearly nothing do not count as lost. */
+/* Errors of one of the two outputs.  An ulp is the gap between neighbours of the output's type at the largest entry of the token
+ * (of the state), so that entries which cancel to nearly nothing do not count as lost. */
 typedef struct efla_errors_of {
   size_t numbers;
   double error2, truth2, variance; /* sums over all numbers; of what the budget expects */
@@ -80,9 +80,9 @@ void efla_raise(double *largest, double value);
 /* The earlier of the two: the smaller token number, then the smaller sequence. */
 void efla_take_first(efla_miss *first, const efla_miss *miss);
 
-/* How the relative error depends on the token's number: the slope of its logarithm against the logarithm of the number, over bins from
- * token 16 on, nan where there are fewer than three; and the first token of the bin from which on it is at least four times that
- * of all before, SIZE_MAX if there is none. */
+/* How the relative error depends on the token's number: the slope of its logarithm against the logarithm of the number, over bins
+ * from token 16 on, nan where there are fewer than three; and the first token of the bin from which on it is at least four times
+ * that of all before, SIZE_MAX if there is none. */
 typedef struct efla_error_growth {
   double slope;
   size_t jump;
@@ -90,8 +90,8 @@ typedef struct efla_error_growth {
 } efla_error_growth;
 efla_error_growth efla_head_result_growth(const efla_head_result *result);
 
-/* The chunk length whose incomplete last chunks hold all that is out of tolerance in o: the one with whose first token it begins most
- * often, 0 if there is none. */
+/* The chunk length whose incomplete last chunks hold all that is out of tolerance in o: the one with whose first token it begins
+ * most often, 0 if there is none. */
 size_t efla_head_result_tail(const efla_head_result *result);
 
 /* Whether row i of efla_tail_chunks would do as well as that one. */

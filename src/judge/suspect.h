@@ -1,12 +1,13 @@
-/* Usual mistakes of kernels: each is a recipe, that is what a kernel with that mistake computes, and is recognised by computing it. */
+/* Usual mistakes of kernels: each is a recipe, that is what a kernel with that mistake computes, and is recognised by computing it.
+ * */
 #ifndef EFLA_JUDGE_SUSPECT_H
 #define EFLA_JUDGE_SUSPECT_H
 
 #include "inputs/tensors.h"
 #include "judge/comparison.h"
 
-/* What is computed.  The recipe of a right kernel has the method, keys and scale that were asked for, gate_keys = keys, raw queries, and
- * zero everywhere else. */
+/* What is computed.  The recipe of a right kernel has the method, keys and scale that were asked for, gate_keys = keys, raw
+ * queries, and zero everywhere else. */
 typedef struct efla_recipe {
   const efla_method *method;
   const efla_key_treatment *keys, *gate_keys, *queries; /* of the state's keys, of those that lambda is taken from, of q */
@@ -38,8 +39,8 @@ typedef struct efla_suspects {
 /* All mistakes that can be made with these inputs, each alone. */
 void efla_suspects_list(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in);
 
-/* Two of the suspects at a time, in place of the single ones: for when none of these explains what is seen.  As many pairs of the list as
- * fit, from its beginning, as sorted by efla_suspects_try. */
+/* Two of the suspects at a time, in place of the single ones: for when none of these explains what is seen.  As many pairs of the
+ * list as fit, from its beginning, as sorted by efla_suspects_try. */
 void efla_suspects_pair(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in);
 
 /* How much of the file is worth computing again. */
@@ -48,8 +49,8 @@ typedef struct efla_effort {
       tokens; /* at most: of the first sequences, of heads that were found outside, of each sequence's tokens */
 } efla_effort;
 
-/* Computes every recipe in f64 on heads that the comparison found outside, and sorts all but number 0 by score.  Fails as the reader does
- * and with EFLA_MEMORY. */
+/* Computes every recipe in f64 on heads that the comparison found outside, and sorts all but number 0 by score.  Fails as the
+ * reader does and with EFLA_MEMORY. */
 efla_status efla_suspects_try(efla_suspects *suspects, const efla_comparison *comparison, const efla_effort *effort, size_t threads,
                               efla_message *why);
 

@@ -6,8 +6,8 @@
 #include "judge/budget.h"
 #include "truth/oracle.h"
 
-/* What is true: a method with its keys and scale, as an oracle has it.  longdouble knows every method, the others the exact flow only;
- * and how it is held: what the kernel computes in and what its outputs are stored in. */
+/* What is true: a method with its keys and scale, as an oracle has it.  longdouble knows every method, the others the exact flow
+ * only; and how it is held: what the kernel computes in and what its outputs are stored in. */
 typedef struct efla_claim {
   const efla_method *method;
   const efla_key_treatment *keys;

@@ -2,9 +2,9 @@
  *
  *     S <- exp(g_t) S,   u = v_t - S^T k_t,   S <- S + a_t k_t u^T,   o_t = scale S^T q_t
  *
- * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded to the format
- * after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The gate is
- * formed in f64 from the keys that are used. */
+ * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded to the
+ * format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The gate
+ * is formed in f64 from the keys that are used. */
 #ifndef EFLA_PRECISION_FORWARD_H
 #define EFLA_PRECISION_FORWARD_H
 

@@ -53,8 +53,8 @@ typedef struct efla_program {
   const efla_option *options;               /* ends with a row whose name is NULL */
   const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
-  bool
-      answers; /* about the user's files, as text on standard output: no --seed, no --quick, and the table goes to --out or nowhere */
+  /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */
+  bool answers;
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */
@@ -77,9 +77,9 @@ void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char *
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code);
 void efla_cli_clear(efla_cli *cli);
 
-/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with it: 3 for memory,
- * input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that fails, 4 for a result that must be
- * finite and is not. */
+/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with it: 3 for
+ * memory, input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that fails, 4 for a result that
+ * must be finite and is not. */
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why);
 
 #endif

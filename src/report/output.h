@@ -18,16 +18,17 @@ typedef struct efla_output {
   ino_t inode;
 } efla_output;
 
-/* Takes charge of path and makes an empty efla_output_name(output), for the caller to open and fill.  It gets the permissions of the file
- * that it will replace.  Fails with EFLA_OUTPUT (a directory, an empty name, a place that cannot be written to) or EFLA_MEMORY, and then
- * output is zeroed. */
+/* Takes charge of path and makes an empty efla_output_name(output), for the caller to open and fill.  It gets the permissions of
+ * the file that it will replace.  Fails with EFLA_OUTPUT (a directory, an empty name, a place that cannot be written to) or
+ * EFLA_MEMORY, and then output is zeroed. */
 efla_status efla_output_begin(efla_output *output, const char *path, efla_message *why);
 
 /* The file to write: valid until finish or abandon. */
 const char *efla_output_name(const efla_output *output);
 
 /* The caller has closed the file: puts it in its place.  Fails with EFLA_OUTPUT, and then nothing is left of it and an older file
- * stays; also where another program has begun to write the same path since, whose file then stays in the making.  output is zeroed. */
+ * stays; also where another program has begun to write the same path since, whose file then stays in the making.  output is zeroed.
+ * */
 efla_status efla_output_finish(efla_output *output, efla_message *why);
 
 /* Removes what there is of an unfinished file; does nothing for a zeroed output. */

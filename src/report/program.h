@@ -6,9 +6,9 @@
 #include "report/progress.h"
 #include "report/table.h"
 
-/* The whole of main: parses the command line, opens the table, runs, completes the table where run returns EFLA_OK,
- * EFLA_UNTRUSTED (an oracle refused: the rows say so), EFLA_OUTSIDE or EFLA_NOT_FINITE and gives it up otherwise, says why on standard
- * error.  Returns the exit status. */
+/* The whole of main: parses the command line, opens the table, runs, completes the table where run returns EFLA_OK, EFLA_UNTRUSTED
+ * (an oracle refused: the rows say so), EFLA_OUTSIDE or EFLA_NOT_FINITE and gives it up otherwise, says why on standard error.
+ * Returns the exit status. */
 int efla_program_main(const efla_program *program, int argc, char **argv);
 
 /* One piece of parallel work: number i of n writes its rows and adds to the progress. */
