@@ -13,9 +13,6 @@ FORMAT ?= svg
 ifeq ($(origin CC),default)
 CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
 endif
-PREFIX ?= /usr/local
-# Where installed programs find plots/; until then they find it here.
-DATADIR ?= $(PLACE)/share/efla
 
 # ---------------------------------------------------------------------------------------------- what is built from what
 BUILD := build/$(MODE)
@@ -146,7 +143,7 @@ $(BUILD)/build_info.h: always
 	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
 	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
-	  echo '#define EFLA_DATADIR "$(DATADIR)"'; echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
+	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
@@ -224,11 +221,12 @@ format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
 	@$(SUBMAKE) build-lint
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN=\"\" -DTEST_WORK=\"\" -DTEST_BUILD=\"\"
 build-lint:
 	clang-format --dry-run --Werror $(SOURCES)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
 	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
-	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""'
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(lastword $(subst -j,-j ,$(JOBS))) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures

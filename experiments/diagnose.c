@@ -1,8 +1,8 @@
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
  * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions under
- *           each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
+ * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
+ *           under each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
  *           the number formats against an oracle, and the condition of the chunks' triangular systems.
  * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
 #include "efla.h"
@@ -145,7 +145,8 @@ int main(int argc, char **argv) {
           "above "
           "1) and where it overflows f32; the largest entry and the condition of (I + L)^-1 for chunks; which number format of the "
           "state suffices.  It ends with a sentence.  Tokens, heads and sequences count from 0; a batch entry is a sequence.\n\n"
-          "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; an error "
+          "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; states are "
+          "compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; an error "
           "'at the end' is the measured one times the square root of the ratio of lengths, as if it went on as a random walk.  "
           "Quantiles are exact up to 8192 tokens and to 0.28 % beyond.\n\n"
           "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".  Columns of the table: study, name, "

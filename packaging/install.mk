@@ -6,6 +6,7 @@
 #
 # All that there is to install is first staged in $(STAGE), a picture of PREFIX; what is staged is what is copied and removed.
 
+PREFIX  ?= /usr/local
 LIBDIR  ?= lib
 VERSION := $(shell sed -n 's/.*EFLA_VERSION "\(.*\)"/\1/p' src/report/provenance.h)
 SONAME  := libefla.so.$(basename $(VERSION)) # until 1.0 a minor version may change the interface
@@ -51,7 +52,7 @@ build-stage: $(PROGRAM_FILES) $(LIBRARY) $(SHARED)
 	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(REQUIRES)|' \
 	     -e 's|@DEFINES@|$(filter -DEFLA_HAVE_%,$(PACKAGE_CFLAGS))|; s|@LIBS@|$(ARB_LIBS) -fopenmp -lm|' \
 	   packaging/efla.pc.in > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
-	@mkdir -p $(STAGE)/share/efla/plots; cp plots/* $(STAGE)/share/efla/plots # $(DATADIR), where programs look for them
+	@mkdir -p $(STAGE)/share/efla; cp -R plots $(STAGE)/share/efla # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done
 	@sh packaging/manuals $(STAGE) $(VERSION)
 	@sh packaging/completions $(STAGE)

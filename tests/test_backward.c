@@ -1,5 +1,5 @@
-/* The fast backward pass against the naive derivative: every shape that is awkward, layout, packing, decay, method, level, split and number of
- * threads. */
+/* The fast backward pass against the naive derivative: every shape that is awkward, layout, packing, decay, method, level, split
+ * and number of threads. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -71,8 +71,8 @@ static double largest(size_t n, size_t width, const double *values) {
   return norm;
 }
 
-/* Outputs are products of the state S, of G (the loss's derivative by it) and of rows, and their errors are measured by the largest of each.  S and
- * G: what they start from and what the tokens add, as if each at random.  y is at most v - S^T k. */
+/* Outputs are products of the state S, of G (the loss's derivative by it) and of rows, and their errors are measured by the largest
+ * of each.  S and G: what they start from and what the tokens add, as if each at random.  y is at most v - S^T k. */
 static void measure(problem *p) {
   size_t n = p->rows, dk = p->heads.dk, dv = p->heads.dv, states = p->states / (dk * dv);
   double many = sqrt((double)(p->heads.tokens ? p->heads.tokens : 1)), q = largest(n, dk, p->x.q), k = largest(n, dk, p->x.k);
@@ -106,9 +106,10 @@ static void tear_down(problem *p) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
 
-/* As for the kernel: a token errs by sums of dk and dv products and a few more, (dk + dv + 32) u at most and the square root of that at random, and
- * tokens err independently.  An output multiplies two things that err so, by sums over C tokens that are as many again: four times, and twice
- * for two standard deviations.  Measured: at most .05 of it, since the scales are bounds themselves. */
+/* As for the kernel: a token errs by sums of dk and dv products and a few more, (dk + dv + 32) u at most and the square root of
+ * that at random, and tokens err independently.  An output multiplies two things that err so, by sums over C tokens that are as
+ * many again: four times, and twice for two standard deviations.  Measured: at most .05 of it, since the scales are bounds
+ * themselves. */
 static double bound_of(const problem *p, double u) {
   double tokens = (double)(p->heads.tokens ? p->heads.tokens : 1);
   return 8 * sqrt(tokens * (double)(p->heads.dk + p->heads.dv + 32)) * u;

@@ -47,9 +47,9 @@ static efla_tokens one_key(size_t tokens, size_t dk, size_t dv, double beta, dou
 }
 
 /* One key again and again: a method's state along it is (1 - R^n) v after n tokens, R = R(-x), and the vector of growth.h keeps
- * 1 - c^2 of its square and multiplies the rest, c^2 = 1/(1 + ... + dk), by R^(2n).  Growth: n logs of norms, each within a few u of the
- * closed form's.  Errors: n steps of (d+8)u relative (evidence I.5), relative to an error as large as the state itself.  lambda = norm^2
- * is exact here, hence so is every quantile. */
+ * 1 - c^2 of its square and multiplies the rest, c^2 = 1/(1 + ... + dk), by R^(2n).  Growth: n logs of norms, each within a few
+ * u of the closed form's.  Errors: n steps of (d+8)u relative (evidence I.5), relative to an error as large as the state itself.
+ * lambda = norm^2 is exact here, hence so is every quantile. */
 START_TEST(one_key_repeated) {
   enum { N = 200, DK = 4, DV = 3 };
   static const double steps[] = {0.5, 1.5, 2.5, 4.75};
@@ -85,9 +85,9 @@ START_TEST(one_key_repeated) {
 }
 END_TEST
 
-/* Where Euler's state leaves f32: token t adds a (v - y) = x R^t v, R = 1 - x = -1.5, which passes the largest float; the largest v is 3.
- * No t comes within .1 % of that edge, and 400 tokens' roundings, 4 u32 each, make less.  Beyond the measured tokens, too, and
- * whatever the blocks are. */
+/* Where Euler's state leaves f32: token t adds a (v - y) = x R^t v, R = 1 - x = -1.5, which passes the largest float; the
+ * largest v is 3. No t comes within .1 % of that edge, and 400 tokens' roundings, 4 u32 each, make less.  Beyond the measured
+ * tokens, too, and whatever the blocks are. */
 START_TEST(overflow_of_one_key) {
   static const size_t blocks[] = {1, 100, 128, 400};
   size_t expected = 0;
@@ -109,8 +109,9 @@ START_TEST(overflow_of_one_key) {
 }
 END_TEST
 
-/* Independent Gaussian keys: the law is that of growth.h over the tokens, each x moved by half a bin at most, in which the expectation is
- * monotone or nearly so; and the measured rate agrees with it within five standard errors, its steps being nearly independent. */
+/* Independent Gaussian keys: the law is that of growth.h over the tokens, each x moved by half a bin at most, in which the
+ * expectation is monotone or nearly so; and the measured rate agrees with it within five standard errors, its steps being nearly
+ * independent. */
 START_TEST(random_keys_follow_the_law) {
   enum { N = 10000, D = 16 };
   efla_tokens x = testing_tokens("gaussian", 1.6, N, D, 1);
@@ -231,8 +232,8 @@ START_TEST(verdicts) {
 }
 END_TEST
 
-/* Every sequence starts anew: three of 150 tokens never overflow where one of 450 would (see above, 219 tokens), unless one starts from a
- * state that is large already.  The first tokens of the first sequences are measured. */
+/* Every sequence starts anew: three of 150 tokens never overflow where one of 450 would (see above, 219 tokens), unless one
+ * starts from a state that is large already.  The first tokens of the first sequences are measured. */
 START_TEST(sequences_start_anew) {
   for (int large = 0; large < 2; large++) {
     efla_tokens x = one_key(150, 4, 3, 2.5, 1);
@@ -258,8 +259,8 @@ START_TEST(sequences_start_anew) {
 }
 END_TEST
 
-/* The narrowest format that suffices; of equal width the one with the smaller error; errors walked on to the end of the stream: 4 times
- * the tokens, twice the error. */
+/* The narrowest format that suffices; of equal width the one with the smaller error; errors walked on to the end of the stream:
+ * 4 times the tokens, twice the error. */
 START_TEST(sufficient_formats) {
   static const struct {
     const char *format;

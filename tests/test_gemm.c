@@ -1,4 +1,5 @@
-/* Products, substitution and transposes of every level against the textbook's loops; one chunk of the WY form of every level, with decay. */
+/* Products, substitution and transposes of every level against the textbook's loops; one chunk of the WY form of every level, with
+ * decay. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -33,7 +34,8 @@ static array copy(const array *from) {
 
 static void drop(array *x) { free(x->f64), free(x->f32); }
 
-/* Entry e of both types against a sum of n terms and their size: n u of it (Higham 2002, 3.1), two units more for D and for the sum's f64. */
+/* Entry e of both types against a sum of n terms and their size: n u of it (Higham 2002, 3.1), two units more for D and for the
+ * sum's f64. */
 static void check_entry(const array *x, size_t e, double sum, double size, size_t n) {
   CHECK_BOUND(fabs(x->f64[e] - sum), 2 * (double)(n + 2) * U * size);
   CHECK_BOUND(fabs((double)x->f32[e] - sum), (double)(n + 2) * U32 * size);
@@ -90,8 +92,8 @@ START_TEST(products) {
 }
 END_TEST
 
-/* (I - A) X = B for X in B's place, rows from the first to the last or with negative strides from the last to the first: the residual of row i is
- * within i u of its terms. */
+/* (I - A) X = B for X in B's place, rows from the first to the last or with negative strides from the last to the first: the
+ * residual of row i is within i u of its terms. */
 static void check_solve(const efla_level *level, size_t n, size_t columns, bool reversed) {
   size_t width = efla_padded(columns), row = efla_row(columns);
   array A = fresh(n * n + 1, true), B = fresh(n * row + 1, true), X = copy(&B);

@@ -1,6 +1,7 @@
 /* What `make install` brings, as those meet it who have no more than that: headers and libraries by pkg-config, the README's example,
  * programs, manuals, completion; and that `make uninstall` takes it away. */
 #include "files.h"
+#include "h5.h"
 #include "testing.h"
 
 #include <limits.h>
@@ -37,7 +38,8 @@ static int shell(const char *format, ...) {
 /* Names the prefix, and installs there unless an earlier test has. */
 static void install(void) {
   ck_assert_ptr_nonnull(getcwd(prefix, sizeof prefix / 2));
-  strcat(prefix, "/" TEST_WORK "/installed");
+  size_t length = strlen(prefix);
+  snprintf(prefix + length, sizeof prefix - length, "/" TEST_WORK "/installed");
   if (access(prefix, F_OK) == 0) return;
   SHELL("mkdir -p $W && make install PREFIX=$P");
   SHELL("sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md >$W/flow.c");
@@ -112,9 +114,24 @@ START_TEST(programs_and_manuals) {
         "grep -q -- \"$option\\>\" $W/page || { echo $p $option; exit 1; }; done; done");
   SHELL("for p in $P/bin/*; do grep -q '^efla-[a-z-]* .- .' $P/share/man/man1/${p##*/}.1 || exit 1; done");
   SHELL("grep -q 'one per processor' $P/share/man/man1/efla-order.1");
-  SHELL("cd plots && for file in *; do cmp $file $P/share/efla/plots/$file || exit 1; done; grep -q $P/share/efla "
-        "$P/bin/efla-diagnose");
+  SHELL("cd plots && for file in *; do cmp $file $P/share/efla/plots/$file || exit 1; done");
   SHELL("$P/bin/efla-gate --quick --out $W/table.csv && grep -q '^# command: efla-gate --quick' $W/table.csv");
+}
+END_TEST
+
+/* The script for a picture is the installed one, wherever one is: the picture is there, and is not once that script fails. */
+START_TEST(pictures) {
+  const h5_sizes sizes = {1, 20, 2, 4, 4};
+  char path[PATH_MAX + 16];
+  install();
+  snprintf(path, sizeof path, "%s.work/in.h5", prefix);
+  hid_t file = h5_create(path);
+  h5_inputs(file, &sizes, 1);
+  h5_close(file);
+  SHELL("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg && test -s picture.svg");
+  SHELL("cd $P/share/efla/plots && mv diagnose.gp kept.gp && echo 'exit status 7' >diagnose.gp");
+  ck_assert_int_eq(shell("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg"), 3);
+  SHELL("cd $P/share/efla/plots && mv kept.gp diagnose.gp");
 }
 END_TEST
 
@@ -173,7 +190,7 @@ END_TEST
 int main(void) {
   if (system("rm -rf " TEST_WORK "/installed " TEST_WORK "/installed.work") != 0) return EXIT_FAILURE; /* of an earlier run */
   const TTest *const tests[] = {
-      example_of_the_readme,   headers_stand_alone, only_our_names_are_exported, programs_and_manuals, completion,
+      example_of_the_readme,   headers_stand_alone, only_our_names_are_exported, programs_and_manuals, pictures, completion,
       uninstall_takes_it_away, destination};
   return testing_main("install", tests, sizeof tests / sizeof *tests, 300);
 }

@@ -22,8 +22,8 @@ static void fill(efla_quantiles *q, size_t n, const double *values) {
   for (size_t i = 0; i < n; i++) efla_quantiles_add(q, values[i]);
 }
 
-/* Up to EFLA_QUANTILES_EXACT numbers: those of GSL from the sorted numbers, bit for bit; one more, and within the factor 2^(1/256) of
- * them, interpolation included, as the weights add up to one (and 4u for the edges' own rounding). */
+/* Up to EFLA_QUANTILES_EXACT numbers: those of GSL from the sorted numbers, bit for bit; one more, and within the factor
+ * 2^(1/256) of them, interpolation included, as the weights add up to one (and 4u for the edges' own rounding). */
 START_TEST(against_sorting) {
   static const size_t sizes[] = {1, 2, 3, 64, EFLA_QUANTILES_EXACT, EFLA_QUANTILES_EXACT + 1, 100000};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {

@@ -4,9 +4,10 @@
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
-enum { TOKENS = 7, DK = 3, DV = 4, STATE = DK * DV };
+enum { TOKENS = 7, DK = 11, DV = 4, STATE = DK * DV };
 
-/* One head; the loss is sum d_o . o + <d_final, S>.  All that it depends on lies in one array, so that differences can walk over it. */
+/* One head; the loss is sum d_o . o + <d_final, S>.  All that it depends on lies in one array, so that differences can walk over
+ * it. */
 typedef struct problem {
   const efla_method *method;
   bool decays;
@@ -23,6 +24,7 @@ static problem set_up(const efla_method *method, bool decays, gsl_rng *draw) {
   problem p = {.method = method, .decays = decays};
   double *in = (double *)&p.in;
   for (size_t i = 0; i < INPUTS; i++) in[i] = gsl_ran_gaussian(draw, 0.8);
+  for (size_t i = 0; i < TOKENS * DK; i++) p.in.k[i] /= 2; /* norms of 1.3 or so */
   for (size_t t = 0; t < TOKENS; t++) p.in.beta[t] = gsl_rng_uniform(draw), p.in.g[t] = -gsl_ran_exponential(draw, 0.3);
   for (size_t i = 0; i < DK; i++) p.in.k[2 * DK + i] = 0; /* a zero key */
   p.in.beta[4] = 0;                                       /* a gate that is 0 */
@@ -73,9 +75,9 @@ static void derivative(const problem *p, struct inputs *d) {
   free(scratch);
 }
 
-/* Central differences D(h) err by h^2 f'''/6, of which D(2h) - D(h) is three times as much, so that it leaves room for the next term; and by the
- * loss's own error over h: gates err by 4u each and all else is long double, 8 u per gate for the two losses, over 2h.  The derivative itself,
- * in f64, is far better. */
+/* Central differences D(h) err by h^2 f'''/6, of which D(2h) - D(h) is three times as much, so that it leaves room for the next
+ * term; and by the loss's own error over h: gates err by 4u each and all else is long double, 8 u per gate for the two losses, over
+ * 2h.  The derivative itself, in f64, is far better. */
 START_TEST(equal_to_central_differences) {
   const double h = ldexp(1, -13);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);

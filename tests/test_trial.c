@@ -22,9 +22,9 @@ static efla_findings trial_of(size_t dk, size_t dv, const efla_tokens *x, const 
   return f;
 }
 
-/* The same by the book: the state of one method, decayed and advanced in long double and rounded to a format after every token (NULL:
- * not), beside the exact state in long double.  Writes the largest relative error, its token, the rms of errors over that of states and
- * of read-outs. */
+/* The same by the book: the state of one method, decayed and advanced in long double and rounded to a format after every token
+ * (NULL: not), beside the exact state in long double.  Writes the largest relative error, its token, the rms of errors over that
+ * of states and of read-outs. */
 typedef struct by_the_book {
   double largest, state, readout;
   size_t at;
@@ -66,10 +66,10 @@ static void check(const efla_deviation *d, const by_the_book *expected, double s
   if (expected->largest > 1e-6) ck_assert_uint_eq(d->largest.at.token, expected->at);
 }
 
-/* Every method in f64 and every format no wider than bf16 or fp16, with decays and an initial state or without.  A method's errors are
- * those of exact arithmetic within N (DK+8) u of f64 (evidence I.5), which discretisation only damps here (x < 2).  A format's run
- * computes in f32: each of its N steps is off by 8 u32 more (there, in practice), and where that decides a rounding, by 2u of the format:
- * that happens in a share 8 u32/u of the N roundings of each entry, whose squares add. */
+/* Every method in f64 and every format no wider than bf16 or fp16, with decays and an initial state or without.  A method's
+ * errors are those of exact arithmetic within N (DK+8) u of f64 (evidence I.5), which discretisation only damps here (x < 2).  A
+ * format's run computes in f32: each of its N steps is off by 8 u32 more (there, in practice), and where that decides a
+ * rounding, by 2u of the format: that happens in a share 8 u32/u of the N roundings of each entry, whose squares add. */
 START_TEST(errors_by_the_book) {
   enum { N = 120 };
   efla_tokens x = testing_tokens("gaussian", 0.7, N, DK, DV), start = testing_tokens("gaussian", 1, DK, 1, DV);
@@ -99,8 +99,8 @@ START_TEST(errors_by_the_book) {
 }
 END_TEST
 
-/* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks change
- * what is found by rounding only, N (DK+8) u at most (evidence I.5; unit keys, so the flow fades). */
+/* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks
+ * change what is found by rounding only, N (DK+8) u at most (evidence I.5; unit keys, so the flow fades). */
 START_TEST(plans_and_blocks) {
   enum { N = 1300 };
   static const size_t blocks[] = {1, 100, 128, N};
@@ -138,8 +138,8 @@ START_TEST(threads_change_nothing) {
 }
 END_TEST
 
-/* Columns of the state do not see each other: of a state past EFLA_TRIAL_STATE numbers the first columns are run, and everything is as if
- * the others had not been there. */
+/* Columns of the state do not see each other: of a state past EFLA_TRIAL_STATE numbers the first columns are run, and everything
+ * is as if the others had not been there. */
 START_TEST(wide_states_are_cut) {
   enum { TALL = 512, WIDE = EFLA_TRIAL_STATE / TALL, N = 6 };
   efla_tokens x = testing_tokens("gaussian", 1, N, TALL, WIDE + 3), narrow;
@@ -159,10 +159,10 @@ START_TEST(wide_states_are_cut) {
 }
 END_TEST
 
-/* One key e_1 again and again with gate a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For a = 1 - e^-x of the exact
- * gate they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2 the corner's are.  Row sums: 1 + a (C-1) and
- * 1 + a sum |1-a|^m.  With a decay g per token, L_ij = a e^(g (i-j)), and the inverse's entries fade the same way.  Relative errors: C^2 u
- * from the substitution's sums of C terms (Higham 2002, 8.1). */
+/* One key e_1 again and again with gate a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For a = 1 - e^-x of
+ * the exact gate they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2 the corner's are.  Row sums: 1 +
+ * a (C-1) and 1 + a sum |1-a|^m.  With a decay g per token, L_ij = a e^(g (i-j)), and the inverse's entries fade the same way.
+ * Relative errors: C^2 u from the substitution's sums of C terms (Higham 2002, 8.1). */
 START_TEST(chunks_of_one_key) {
   enum { N = 128 };
   static const double decays[] = {0, -0.01};

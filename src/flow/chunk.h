@@ -3,7 +3,9 @@
  *
  *     (I + L) U = a (V - K S),  L = a tril(K K^T, -1),      O = Q S + tril(Q K^T) U,      S <- S + K^T U.
  *
- * With the gated delta rule's decay, S <- exp(g_t) S before token t, entries of both triangles are multiplied by the decays in between (wy.inc).
+ * With the gated delta rule's decay, S <- exp(g_t) S before token t, entries of both triangles are multiplied by the decays in
+ * between (wy.inc).
+ *
  * The system is solved by forward substitution.  Its inverse T = (I + L)^-1 is harmless to form that way too (evidence F), but
  * not by doubling: see below. */
 #ifndef EFLA_FLOW_CHUNK_H
@@ -15,9 +17,9 @@
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
 
 /* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), gate (tokens), S (dk, dv) in and out, o (tokens, dv)
- * out or NULL, and then q may be NULL; g (tokens), the decay's logarithm, <= 0, or NULL: none.  chunk >= 1; the last chunk is as long as
- * what is left.  16 is fastest: longer ones spend more on the triangles, which are chunk (dk + dv) numbers' work per token, than they
- * save on the state.  Never fails, never allocates; scratch as efla_chunk_scratch says; the arrays do not overlap. */
+ * out or NULL, and then q may be NULL; g (tokens), the decay's logarithm, <= 0, or NULL: none.  chunk >= 1; the last chunk is as
+ * long as what is left.  16 is fastest: longer ones spend more on the triangles, whose work per token grows with the chunk, than
+ * they save on the state.  Never fails, never allocates; scratch as efla_chunk_scratch says; the arrays do not overlap. */
 void efla_chunk_f64(size_t tokens, size_t dk, size_t dv, size_t chunk, const double *q, const double *k, const double *v,
                     const double *gate, const double *g, double *S, double *o, double *scratch);
 void efla_chunk_f32(size_t tokens, size_t dk, size_t dv, size_t chunk, const float *q, const float *k, const float *v,

@@ -1,15 +1,16 @@
-/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and by its inputs.
+/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and by its
+ * inputs.
  *
- * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t = S_t^T q_t.  The gate a depends
- * on beta and, through lambda = k^T k, on the key; its slopes (efla_gradient_slopes) carry its derivative to both. */
+ * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t = S_t^T q_t.
+ * The gate a depends on beta and, through lambda = k^T k, on the key; its slopes (efla_gradient_slopes) carry its derivative to both. */
 #ifndef EFLA_FLOW_GRADIENT_H
 #define EFLA_FLOW_GRADIENT_H
 
 #include "flow/heads.h"
 #include "flow/method.h"
 
-/* Each array in the layout of its efla_heads, d_x the loss's derivative by x; states (sequences, heads, dk, dv).  Nothing overlaps, but
- * d_initial and d_final may be the same array. */
+/* Each array in the layout of its efla_heads, d_x the loss's derivative by x; states (sequences, heads, dk, dv).  Nothing overlaps,
+ * but d_initial and d_final may be the same array. */
 #define EFLA_GRADIENT_TYPE(REAL, suffix)                                                                                           \
   typedef struct efla_gradient_##suffix {                                                                                          \
     const REAL *q, *k, *v, *gate;                                                                                                  \

@@ -34,8 +34,8 @@ typedef struct efla_head_rows {
 } efla_head_rows;
 efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t head);
 
-/* States are kept every EFLA_SEGMENT tokens of a sequence, its start included, for a backward pass.  Room for how many per head, and which is
- * the first of a sequence; some in between may stay unused. */
+/* States are kept every EFLA_SEGMENT tokens of a sequence, its start included, for a backward pass.  Room for how many per head,
+ * and which is the first of a sequence; some in between may stay unused. */
 #define EFLA_SEGMENT (2 * EFLA_BLOCK)
 size_t efla_heads_segments(const efla_heads *heads);
 size_t efla_heads_first_segment(const efla_heads *heads, size_t sequence);

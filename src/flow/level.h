@@ -13,8 +13,8 @@
 #define EFLA_LINE_BYTES 64  /* of the cache */
 #define EFLA_BLOCK      64  /* most tokens of one call of a level's blocks */
 
-/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first token,
- * v and o also to the first column of the first tile.  Columns past `columns` are kept, but not read from v nor written to o. */
+/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first
+ * token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but neither read nor written. */
 #define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                                    \
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
@@ -43,8 +43,8 @@
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
 
-/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number of
- * paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
+/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number
+ * of paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
 #define EFLA_LINE_BYTES 64
 #define EFLA_PAD        16
 static inline size_t efla_padded(size_t n) { return (n + EFLA_PAD - 1) / EFLA_PAD * EFLA_PAD; }
@@ -53,8 +53,8 @@ static inline size_t efla_row(size_t n) { return efla_padded(n) | EFLA_PAD; }
 /* Which entries of A are not zero, by row and column; the others are zero too where they are met, but mostly skipped. */
 typedef enum efla_part { EFLA_ALL, EFLA_LOWER, EFLA_UPPER } efla_part; /* the triangles with the diagonal */
 
-/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one for its
- * columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
+/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one
+ * for its columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
 #define EFLA_PRODUCT_TYPE(REAL, suffix)                                                                                            \
   typedef struct efla_product_##suffix {                                                                                           \
     size_t rows, columns, inner;                                                                                                   \
@@ -92,8 +92,9 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
 
 #define EFLA_ADJOINT_TOKENS 16 /* most tokens of one chunk of the backward pass */
 
-/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.  `replay` takes
- * the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it to before it. */
+/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.
+ * `replay` takes the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it
+ * to before it. */
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                            \
   typedef struct efla_adjoint_##suffix {                                                                                           \
     size_t tokens, dk, dv;                /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                                                 \

@@ -78,8 +78,8 @@ const efla_format *efla_diagnosis_sufficient(const efla_findings *f, double tole
 }
 
 const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text[EFLA_PLACE_TEXT]) {
-  if (!efla_somewhere(place)) return strcpy(text, "-");
-  int n = snprintf(text, EFLA_PLACE_TEXT, "t = %zu", place.token);
+  int n = efla_somewhere(place) ? snprintf(text, EFLA_PLACE_TEXT, "t = %zu", place.token) : snprintf(text, EFLA_PLACE_TEXT, "-");
+  if (!efla_somewhere(place)) return text;
   if (d->plan.heads > 1) n += snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", head %zu", place.head);
   if (d->plan.sequences > 1) snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", sequence %zu", place.sequence);
   return text;

@@ -5,7 +5,8 @@
 #include <json.h>
 #include <math.h>
 
-/* Objects are built inside out: put() takes charge of the value.  json-c says NULL where memory has run out, and then the whole does. */
+/* Objects are built inside out: put() takes charge of the value.  json-c says NULL where memory has run out, and then the whole
+ * does. */
 typedef struct builder {
   bool failed;
 } builder;

@@ -72,7 +72,8 @@ void efla_findings_clear(efla_findings *f) {
   *f = (efla_findings){0};
 }
 
-/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the mean decay. */
+/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the mean
+ * decay. */
 static double mean_law(const efla_findings *f, const efla_growth_law *law, const efla_method *method) {
   double sum = f->decay;
   for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)

@@ -99,19 +99,19 @@ const efla_method *efla_findings_gate(size_t g);
 efla_status efla_findings_init(efla_findings *findings);
 void efla_findings_clear(efla_findings *findings);
 
-/* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its number, dk the
- * length of its keys.
+/* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its number, dk
+ * the length of its keys.
  *
- * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some stretch of tokens what
- * came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c) old errors grow in the mean and the
- * state was measured off by more than its own size. */
+ * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some stretch of
+ * tokens what came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c) old errors grow in the
+ * mean and the state was measured off by more than its own size. */
 void efla_findings_finish(efla_findings *findings, size_t head, size_t dk);
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_findings_merge(efla_findings *total, const efla_findings *head);
 
-/* How many times as large as the exact gate euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x), which rises
- * with x. */
+/* How many times as large as the exact gate euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x),
+ * which rises with x. */
 double efla_findings_gate_ratio(efla_findings *findings, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */

@@ -37,8 +37,8 @@ void efla_quantiles_merge(efla_quantiles *q, const efla_quantiles *from);
  * keeps. */
 double efla_quantiles_at(efla_quantiles *q, double p);
 
-/* A coarser histogram: the count in bar i of `per_octave` bars to a factor of 2 (a divisor of EFLA_QUANTILES_PER_OCTAVE), and its edges.
- * Bars 0 and efla_quantiles_bars - 1 hold what lies beyond the others. */
+/* A coarser histogram: the count in bar i of `per_octave` bars to a factor of 2 (a divisor of EFLA_QUANTILES_PER_OCTAVE), and
+ * its edges. Bars 0 and efla_quantiles_bars - 1 hold what lies beyond the others. */
 size_t efla_quantiles_bars(size_t per_octave);
 size_t efla_quantiles_bar(const efla_quantiles *q, size_t per_octave, size_t i, double *from, double *to);
 

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 
 efla_status efla_survey_init(efla_survey *survey, size_t dk) {
-  size_t methods = 0;
-  while (efla_methods[methods].name) methods++;
-  *survey = (efla_survey){.dk = dk, .w = malloc(methods * dk * sizeof *survey->w)};
+  *survey = (efla_survey){.dk = dk, .w = malloc(EFLA_FINDINGS_METHODS * dk * sizeof *survey->w)};
   if (!survey->w) return EFLA_MEMORY;
-  for (size_t m = 0; m < methods; m++) efla_growth_start(dk, survey->w + m * dk);
+  for (size_t m = 0; m < EFLA_FINDINGS_METHODS; m++) efla_growth_start(dk, survey->w + m * dk);
   return EFLA_OK;
 }
 

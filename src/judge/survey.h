@@ -8,7 +8,7 @@
 /* One vector per method, multiplied by the transitions of all tokens (flow/growth.h); it goes on from sequence to sequence. */
 typedef struct efla_survey {
   size_t dk;
-  double *w;                            /* (methods, dk), of norm one */
+  double *w;                            /* (EFLA_FINDINGS_METHODS, dk), of norm one */
   double excess[EFLA_FINDINGS_METHODS]; /* log growth since its last minimum */
 } efla_survey;
 

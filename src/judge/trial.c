@@ -99,8 +99,7 @@ static void compare(efla_trial *trial, efla_place at, efla_findings *f) {
     d->state_norm = hypot(d->state_norm, error), d->readout_norm = hypot(d->readout_norm, readout_error);
     efla_worst_take(&d->largest, relative, at);
     if (!(relative <= 1)) efla_place_take(&d->lost, at);
-    if (run->blowup > 0)
-      efla_place_take(&d->overflow, (efla_place){at.sequence, at.head, run->blowup - 1}); /* which counts from 1 */
+    note_blowup(run, at, &d->overflow);
   }
 }
 

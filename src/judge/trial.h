@@ -1,10 +1,10 @@
 /* Runs on a head's tokens: when does which method's state overflow, how far is each from the truth, what does each number format
  * cost, and how tame are the chunks' triangular systems?
  *
- * All tokens go to the methods that have a limit of stability, with a state in f32.  The first tokens of a sequence, as many as start
- * is told, also go to every method in f64, to the exact method in every format, and to the oracle, and are compared at up to
- * EFLA_TRIAL_COMPARED evenly spaced tokens.  Of states of more than EFLA_TRIAL_STATE numbers the first columns are taken: columns
- * do not see each other. */
+ * All tokens go to the methods that have a limit of stability, with a state in f32.  The first tokens of a sequence, as many as
+ * start is told, also go to every method in f64, to the exact method in every format, and to the oracle, and are compared at up
+ * to EFLA_TRIAL_COMPARED evenly spaced tokens.  Of states of more than EFLA_TRIAL_STATE numbers the first columns are taken:
+ * columns do not see each other. */
 #ifndef EFLA_JUDGE_TRIAL_H
 #define EFLA_JUDGE_TRIAL_H
 
@@ -40,9 +40,9 @@ void efla_trial_clear(efla_trial *trial);
 /* A sequence begins from the state S (dk, dv), NULL: zero; at most its first `plan` tokens are measured. */
 void efla_trial_start(efla_trial *trial, const double *S, size_t plan);
 
-/* Takes a block of the sequence (x->dk, x->dv as in init) into findings; at: the place of its first token; g (x->tokens) log decays, or
- * NULL.  Chunks begin with the block.  Returns EFLA_UNTRUSTED and why where the oracle refuses; all deviations are inf from then
- * on. */
+/* Takes a block of the sequence (x->dk, x->dv as in init) into findings; at: the place of its first token; g (x->tokens) log
+ * decays, or NULL.  Chunks begin with the block.  Returns EFLA_UNTRUSTED and why where the oracle refuses; all deviations are
+ * inf from then on. */
 efla_status efla_trial_advance(efla_trial *trial, const efla_tokens *x, const double *g, efla_place at, efla_findings *findings,
                                efla_message *why);
 

@@ -52,8 +52,8 @@ void efla_run_clear(efla_run *run);
  * on. */
 void efla_run_start(efla_run *run, const double *S);
 
-/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then hold inf or nan,
- * and the state is not advanced further. */
+/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then
+ * hold inf or nan, and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
 
 /* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none.  Not by chunks. */

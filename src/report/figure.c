@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,35 +33,48 @@ static bool holds(const char *directory, const char *script) {
   return there;
 }
 
-/* The directory whose plots/ holds the script, NULL if there is none. */
-static const char *find_plots(const char *script) {
-  const char *named = getenv("EFLA_DATADIR"), *built[] = {EFLA_DATADIR, EFLA_SOURCES};
-  if (named) return holds(named, script) ? named : NULL;
-  for (size_t i = 0; i < sizeof built / sizeof *built; i++)
-    if (holds(built[i], script)) return built[i];
-  return NULL;
+/* PREFIX/share/efla of a program in PREFIX/bin; to be freed. */
+static char *installed(void) {
+  char program[PATH_MAX], *directory = NULL;
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length < 0) return NULL;
+  program[length] = 0;
+  if (asprintf(&directory, "%s/../share/efla", dirname(program)) < 0) return NULL;
+  return directory;
+}
+
+/* The directory whose plots/ holds the script, to be freed; NULL if there is none. */
+static char *find_plots(const char *script) {
+  const char *named = getenv("EFLA_DATADIR");
+  char *found = named ? strdup(named) : installed();
+  if (found && holds(found, script)) return found;
+  free(found);
+  return !named && holds(EFLA_SOURCES, script) ? strdup(EFLA_SOURCES) : NULL;
 }
 
 efla_status efla_figure_check(const char *script, const char *picture, efla_message *why) {
-  const char *named = getenv("EFLA_DATADIR");
   if (!format_of(picture)) return efla_fail(why, EFLA_OUTPUT, "%s: expected a name that ends in .svg, .pdf or .png", picture);
-  if (!find_plots(script))
+  char *plots = find_plots(script);
+  free(plots);
+  if (!plots)
     return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: no plots/%s.gp in %s; EFLA_DATADIR names the directory that holds plots",
-                     picture, script, named ? named : EFLA_DATADIR);
+                     picture, script, getenv("EFLA_DATADIR") ? getenv("EFLA_DATADIR") : "../share/efla");
   if (system("command -v gnuplot >/dev/null") == 0) return EFLA_OK;
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: gnuplot is not installed, or not in PATH", picture);
 }
 
 /* name = 'value' with gnuplot's quotes, in which '' is one; to be freed. */
 static char *define(const char *name, const char *value) {
-  char *text = malloc(strlen(name) + 2 * strlen(value) + 6);
+  size_t length = strlen(name) + 2 * strlen(value) + sizeof " = ''";
+  char *text = malloc(length);
   if (!text) return NULL;
-  char *to = text + sprintf(text, "%s = '", name);
+  char *to = text + snprintf(text, length, "%s = '", name);
   for (; *value; value++) {
     if (*value == '\'') *to++ = '\'';
     *to++ = *value;
   }
-  strcpy(to, "'");
+  *to++ = '\'';
+  *to = 0;
   return text;
 }
 
@@ -78,11 +93,12 @@ static int keep(const char *table, size_t length) {
   return file;
 }
 
-/* Runs gnuplot on the script in the directory; its status, or -1. */
-static int run_gnuplot(const char *directory, const char *script, size_t n, char *const *definitions) {
-  char **words = calloc(2 * n + 3, sizeof *words), *path = NULL;
-  if (!words || asprintf(&path, "plots/%s.gp", script) < 0) {
+/* Runs gnuplot on the script where it is; its status, or -1. */
+static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
+  char **words = calloc(2 * n + 3, sizeof *words), *path = NULL, *directory = find_plots(script);
+  if (!words || !directory || asprintf(&path, "plots/%s.gp", script) < 0) {
     free(words);
+    free(directory);
     return -1;
   }
   words[0] = "gnuplot";
@@ -98,6 +114,7 @@ static int run_gnuplot(const char *directory, const char *script, size_t n, char
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   free(words);
   free(path);
+  free(directory);
   return child > 0 ? status : -1;
 }
 
@@ -133,7 +150,7 @@ efla_status efla_figure_draw(const char *script, const char *table, size_t lengt
   for (size_t i = 0; i < OWN + n; i++) complete = complete && definitions[i];
   if (!complete) {
     status = efla_fail_memory(why);
-  } else if (run_gnuplot(find_plots(script), script, OWN + n, definitions) != 0) {
+  } else if (run_gnuplot(script, OWN + n, definitions) != 0) {
     status = efla_fail(why, EFLA_OUTPUT, "%s: gnuplot could not draw it", picture);
   }
   for (size_t i = 0; i < OWN + n; i++) free(definitions[i]);
