@@ -17,6 +17,6 @@ ASAN_tensors := allocator_may_return_null=1:max_allocation_size_mb=1000
 $(READERS:%=fuzz-%): fuzz-%:
 	@mkdir -p $(BUILD)/corpus/$* $(BUILD)/tests/work; echo "fuzz $* for $(SECONDS) s"
 	@EFLA_READER=$* ASAN_OPTIONS=$(ASAN_$*) LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0 \
-	   $(FUZZER) -max_total_time=$(SECONDS) -timeout=30 -malloc_limit_mb=1000 -rss_limit_mb=2000 -close_fd_mask=3 -verbosity=0 \
-	   -print_final_stats=1 -artifact_prefix=$(BUILD)/$*- $(BUILD)/corpus/$* tests/corpus/$* 2>&1 | sed '/^ *$$/d' | tail -n 25; \
-	 test -z "$$(ls $(BUILD)/$*-* 2>/dev/null)" || { echo "fuzz $*: see $(BUILD)/$*-*" >&2; exit 1; }
+	   $(FUZZER) -max_total_time=$(SECONDS) -timeout=60 -report_slow_units=30 -malloc_limit_mb=1000 -rss_limit_mb=2000 -verbosity=0 \
+	   -close_fd_mask=3 -print_final_stats=1 -artifact_prefix=$(BUILD)/$*- $(BUILD)/corpus/$* tests/corpus/$* >$(BUILD)/$*.log 2>&1; \
+	 code=$$?; grep -a 'executed_units\|peak_rss\|ERROR\|SUMMARY\|Test unit' $(BUILD)/$*.log; exit $$code
