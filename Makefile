@@ -169,13 +169,13 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 
-include packaging/install.mk tests/fuzz/fuzz.mk
+include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
 build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict
 	@mkdir -p $(BUILD)/tests/work; failed=; \
-	for test in $(TEST_FILES); do $$test || failed="$$failed $${test##*/}"; done; \
+	for test in $(TEST_FILES); do $(UNDER) $$test || failed="$$failed $${test##*/}"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
 
 # --------------------------------------------------------------------------------------------------------------- figures
@@ -221,11 +221,12 @@ format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
 	@$(SUBMAKE) build-lint
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN=\"\" -DTEST_WORK=\"\" -DTEST_BUILD=\"\"
 build-lint:
 	clang-format --dry-run --Werror $(SOURCES)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
 	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
-	clang-tidy --quiet $(filter %.c,$(SOURCES)) -- -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""'
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(lastword $(subst -j,-j ,$(JOBS))) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures

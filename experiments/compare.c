@@ -100,8 +100,11 @@ static void print_mistake(const efla_inquiry *s) {
          next < s->suspects.suspect + s->suspects.n && next->score <= fmin(1, 2 * s->mistake->score); next++)
       printf("  or: %s\n", next->says);
   } else if (s->tail) {
-    printf("a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a chunk of %zu\n",
+    printf("a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a chunk of %zu",
            s->tail);
+    for (size_t i = EFLA_TAILS; i-- > 0;)
+      if (efla_head_result_tail_too(&s->comparison.total, i)) printf(" or %zu", efla_tail_chunks[i]);
+    printf("\n");
   } else if (s->resembles) {
     printf("none alone; most like this one, which leaves %.2g of the error: %s\n",
            s->resembles->score / s->suspects.suspect[0].score, s->resembles->says);

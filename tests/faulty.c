@@ -57,6 +57,9 @@ static void read_out(const faulty *f, const arrays *a, size_t at, const double *
   }
 }
 
+/* The tokens past the last whole chunk. */
+static size_t tail_of(size_t n, size_t chunk) { return chunk ? n % chunk : 0; }
+
 /* Rows first, first + heads, ...: one head of a sequence of n tokens; S0, S (dk, dv); carried: S already holds where to start. */
 static void run_head(const faulty *f, const arrays *a, size_t first, size_t n, const double *S0, double *S, bool carried) {
   size_t dk = f->sizes.dk, dv = f->sizes.dv, H = f->sizes.heads;
@@ -65,8 +68,8 @@ static void run_head(const faulty *f, const arrays *a, size_t first, size_t n, c
   double before_tail[4096];
   for (size_t t = 0; t < n; t++) {
     size_t at = first + t * H;
-    bool lost = f->lost_tail && !f->lost_in_state && t >= n - n % f->lost_tail;
-    if (f->lost_in_state && t == n - n % f->lost_tail) memcpy(before_tail, S, dk * dv * sizeof *S);
+    bool lost = f->lost_tail && !f->lost_in_state && t >= n - tail_of(n, f->lost_tail);
+    if (f->lost_in_state && t == n - tail_of(n, f->lost_tail)) memcpy(before_tail, S, dk * dv * sizeof *S);
     if (f->reads_before) read_out(f, a, at, S);
     if (!lost) update(f, a, at, S);
     for (size_t e = 0; f->state && e < dk * dv; e++) S[e] = efla_format_round(efla_format_find(f->state), S[e]);
@@ -74,7 +77,7 @@ static void run_head(const faulty *f, const arrays *a, size_t first, size_t n, c
     if (f->peeks && t > 0) read_out(f, a, at - H, S); /* with what came after it */
     if (f->peeks && t + 1 == n) read_out(f, a, at, S);
     if (f->lost_in_state && t + 1 == n) memcpy(S, before_tail, dk * dv * sizeof *S);
-    for (size_t j = 0; f->zero_tail && t >= n - n % f->zero_tail && j < dv; j++) a->o[at * dv + j] = 0;
+    for (size_t j = 0; f->zero_tail && t >= n - tail_of(n, f->zero_tail) && j < dv; j++) a->o[at * dv + j] = 0;
   }
 }
 

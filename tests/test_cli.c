@@ -114,14 +114,15 @@ START_TEST(what_is_refused) {
   };
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) check_refused(lines[i], EFLA_EXIT_USAGE);
   char many[200] = "--lengths=0";
-  for (int i = 0; i < EFLA_LIST_MAX - 1; i++) strcat(many, ",0");
+  size_t length = strlen(many);
+  for (int i = 0; i < EFLA_LIST_MAX - 1; i++) memcpy(many + length, ",0", 3), length += 2;
   efla_cli cli;
   int code;
   char line[200];
-  strcpy(line, many);
+  memcpy(line, many, sizeof line);
   ck_assert(read_line(&cli, line, &code) && lengths.n == EFLA_LIST_MAX);
   efla_cli_clear(&cli);
-  strcat(many, ",0");
+  memcpy(many + length, ",0", 3);
   check_refused(many, EFLA_EXIT_USAGE);
 }
 END_TEST

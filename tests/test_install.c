@@ -38,7 +38,8 @@ static int shell(const char *format, ...) {
 /* Names the prefix, and installs there unless an earlier test has. */
 static void install(void) {
   ck_assert_ptr_nonnull(getcwd(prefix, sizeof prefix / 2));
-  strcat(prefix, "/" TEST_WORK "/installed");
+  size_t length = strlen(prefix);
+  snprintf(prefix + length, sizeof prefix - length, "/" TEST_WORK "/installed");
   if (access(prefix, F_OK) == 0) return;
   SHELL("mkdir -p $W && make install PREFIX=$P");
   SHELL("sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md >$W/flow.c");

@@ -97,6 +97,23 @@ START_TEST(rational_gates_enclose_the_exact_one) {
 }
 END_TEST
 
+/* In long double, where the terms of phi's numerator may cancel to 16 units of their sum of sizes; the gate in f64 is within 4u, and its x is
+ * rounded. */
+START_TEST(gates_in_long_double) {
+  for (const efla_method *m = efla_methods; m->name; m++)
+    for (double x = 1e-12; x < 1e6; x *= 1.3) {
+      double beta = 1.7, lambda = x / beta, terms = 0, bottom = 0, power = 1;
+      for (int i = 0; i < EFLA_PHI_TERMS; i++, power *= x)
+        terms += fabs(m->numerator[i]) * power, bottom += m->denominator[i] * power;
+      double gate = efla_gate(m, beta, lambda), cancelled = m->closed ? 0 : 16 * (double)LDBL_EPSILON * beta * terms / bottom;
+      long double wide = efla_gate_long(m, beta, lambda);
+      ck_assert_msg((double)fabsl(wide - gate) <= 6 * U * fabs(gate) + U * beta * x * fabs(efla_phi_slope(m, x)) + cancelled,
+                    "%s at x = %g: %.17g, %.17Lg", m->name, x, gate, wide);
+      ck_assert((double)efla_gate_long(m, beta, 0) == beta);
+    }
+}
+END_TEST
+
 /* Evidence 4: fl(a) lambda <= 1 + 4u.  The transition then has the eigenvalues 1 (d-1 times) and 1 - a lambda in
  * [-4u, 1]; gsl_eigen_symm is backward stable, and 4 d u is four units for each of its d sweeps. */
 START_TEST(exact_transition_has_norm_one) {
@@ -232,6 +249,7 @@ int main(void) {
                                 exact_gate_from_a_key,
                                 taylor_gates_enclose_the_exact_one,
                                 rational_gates_enclose_the_exact_one,
+                                gates_in_long_double,
                                 exact_transition_has_norm_one,
                                 gates_at_the_ends,
                                 slopes_against_differences,

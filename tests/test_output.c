@@ -12,7 +12,7 @@ static char directory[256], path[300], part[310]; /* absolute, as links are when
 static void set_up(const char *name) {
   char *whole = realpath(files_directory(name), NULL);
   ck_assert(whole && strlen(whole) < sizeof directory);
-  strcpy(directory, whole);
+  memcpy(directory, whole, strlen(whole) + 1);
   free(whole);
   snprintf(path, sizeof path, "%s/file", directory);
   snprintf(part, sizeof part, "%s.part", path);

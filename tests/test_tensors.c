@@ -198,6 +198,7 @@ START_TEST(missing_datasets_and_wrong_shapes) {
       {"q", ": q: rank 5", "expected 4 (B,T,H,D)", 5, {1, 2, 5, 3, 4}},
       {"q", ": q: shape (2,0,3,4)", "expected no size of 0", 4, {2, 0, 3, 4}},
       {"q", ": q: shape (2,5,4097,4) has 4097 heads (layout BTHD)", "expected at most 4096", 4, {2, 5, 4097, 4}},
+      {"v", ": q, v: last sizes 4, 16385", "expected at most 16384 each", 4, {2, 5, 3, 16385}},
       {"k", ": k: shape (2,5,3,5)", "expected (2,5,3,4)", 4, {2, 5, 3, 5}},
       {"k", ": k: shape (2,3,5,4)", "expected (2,5,3,4)", 4, {2, 3, 5, 4}},
       {"k", ": k: shape (5,3,4)", "expected (2,5,3,4)", 3, {5, 3, 4}},

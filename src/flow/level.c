@@ -17,7 +17,7 @@ const char *efla_level_name(size_t i) { return i < LEVELS ? levels[i]->name : NU
 const efla_level *efla_level_at(size_t i) { return levels[i]; }
 
 const efla_level *efla_level_best(void) {
-  size_t i = 0;
-  while (!levels[i]->supported()) i++; /* the last one always is */
-  return levels[i];
+  for (size_t i = 0; i + 1 < LEVELS; i++)
+    if (levels[i]->supported()) return levels[i];
+  return levels[LEVELS - 1]; /* any processor's */
 }

@@ -176,9 +176,9 @@ static efla_status read_value_width(efla_tensors *file, efla_message *why) {
   int rank = shape_of(file->dataset[EFLA_V], size);
   file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
   if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
-  if (file->dk <= EFLA_LARGEST_STATE / file->dv) return EFLA_OK;
-  return efla_fail(why, EFLA_INPUT, "%s: q, v: last sizes %zu, %zu, expected a state of at most %d numbers", file->path, file->dk,
-                   file->dv, EFLA_LARGEST_STATE);
+  if (file->dk <= EFLA_LARGEST_WIDTH && file->dv <= EFLA_LARGEST_WIDTH && file->dk <= EFLA_LARGEST_STATE / file->dv) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: q, v: last sizes %zu, %zu, expected at most %d each and a state of at most %d numbers",
+                   file->path, file->dk, file->dv, EFLA_LARGEST_WIDTH, EFLA_LARGEST_STATE);
 }
 
 static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, efla_message *why) {

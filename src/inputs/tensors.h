@@ -40,6 +40,7 @@ typedef enum efla_tensor {
 const char *efla_tensor_name(efla_tensor tensor); /* of the dataset */
 
 enum {
+  EFLA_LARGEST_WIDTH = 1 << 14,     /* dk and dv */
   EFLA_LARGEST_STATE = 1 << 22,     /* numbers in a head's state, so that one head fits in memory whatever a file claims */
   EFLA_LARGEST_HEADS = 1 << 12,     /* whose findings are kept side by side */
   EFLA_LARGEST_SEQUENCES = 1 << 24, /* in one file */

@@ -20,7 +20,7 @@
  * state: as the errors do (evidence C).
  *
  * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.  The
- * constants are measured: the largest of the forms and formats of this toolkit on the input families is below a third of
+ * constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of
  * either (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
 #ifndef EFLA_JUDGE_BUDGET_H
 #define EFLA_JUDGE_BUDGET_H
@@ -30,6 +30,7 @@
 
 #define EFLA_BUDGET_TOKEN 8.
 #define EFLA_BUDGET_RMS   4.
+#define EFLA_BUDGET_DK    4096 /* the longest key for which C is kept */
 
 /* What a kernel computes in. */
 typedef struct efla_units {

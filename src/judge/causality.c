@@ -86,6 +86,7 @@ static void compare_row(efla_causality *c, const side *a, const side *b, size_t 
 static efla_status same_start(const side *a, const side *b, size_t head, bool *same, efla_message *why) {
   const efla_tensors *in = a->run->in;
   size_t n = in->dk * in->dv;
+  assert(n > 0);
   double *S = malloc(2 * n * sizeof *S);
   if (!S) return efla_fail_memory(why);
   efla_status status = efla_tensors_read_states(a->run->in, EFLA_INITIAL_STATE, a->run->sequence, head, 1, S, why);
@@ -98,9 +99,11 @@ static efla_status same_start(const side *a, const side *b, size_t head, bool *s
 /* Whether the first queries agree: of heads that have nothing in common nothing else is read. */
 static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_message *why) {
   efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
+  assert(a->values[0] && b->values[0]);
   efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);
   if (status == EFLA_OK) status = efla_tensors_read(b->run->in, EFLA_Q, &y, b->values[0], why);
-  *same = status == EFLA_OK && !memcmp(a->values[0], b->values[0], a->run->in->dk * sizeof *a->values[0]);
+  *same = status == EFLA_OK;
+  for (size_t i = 0; i < a->run->in->dk && *same; i++) *same = a->values[0][i] == b->values[0][i];
   return status;
 }
 

@@ -24,6 +24,9 @@ static efla_status make_claim(efla_inquiry *s, const efla_question *ask, efla_me
   efla_tensors *out = s->comparison.out;
   *claim = (efla_claim){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
   s->comparison.tolerance = ask->tolerance;
+  if (s->in.dk > EFLA_BUDGET_DK)
+    return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input, s->in.dk,
+                     EFLA_BUDGET_DK);
   efla_status status = efla_claim_check(claim, why);
   if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &claim->o, why);
   claim->state = claim->o;
@@ -87,9 +90,10 @@ static efla_status look_for_mistakes(efla_inquiry *s, size_t threads, efla_messa
   return status;
 }
 
-/* The budget grows in proportion to the unit of the state's format. */
+/* The budget grows in proportion to the unit of the state's format.  Errors as large as o itself are not of rounding. */
 static const efla_format *find_coarser(const efla_inquiry *s) {
   const efla_errors_of *o = &s->comparison.total.o;
+  if (!(efla_errors_rms(o) < 0.5)) return NULL;
   double excess = fmax(sqrt(o->error2 / o->variance) / EFLA_BUDGET_RMS, o->ratio);
   for (const efla_format *format = efla_formats; format->name; format++)
     if (efla_format_unit(format) >= excess * s->comparison.claim.units.operands) return format;

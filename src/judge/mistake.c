@@ -90,6 +90,13 @@ static bool scale_twice(efla_recipe *r, const setting *s, char *says) {
   return true;
 }
 
+static bool nothing_written(efla_recipe *r, const setting *s, char *says) {
+  (void)s;
+  r->scale = 0;
+  snprintf(says, EFLA_SUSPECT_TEXT, "o is zero everywhere");
+  return true;
+}
+
 static bool read_before(efla_recipe *r, const setting *s, char *says) {
   (void)s;
   r->read = EFLA_READ_BEFORE;
@@ -141,9 +148,9 @@ static bool decay_after(efla_recipe *r, const setting *s, char *says) {
 }
 
 static bool (*const mistakes[])(efla_recipe *, const setting *, char *) = {
-    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,    epsilon_in_keys, epsilon_in_gate, unit_queries,
-    scale_missing,        scale_by_dk,          scale_twice,   read_before,     read_transposed, final_transposed,
-    initial_missing,      initial_transposed,   state_carried, decay_missing,   decay_after};
+    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,         epsilon_in_keys, epsilon_in_gate, unit_queries,
+    scale_missing,        scale_by_dk,          scale_twice,        nothing_written, read_before,     read_transposed,
+    final_transposed,     initial_missing,      initial_transposed, state_carried,   decay_missing,   decay_after};
 enum { MISTAKES = sizeof mistakes / sizeof *mistakes };
 
 /* The table goes on with the other methods' gates, and with chunks whose tail is lost. */
@@ -190,11 +197,18 @@ static efla_recipe right_recipe(const efla_claim *claim) {
       .method = claim->method, .keys = claim->keys, .gate_keys = claim->keys, .queries = raw(), .scale = claim->scale};
 }
 
+/* As many as half a gigabyte has room for, in states. */
+static size_t most_suspects(const efla_tensors *in) {
+  size_t room = 16 * (size_t)EFLA_LARGEST_STATE / (in->dk * in->dv);
+  return room < EFLA_SUSPECTS ? room : EFLA_SUSPECTS;
+}
+
 void efla_suspects_list(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in) {
   const setting s = {claim, in};
+  size_t most = most_suspects(in);
   *suspects = (efla_suspects){.n = 1};
   suspects->suspect[0].recipe = right_recipe(claim);
-  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && suspects->n < EFLA_SUSPECTS; i++) {
+  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && suspects->n < most; i++) {
     efla_suspect *suspect = &suspects->suspect[suspects->n];
     *suspect = (efla_suspect){.recipe = right_recipe(claim), .row = {i, SIZE_MAX}};
     suspects->n += apply(i, &suspect->recipe, &s, suspect->says);
@@ -214,7 +228,7 @@ static bool combine(const efla_suspect *first, const efla_suspect *second, const
 void efla_suspects_pair(efla_suspects *suspects, const efla_claim *claim, const efla_tensors *in) {
   const setting s = {claim, in};
   const efla_suspects singles = *suspects;
-  size_t room = 4 * EFLA_LARGEST_STATE / (in->dk * in->dv), most = room < EFLA_SUSPECTS ? room : EFLA_SUSPECTS;
+  size_t most = most_suspects(in);
   suspects->n = 1;
   for (size_t j = 2; j < singles.n; j++)
     for (size_t i = 1; i < j && suspects->n < most; i++)

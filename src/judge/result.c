@@ -124,9 +124,20 @@ efla_error_growth efla_head_result_growth(const efla_head_result *result) {
   return growth;
 }
 
-size_t efla_head_result_tail(const efla_head_result *result) {
+/* The row of that chunk length, EFLA_TAILS if there is none. */
+static size_t best_tail(const efla_head_result *result) {
   size_t best = EFLA_TAILS;
   for (size_t i = 0; i < EFLA_TAILS && result->o.first.token < SIZE_MAX; i++)
     if (result->tail[i] && (best == EFLA_TAILS || (result->begins[i] && result->begins[i] >= result->begins[best]))) best = i;
+  return best;
+}
+
+size_t efla_head_result_tail(const efla_head_result *result) {
+  size_t best = best_tail(result);
   return best < EFLA_TAILS ? efla_tail_chunks[best] : 0;
+}
+
+bool efla_head_result_tail_too(const efla_head_result *result, size_t i) {
+  size_t best = best_tail(result);
+  return best < EFLA_TAILS && i != best && result->tail[i] && result->begins[i] == result->begins[best];
 }

@@ -94,4 +94,7 @@ efla_error_growth efla_head_result_growth(const efla_head_result *result);
  * often, 0 if there is none. */
 size_t efla_head_result_tail(const efla_head_result *result);
 
+/* Whether row i of efla_tail_chunks would do as well as that one. */
+bool efla_head_result_tail_too(const efla_head_result *result, size_t i);
+
 #endif

@@ -1,0 +1,37 @@
+# make races: ThreadSanitizer on all that runs in several threads, with clang, whose OpenMP library tells it what OpenMP synchronises
+# (gcc's does not: every barrier would look like a race).  make memory: valgrind on programs and on what handles memory and files.
+# Both run every program at a small size, SMALL_x or else --quick; its exit status may also be 1, a check that failed.
+
+SMALL_accumulation := --quick --tokens 20 --norm 1 --family unit,dictionary
+SMALL_noise        := --quick --trials 2 --pairs 4 --dk 8 --candidates 0.5,1
+SMALL_precision    := --quick --tokens 200
+SMALL_reference    := --quick --dk 4 --largest 100
+SMALL_stability    := --quick --tokens 100 --dk 8 --lengths 8 --norms 1 --rho 0 --sizes 4
+SMALL_throughput   := --quick --panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4
+TENSOR_FILE        := tests/corpus/tensors/whole-4.h5
+SMALL_run          := --input $(TENSOR_FILE) --output $(BUILD)/tests/work/small.h5
+SMALL_compare      := --input $(TENSOR_FILE)
+SMALL_diagnose     := --input $(TENSOR_FILE)
+
+TESTS_tsan   := test_kernel test_backward test_compare
+TESTS_memory := test_cli test_csv test_table test_output test_rehearsal test_growth
+VALGRIND     := valgrind -q --error-exitcode=66 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
+
+define CHECKERS
+command -v valgrind              valgrind
+endef
+export CHECKERS
+.PHONY: races memory build-races build-memory $(PROGRAMS:%=small-%)
+races: deps lint-deps   ## ThreadSanitizer on the threaded code
+	@$(SUBMAKE) MODE=tsan $(JOBS) build-races
+	@$(SUBMAKE) MODE=tsan TESTS='$(TESTS_tsan)' build-check $(PROGRAMS:%=small-%)
+memory: deps            ## valgrind on programs, readers and writers
+	@sh .ci/install "$$CHECKERS" ""
+	@$(SUBMAKE) MODE=debug $(JOBS) build-memory
+	@$(SUBMAKE) MODE=debug TESTS='$(TESTS_memory)' UNDER='$(VALGRIND)' build-check $(PROGRAMS:%=small-%)
+build-races: build-all $(TESTS_tsan:%=$(BUILD)/tests/%)
+build-memory: build-all $(TESTS_memory:%=$(BUILD)/tests/%)
+$(PROGRAMS:%=small-%): small-%:
+	@mkdir -p $(BUILD)/tests/work
+	@echo $*; $(UNDER) $(BIN)/$* $(or $(SMALL_$*),--quick) --threads 3 >/dev/null 2>$(BUILD)/tests/work/$*.err || \
+	 [ $$? = 1 ] || { cat $(BUILD)/tests/work/$*.err; exit 1; }
