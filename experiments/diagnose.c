@@ -65,8 +65,8 @@ static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *
 
 static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
   efla_stream stream;
-  efla_status status =
-      efla_stream_init(&stream, file, &(efla_walk){.states = EFLA_TRIAL_STATES, .multiple = EFLA_TRIAL_BLOCK}, why);
+  efla_status status = efla_stream_init(
+      &stream, file, &(efla_walk){.states = efla_trial_states(file->dk, file->dv), .multiple = EFLA_TRIAL_BLOCK}, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_plan plan = {.sequences = file->sequences,
                                     .heads = file->heads,
@@ -148,7 +148,7 @@ int main(int argc, char **argv) {
           "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; states are "
           "compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; an error "
           "'at the end' is the measured one times the square root of the ratio of lengths, as if it went on as a random walk.  "
-          "Quantiles are exact up to 8192 tokens and to 0.28 % beyond.\n\n"
+          "Quantiles are exact up to 4096 tokens and to 0.28 % beyond.\n\n"
           "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".  Columns of the table: study, name, "
           "head, at, "
           "to, value, second.",

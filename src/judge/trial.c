@@ -25,9 +25,25 @@ static efla_status add_runs(efla_trial *trial) {
   return status;
 }
 
+static size_t columns_of(size_t dk, size_t dv) {
+  size_t columns = EFLA_TRIAL_STATE / dk;
+  return columns < 1 ? 1 : columns < dv ? columns : dv;
+}
+
+/* Runs in f64 are the largest; a walk leaves room for 2^22 doubles, a quarter of 128 MiB. */
+size_t efla_trial_states(size_t dk, size_t dv) {
+  const efla_storage largest = efla_storage_state(efla_format_find("f64"));
+  size_t columns = columns_of(dk, dv), block = EFLA_TRIAL_BLOCK, runs = 0;
+  for (const efla_method *m = efla_methods; m->name; m++) runs += isfinite(m->stable) ? 2 : 1;
+  for (const efla_format *f = efla_formats; f->name; f++) runs++;
+  size_t own = (dk * columns + block * (1 + 2 * block) + block * (2 * dk + columns + 1)) * sizeof(double);
+  size_t reference = (dk * columns + columns + dk) * sizeof(long double);
+  return 1 + (runs * efla_run_memory(&largest, dk, columns) + own + reference) / (4 * dk * dv * sizeof(double));
+}
+
 efla_status efla_trial_init(efla_trial *trial, const efla_oracle *truth, size_t dk, size_t dv) {
-  size_t columns = EFLA_TRIAL_STATE / dk, block = EFLA_TRIAL_BLOCK;
-  *trial = (efla_trial){.dk = dk, .dv = dv, .columns = columns < 1 ? 1 : columns < dv ? columns : dv};
+  size_t block = EFLA_TRIAL_BLOCK;
+  *trial = (efla_trial){.dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
   trial->start = malloc((dk * trial->columns + block + 2 * block * block) * sizeof *trial->start);
   if (trial->start && efla_tokens_init(&trial->part, block, dk, trial->columns) == EFLA_OK &&
       efla_reference_init(&trial->reference, truth, dk, trial->columns) == EFLA_OK && add_runs(trial) == EFLA_OK) {

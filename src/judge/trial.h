@@ -16,8 +16,7 @@ enum {
   EFLA_TRIAL_COMPARED = 256,
   EFLA_TRIAL_BLOCK = 128, /* tokens at a time, and the longest chunk */
   EFLA_TRIAL_STATE = 1 << 17,
-  EFLA_TRIAL_RUNS = EFLA_FINDINGS_METHODS + EFLA_FINDINGS_FORMATS,
-  EFLA_TRIAL_STATES = 40 /* memory of a trial in states of f64, for efla_walk */
+  EFLA_TRIAL_RUNS = EFLA_FINDINGS_METHODS + EFLA_FINDINGS_FORMATS
 };
 
 typedef struct efla_trial {
@@ -32,6 +31,10 @@ typedef struct efla_trial {
   double *start;         /* (dk, columns) */
   double *gate, *system; /* (EFLA_TRIAL_BLOCK), (2, EFLA_TRIAL_BLOCK, EFLA_TRIAL_BLOCK) */
 } efla_trial;
+
+/* What a trial weighs in memory, in states of its head, for efla_walk: those of all heads of a group then take at most 128 MiB,
+ * or are one. */
+size_t efla_trial_states(size_t dk, size_t dv);
 
 /* Fails with EFLA_MEMORY and leaves trial zeroed. */
 efla_status efla_trial_init(efla_trial *trial, const efla_oracle *truth, size_t dk, size_t dv);

@@ -22,13 +22,28 @@ static efla_heads one_head(size_t tokens, size_t dk, size_t dv) {
   return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv};
 }
 
+static size_t scratch_of(const efla_storage *storage, size_t dk, size_t dv) {
+  efla_heads heads = one_head(at_once(storage), dk, dv);
+  return storage->chunk > 1 ? efla_chunk_scratch(heads.tokens, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
+}
+
+/* What a run holds in f64, and in f32. */
+static size_t doubles_of(const efla_storage *storage, size_t dk, size_t dv) {
+  return 2 * dk * dv + dv + at_once(storage) + scratch_of(storage, dk, dv);
+}
+
+static size_t floats_of(const efla_storage *storage, size_t dk, size_t dv) {
+  return dk * dv + at_once(storage) * (dk + dv + 2) + dk + scratch_of(storage, dk, dv);
+}
+
+size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv) {
+  return doubles_of(storage, dk, dv) * sizeof(double) + floats_of(storage, dk, dv) * sizeof(float);
+}
+
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv) {
-  size_t most = at_once(storage), state = dk * dv;
-  efla_heads heads = one_head(most, dk, dv);
-  size_t scratch = storage->chunk > 1 ? efla_chunk_scratch(most, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
-  size_t doubles = 2 * state + dv + most + scratch, floats = state + most * (dk + dv + 2) + dk + scratch;
+  size_t most = at_once(storage), state = dk * dv, doubles = doubles_of(storage, dk, dv);
   *run = (efla_run){0};
-  double *block = calloc(doubles + (floats + 1) / 2, sizeof *block);
+  double *block = calloc(doubles + (floats_of(storage, dk, dv) + 1) / 2, sizeof *block);
   if (!block) return EFLA_MEMORY;
   void *rest = block + doubles;
   float *block32 = rest;
