@@ -143,7 +143,7 @@ START_TEST(signals_remove_all_that_is_unfinished) {
     ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
     for (int f = 0; f < 3; f++) {
       ck_assert_int_eq(size_of(names[f]), f == 1 ? 6 : -1);
-      snprintf(part, sizeof part, "%s.part", names[f]);
+      snprintf(part, sizeof part, "%s/%d-%zu.part", directory, f, i);
       ck_assert_int_eq(size_of(part), -1);
     }
   }
