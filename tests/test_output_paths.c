@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char path[256], part[300];
+static char path[256], part[910];
 
 static const char *set_up(const char *name) {
   const char *directory = files_directory(name);
