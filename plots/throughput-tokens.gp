@@ -10,6 +10,7 @@ set format x '2^{%L}'
 set logscale x 2
 set format y '10^{%T}'
 set xlabel 'tokens'
+set bmargin 5
 set ylabel 'seconds'
 set key top left Left reverse samplen 4
 set style line 101 lc rgb '#000000' lw 3.5 pt 7 ps 0.7

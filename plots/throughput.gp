@@ -98,7 +98,7 @@ set ylabel 'Gflop/s'
 set xlabel 'states (d = '.word(d_values, 1).': 16 KB each)'
 set logscale x 2
 set xrange [*:*]
-set yrange [0:*]
+set yrange [0:1.7 * gemm_rate('f32', 'decode')]
 set format x '%g'
 set key top right maxrows 6
 plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 threads=1 dk='.word(d_values, i)) using 'heads':'gflops' \
