@@ -13,7 +13,7 @@ heads = words(values('head', 'study=rate'))
 lines = ''
 line = ''
 do for [i=1:words(verdict)] {
-  if (strlen(line) + strlen(word(verdict, i)) > 150) { lines = lines.line."\n"; line = '' }
+  if (strlen(line) + strlen(word(verdict, i)) > 130) { lines = lines.line."\n"; line = '' }
   line = line.word(verdict, i).' '
 }
 lines = lines.line
@@ -25,29 +25,28 @@ set title 'steps x = βλ of all tokens'
 set xlabel 'x = βλ'
 set ylabel 'share of tokens per 1/8 octave (%)'
 set logscale x 2
-set format x '%g'
+set format x '2^{%L}'
 set format y '%g'
 set style fill solid 0.75 noborder
-limit(i) = i < 1 ? 0 : i > words(limits) ? 1e300 : real(word(limits, i))
 do for [i=1:words(limits)] {
-  x = limit(i)
-  side = limit(i + 1) < 1.6 * x && x > 1.2 * limit(i - 1) ? -0.7 : 0.7 # away from a neighbour
-  says = sprintf('> %.4g: %.2g %%', x, 100 * real(word(values('value', 'study=limit at='.word(limits, i)), 1)))
-  set arrow i from x, graph 0 to x, graph 1 nohead front lc rgb theory dt 2
-  set label i says at x, graph 0.98 rotate by 90 right offset character side, 0 tc rgb theory font ',11' front
+  x = real(word(limits, i))
+  says = sprintf('x > %.4g: %.2g %% of tokens', x, 100 * real(word(values('value', 'study=limit at='.word(limits, i)), 1)))
+  set arrow i from x, graph 0 to x, graph 0.66 nohead front lc rgb theory dt 2
+  set label i says at graph 0.03, graph 1.0 - 0.06 * i left tc rgb theory font ',11' front
 }
-set xtics 4
+set xtics 16
 stats [*:*] [*:*] pick('study=histogram') using 'to' nooutput
 top = STATS_max
 stats [*:*] [*:*] pick('study=histogram') using 'at' nooutput
 set xrange [STATS_min:(top > 6 ? top : 6)]
 stats [*:*] [*:*] pick('study=histogram') using 'value' nooutput
-set yrange [0:125 * STATS_max]
+set yrange [0:150 * STATS_max]
 plot pick('study=histogram') using (0.5 * (column('at') + column('to'))):(100 * column('value')):'at':'to':(0):(100 * column('value')) \
   with boxxyerror lc rgb '#56b4e9'
 do for [i=1:words(limits)] { unset arrow i; unset label i }
 unset logscale x
 unset xrange
+set format x '%g'
 
 # --- growth rates, on an axis that is linear about 0 and logarithmic beyond
 set title 'growth of old errors per token, every head'
