@@ -42,7 +42,7 @@ typedef struct problem {
 
 /* All tokens, each in n substeps: by the method's gate, a step being one token to the kernel; or by all stages of a tableau. */
 static void solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
-  const efla_heads head = {.batch = 1, .heads = 1, .tokens = 1, .dk = dk, .dv = dv};
+  const efla_heads head = efla_heads_one(1, dk, dv);
   memcpy(p->S, p->start, dk * dv * sizeof *p->S);
   if (!tableau) efla_decode_load_f64(&head, p->S, p->state);
   for (size_t t = 0; t < p->x.tokens; t++) {

@@ -24,26 +24,15 @@ static void **outputs_f64(efla_gradient_f64 *x, void *to[OUTPUTS]) {
   return memcpy(to, all, sizeof all);
 }
 
-static float *narrow(size_t n, double *values) {
-  float *copy = malloc((n ? n : 1) * sizeof *copy);
-  ck_assert_ptr_nonnull(copy);
-  for (size_t i = 0; i < n; i++) copy[i] = (float)values[i], values[i] = (double)copy[i];
-  return copy;
-}
-
-static double *normal(size_t n, double sigma, gsl_rng *draw) {
-  double *values = testing_poison(n);
-  for (size_t i = 0; i < n; i++) values[i] = gsl_ran_gaussian(draw, sigma);
-  return values;
-}
-
 /* Keys of norm 1 or so; some zero, and some beta 0. */
 static void draw_inputs(problem *p, const efla_method *method, bool decays, bool ends) {
   size_t rows = p->rows, dk = p->heads.dk, dv = p->heads.dv;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed() + rows + 31 * dk + dv);
-  double *q = normal(rows * dk, 1, draw), *k = normal(rows * dk, 1 / sqrt((double)dk), draw), *v = normal(rows * dv, 1, draw);
-  double *d_o = normal(rows * dv, 1, draw), *initial = normal(p->states, 1, draw), *d_final = normal(p->states, 1, draw);
+  double *q = testing_normal(rows * dk, 1, draw), *k = testing_normal(rows * dk, 1 / sqrt((double)dk), draw),
+         *v = testing_normal(rows * dv, 1, draw);
+  double *d_o = testing_normal(rows * dv, 1, draw), *initial = testing_normal(p->states, 1, draw),
+         *d_final = testing_normal(p->states, 1, draw);
   double *beta = testing_poison(rows), *g = testing_poison(rows), *gate = testing_poison(rows);
   double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows);
   for (size_t r = 0; r < rows; r++) {
@@ -51,12 +40,14 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
     g[r] = r % 13 == 6 ? (r % 2 ? -200 : -INFINITY) : -gsl_ran_exponential(draw, 0.1);
     if (r % 7 == 3) memset(k + r * dk, 0, dk * sizeof *k);
   }
-  p->x32 = (efla_gradient_f32){.q = narrow(rows * dk, q), .k = narrow(rows * dk, k), .v = narrow(rows * dv, v)};
+  p->x32 =
+      (efla_gradient_f32){.q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
   efla_kernel_gates_f64(&p->heads, method, k, beta, gate);
   efla_gradient_slopes_f64(&p->heads, method, k, beta, by_beta, by_lambda);
-  p->x32.gate = narrow(rows, gate), p->x32.by_beta = narrow(rows, by_beta), p->x32.by_lambda = narrow(rows, by_lambda);
-  p->x32.g = narrow(rows, g), p->x32.d_o = narrow(rows * dv, d_o);
-  p->x32.initial = narrow(p->states, initial), p->x32.d_final = narrow(p->states, d_final);
+  p->x32.gate = testing_narrow(rows, gate), p->x32.by_beta = testing_narrow(rows, by_beta),
+  p->x32.by_lambda = testing_narrow(rows, by_lambda);
+  p->x32.g = testing_narrow(rows, g), p->x32.d_o = testing_narrow(rows * dv, d_o);
+  p->x32.initial = testing_narrow(p->states, initial), p->x32.d_final = testing_narrow(p->states, d_final);
   p->x = (efla_gradient_f64){.q = q, .k = k, .v = v, .gate = gate, .by_beta = by_beta, .by_lambda = by_lambda};
   p->x.g = g, p->x.initial = initial, p->x.d_o = d_o, p->x.d_final = d_final;
   if (!decays) free(g), free((void *)p->x32.g), p->x.g = NULL, p->x32.g = NULL;

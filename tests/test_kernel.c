@@ -14,19 +14,6 @@ typedef struct problem {
   double scale, readout_scale; /* what errors are measured by: the largest any of its states reaches, and that times |q| */
 } problem;
 
-static float *narrow(size_t n, double *values) {
-  float *copy = malloc((n ? n : 1) * sizeof *copy);
-  ck_assert_ptr_nonnull(copy);
-  for (size_t i = 0; i < n; i++) copy[i] = (float)values[i], values[i] = (double)copy[i];
-  return copy;
-}
-
-static double *normal(size_t n, double sigma, gsl_rng *draw) {
-  double *values = testing_poison(n);
-  for (size_t i = 0; i < n; i++) values[i] = gsl_ran_gaussian(draw, sigma);
-  return values;
-}
-
 /* One head by the definition, a token at a time, each after its decay. */
 static void define(problem *p, size_t sequence, size_t head) {
   const efla_heads *h = &p->heads;
@@ -56,19 +43,21 @@ static problem set_up(efla_heads heads, bool decays, bool starts) {
   problem p = {.heads = heads, .rows = rows, .states = states};
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed() + rows + 31 * dk + dv);
-  double *q = normal(rows * dk, 1, draw), *k = normal(rows * dk, 1 / sqrt((double)dk), draw), *v = normal(rows * dv, 1, draw);
+  double *q = testing_normal(rows * dk, 1, draw), *k = testing_normal(rows * dk, 1 / sqrt((double)dk), draw),
+         *v = testing_normal(rows * dv, 1, draw);
   double *gate = testing_poison(rows), *g = testing_poison(rows), *beta = testing_poison(rows);
-  double *initial = normal(states, 1, draw);
+  double *initial = testing_normal(states, 1, draw);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = gsl_rng_uniform(draw);
     g[r] = r % 37 == 29 ? -INFINITY : -gsl_ran_exponential(draw, 0.1); /* now and then everything is forgotten */
   }
-  p.x32 = (efla_kernel_f32){.q = narrow(rows * dk, q), .k = narrow(rows * dk, k), .v = narrow(rows * dv, v)};
+  p.x32 =
+      (efla_kernel_f32){.q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
   efla_kernel_gates_f64(&heads, efla_method_find("exact"), k, beta, gate);
-  p.x32.gate = narrow(rows, gate), p.x32.g = narrow(rows, g), p.x32.initial = narrow(states, initial);
+  p.x32.gate = testing_narrow(rows, gate), p.x32.g = testing_narrow(rows, g), p.x32.initial = testing_narrow(states, initial);
   p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .gate = gate, .g = g, .initial = initial};
   p.x.final = testing_poison(states), p.x.o = testing_poison(rows * dv);
-  p.x32.final = narrow(states, p.x.final), p.x32.o = narrow(rows * dv, p.x.o);
+  p.x32.final = testing_narrow(states, p.x.final), p.x32.o = testing_narrow(rows * dv, p.x.o);
   if (!decays) free(g), free((void *)p.x32.g), p.x.g = NULL, p.x32.g = NULL;
   if (!starts) free(initial), free((void *)p.x32.initial), p.x.initial = NULL, p.x32.initial = NULL;
   p.S = malloc((states + 1) * sizeof *p.S), p.o = malloc((rows * dv + 1) * sizeof *p.o);
@@ -104,7 +93,7 @@ static void close_to_f32(size_t n, const float *found, const long double *truth,
 static void check(problem *p) {
   size_t n64 = efla_kernel_scratch_f64(&p->heads), n32 = efla_kernel_scratch_f32(&p->heads);
   double *scratch = testing_poison(n64), *poison = testing_poison(n32);
-  float *scratch32 = narrow(n32, poison);
+  float *scratch32 = testing_narrow(n32, poison);
   efla_kernel_forward_f64(&p->heads, &p->x, scratch);
   efla_kernel_forward_f32(&p->heads, &p->x32, scratch32);
   close_to(p->states, p->x.final, p->S, U, p->scale, p);
@@ -184,7 +173,7 @@ static void check_parts(efla_layout layout, size_t threads) {
   heads.sequences = SEQUENCES, heads.cu_seqlens = packed, heads.level = efla_level_best();
   problem p = set_up(heads, true, true);
   double *scratch = testing_poison(efla_kernel_scratch_f64(&p.heads)), *last = testing_poison(ALL), *S = testing_poison(p.states);
-  float *last32 = narrow(ALL, last), *scratch32 = malloc(efla_kernel_scratch_f32(&p.heads) * sizeof *scratch32);
+  float *last32 = testing_narrow(ALL, last), *scratch32 = malloc(efla_kernel_scratch_f32(&p.heads) * sizeof *scratch32);
   check(&p);
   efla_kernel_f64 x = p.x;
   efla_kernel_f32 y = p.x32;

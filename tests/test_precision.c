@@ -57,24 +57,29 @@ START_TEST(runs_store_what_they_say) {
 }
 END_TEST
 
-/* By chunks: bit for bit the chunkwise form, a shorter chunk at the end of each block; f64, and f32. */
+/* By chunks: bit for bit the chunkwise form, a shorter chunk at the end of each block; f64, and f32; with decays and without. */
 START_TEST(runs_by_chunks_are_the_chunkwise_form) {
   enum { TOKENS = 100, CHUNK = 16 };
   efla_tokens x = testing_tokens("gaussian", 1, TOKENS, D, D);
-  double S[STATE] = {0}, gate[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
-  float S32[STATE] = {0}, k[TOKENS * D], v[TOKENS * D], gate32[TOKENS], *scratch32 = (float *)scratch;
+  double gate[TOKENS], decays[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
+  float k[TOKENS * D], v[TOKENS * D], gate32[TOKENS], decays32[TOKENS], *scratch32 = (float *)scratch;
   const efla_method *exact = efla_method_find("exact");
   efla_gates(exact, &x, gate);
   for (size_t e = 0; e < TOKENS * D; e++) k[e] = (float)x.k[e], v[e] = (float)x.v[e];
-  for (size_t t = 0; t < TOKENS; t++) gate32[t] = (float)gate[t];
-  efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, gate, NULL, S, NULL, scratch);
-  efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, gate32, NULL, S32, NULL, scratch32);
-  for (int wide = 0; wide < 2; wide++) {
-    efla_storage storage = {efla_format_find(wide ? "f64" : "f32"), .state = true, .chunk = CHUNK};
+  for (size_t t = 0; t < TOKENS; t++) {
+    decays[t] = -0.01 * (double)(t % 7);
+    gate32[t] = (float)gate[t], decays32[t] = (float)decays[t];
+  }
+  for (int way = 0; way < 4; way++) {
+    double S[STATE] = {0}, *g = way & 1 ? decays : NULL;
+    float S32[STATE] = {0};
+    efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, gate, g, S, NULL, scratch);
+    efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, gate32, g ? decays32 : NULL, S32, NULL, scratch32);
+    efla_storage storage = {efla_format_find(way & 2 ? "f64" : "f32"), .state = true, .chunk = CHUNK};
     efla_run run;
     ck_assert_int_eq(efla_run_init(&run, exact, &storage, D, D), EFLA_OK);
-    efla_run_advance(&run, &x);
-    for (size_t e = 0; e < STATE; e++) ck_assert(run.S[e] == (wide ? S[e] : (double)S32[e]));
+    efla_run_advance_decayed(&run, &x, g);
+    for (size_t e = 0; e < STATE; e++) ck_assert(run.S[e] == (way & 2 ? S[e] : (double)S32[e]));
     efla_run_clear(&run);
   }
   free(scratch);

@@ -1,6 +1,7 @@
 #include "testing.h"
 
 #include <sys/resource.h>
+#include <gsl/gsl_randist.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,19 @@ double *testing_poison(size_t n) {
   ck_assert_ptr_nonnull(values);
   for (size_t i = 0; i < n; i++) values[i] = NAN;
   return values;
+}
+
+double *testing_normal(size_t n, double sigma, gsl_rng *draw) {
+  double *values = testing_poison(n);
+  for (size_t i = 0; i < n; i++) values[i] = gsl_ran_gaussian(draw, sigma);
+  return values;
+}
+
+float *testing_narrow(size_t n, double *values) {
+  float *copy = malloc((n ? n : 1) * sizeof *copy);
+  ck_assert_ptr_nonnull(copy);
+  for (size_t i = 0; i < n; i++) copy[i] = (float)values[i], values[i] = (double)copy[i];
+  return copy;
 }
 
 efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv) {

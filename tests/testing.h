@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <float.h>
+#include <gsl/gsl_rng.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,11 @@ double *testing_poison(size_t n);
 
 /* The larger of two errors; one that is nan is worse than any, so that an entry that was not written shows. */
 static inline double testing_worse(double a, double b) { return isnan(a) || a > b ? a : b; }
+
+/* n numbers N(0, sigma^2); and their f32 neighbours, to which the originals are rounded too: the same problem in both types.  End the test
+ * where memory does. */
+double *testing_normal(size_t n, double sigma, gsl_rng *draw);
+float *testing_narrow(size_t n, double *values);
 
 /* A block of tokens of a family, keys of the norm given. */
 efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv);

@@ -31,6 +31,11 @@ static inline const efla_level *efla_heads_level(const efla_heads *heads) {
   return heads->level ? heads->level : efla_level_best();
 }
 
+/* One head of one sequence, whose rows lie one after another; one thread. */
+static inline efla_heads efla_heads_one(size_t tokens, size_t dk, size_t dv) {
+  return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv};
+}
+
 /* How many states there are: per head. */
 size_t efla_heads_sequences(const efla_heads *heads);
 

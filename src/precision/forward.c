@@ -11,10 +11,6 @@
 /* Tokens that a form takes at once where nothing else says how many. */
 enum { PIECE = 64 };
 
-static efla_heads one_head(size_t tokens, size_t dk, size_t dv) {
-  return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv, .layout = EFLA_BHTD, .threads = 1};
-}
-
 static size_t piece_tokens(const efla_forward *forward);
 
 /* Rounds a state to the format: in f64 it is what it is. */
@@ -55,7 +51,7 @@ static size_t piece_tokens(const efla_forward *forward) {
 }
 
 size_t efla_forward_scratch(const efla_forward *forward) {
-  efla_heads heads = one_head(piece_tokens(forward), forward->dk, forward->dv);
+  efla_heads heads = efla_heads_one(piece_tokens(forward), forward->dk, forward->dv);
   size_t n = heads.tokens, dk = heads.dk, dv = heads.dv;
   size_t forms[] = {efla_kernel_scratch_f64(&heads), efla_kernel_scratch_f32(&heads), efla_chunk_scratch(n, dk, dv)}, most = 0;
   for (size_t i = 0; i < 3; i++) most = forms[i] > most ? forms[i] : most;

@@ -18,12 +18,8 @@ static size_t at_once(const efla_storage *storage) {
   return storage->state && storage->format->digits < 24 ? 1 : EFLA_BLOCK;
 }
 
-static efla_heads one_head(size_t tokens, size_t dk, size_t dv) {
-  return (efla_heads){.batch = 1, .heads = 1, .tokens = tokens, .dk = dk, .dv = dv};
-}
-
 static size_t scratch_of(const efla_storage *storage, size_t dk, size_t dv) {
-  efla_heads heads = one_head(at_once(storage), dk, dv);
+  efla_heads heads = efla_heads_one(at_once(storage), dk, dv);
   return storage->chunk > 1 ? efla_chunk_scratch(heads.tokens, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
 }
 
@@ -110,10 +106,10 @@ static void fade(efla_run *run, double factor) {
 }
 
 static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
-  efla_heads heads = one_head(x->tokens, run->dk, run->dv);
+  efla_heads heads = efla_heads_one(x->tokens, run->dk, run->dv);
   efla_gates(run->method, x, run->gate);
   if (run->storage.chunk > 1) {
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, NULL, run->S, NULL, run->scratch);
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, g, run->S, NULL, run->scratch);
   } else if (x->tokens > 1) {
     const efla_kernel_f64 k = {.k = x->k, .v = x->v, .gate = run->gate, .g = g, .initial = run->S, .final = run->S};
     efla_kernel_forward_f64(&heads, &k, run->scratch);
@@ -125,7 +121,7 @@ static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
 
 static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, n = x->tokens;
-  efla_heads heads = one_head(n, dk, run->dv);
+  efla_heads heads = efla_heads_one(n, dk, run->dv);
   store_input(run, x->k, n * dk, run->k32);
   store_input(run, x->v, n * run->dv, run->v32);
   for (size_t t = 0; t < n; t++) {
@@ -135,7 +131,8 @@ static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
     run->g32[t] = (float)(g ? g[t] : 0);
   }
   if (run->storage.chunk > 1) {
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, NULL, run->S32, NULL, run->scratch32);
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, g ? run->g32 : NULL, run->S32, NULL,
+                   run->scratch32);
   } else if (n > 1) {
     efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .gate = run->gate32, .initial = run->S32, .final = run->S32};
     if (g) k.g = run->g32;
@@ -176,8 +173,7 @@ static bool finite_state(const efla_run *run) {
 /* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the last of them
  * where it is finite that way. */
 static size_t find_blowup(efla_run *run, const efla_tokens *x, const double *g) {
-  size_t t = 1;
-  for (; t <= x->tokens; t++) {
+  for (size_t t = 1; t <= x->tokens; t++) {
     efla_tokens one = efla_tokens_slice(x, t - 1, 1);
     advance_part(run, &one, g ? g + t - 1 : NULL);
     if (!finite_state(run)) return t;
@@ -189,7 +185,7 @@ void efla_run_advance(efla_run *run, const efla_tokens *x) { efla_run_advance_de
 
 void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g) {
   size_t dk = run->dk, dv = run->dv;
-  assert(x->dk == dk && x->dv == dv && (!g || run->storage.chunk <= 1));
+  assert(x->dk == dk && x->dv == dv);
   void *S = run->f32 ? (void *)run->S32 : run->S;
   const size_t size = dk * dv * (run->f32 ? sizeof *run->S32 : sizeof *run->S);
   for (size_t t = 0; t < x->tokens && !run->blowup; t += run->most) {

@@ -59,7 +59,7 @@ void efla_run_start(efla_run *run, const double *S);
  * hold inf or nan, and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
 
-/* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none.  Not by chunks. */
+/* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none. */
 void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g);
 
 #endif
