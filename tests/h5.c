@@ -1,5 +1,6 @@
 #include "h5.h"
 
+#include "files.h"
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -92,4 +93,21 @@ double *h5_get(const char *path, const char *name, size_t n) {
   H5Dclose(dataset);
   H5Fclose(file);
   return values;
+}
+
+char h5_path[256];
+
+hid_t h5_fresh(const char *name) {
+  static const char *directory, *last;
+  if (!last || strcmp(last, name) != 0) directory = files_directory(name);
+  last = name;
+  snprintf(h5_path, sizeof h5_path, "%s/in.h5", directory);
+  return h5_create(h5_path);
+}
+
+efla_tensors h5_open_fresh(void) {
+  efla_tensors file;
+  efla_message why = {{0}};
+  ck_assert_msg(efla_tensors_open(&file, h5_path, &why) == EFLA_OK, "%s", why.text);
+  return file;
 }

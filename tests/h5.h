@@ -2,6 +2,8 @@
 #ifndef H5_H
 #define H5_H
 
+#include "efla.h"
+
 #include <hdf5.h>
 
 /* What a file is to hold; sizes of 0 in batch and heads leave that axis out (heads only together with batch). */
@@ -34,5 +36,10 @@ double *h5_numbers(const h5_sizes *sizes, char what, double norm);
 
 /* The numbers of a dataset; n is how many there must be.  To be freed. */
 double *h5_get(const char *path, const char *name, size_t n);
+
+/* A fresh file in a directory of the test's own, by h5_path; and the same opened, once it has been closed. */
+extern char h5_path[256];
+hid_t h5_fresh(const char *name);
+efla_tensors h5_open_fresh(void);
 
 #endif

@@ -8,24 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char path[256];
-
-/* A fresh file in a directory of the test's own. */
-static hid_t set_up(const char *name) {
-  static const char *directory, *last;
-  if (!last || strcmp(last, name) != 0) directory = files_directory(name);
-  last = name;
-  snprintf(path, sizeof path, "%s/in.h5", directory);
-  return h5_create(path);
-}
-
-static efla_tensors open_file(void) {
-  efla_tensors file;
-  efla_message why = {{0}};
-  ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
-  return file;
-}
-
 /* A number that tells where it stands: exact in 8 digits of binary. */
 static double told(size_t b, size_t t, size_t h, size_t d) { return (double)(b + 2 * t + 8 * h + 32 * d); }
 
@@ -86,7 +68,7 @@ static size_t check_stream(efla_tensors *file, const efla_walk *walk) {
 START_TEST(every_layout_and_rank) {
   for (efla_layout layout = EFLA_BTHD; layout <= EFLA_BHTD; layout++)
     for (size_t rank = 2; rank <= 4; rank++) {
-      hid_t made = set_up("tensors-layout");
+      hid_t made = h5_fresh("tensors-layout");
       static const char *const wide[] = {"q", "k", "v", "o"};
       for (size_t i = 0; i < 4; i++) put_told(made, wide[i], H5T_IEEE_F32LE, layout, rank, i < 2 ? WIDTH - 1 : WIDTH);
       put_told(made, "beta", H5T_IEEE_F32LE, layout, rank, 0);
@@ -94,7 +76,7 @@ START_TEST(every_layout_and_rank) {
       if (layout == EFLA_BHTD) h5_text(made, "layout", "BHTD");
       h5_number(made, "scale", 0.125);
       h5_close(made);
-      efla_tensors file = open_file();
+      efla_tensors file = h5_open_fresh();
       ck_assert(file.dk == WIDTH - 1 && file.dv == WIDTH && file.tokens == TOKENS && file.rank == rank && file.layout == layout);
       ck_assert_double_eq(file.scale, 0.125);
       size_t all = (rank > 3 ? BATCH : 1UL) * TOKENS * (rank > 2 ? HEADS : 1UL) * WIDTH;
@@ -123,12 +105,12 @@ START_TEST(every_type_of_number) {
                {H5T_STD_I64BE, "an integer", 53},
                {H5T_NATIVE_LDOUBLE, "f64", 53}};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-    hid_t made = set_up("tensors-types");
+    hid_t made = h5_fresh("tensors-types");
     static const char *const wide[] = {"q", "k", "v", "o"};
     for (size_t n = 0; n < 4; n++) put_told(made, wide[n], types[i].type, EFLA_BTHD, 4, WIDTH);
     put_told(made, "beta", types[i].type, EFLA_BTHD, 4, 0);
     h5_close(made);
-    efla_tensors file = open_file();
+    efla_tensors file = h5_open_fresh();
     ck_assert_str_eq(file.stored[EFLA_O].name, types[i].format);
     ck_assert_int_eq(file.stored[EFLA_O].digits, types[i].digits);
     check_stream(&file, &(efla_walk){.outputs = true});
@@ -151,12 +133,12 @@ START_TEST(special_numbers_of_small_floats) {
   const h5_sizes sizes = {0, 1, 0, 1, 6};
   for (size_t i = 0; i < 2; i++) {
     double values[] = {formats[i].least, -3 * formats[i].least, formats[i].largest, INFINITY, -INFINITY, NAN}, o[6];
-    hid_t made = set_up("tensors-special"), type = h5_float(16, formats[i].exponent, formats[i].mantissa);
+    hid_t made = h5_fresh("tensors-special"), type = h5_float(16, formats[i].exponent, formats[i].mantissa);
     h5_inputs(made, &sizes, 1);
     h5_put_tokens(made, "o", type, &sizes, 6, values);
     H5Tclose(type);
     h5_close(made);
-    efla_tensors file = open_file();
+    efla_tensors file = h5_open_fresh();
     ck_assert_int_eq(efla_tensors_read(&file, EFLA_O, &(efla_span){0, 0, 1, 0, 1}, o, NULL), EFLA_OK);
     for (size_t j = 0; j < 5; j++) ck_assert_double_eq(o[j], values[j]);
     ck_assert_double_nan(o[5]);
@@ -169,7 +151,7 @@ END_TEST
 START_TEST(outputs_read_back) {
   for (efla_layout layout = EFLA_BTHD; layout <= EFLA_BHTD; layout++)
     for (size_t rank = 2; rank <= 4; rank++) {
-      hid_t made = set_up("tensors-write");
+      hid_t made = h5_fresh("tensors-write");
       static const char *const wide[] = {"q", "k", "v"};
       for (size_t i = 0; i < 3; i++) put_told(made, wide[i], H5T_IEEE_F32LE, layout, rank, i < 2 ? WIDTH - 1 : WIDTH);
       put_told(made, "beta", H5T_IEEE_F32LE, layout, rank, 0);
@@ -177,12 +159,12 @@ START_TEST(outputs_read_back) {
       h5_number(made, "scale", 3);
       h5_close(made);
       char out_path[300];
-      efla_tensors file = open_file(), out;
+      efla_tensors file = h5_open_fresh(), out;
       efla_message why = {{0}};
       efla_stream stream;
       double S[HEADS * (WIDTH - 1) * WIDTH], back[HEADS * (WIDTH - 1) * WIDTH];
       for (size_t i = 0; i < sizeof S / sizeof *S; i++) S[i] = (double)i;
-      snprintf(out_path, sizeof out_path, "%s.out", path);
+      snprintf(out_path, sizeof out_path, "%s.out", h5_path);
       ck_assert_int_eq(efla_tensors_create(&out, out_path, &file, efla_format_find("f64"), &why), EFLA_OK);
       ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){0}, &why), EFLA_OK);
       while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done) { /* o = v */
@@ -193,7 +175,7 @@ START_TEST(outputs_read_back) {
       ck_assert_int_eq(efla_tensors_write_text(&out, "precision", "bf16", &why), EFLA_OK);
       ck_assert_int_eq(efla_tensors_close(&out, &why), EFLA_OK);
       size_t n = (rank > 3 ? BATCH : 1UL) * TOKENS * (rank > 2 ? HEADS : 1UL) * WIDTH;
-      double *v = h5_get(path, "v", n), *o = h5_get(out_path, "o", n);
+      double *v = h5_get(h5_path, "v", n), *o = h5_get(out_path, "o", n);
       ck_assert(!memcmp(v, o, n * sizeof *v));
       free(v);
       free(o);
@@ -209,7 +191,7 @@ END_TEST
 
 /* 20 GB of which hardly a chunk is there. */
 static void make_sparse(size_t tokens, size_t heads, size_t dk, size_t dv) {
-  hid_t made = set_up("tensors-sparse");
+  hid_t made = h5_fresh("tensors-sparse");
   static const char *const names[] = {"q", "k", "v", "beta"};
   for (size_t i = 0; i < 4; i++) {
     hsize_t size[] = {tokens, heads, i < 2 ? dk : dv}, chunk[] = {4096, heads, size[2]};
@@ -234,8 +216,8 @@ START_TEST(large_files_need_little_memory) {
   enum { LARGE = 4 << 20, HEAVY = 2, D = 128 }; /* 4 Mi tokens, 2 heads, 3*128 + 1 numbers of 8 bytes: 25.8 GB */
   struct stat status;
   make_sparse(LARGE, HEAVY, D, D);
-  ck_assert(stat(path, &status) == 0 && status.st_size < 1 << 20);
-  efla_tensors file = open_file();
+  ck_assert(stat(h5_path, &status) == 0 && status.st_size < 1 << 20);
+  efla_tensors file = h5_open_fresh();
   efla_stream stream;
   efla_message why = {{0}};
   ck_assert_double_gt((double)LARGE * HEAVY * (3 * D + 1) * 8, 20e9);

@@ -3,28 +3,10 @@
 #include "h5.h"
 #include "testing.h"
 
-static char path[256];
-
-/* A fresh file in a directory of the test's own. */
-static hid_t set_up(const char *name) {
-  static const char *directory, *last;
-  if (!last || strcmp(last, name) != 0) directory = files_directory(name);
-  last = name;
-  snprintf(path, sizeof path, "%s/in.h5", directory);
-  return h5_create(path);
-}
-
-static efla_tensors open_file(void) {
-  efla_tensors file;
-  efla_message why = {{0}};
-  ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
-  return file;
-}
-
-/* The sentence about the file at `path` has all the words. */
+/* The sentence about the file at `h5_path` has all the words. */
 static void check_sentence(efla_status status, const efla_message *why, const char *first, const char *second) {
   ck_assert_msg(status == EFLA_INPUT, "status %d, expected a word on %s", (int)status, first);
-  ck_assert_msg(!strncmp(why->text, path, strlen(path)), "%s", why->text);
+  ck_assert_msg(!strncmp(why->text, h5_path, strlen(h5_path)), "%s", why->text);
   ck_assert_msg(strstr(why->text, first) && strstr(why->text, second), "%s\nlacks: %s / %s", why->text, first, second);
 }
 
@@ -32,7 +14,7 @@ static void check_refused(const char *first, const char *second) {
   efla_tensors file;
   efla_message why = {{0}};
   memset(&file, 0x5a, sizeof file);
-  check_sentence(efla_tensors_open(&file, path, &why), &why, first, second);
+  check_sentence(efla_tensors_open(&file, h5_path, &why), &why, first, second);
   ck_assert(!file.path && !file.cu_seqlens && !file.tokens);
 }
 
@@ -71,7 +53,7 @@ START_TEST(missing_datasets_and_wrong_shapes) {
       {"cu_seqlens", ": cu_seqlens: expected one axis", "2 to 6 boundaries", 1, {7}},
   };
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-    hid_t made = set_up("tensors-faults");
+    hid_t made = h5_fresh("tensors-faults");
     h5_inputs(made, &usual, 1);
     if (H5Lexists(made, faults[i].name, H5P_DEFAULT) > 0) H5Ldelete(made, faults[i].name, H5P_DEFAULT);
     if (faults[i].rank) h5_put(made, faults[i].name, H5T_IEEE_F32LE, faults[i].rank, faults[i].size, NULL);
@@ -88,7 +70,7 @@ START_TEST(things_that_are_no_numbers) {
   H5Tinsert(compound, "im", 4, H5T_IEEE_F32LE);
   const hid_t types[] = {text, compound, opaque};
   for (size_t i = 0; i < 3; i++) {
-    hid_t made = set_up("tensors-type");
+    hid_t made = h5_fresh("tensors-type");
     h5_inputs(made, &usual, 1);
     H5Ldelete(made, "v", H5P_DEFAULT);
     h5_put(made, "v", types[i], 4, (const hsize_t[]){2, 5, 3, 6}, NULL);
@@ -96,13 +78,13 @@ START_TEST(things_that_are_no_numbers) {
     check_refused(": v: its type holds no real numbers", "expected a float or integer type");
     H5Tclose(types[i]);
   }
-  hid_t made = set_up("tensors-group");
+  hid_t made = h5_fresh("tensors-group");
   h5_inputs(made, &usual, 1);
   H5Ldelete(made, "k", H5P_DEFAULT);
   H5Gclose(H5Gcreate2(made, "k", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   h5_close(made);
   check_refused(": k: ", "expected a dataset");
-  made = set_up("tensors-link");
+  made = h5_fresh("tensors-link");
   h5_inputs(made, &usual, 1);
   H5Ldelete(made, "k", H5P_DEFAULT);
   H5Lcreate_soft("/nowhere", made, "k", H5P_DEFAULT, H5P_DEFAULT);
@@ -114,14 +96,14 @@ END_TEST
 START_TEST(attributes_that_say_nothing) {
   static const char *const layouts[] = {"BDHT", "", "BTHDBTHDBTHDBTHDBTHD"};
   for (size_t i = 0; i < 3; i++) {
-    hid_t made = set_up("tensors-attributes");
+    hid_t made = h5_fresh("tensors-attributes");
     h5_inputs(made, &usual, 1);
     h5_text(made, "layout", layouts[i]);
     h5_close(made);
     check_refused(": attribute layout: ", "expected ");
   }
   for (size_t i = 0; i < 3; i++) {
-    hid_t made = set_up("tensors-scale");
+    hid_t made = h5_fresh("tensors-scale");
     h5_inputs(made, &usual, 1);
     if (i < 2)
       h5_number(made, "scale", i ? NAN : INFINITY);
@@ -152,7 +134,7 @@ START_TEST(first_number_that_is_not_finite) {
       size_t d = at % W, h = at / W % usual.heads, t = at / W / usual.heads % usual.tokens, b = at / W / usual.heads / usual.tokens;
       int length = snprintf(place, sizeof place, ": %s[%zu,%zu,%zu", faults[i].name, b, t, h);
       snprintf(place + length, sizeof place - (size_t)length, width ? ",%zu]: %s, " : "]: %.0zu%s, ", d, faults[i].said);
-      hid_t made = set_up("tensors-finite");
+      hid_t made = h5_fresh("tensors-finite");
       h5_inputs(made, &usual, 1);
       double *values = h5_numbers(&usual, faults[i].what, 1);
       values[at] = faults[i].value;
@@ -160,7 +142,7 @@ START_TEST(first_number_that_is_not_finite) {
       h5_put_tokens(made, faults[i].name, H5T_IEEE_F64LE, &usual, width, values);
       free(values);
       h5_close(made);
-      efla_tensors file = open_file();
+      efla_tensors file = h5_open_fresh();
       efla_stream stream;
       efla_message why = {{0}};
       ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){0}, &why), EFLA_OK);
@@ -185,7 +167,7 @@ START_TEST(boundaries_of_sequences) {
   const h5_sizes sizes = {1, 9, 2, 3, 2};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char place[64];
-    hid_t made = set_up("tensors-boundaries");
+    hid_t made = h5_fresh("tensors-boundaries");
     h5_inputs(made, &sizes, 1);
     H5_PUT(made, "cu_seqlens", H5T_IEEE_F64LE, wrong[i].at, 4);
     h5_close(made);
@@ -195,12 +177,12 @@ START_TEST(boundaries_of_sequences) {
   static const double right[] = {0, 4, 5, 9};
   double states[3 * 2 * 3 * 2];
   for (size_t i = 0; i < sizeof states / sizeof *states; i++) states[i] = (double)i;
-  hid_t made = set_up("tensors-sequences");
+  hid_t made = h5_fresh("tensors-sequences");
   h5_inputs(made, &sizes, 1);
   H5_PUT(made, "cu_seqlens", H5T_STD_I32LE, right, 4);
   H5_PUT(made, "initial_state", H5T_IEEE_F32LE, states, 3, 2, 3, 2);
   h5_close(made);
-  efla_tensors file = open_file();
+  efla_tensors file = h5_open_fresh();
   efla_stream stream;
   efla_message why = {{0}};
   double *v = h5_numbers(&sizes, 'v', 1);
@@ -230,14 +212,14 @@ END_TEST
 START_TEST(files_that_are_none) {
   efla_tensors file;
   efla_message why = {{0}};
-  H5Fclose(set_up("tensors-none"));
-  files_write(path, "q,k,v,beta\n", 11);
+  H5Fclose(h5_fresh("tensors-none"));
+  files_write(h5_path, "q,k,v,beta\n", 11);
   check_refused(": not an HDF5 file", "expected one");
-  files_write(path, "", 0);
+  files_write(h5_path, "", 0);
   check_refused(": not an HDF5 file", "expected one");
-  snprintf(path, sizeof path, "%s", "no/such/file.h5");
+  snprintf(h5_path, sizeof h5_path, "%s", "no/such/file.h5");
   check_refused(": cannot read: No such file", "");
-  snprintf(path, sizeof path, "%s", TEST_WORK);
+  snprintf(h5_path, sizeof h5_path, "%s", TEST_WORK);
   check_refused(": not a regular file", "expected an HDF5 file");
   ck_assert_int_eq(efla_tensors_open(&file, "/dev/zero", &why), EFLA_INPUT);
   ck_assert_int_eq(efla_tensors_open(&file, "no/such/file.h5", NULL), EFLA_INPUT);
@@ -247,18 +229,18 @@ END_TEST
 /* Cut anywhere: refused on opening, and nothing of HDF5's own on standard error. */
 START_TEST(every_truncation_is_refused) {
   static unsigned char bytes[1 << 16];
-  hid_t made = set_up("tensors-cut");
+  hid_t made = h5_fresh("tensors-cut");
   h5_inputs(made, &usual, 1);
   h5_close(made);
-  FILE *whole = fopen(path, "r");
+  FILE *whole = fopen(h5_path, "r");
   size_t n = fread(bytes, 1, sizeof bytes, whole);
   fclose(whole);
   ck_assert(n > 4096 && n < sizeof bytes);
   char said[300], word[16] = "";
-  snprintf(said, sizeof said, "%s.stderr", path);
+  snprintf(said, sizeof said, "%s.stderr", h5_path);
   ck_assert_ptr_nonnull(freopen(said, "w+", stderr));
   for (size_t length = 0; length < n; length += 1 + length / 16) {
-    files_write(path, bytes, length);
+    files_write(h5_path, bytes, length);
     check_refused(length < 8 ? "not an HDF5 file" : "truncated or damaged", "expected");
   }
   rewind(stderr);
