@@ -1,5 +1,7 @@
 #include "inputs/source.h"
 
+#include "inputs/seed.h"
+
 #include <assert.h>
 #include <gsl/gsl_randist.h>
 #include <math.h>
@@ -21,14 +23,6 @@ efla_spec efla_spec_default(const efla_family *family) {
                      .beta = -1};
 }
 
-/* SplitMix64's finaliser: neighbouring seeds and purposes give unrelated generators. */
-static unsigned long mix(uint64_t seed, uint64_t purpose) {
-  uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15) * (purpose + 1);
-  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return (unsigned long)((z ^ (z >> 31)) & 0xffffffff);
-}
-
 efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_message *why) {
   const efla_family *family = spec->family;
   efla_status status;
@@ -42,7 +36,7 @@ efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_me
   for (int i = 0; i < EFLA_PURPOSES; i++) {
     source->draw[i] = gsl_rng_alloc(gsl_rng_mt19937);
     if (!source->draw[i]) goto failed;
-    gsl_rng_set(source->draw[i], mix(spec->seed, (uint64_t)i));
+    gsl_rng_set(source->draw[i], efla_seed(spec->seed, (uint64_t)i));
   }
   source->memory = calloc(family->room ? family->room(source) : 1, sizeof *source->memory);
   if (!source->memory) goto failed;
