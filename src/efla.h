@@ -20,15 +20,17 @@
 #include "precision/forward.h" /* a head from q, k, v, beta to o, in any form and format */
 #include "precision/drift.h"   /* the error that comes of it, predicted */
 
-#include "inputs/idx.h"          /* files of bytes */
-#include "inputs/mnist.h"        /* real input */
-#include "inputs/tensors.h"      /* your own tensors */
-#include "inputs/source.h"       /* input families */
-#include "inputs/perturbation.h" /* noise */
-#include "inputs/recall.h"       /* associative recall */
-#include "inputs/trials.h"       /* ... perturbed, many times */
-#include "inputs/signal.h"       /* smooth k(t), v(t) */
-#include "inputs/rate.h"         /* limits of stability on them */
+#include "inputs/idx.h"                /* files of bytes */
+#include "inputs/mnist.h"              /* real input */
+#include "inputs/images.h"             /* digits to tell apart */
+#include "inputs/image_perturbation.h" /* ... and made hard to tell */
+#include "inputs/tensors.h"            /* your own tensors */
+#include "inputs/source.h"             /* input families */
+#include "inputs/perturbation.h"       /* noise */
+#include "inputs/recall.h"             /* associative recall */
+#include "inputs/trials.h"             /* ... perturbed, many times */
+#include "inputs/signal.h"             /* smooth k(t), v(t) */
+#include "inputs/rate.h"               /* limits of stability on them */
 
 #include "truth/oracle.h"    /* what is true, and how sure we are */
 #include "truth/odeiv.h"     /* the ODE for moving k, v */
