@@ -149,6 +149,9 @@ typedef struct efla_level {
   /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
+  /* y = x Phi(x), the exact GELU (Phi: the standard normal distribution), and its slope Phi(x) + x phi(x); n numbers each.  slope NULL: not
+   * wanted; y or slope may be x itself.  As f32's own inputs have it, to a few u (test_gelu.c), and 0 where x Phi(x) is subnormal. */
+  void (*gelu_f32)(size_t n, const float *x, float *y, float *slope);
 } efla_level;
 
 /* The name of level i of this build, the widest first; NULL past the end. */
