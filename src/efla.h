@@ -11,6 +11,7 @@
 #include "flow/kernel.h"              /* ... at the machine's speed, for batches of heads */
 #include "flow/recurrence_backward.h" /* its derivative, naive */
 #include "flow/backward.h"            /* ... and at speed */
+#include "flow/query.h"               /* the last read-out without the state */
 #include "flow/growth.h"              /* saturation or blow-up */
 #include "flow/ode.h"                 /* the delta rule as an ODE, by the textbook */
 #include "flow/hold.h"                /* ... and when k, v truly move */

@@ -6,6 +6,8 @@
 #ifndef EFLA_FLOW_LEVEL_H
 #define EFLA_FLOW_LEVEL_H
 
+#include "flow/query.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -119,7 +121,7 @@ static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
          6 * C * efla_row(C) + 2 * C;
 }
 
-typedef struct efla_level {
+struct efla_level {
   const char *name;
   size_t vector;           /* bytes of a vector register */
   bool (*supported)(void); /* by this processor */
@@ -149,7 +151,14 @@ typedef struct efla_level {
   /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
-} efla_level;
+  void (*query_f32)(const efla_query_f32 *x);
+  void (*query_f64)(const efla_query_f64 *x);
+  void (*query_backward_f32)(const efla_query_gradient_f32 *x);
+  void (*query_backward_f64)(const efla_query_gradient_f64 *x);
+  /* y = x Phi(x), the exact GELU (Phi: the standard normal distribution), and its slope Phi(x) + x phi(x); n numbers each.  slope NULL: not
+   * wanted; y or slope may be x itself.  As f32's own inputs have it, to a few u (test_gelu.c), and 0 where x Phi(x) is subnormal. */
+  void (*gelu_f32)(size_t n, const float *x, float *y, float *slope);
+};
 
 /* The name of level i of this build, the widest first; NULL past the end. */
 const char *efla_level_name(size_t i);
