@@ -46,6 +46,18 @@
 #include "judge/diagnosis_report.h" /* ... in words and numbers */
 #include "judge/inquiry.h"          /* is a kernel right? */
 #include "bench/panel.h"            /* how fast it is */
+#include "bench/rate.h"             /* ... beside BLAS */
+
+#include "learn/model.h"      /* a classifier of sequential images */
+#include "learn/layers.h"     /* its layers, forward and backward */
+#include "learn/reading.h"    /* its delta rule, with the state or without */
+#include "learn/classifier.h" /* all of it */
+#include "learn/adamw.h"      /* the rule that trains it */
+#include "learn/training.h"   /* batches, epochs, exams */
+#include "learn/checkpoint.h" /* what survives an interruption */
+#include "learn/course.h"     /* a training brought to its end */
+#include "learn/inspection.h" /* what it has learned to write */
+#include "learn/study.h"      /* many of them */
 
 #include "report/cli.h"        /* command line */
 #include "report/progress.h"   /* patience */

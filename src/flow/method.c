@@ -192,9 +192,9 @@ static void normalise(size_t dk, double *k) {
 }
 
 const efla_key_treatment efla_key_treatments[] = {
-    {"raw", "keys as they are (EFLA)", keep},
-    {"unit", "keys scaled to norm one (DeltaNet)", normalise},
-    {NULL, NULL, NULL},
+    {"raw", "keys as they are (EFLA)", keep, false},
+    {"unit", "keys scaled to norm one (DeltaNet)", normalise, true},
+    {.name = NULL},
 };
 
 const char *efla_key_treatment_name(size_t i) {

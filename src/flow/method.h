@@ -12,6 +12,8 @@
 
 #include "flow/tokens.h"
 
+#include <stdbool.h>
+
 #define EFLA_PHI_TERMS      8    /* coefficients of phi's numerator and denominator */
 #define EFLA_ORDER_INFINITE 1000 /* the order of the exact flow: beyond any that a double can show */
 
@@ -63,6 +65,7 @@ typedef struct efla_key_treatment {
   const char *name;
   const char *what;
   void (*apply)(size_t dk, double *k); /* one key (dk), in place */
+  bool unit;                           /* it is k/|k|: for layers that need its derivative */
 } efla_key_treatment;
 
 extern const efla_key_treatment efla_key_treatments[];

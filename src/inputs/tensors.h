@@ -77,6 +77,14 @@ efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, cons
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why);
 
+/* A whole file of inputs, from arrays in memory: q, k (batch, tokens, heads, dk), v (batch, tokens, heads, dv), beta (batch, tokens,
+ * heads), stored as f32.  Fails with EFLA_OUTPUT; what is on disk is then the caller's to remove. */
+typedef struct efla_tensor_arrays {
+  size_t batch, tokens, heads, dk, dv;
+  const float *q, *k, *v, *beta;
+} efla_tensor_arrays;
+efla_status efla_tensors_save(const char *path, const efla_tensor_arrays *arrays, efla_message *why);
+
 /* Text as an attribute of the root. */
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why);
 

@@ -46,7 +46,7 @@ static void normalise_softly(size_t dk, double *k) {
 }
 
 static bool epsilon_in_keys(efla_recipe *r, const setting *s, char *says) {
-  static const efla_key_treatment softly = {"unit with epsilon", "k/sqrt(k^T k + 1e-6)", normalise_softly};
+  static const efla_key_treatment softly = {"unit with epsilon", "k/sqrt(k^T k + 1e-6)", normalise_softly, false};
   r->keys = r->gate_keys = &softly;
   snprintf(says, EFLA_SUSPECT_TEXT, "keys are normalised with an epsilon, k/sqrt(k^T k + 1e-6), expected k/|k|");
   return s->claim->keys == unit();

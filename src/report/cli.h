@@ -55,6 +55,7 @@ typedef struct efla_program {
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
   /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */
   bool answers;
+  const char *(*remark)(void); /* a line "key: value" more for the header of its tables, once options are known; NULL: none */
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */

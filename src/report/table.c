@@ -30,6 +30,7 @@ void efla_table_header(FILE *file, const efla_cli *cli) {
   fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
   for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
     fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
+  if (cli->program->remark) fprintf(file, "# %s\n", cli->program->remark());
   efla_provenance_write(file);
 }
 
@@ -69,6 +70,14 @@ static void write_cell(FILE *file, const efla_cell *cell) {
 /* Keeps the reason while errno still has it. */
 static void note_error(efla_table *table) {
   if (ferror(table->file) && !table->error) table->error = errno;
+}
+
+efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const char *path, const char *columns,
+                                   efla_message *why) {
+  efla_program program = *cli->program;
+  efla_cli other = *cli;
+  program.columns = columns, program.answers = false, other.program = &program, other.out = path;
+  return efla_table_open(table, &other, why);
 }
 
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {

@@ -37,6 +37,10 @@ void efla_table_header(FILE *file, const efla_cli *cli);
  */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
+/* A further table of the same run for FILE, with columns of its own ("a,b,c"). */
+efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const char *path, const char *columns,
+                                   efla_message *why);
+
 /* One row; as many cells as there are columns. */
 #define efla_table_row(table, ...)                                                                                                 \
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))

@@ -1,0 +1,134 @@
+/* smnist: what makes a linear-attention classifier robust, the exact gate, its raw keys, or its learning rate?
+ *
+ * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of learn/model.h, trained from the seed.
+ * Varies    the gate, the key treatment, the learning rate, the seed: every combination is a cell, trained in the same way.
+ * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with pixels dropped; beta, lambda and their
+ *           product before and after training.
+ * Expects   the published contrast (exact gate, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not the gate's; see effects.
+ * Writes    one row per cell, epoch, perturbation and level; losses, distributions and tensor files where they are asked for.  With
+ *           --cells, a stopped run goes on where it was, and finished cells are kept. */
+#include "efla.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static efla_study study;
+static const char *mnist, *losses_file, *steps_file, *shard;
+static size_t width, reading, train_images;
+static bool yardstick;
+
+static const efla_option options[] = {
+    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST); without it, built-in digits",
+     EFLA_TEXT, &mnist, 0, 0, NULL},
+    {"method", "LIST", "exact", NULL, "gates", EFLA_NAMES, &study.methods, 0, 0, efla_method_name},
+    {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
+    {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
+    {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_REALS, &study.seeds, 0, 4294967295., NULL},
+    {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.plan.epochs, 1, 1000, NULL},
+    {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.setup.batch, 1, 60000, NULL},
+    {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 512, NULL},
+    {"reading", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &reading, 0, 0, efla_reading_name},
+    {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1, 1e6, NULL},
+    {"eval-images", "N", "10000", "200", "test images, likewise", EFLA_COUNT, &study.plan.examined, 1, 1e6, NULL},
+    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.plan.seed, 0, 4294967295., NULL},
+    {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
+    {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
+    {"shard", "I/N", "1/1", NULL, "only the I-th share of the cells, of N (with --cells)", EFLA_TEXT, &shard, 0, 0, NULL},
+    {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_TEXT, &losses_file, 0, 0, NULL},
+    {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
+    {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_TEXT, &steps_file, 0, 0, NULL},
+    {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
+     &study.tensors, 0, 0, NULL},
+    {"inspected", "N", "64", "8", "test images for --steps; a quarter of them for --tensors", EFLA_COUNT, &study.inspected, 4,
+     10000, NULL},
+    {"yardstick", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &yardstick, 0, 0, NULL},
+    {.name = NULL},
+};
+
+static bool has_mnist(void) { return (mnist && *mnist) || (getenv("EFLA_MNIST") && *getenv("EFLA_MNIST")); }
+static const char *digits(void) { return has_mnist() ? "digits: mnist" : "digits: built-in strokes"; }
+
+/* At most `count` of them. */
+static efla_status read_images(const efla_cli *cli, bool training, size_t *count, efla_images *images, efla_message *why) {
+  efla_status status =
+      has_mnist() ? efla_images_mnist(images, mnist, training, why) : efla_images_strokes(images, *count, cli->seed, training, why);
+  if (status == EFLA_OK && images->count < *count) *count = images->count;
+  return status;
+}
+
+/* "2/5": the second of five shares. */
+static efla_status read_shard(efla_message *why) {
+  int end = 0;
+  if (sscanf(shard, "%zu/%zu%n", &study.shard, &study.shards, &end) != 2 || shard[end] || study.shard < 1 ||
+      study.shard > study.shards)
+    return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
+  if (study.shards > 1 && !study.cells)
+    return efla_fail(why, EFLA_USAGE, "--shard: expected --cells with it, where the shares are kept");
+  return EFLA_OK;
+}
+
+static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
+  efla_status status = read_shard(why);
+  if (status == EFLA_OK && width % EFLA_PAD != 0)
+    status = efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
+  if (status == EFLA_OK) status = read_images(cli, true, &train_images, training, why);
+  if (status == EFLA_OK) status = read_images(cli, false, &study.plan.examined, test, why);
+  study.plan.training = training, study.plan.test = test;
+  study.setup.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
+  study.setup.model.reading = &efla_readings[reading];
+  study.setup.rule = efla_adamw_default(0);
+  study.setup.count = train_images, study.setup.threads = cli->threads;
+  if (study.inspected > study.plan.examined) study.inspected = study.plan.examined;
+  return status;
+}
+
+/* What training by the state form comes to per token: 4 and 8 width^2 flop for k and v, forward and backward, 4 for the delta rule and
+ * 10 for its derivative. */
+static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
+  double rate, flops = 26 * (double)width * (double)width * EFLA_IMAGE_PIXELS * study.images;
+  efla_status status = efla_bench_gemm_rate(cli->threads, &rate, why);
+  if (status == EFLA_OK)
+    fprintf(stderr,
+            "%.0f images in %.1f s, %.0f per second; %.2e flop, counted by the state form: %.0f Gflop/s, %.2f of sgemm's %.0f with "
+            "%zu threads\n",
+            study.images, study.seconds, study.images / study.seconds, flops, flops / study.seconds * 1e-9,
+            flops / study.seconds / rate, rate * 1e-9, cli->threads);
+  return status;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  efla_images training = {0}, test = {0};
+  efla_table losses = {0}, steps = {0};
+  efla_status status = set_up(cli, &training, &test, why);
+  if (status == EFLA_OK && losses_file) status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
+  if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
+  study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
+  if (status == EFLA_OK) status = efla_study_run(&study, why);
+  if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
+  if (status == EFLA_OK && steps_file) status = efla_table_close(&steps, why);
+  if (status == EFLA_OK && yardstick) status = compare_with_gemm(cli, why);
+  efla_table_abandon(&losses);
+  efla_table_abandon(&steps);
+  efla_images_clear(&training);
+  efla_images_clear(&test);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  static const efla_program program = {
+      .name = "smnist",
+      .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
+      .description =
+          "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean, scale, noise, dropout), level, images "
+          "(examined), accuracy, loss (cross-entropy; means over them; where logits are not finite an image is not recognised), "
+          "train_seconds. Of --losses: step and loss, the mean over the last --loss-every batches. Of --steps: when (before or "
+          "after "
+          "training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, quantiles q01 ... q99 and largest value over "
+          "tokens "
+          "of test images. --seed draws the built-in digits. The same bits for any number of threads.",
+      .options = options,
+      .columns = EFLA_STUDY_SCORES,
+      .run = run,
+      .remark = digits};
+  return efla_program_main(&program, argc, argv);
+}

@@ -1,0 +1,39 @@
+/* A study: cells, one for each combination of method, keys, learning rate and seed, trained alike one after another, and the tables that come of
+ * it. */
+#ifndef EFLA_LEARN_STUDY_H
+#define EFLA_LEARN_STUDY_H
+
+#include "learn/course.h"
+#include "report/cli.h"
+#include "report/progress.h"
+#include "report/table.h"
+
+#define EFLA_STUDY_SCORES "method,keys,lr,seed,epoch,perturbation,level,images,accuracy,loss,train_seconds"
+#define EFLA_STUDY_LOSSES "method,keys,lr,seed,epoch,step,loss"
+#define EFLA_STUDY_STEPS  "method,keys,lr,seed,when,quantity,mean,q01,q05,q25,q50,q75,q95,q99,most"
+
+typedef struct efla_study {
+  efla_setup setup; /* what cells share; images from the plan */
+  efla_plan plan;
+  efla_list methods, treatments, rates, seeds;
+  const char *cells;                   /* directory of the checkpoints; NULL: none are kept */
+  size_t shard, shards;                /* only cells number shard-1, shard-1 + shards, ...; from 1 */
+  efla_table *scores, *losses, *steps; /* each NULL: not wanted */
+  size_t loss_every;                   /* steps of which a row of losses is the mean */
+  const char *tensors;                 /* directory; NULL: not wanted */
+  size_t inspected;                    /* test images for steps; a quarter of them for tensors */
+  /* Out: */
+  double images, seconds; /* trained in this run, and how long that took */
+  efla_progress progress;
+  char now[200]; /* what the progress line says */
+} efla_study;
+
+size_t efla_study_cells(const efla_study *study);
+/* That cell's setup.  Seeds vary most slowly, so that what is there of an unfinished study is whole for some of them. */
+efla_setup efla_study_cell(const efla_study *study, size_t number);
+
+/* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each on standard error.  Fails as courses do, and with
+ * EFLA_OUTPUT where a directory cannot be made or a tensor file not be written. */
+efla_status efla_study_run(efla_study *study, efla_message *why);
+
+#endif
