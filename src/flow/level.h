@@ -155,8 +155,9 @@ struct efla_level {
   void (*query_f64)(const efla_query_f64 *x);
   void (*query_backward_f32)(const efla_query_gradient_f32 *x);
   void (*query_backward_f64)(const efla_query_gradient_f64 *x);
-  /* y = x Phi(x), the exact GELU (Phi: the standard normal distribution), and its slope Phi(x) + x phi(x); n numbers each.  slope NULL: not
-   * wanted; y or slope may be x itself.  As f32's own inputs have it, to a few u (test_gelu.c), and 0 where x Phi(x) is subnormal. */
+  /* y = x Phi(x), the exact GELU (Phi: the standard normal distribution), and its slope Phi(x) + x phi(x); n numbers each.  With
+   * Q = 1 - Phi(|x|) the errors are at most u (|y| + 12 |x| Q) + 2^-126 and u (|slope| + 12 (|x| phi + Q)) + 2^-123.  slope NULL: not
+   * wanted; y or slope may be x itself. */
   void (*gelu_f32)(size_t n, const float *x, float *y, float *slope);
 };
 

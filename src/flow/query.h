@@ -1,14 +1,16 @@
 /* The read-out of the last token's query without the state, from a zero initial state, and its derivative.
  *
- * S_T = sum_t [prod_{s>t} (I - a_s k_s k_s^T)] a_t k_t v_t^T is a sum of products that S^T q can apply to q instead: from the last token to the first,
+ * S_T = sum_t [prod_{s>t} (I - a_s k_s k_s^T)] a_t k_t v_t^T is a sum of products that S_T^T q can apply to q instead: from the
+ * last token to the first,
  *
  *     r_T = q;   p_t = k_t.r_t,   c_t = a_t p_t,   o += c_t v_t,   r_{t-1} = r_t - c_t k_t,
  *
- * dk + dv operations per token where a state takes dk dv.  r_t is what is asked of the tokens up to t: o = S_t^T r_t plus what the later ones
- * gave.  The derivative goes from the first token to the last, with rho_t = S_t d_o:
+ * dk + dv operations per token where a state takes dk dv.  r_t is what is asked of the tokens up to t: o = S_t^T r_t plus what the
+ * later ones gave.  The derivative goes from the first token to the last, with rho_t = S_t d_o:
  *
- *     rho_0 = 0;   e_t = v_t.d_o - rho_{t-1}.k_t   (the loss's derivative by c_t),   d_a = p_t e_t,   g = a_t e_t,   d_v_t = c_t d_o,
- *     d_k_t = g r_t - c_t rho_{t-1} + 2 k_t (da/dlambda) d_a,   d_beta_t = (da/dbeta) d_a,   rho_t = rho_{t-1} + g k_t;   d_q = rho_T.
+ *     rho_0 = 0;   e_t = v_t.d_o - rho_{t-1}.k_t (the loss's derivative by c_t),   d_a = p_t e_t,   g = a_t e_t,
+ *     d_v_t = c_t d_o,   d_k_t = g r_t - c_t rho_{t-1} + 2 k_t (da/dlambda) d_a,   d_beta_t = (da/dbeta) d_a,
+ *     rho_t = rho_{t-1} + g k_t;   d_q = rho_T.
  *
  * The recurrence (recurrence.h, recurrence_backward.h) is what this answers to. */
 #ifndef EFLA_FLOW_QUERY_H
@@ -19,8 +21,8 @@
 #define EFLA_QUERY_GROUP 4    /* tokens are taken together, see query.inc */
 #define EFLA_QUERY_OWN   1024 /* most dk for which no r need be given */
 
-/* Rows of r that are kept for so many tokens: r_t of the last token of every group, and of every token after the last whole group; the others follow
- * from them at less than the memory's price. */
+/* Rows of r that are kept for so many tokens: r_t of the last token of every group, and of every token after the last whole group.
+ * The backward pass makes the others from them as the forward pass did: the same bits, for less than memory would cost. */
 static inline size_t efla_query_rows(size_t tokens) { return tokens / EFLA_QUERY_GROUP + tokens % EFLA_QUERY_GROUP; }
 
 /* Rows lie one after another, of no alignment but their numbers'; nothing overlaps. */
@@ -48,7 +50,8 @@ EFLA_QUERY_TYPE(double, f64)
 
 typedef struct efla_level efla_level;
 
-/* By the loops of a level, NULL: the best.  The same bits for the same level.  Never fail, never allocate; inf and nan propagate as data. */
+/* By the loops of a level, NULL: the best; the backward pass by the forward pass's.  The same bits for the same level.  Never fail,
+ * never allocate; inf and nan propagate as data. */
 void efla_query_forward_f32(const efla_level *level, const efla_query_f32 *x);
 void efla_query_forward_f64(const efla_level *level, const efla_query_f64 *x);
 void efla_query_backward_f32(const efla_level *level, const efla_query_gradient_f32 *x);
