@@ -44,6 +44,8 @@
 #include "judge/inquiry.h"          /* is a kernel right? */
 #include "bench/panel.h"            /* how fast it is */
 
+#include "learn/effects.h" /* what a difference between trained models is due to */
+
 #include "report/cli.h"        /* command line */
 #include "report/progress.h"   /* patience */
 #include "report/interval.h"   /* means with intervals */
