@@ -1,7 +1,8 @@
-/* What a factorial of trained models says: how much of a difference in accuracy is due to the gate, to the keys, to the learning rate.
+/* What a factorial of trained models says: how much of a difference in accuracy is due to the gate, to the keys, to the
+ * learning rate.
  *
- * The eight models {method, against} x {raw, unit} x {lr, lr_against} are the corners of a cube, signed + for method, raw, lr.  With
- * y the accuracy at a corner, the effect of a factor is the mean over its four edges of y(+) - y(-), that is sum s y / 4; an
+ * The eight models {method, against} x {raw, unit} x {lr, lr_against} are the corners of a cube, signed + for method, raw, lr.
+ * With y the accuracy at a corner, the effect of a factor is the mean over its four edges of y(+) - y(-), that is sum s y / 4; an
  * interaction is the same with the product of the signs (Yates 1937).  What a comparison of two opposite corners shows is then
  *
  *     published = y(+,+,+) - y(-,-,-) = gate + keys + lr + gate_keys_lr:
@@ -35,8 +36,8 @@ typedef struct efla_effects {
   efla_effect *row; /* (n): all conditions of a panel and variant in a row */
 } efla_effects;
 
-/* Everything that follows from outcomes, whose texts it uses.  path names the table in messages.  Fails with EFLA_INPUT where a model
- * of the cube is not there or no seed has all eight, and with EFLA_MEMORY; then effects is zeroed. */
+/* Everything that follows from outcomes, whose texts it uses.  path names the table in messages.  Fails with EFLA_INPUT where a
+ * model of the cube is not there or no seed has all eight, and with EFLA_MEMORY; then effects is zeroed. */
 efla_status efla_effects_init(efla_effects *effects, const efla_outcomes *outcomes, const efla_contrast *contrast, const char *path,
                               efla_message *why);
 void efla_effects_clear(efla_effects *effects);

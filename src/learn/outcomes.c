@@ -145,7 +145,7 @@ static efla_status arrange(efla_outcomes *o, const record *records, size_t n, co
   o->variants = distinct(o->variant, n, sizeof *o->variant, by_variant);
   o->conditions = distinct(o->condition, 2 * n, sizeof *o->condition, by_condition);
   o->seeds = distinct(o->seed, n, sizeof *o->seed, by_seed);
-  /* A study fills most of the array.  One that fills less than a hundredth is no study, and its array could be far larger than the file. */
+  /* A study fills most of the array.  What fills less than a hundredth is none, and could ask for far more memory than the file. */
   if ((double)o->variants * (double)o->conditions * (double)o->seeds > 100 * (double)n)
     return efla_fail(why, EFLA_INPUT,
                      "%s: %zu rows for %zu models, %zu perturbations and levels, %zu seeds: expected most combinations", path, n,

@@ -25,9 +25,9 @@ typedef struct efla_outcomes {
   double *accuracy; /* (variants, conditions, seeds), 0 ... 1; nan where the table has none, also where a mean lacks a level */
 } efla_outcomes;
 
-/* The rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.  path names the table in
- * messages; the table must outlive outcomes.  Fails with EFLA_INPUT (a column that is missing, a number that is none or outside its
- * range, two rows for one accuracy, no rows, a table that is nearly all gaps) or EFLA_MEMORY, and then outcomes is zeroed. */
+/* The rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.  path names the table
+ * in messages; the table must outlive outcomes.  Fails with EFLA_INPUT (a column that is missing, a number that is none or outside
+ * its range, two rows for one accuracy, no rows, a table that is nearly all gaps) or EFLA_MEMORY, and then outcomes is zeroed. */
 efla_status efla_outcomes_init(efla_outcomes *outcomes, const efla_csv *table, const char *path, efla_message *why);
 void efla_outcomes_clear(efla_outcomes *outcomes);
 
