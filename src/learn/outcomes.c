@@ -1,5 +1,6 @@
 #include "learn/outcomes.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ static void average(efla_outcomes *o) {
 
 /* Makes room for what the records need and fills it. */
 static efla_status arrange(efla_outcomes *o, const record *records, size_t n, const char *path, efla_message *why) {
+  assert(n > 0);
   o->variant = calloc(n, sizeof *o->variant);
   o->condition = calloc(2 * n, sizeof *o->condition);
   o->seed = calloc(n, sizeof *o->seed);
@@ -150,7 +152,7 @@ static efla_status arrange(efla_outcomes *o, const record *records, size_t n, co
     return efla_fail(why, EFLA_INPUT,
                      "%s: %zu rows for %zu models, %zu perturbations and levels, %zu seeds: expected most combinations", path, n,
                      o->variants, o->conditions, o->seeds);
-  o->accuracy = malloc(o->variants * o->conditions * o->seeds * sizeof *o->accuracy);
+  o->accuracy = calloc(o->variants * o->conditions * o->seeds, sizeof *o->accuracy);
   if (!o->accuracy) return efla_fail_memory(why);
   for (size_t i = 0; i < o->variants * o->conditions * o->seeds; i++) o->accuracy[i] = NAN;
   efla_status status = fill(o, records, n, path, why);
