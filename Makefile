@@ -4,6 +4,7 @@
 #   QUICK=1                            the seconds-long version of every experiment
 #   FORMAT=svg|pdf|png                 of the figures
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
+#   SEEDS=LIST, SHARD=i/n              of make study: the models that are trained
 #   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
 #   WERROR=1                           a warning is an error
 #   V=1                                show the compiler's command lines
@@ -80,7 +81,8 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures verdict gallery help deps lint-deps build-all build-check build-figures build-verdict format lint clean
+.PHONY: all check figures study verdict gallery help deps lint-deps format lint clean
+.PHONY: build-all build-check build-figures build-study build-study-figures build-verdict
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
 JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -95,7 +97,7 @@ figures: deps           ## run the experiments and draw the figures: results/*.c
 	@$(SUBMAKE) build-figures
 
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,9s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,10s/^# *//p' Makefile
 
 # One line per requirement: how it is recognised, and the Debian package that brings it.
 define REQUIRED
@@ -185,38 +187,67 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
+# The study of robustness: its models take hours to train, so its tables are kept in gallery/ and its figures are drawn from there.
+STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
+                   $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
+
 FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise throughput throughput-tokens \
-           $(if $(MNIST),accumulation-mnist noise-mnist)
+           $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error = 'readout_error';
 TABLE_growth := accumulation
 TABLE_throughput-tokens := throughput
 SCRIPT_noise-mnist := noise
+# A kept table, and what else a figure is drawn from.
+$(foreach figure,smnist smnist-effects smnist-sweep,$(eval KEPT_$(figure) := gallery/study.csv))
+KEPT_smnist-loss  := gallery/study-losses.csv
+KEPT_smnist-steps := gallery/study-steps.csv
+$(foreach figure,$(STUDY_FIGURES),$(eval MORE_$(figure) := results/effects.csv plots/smnist-style.gp))
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
-table   = results/$(or $(TABLE_$(1)),$(1)).csv
+table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
 script  = plots/$(or $(SCRIPT_$(1)),$(1)).gp
 
 build-figures: $(FIGURES:%=figures/%.$(FORMAT))
 	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
+
+build-study-figures: $(STUDY_FIGURES:%=figures/%.svg)
+	@cp $^ gallery/
 
 results/.settings: always
 	@mkdir -p $(@D) figures; echo '$(QUICK) $(EFLA_MNIST)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .SECONDEXPANSION:
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@
-figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots/legend.gp plots/pick.awk
+results/effects.csv: gallery/study.csv $(BIN)/effects | results/.settings
+	$(BIN)/effects --input $< --out $@ >/dev/null
+figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots/legend.gp plots/pick.awk $$(MORE_$$*)
 	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'; $(SET_$*)" $(call script,$*)
 	@mv $@.part $@
 
+# Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
+# trained, for another machine whose results/study is brought together with this one, and no table is written.
+SEEDS         ?= 0,1,2,3,4
+STUDY_FACTORS  = --method exact,euler,implicit,rk4 --keys raw,unit --lr 1e-3,3e-3 --seeds $(SEEDS)
+STUDY_SWEEP    = --method exact,euler --keys raw,unit --lr 1e-4,3e-4,1e-2 --seeds $(SEEDS)
+STUDY_RUNS     = $(STUDY_FACTORS)
+STUDY_TABLES   = --out gallery/study.csv --losses gallery/study-losses.csv --steps gallery/study-steps.csv
+build-study: $(BIN)/smnist
+	@mkdir -p gallery results/study
+	$(BIN)/smnist $(STUDY_RUNS) $(if $(EFLA_MNIST),--mnist $(EFLA_MNIST)) --cells results/study $(if $(SHARD),--shard $(SHARD),$(STUDY_TABLES))
+
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
+study: deps             ## train the models of the robustness study on EFLA_MNIST (hours, can be stopped): gallery/study*.csv and its figures
+	@$(SUBMAKE) $(JOBS) build-all
+	@$(SUBMAKE) build-study
+	@$(if $(SHARD),,$(SUBMAKE) build-study-figures FORMAT=svg)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows
-	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg gallery/
+	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg) gallery/
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck

@@ -1,5 +1,6 @@
 # Rows of a CSV table with given values: awk -F, -v where="column=value column=value" -f pick.awk TABLE.
-# Prints the line of names and the rows that match; with -v list=COLUMN the distinct values of that column, in order, instead.
+# Prints the line of names and the rows that match; with -v list=COLUMN the distinct values of that column, in order, instead; with
+# -v cut=COLUMN an empty line, at which gnuplot lifts the pen, where that column changes.
 /^#/ { next }
 !columns {
   columns = NF
@@ -15,6 +16,10 @@
 }
 {
   for (p = 1; p <= wanted; p++) if ($key[p] != value[p]) next
+  if (cut != "") {
+    if (rows++ && $number[cut] != last) print ""
+    last = $number[cut]
+  }
   if (list == "") print
   else if (!seen[$number[list]]++) print $number[list]
 }

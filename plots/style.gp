@@ -18,7 +18,7 @@ header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 
 # --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.
 # Colours: Okabe and Ito's (podo), the yellow darkened so that it shows on white.
-if (!exists("all_methods")) all_methods = header('methods table')
+if (!exists("all_methods")) all_methods = header('methods* table')   # of --method or --methods
 row(m) = int(system(sprintf("echo '%s' | tr , '\n' | grep -nx '%s' | cut -d: -f1", all_methods, m)))
 podo = '#d55e00 #0072b2 #009e73 #b8a000 #56b4e9 #cc79a7 #e69f00 #7f7f7f'
 do for [m in system(sprintf("echo '%s' | tr , ' '", all_methods))] {

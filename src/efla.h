@@ -59,6 +59,8 @@
 #include "learn/inspection.h" /* what it has learned to write */
 #include "learn/study.h"      /* many of them */
 
+#include "learn/effects.h" /* what a difference between trained models is due to */
+
 #include "report/cli.h"        /* command line */
 #include "report/progress.h"   /* patience */
 #include "report/interval.h"   /* means with intervals */

@@ -12,6 +12,7 @@ TENSOR_FILE        := tests/corpus/tensors/whole-4.h5
 SMALL_run          := --input $(TENSOR_FILE) --output $(BUILD)/tests/work/small.h5
 SMALL_compare      := --input $(TENSOR_FILE)
 SMALL_diagnose     := --input $(TENSOR_FILE)
+SMALL_effects      := --input tests/corpus/csv/study
 
 TESTS_tsan   := test_kernel test_backward test_compare
 TESTS_memory := test_cli test_csv test_table test_output test_rehearsal test_growth

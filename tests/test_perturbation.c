@@ -1,4 +1,5 @@
-/* Perturbations against their definitions, and the bootstrap against the normal approximation. */
+/* Perturbations against their definitions, and intervals: the bootstrap against the normal approximation, Student's against
+ * closed forms. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -173,6 +174,27 @@ START_TEST(bootstrap_covers_the_mean) {
 }
 END_TEST
 
+START_TEST(student_interval) {
+  const double values[] = {3, 1, 2, 4, 5};
+  const double p = 0.975, a = 4 * p * (1 - p); /* the quantile in closed form for 1, 2 and 4 degrees of freedom */
+  const double one = tan(M_PI * (p - 0.5)), two = (2 * p - 1) / sqrt(2 * p * (1 - p)),
+               four = 2 * sqrt(cos(acos(sqrt(a)) / 3) / sqrt(a) - 1);
+  const double reach[] = {NAN, NAN, one, two / sqrt(3), NAN, four * sqrt(0.5)}; /* s^2 is 2, 1, 5/2 */
+  efla_interval i;
+  for (size_t n = 2; n <= 5; n += n == 3 ? 2 : 1) {
+    efla_student_mean(values, n, &i);
+    ck_assert_double_eq(i.mean, n == 5 ? 3 : 2);
+    /* GSL's quantile and the closed forms agree to 12u as measured; 3 times that. */
+    CHECK_BOUND(fabs((i.high - i.low) / 2 - reach[n]), 36 * U * reach[n]);
+    CHECK_BOUND(fabs((i.high + i.low) / 2 - i.mean), 4 * U * reach[n]);
+  }
+  efla_student_mean(values, 1, &i);
+  ck_assert(i.mean == 3 && i.low == -INFINITY && i.high == INFINITY);
+  efla_student_mean((const double[]){1, INFINITY}, 2, &i);
+  ck_assert(i.mean == INFINITY && i.low == INFINITY && i.high == INFINITY);
+}
+END_TEST
+
 /* Orthonormal keys written with Euler at beta = 1 come back exactly; a state that is not finite recognises nothing. */
 START_TEST(recall_scores) {
   efla_recall recall;
@@ -198,6 +220,6 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {
       additive_noise_has_its_size,     dropout_and_flips_have_their_share, scaling_and_bursts, quantisation_has_its_levels,
-      coloured_noise_has_its_spectrum, bootstrap_covers_the_mean,          recall_scores};
+      coloured_noise_has_its_spectrum, bootstrap_covers_the_mean,          student_interval,   recall_scores};
   return testing_main("perturbation", tests, sizeof tests / sizeof *tests, 120);
 }

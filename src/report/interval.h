@@ -15,4 +15,9 @@ typedef struct efla_interval {
  * the mean is too, and so are the ends.  Fails with EFLA_MEMORY. */
 efla_status efla_bootstrap_mean(const double *values, size_t n, size_t seed, efla_interval *interval);
 
+/* The mean of n >= 1 values with Student's interval, mean -+ t sqrt(s^2/n), t the 97.5 % quantile for n - 1 degrees of freedom: right
+ * for normal values however few there are (Student 1908), where the bootstrap is too short.  One value says nothing about its own
+ * spread: its interval is -inf to inf.  Where a value is inf or nan the mean is too, and so are the ends. */
+void efla_student_mean(const double *values, size_t n, efla_interval *interval);
+
 #endif

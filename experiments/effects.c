@@ -1,0 +1,131 @@
+/* effects: is it the exact gate that makes a trained classifier robust, or what was changed along with it?
+ *
+ * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments, learning
+ *           rates, seeds.
+ * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact gate, raw keys,
+ *           lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {gate} x {keys} x {lr} tell them apart.
+ * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the published
+ *           difference, which is the sum of the effects and the interaction of all three; the exact gate against every other
+ *           method.  95 % intervals of Student over seeds, differences paired by seed.
+ * Expects   most of the published difference from keys and learning rate.
+ * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
+#include "efla.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *input;
+static size_t method, against;
+static double lr, lr_against;
+
+static const efla_option options[] = {
+    {"input", "FILE", NULL, NULL, "the table of bin/smnist", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"method", "NAME", "exact", NULL, "the method whose gate is held", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"against", "NAME", "euler", NULL, "against this one's", EFLA_NAME, &against, 0, 0, efla_method_name},
+    {"lr", "R", "3e-3", NULL, "the learning rate that goes with the one", EFLA_REAL, &lr, 1e-12, 1e12, NULL},
+    {"lr-against", "R", "1e-3", NULL, "and with the other", EFLA_REAL, &lr_against, 1e-12, 1e12, NULL},
+    {.name = NULL},
+};
+
+static bool is_overall(const efla_effect *e) { return !e->variant.method && !e->variant.keys; }
+
+static void write_row(const efla_effect *e, efla_table *table) {
+  efla_table_row(table, efla_text(e->panel), efla_text(e->variant.method ? e->variant.method : "-"),
+                 efla_text(e->variant.keys ? e->variant.keys : "-"),
+                 isnan(e->variant.lr) ? efla_text("-") : efla_real(e->variant.lr), efla_text(e->condition.perturbation),
+                 isinf(e->condition.level) ? efla_text("mean") : efla_real(e->condition.level), efla_count(e->seeds),
+                 efla_real(e->interval.mean), efla_real(e->interval.low), efla_real(e->interval.high));
+}
+
+/* What the table lacks is left out, and said. */
+static void print_gaps(const efla_cli *cli, const efla_outcomes *o, const efla_effects *effects) {
+  for (size_t v = 0; v < o->variants; v++) {
+    size_t missing = efla_outcomes_missing(o, v);
+    if (missing > 0)
+      fprintf(stderr, "%s: %s: %s, keys %s, lr %g lacks %zu of %zu accuracies (seeds, perturbations, levels and their means)\n",
+              cli->name, input, o->variant[v].method, o->variant[v].keys, o->variant[v].lr, missing, o->conditions * o->seeds);
+  }
+  for (size_t i = 0; i < effects->n; i++) {
+    const efla_effect *e = &effects->row[i];
+    if (e->seeds == 0 && is_overall(e) && isinf(e->condition.level))
+      fprintf(stderr, "%s: %s: %s, mean over %s, is left out: no seed has all eight models\n", cli->name, input, e->panel,
+              e->condition.perturbation);
+  }
+}
+
+/* One line per effect, one column per perturbation: means over levels. */
+static void print_summary(const efla_outcomes *o, const efla_effects *effects) {
+  printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over seeds.\n"
+         "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = gate + keys + lr + gate_keys_lr\n\n%-16s",
+         efla_method_name(method), lr, efla_method_name(against), lr_against, "");
+  for (size_t c = 0; c < o->conditions; c++)
+    if (isinf(o->condition[c].level)) printf(" %-24s", o->condition[c].perturbation);
+  const char *panel = "";
+  for (size_t i = 0; i < effects->n; i++) {
+    const efla_effect *e = &effects->row[i];
+    if (!is_overall(e) || !isinf(e->condition.level)) continue;
+    if (strcmp(panel, e->panel) != 0) printf("\n%-16s", e->panel);
+    panel = e->panel;
+    printf(" %+6.2f [%+7.2f %+7.2f]", 100 * e->interval.mean, 100 * e->interval.low, 100 * e->interval.high);
+  }
+  printf("\n");
+}
+
+static efla_status summarise(const efla_cli *cli, const efla_outcomes *o, efla_table *table, efla_message *why) {
+  efla_effects effects;
+  const efla_contrast contrast = {efla_method_name(method), efla_method_name(against), lr, lr_against};
+  efla_status status = efla_effects_init(&effects, o, &contrast, input, why);
+  if (status != EFLA_OK) return status;
+  for (size_t i = 0; i < effects.n; i++)
+    if (effects.row[i].seeds > 0) write_row(&effects.row[i], table);
+  print_gaps(cli, o, &effects);
+  print_summary(o, &effects);
+  efla_effects_clear(&effects);
+  return EFLA_OK;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  efla_csv study;
+  efla_outcomes outcomes;
+  if (method == against) return efla_fail(why, EFLA_USAGE, "--method and --against are both %s", efla_method_name(method));
+  if (lr == lr_against) return efla_fail(why, EFLA_USAGE, "--lr and --lr-against are both %g", lr);
+  efla_status status = efla_csv_read(&study, input, why);
+  if (status != EFLA_OK) return status;
+  status = efla_outcomes_init(&outcomes, &study, input, why);
+  if (status == EFLA_OK) {
+    status = summarise(cli, &outcomes, table, why);
+    efla_outcomes_clear(&outcomes);
+  }
+  efla_csv_clear(&study);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  static const efla_program program = {
+      .name = "effects",
+      .summary = "Tells what a difference between trained classifiers is due to: the gate, the keys, or the learning rate.",
+      .description =
+          "The input is the table of bin/smnist, of which the last epoch counts.  A model that lacks some accuracies is left out "
+          "where "
+          "they are needed, and that is said; it is an error where one of the eight that are contrasted, {method, against} x {raw, "
+          "unit keys} x {lr, lr-against}, is not there.\n\n"
+          "Panels of the table: accuracy (of a model); gate, keys, lr (effects: mean over the other two factors of the accuracy "
+          "with "
+          "--method minus that with --against, raw minus unit, lr minus lr-against; or, where two of the columns method, keys, lr "
+          "are "
+          "given, the same difference with those held); gate_keys, gate_lr, keys_lr, gate_keys_lr (interactions: a quarter of the "
+          "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the sum of gate, keys, lr "
+          "and "
+          "gate_keys_lr); gate:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
+          "Columns: panel, method, keys, lr (- where contrasted or averaged over), perturbation, level (or mean: over all levels "
+          "of "
+          "the perturbation, for each seed first), seeds, mean, low, high (95 % interval of Student over seeds; -inf and inf for "
+          "one "
+          "seed).  Differences are paired by seed.",
+      .options = options,
+      .columns = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
+      .run = run,
+      .answers = true};
+  return efla_program_main(&program, argc, argv);
+}

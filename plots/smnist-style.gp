@@ -1,0 +1,18 @@
+# What the figures of the study of robustness share, after style.gp: table is the study's (gallery/study*.csv), effects that of
+# bin/effects.
+digits = header('digits') eq 'mnist' ? 'sequential MNIST' : header('digits')
+if (!exists("effects")) effects = 'results/effects.csv'
+effect_pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", where, effects)
+effect_header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, effects))
+single(where, by) = sprintf("< awk -F, -v where='%s' -v cut=%s -f plots/pick.awk '%s'", where, by, table)   # one line per seed
+last(column) = system(sprintf("awk -F, -v list=%s -f plots/pick.awk '%s' | sort -g | tail -n 1", column, table))
+colour(m) = m eq 'exact' ? '000000' : word(podo, (row(m) - 1) % 8 + 1)[2:7]
+faint(m) = '#b0'.colour(m)
+rate(text) = system(sprintf("printf %%g '%s'", text))   # real() does not take 3e-3
+known_as(m, keys) = m eq 'exact' && keys eq 'raw' ? 'EFLA (exact, raw keys)' : m eq 'euler' && keys eq 'unit' ? 'DeltaNet (Euler, unit keys)' : \
+  m eq 'implicit' && keys eq 'raw' ? 'Longhorn (implicit, raw keys)' : m.', '.keys.' keys'
+what_level(p) = p eq 'scale' ? 'factor on the pixels' : p eq 'noise' ? 'standard deviation of the noise' : 'share of pixels set to zero'
+seeds = words(values('seed', ''))
+# "5 seeds", or "3 to 5 seeds": of these rows of effects
+counted(where) = system(sprintf("awk -F, -v list=seeds -v where='%s' -f plots/pick.awk '%s' | sort -n | \
+  awk 'NR == 1 { least = $1 } END { print (least < $1 ? least \" to \" : \"\") $1 \" seed\" ($1 == 1 ? \"\" : \"s\") }'", where, effects))
