@@ -27,7 +27,8 @@ static void check_values(size_t n, const float *x, const float *y, const float *
 
 enum { N = 4096 };
 
-/* Every 16001st number of f32, of both signs, more of those that matter, and every one around 1 and 13.2 where other formulas take over. */
+/* Every 16001st number of f32, of both signs, more of those that matter, and every one around 1 and 13.2 where other formulas take
+ * over. */
 START_TEST(all_of_f32) {
   static const struct {
     uint32_t first, last, step;
