@@ -10,8 +10,8 @@ static float from_bits(uint32_t bits) {
   return x;
 }
 
-/* The bounds that level.h states and gelu.inc counts, (y, slope).  f64's own errors are 1e-8 of them.  Measured: at most .55 and .3
- * of the bounds. */
+/* The bounds that level.h states and gelu.inc counts: the result's own rounding, and 12 u.  f64's own errors are 1e-8 of them.
+ * Measured on a finer sweep: of the 12 u at most .45 for y and .3 for the slope. */
 static void check_values(size_t n, const float *x, const float *y, const float *slope, const char *level) {
   for (size_t i = 0; i < n; i++) {
     double at = (double)x[i], Phi = erfc(-at / M_SQRT2) / 2, Q = erfc(fabs(at) / M_SQRT2) / 2,
