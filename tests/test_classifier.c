@@ -34,7 +34,7 @@ static void set_up(problem *p, efla_model model, gsl_rng *draw) {
   for (size_t i = 0; i < positions.rows * positions.columns; i++) p->parameters[positions.first + i] *= 25;
   for (size_t i = 0; i < keys.rows * keys.columns; i++) p->parameters[keys.first + i] *= 2;
   p->parameters[efla_model_place(&model, EFLA_B_BETA).first] = -0.5;
-  for (size_t t = 0; t < TOKENS; t++) p->c.x[t] = gsl_rng_uniform(draw);
+  for (size_t t = 0; t < TOKENS; t++) p->c.x[t] = t % 3 == 1 ? gsl_rng_uniform(draw) : 0;
 }
 
 static void clear(problem *p) {
@@ -44,7 +44,8 @@ static void clear(problem *p) {
 
 static double loss(void *context, double *size) {
   problem *p = context;
-  efla_classifier_forward_f64(&p->c, p->parameters);
+  efla_classifier_load_f64(&p->c, p->parameters);
+  efla_classifier_forward_f64(&p->c);
   double value = efla_entropy_f64(CLASSES, p->c.logits, LABEL, 1, NULL), most = 0;
   for (size_t i = 0; i < CLASSES; i++) most = fmax(most, fabs(p->c.logits[i]));
   *size = value + most;
@@ -55,8 +56,9 @@ static double loss(void *context, double *size) {
  * be as small as a tenth of the largest entry: 10 sqrt(TOKENS (WIDTH + 8)) = 225; one parameter in `stride` is tried. */
 static void check_gradient(problem *p, size_t stride) {
   const size_t operations = 225;
-  efla_classifier_forward_f64(&p->c, p->parameters);
-  efla_classifier_backward_f64(&p->c, p->parameters, LABEL, 1, p->gradient);
+  efla_classifier_load_f64(&p->c, p->parameters);
+  efla_classifier_forward_f64(&p->c);
+  efla_classifier_backward_f64(&p->c, LABEL, 1, p->gradient);
   for (efla_parameter q = 0; q < EFLA_PARAMETERS; q++) {
     efla_extent place = efla_model_place(&p->model, q);
     for (size_t i = 0; i<place.rows * place.columns; i += place.rows * place.columns> 2 * stride ? stride : 1) {
@@ -96,8 +98,9 @@ START_TEST(readings_agree) {
     for (size_t r = 0; r < 2; r++) {
       gsl_rng_set(draw, testing_seed());
       set_up(&p[r], model_of(m, &efla_key_treatments[0], &efla_readings[r]), draw);
-      efla_classifier_forward_f64(&p[r].c, p[r].parameters);
-      efla_classifier_backward_f64(&p[r].c, p[r].parameters, LABEL, 1, p[r].gradient);
+      efla_classifier_load_f64(&p[r].c, p[r].parameters);
+      efla_classifier_forward_f64(&p[r].c);
+      efla_classifier_backward_f64(&p[r].c, LABEL, 1, p[r].gradient);
     }
     ck_assert_str_ne(p[0].model.reading->name, p[1].model.reading->name);
     double size = norm_of(CLASSES, p[0].c.logits), gradient = norm_of(p[0].numbers, p[0].gradient);
@@ -138,7 +141,8 @@ START_TEST(logits_by_definition) {
   }
   for (size_t i = 0; i < WIDTH; i++) mean += o[i] / WIDTH;
   for (size_t i = 0; i < WIDTH; i++) variance += (o[i] - mean) * (o[i] - mean) / WIDTH;
-  efla_classifier_forward_f64(&p.c, p.parameters);
+  efla_classifier_load_f64(&p.c, p.parameters);
+  efla_classifier_forward_f64(&p.c);
   double size = norm_of(CLASSES, p.c.logits);
   for (size_t c = 0; c < CLASSES; c++) {
     double logit = of[EFLA_B_OUT][c];
@@ -164,14 +168,40 @@ START_TEST(f32_is_close_to_f64) {
         *gradient = aligned_alloc(64, p.numbers * sizeof *gradient);
   for (size_t i = 0; i < p.numbers; i++) p.parameters[i] = parameters[i] = (float)p.parameters[i], gradient[i] = 0;
   for (size_t t = 0; t < TOKENS; t++) p.c.x[t] = c.x[t] = (float)p.c.x[t];
-  size_t best = efla_classifier_forward_f64(&p.c, p.parameters);
-  ck_assert_uint_eq(efla_classifier_forward_f32(&c, parameters), best);
-  double size = norm_of(CLASSES, p.c.logits), whole = efla_classifier_backward_f64(&p.c, p.parameters, LABEL, 1, p.gradient);
-  CHECK_BOUND(fabs((double)efla_classifier_backward_f32(&c, parameters, LABEL, 1, gradient) - whole), 225 * U32 * size);
+  efla_classifier_load_f64(&p.c, p.parameters);
+  efla_classifier_load_f32(&c, parameters);
+  size_t best = efla_classifier_forward_f64(&p.c);
+  ck_assert_uint_eq(efla_classifier_forward_f32(&c), best);
+  double size = norm_of(CLASSES, p.c.logits), whole = efla_classifier_backward_f64(&p.c, LABEL, 1, p.gradient);
+  CHECK_BOUND(fabs((double)efla_classifier_backward_f32(&c, LABEL, 1, gradient) - whole), 225 * U32 * size);
   for (size_t i = 0; i < p.numbers; i++)
     CHECK_BOUND(fabs((double)gradient[i] - p.gradient[i]), 2 * 225 * U32 * norm_of(p.numbers, p.gradient));
   free(parameters), free(gradient);
   efla_classifier_clear_f32(&c);
+  clear(&p);
+  gsl_rng_free(draw);
+}
+END_TEST
+
+/* What was encoded before does not matter, and neither does how much of an image is paper: the same bits. */
+START_TEST(paper_is_encoded_once) {
+  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
+  gsl_rng_set(draw, testing_seed());
+  problem p, fresh;
+  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[1], &efla_readings[0]), draw);
+  efla_classifier_load_f64(&p.c, p.parameters);
+  for (size_t ink = 0; ink <= TOKENS; ink += 7) {
+    gsl_rng_set(draw, testing_seed());
+    set_up(&fresh, p.model, draw);
+    efla_classifier_load_f64(&fresh.c, fresh.parameters);
+    for (size_t t = 0; t < TOKENS; t++) p.c.x[t] = fresh.c.x[t] = t < ink ? gsl_rng_uniform(draw) : 0;
+    efla_classifier_forward_f64(&p.c), efla_classifier_forward_f64(&fresh.c);
+    ck_assert_mem_eq(p.c.logits, fresh.c.logits, CLASSES * sizeof *p.c.logits);
+    memset(p.gradient, 0, p.numbers * sizeof *p.gradient);
+    efla_classifier_backward_f64(&p.c, LABEL, 1, p.gradient), efla_classifier_backward_f64(&fresh.c, LABEL, 1, fresh.gradient);
+    ck_assert_mem_eq(p.gradient, fresh.gradient, p.numbers * sizeof *p.gradient);
+    clear(&fresh);
+  }
   clear(&p);
   gsl_rng_free(draw);
 }
@@ -184,15 +214,20 @@ START_TEST(not_finite) {
   problem p;
   set_up(&p, model_of(efla_method_find("euler"), &efla_key_treatments[0], &efla_readings[0]), draw);
   p.parameters[efla_model_place(&p.model, EFLA_W_K).first + 5] = NAN;
-  ck_assert_uint_eq(efla_classifier_forward_f64(&p.c, p.parameters), CLASSES);
-  ck_assert(isnan(efla_classifier_backward_f64(&p.c, p.parameters, LABEL, 1, p.gradient)));
+  efla_classifier_load_f64(&p.c, p.parameters);
+  ck_assert_uint_eq(efla_classifier_forward_f64(&p.c), CLASSES);
+  ck_assert(isnan(efla_classifier_backward_f64(&p.c, LABEL, 1, p.gradient)));
   clear(&p);
   gsl_rng_free(draw);
 }
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {gradient_equals_central_differences, readings_agree, logits_by_definition, f32_is_close_to_f64,
+  const TTest *const tests[] = {gradient_equals_central_differences,
+                                readings_agree,
+                                logits_by_definition,
+                                f32_is_close_to_f64,
+                                paper_is_encoded_once,
                                 not_finite};
   return testing_main("classifier", tests, sizeof tests / sizeof *tests, 120);
 }

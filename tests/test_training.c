@@ -70,9 +70,10 @@ END_TEST
 static double mean_loss(efla_training_f32 *t, const size_t *images, size_t n) {
   efla_classifier_f32 *c = t->classifiers;
   double sum = 0;
+  efla_classifier_load_f32(c, t->parameters);
   for (size_t i = 0; i < n; i++) {
     efla_image_read(&digits, images[i], c->x);
-    efla_classifier_forward_f32(c, t->parameters);
+    efla_classifier_forward_f32(c);
     sum += (double)efla_entropy_f32(EFLA_IMAGE_CLASSES, c->logits, digits.labels[images[i]], 1, NULL);
   }
   return sum / (double)n;
@@ -117,12 +118,13 @@ START_TEST(a_step_by_hand) {
   efla_training_step_f64(&t);
   double *gradient = hand.gradients;
   float pixels[EFLA_IMAGE_PIXELS];
+  efla_classifier_load_f64(hand.classifiers, hand.parameters);
   memset(gradient, 0, hand.numbers * sizeof *gradient);
   for (size_t i = 0; i < BATCH; i++) {
     efla_image_read(&digits, t.order[i], pixels);
     for (size_t j = 0; j < EFLA_IMAGE_PIXELS; j++) hand.classifiers->x[j] = (double)pixels[j];
-    efla_classifier_forward_f64(hand.classifiers, hand.parameters);
-    efla_classifier_backward_f64(hand.classifiers, hand.parameters, digits.labels[t.order[i]], 1. / BATCH, gradient);
+    efla_classifier_forward_f64(hand.classifiers);
+    efla_classifier_backward_f64(hand.classifiers, digits.labels[t.order[i]], 1. / BATCH, gradient);
   }
   double norm = efla_adamw_norm_f64(hand.numbers, gradient);
   size_t compared = 0;
@@ -153,10 +155,10 @@ START_TEST(exam_by_hand) {
   ck_assert_int_eq(efla_training_examine_f32(&t, &(efla_exam){&digits, COUNT, p, 0.2, 7}, &score, NULL), EFLA_OK);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   for (size_t i = 0; i < COUNT; i++) {
-    efla_classifier_f32 *c = t.classifiers;
+    efla_classifier_f32 *c = t.classifiers; /* still loaded */
     efla_image_read(&digits, i, c->x);
     efla_image_perturb(p, 0.2, 7, i, EFLA_IMAGE_PIXELS, c->x, draw);
-    right += efla_classifier_forward_f32(c, t.parameters) == digits.labels[i];
+    right += efla_classifier_forward_f32(c) == digits.labels[i];
     loss += (double)efla_entropy_f32(EFLA_IMAGE_CLASSES, c->logits, digits.labels[i], 1, NULL);
   }
   gsl_rng_free(draw);

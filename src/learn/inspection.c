@@ -33,13 +33,14 @@ efla_status efla_inspect(efla_inspection *x, efla_training_f32 *training, const 
   x->q = x->block, x->k = x->q + count * rows, x->v = x->k + count * rows, x->beta = x->v + count * rows;
   const float *parameters = training->parameters;
   const float *W_q = parameters + efla_model_place(m, EFLA_W_Q).first, *W_v = parameters + efla_model_place(m, EFLA_W_V).first;
+  efla_classifier_load_f32(c, parameters);
   for (size_t i = 0; i < count; i++) {
     efla_image_read(images, i, c->x);
-    efla_classifier_encode_f32(c, parameters);
-    efla_linear_forward_f32(c->level, tokens, width, width, c->h, W_q, x->q + i * rows, c->scratch);
-    efla_linear_forward_f32(c->level, tokens, width, width, c->h, W_v, x->v + i * rows, c->scratch);
-    memcpy(x->k + i * rows, c->k, rows * sizeof *c->k);
-    memcpy(x->beta + i * tokens, c->beta, tokens * sizeof *c->beta);
+    efla_classifier_encode_f32(c);
+    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_q, x->q + i * rows, c->scratch);
+    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_v, x->v + i * rows, c->scratch);
+    memcpy(x->k + i * rows, c->e.k, rows * sizeof(float));
+    memcpy(x->beta + i * tokens, c->e.beta, tokens * sizeof(float));
   }
   return EFLA_OK;
 }
