@@ -229,13 +229,14 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 # Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
 # trained, for another machine whose results/study is brought together with this one, and no table is written.
 SEEDS         ?= 0,1,2,3,4
-STUDY_FACTORS  = --method exact,euler,implicit,rk4 --keys raw,unit --lr 1e-3,3e-3 --seeds $(SEEDS)
-STUDY_SWEEP    = --method exact,euler --keys raw,unit --lr 1e-4,3e-4,1e-2 --seeds $(SEEDS)
-STUDY_RUNS     = $(STUDY_FACTORS)
+STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
+STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
 STUDY_TABLES   = --out gallery/study.csv --losses gallery/study-losses.csv --steps gallery/study-steps.csv
 build-study: $(BIN)/smnist
-	@mkdir -p gallery results/study
-	$(BIN)/smnist $(STUDY_RUNS) $(if $(EFLA_MNIST),--mnist $(EFLA_MNIST)) --cells results/study $(if $(SHARD),--shard $(SHARD),$(STUDY_TABLES))
+	@mkdir -p gallery results
+	$(STUDY_TRAIN) --method exact,euler,implicit,rk4 --lr 1e-3,3e-3
+	$(STUDY_TRAIN) --method exact,euler --lr 1e-4,3e-4,1e-2
+	$(if $(SHARD),,$(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
 
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)

@@ -34,6 +34,8 @@ static const efla_option options[] = {
     {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
     {"shard", "I/N", "1/1", NULL, "only the I-th share of the cells, of N (with --cells)", EFLA_TEXT, &shard, 0, 0, NULL},
+    {"finished", NULL, NULL, NULL, "only cells that are finished in --cells, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
+     NULL},
     {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_TEXT, &losses_file, 0, 0, NULL},
     {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
     {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_TEXT, &steps_file, 0, 0, NULL},
@@ -62,8 +64,9 @@ static efla_status read_shard(efla_message *why) {
   if (sscanf(shard, "%zu/%zu%n", &study.shard, &study.shards, &end) != 2 || shard[end] || study.shard < 1 ||
       study.shard > study.shards)
     return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
-  if (study.shards > 1 && !study.cells)
-    return efla_fail(why, EFLA_USAGE, "--shard: expected --cells with it, where the shares are kept");
+  if ((study.shards > 1 || study.finished) && !study.cells)
+    return efla_fail(why, EFLA_USAGE, "%s: expected --cells with it, where cells are kept",
+                     study.finished ? "--finished" : "--shard");
   return EFLA_OK;
 }
 

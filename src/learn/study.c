@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 size_t efla_study_cells(const efla_study *s) { return s->methods.n * s->treatments.n * s->rates.n * s->seeds.n; }
 
@@ -109,24 +110,31 @@ static void report(const efla_study *s, const efla_course *course) {
           r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, course->seconds);
 }
 
+static efla_status finish(efla_study *s, efla_course *course, efla_message *why) {
+  const efla_setup *setup = &course->training.setup;
+  double before = course->seconds;
+  size_t step = course->training.step;
+  s->progress.total -= efla_plan_images(&s->plan, setup) - efla_course_left(course);
+  efla_status status = efla_course_run(course, watch, s, why);
+  s->seconds += course->seconds - before;
+  s->images += (double)(course->training.step - step) * (double)setup->count / (double)efla_setup_steps(setup);
+  if (status != EFLA_OK) return status;
+  if (course->training.step > step) report(s, course);
+  write_scores(s, course);
+  write_losses(s, course);
+  return inspect_both(s, course, why);
+}
+
 static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message *why) {
   efla_course course = {0};
+  efla_status status = EFLA_OK;
   char *path = s->cells ? file_of(s->cells, setup, ".h5") : NULL;
-  efla_status status = s->cells && !path ? efla_fail_memory(why) : efla_course_open(&course, &s->plan, setup, path, why);
+  if (s->cells && !path) return efla_fail_memory(why);
+  bool skipped = s->finished && access(path, F_OK) != 0;
+  if (!skipped) status = efla_course_open(&course, &s->plan, setup, path, why);
   free(path);
-  if (status != EFLA_OK) return status;
-  s->progress.total -= efla_plan_images(&s->plan, setup) - efla_course_left(&course);
-  double before = course.seconds;
-  size_t step = course.training.step;
-  status = efla_course_run(&course, watch, s, why);
-  s->seconds += course.seconds - before;
-  s->images += (double)(course.training.step - step) * (double)setup->count / (double)efla_setup_steps(setup);
-  if (status == EFLA_OK) {
-    report(s, &course);
-    write_scores(s, &course);
-    write_losses(s, &course);
-    status = inspect_both(s, &course, why);
-  }
+  if (skipped || status != EFLA_OK) return status;
+  if (!s->finished || efla_course_left(&course) == 0) status = finish(s, &course, why);
   efla_course_clear(&course);
   return status;
 }

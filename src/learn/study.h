@@ -17,6 +17,7 @@ typedef struct efla_study {
   efla_plan plan;
   efla_list methods, treatments, rates, seeds;
   const char *cells;                   /* directory of the checkpoints; NULL: none are kept */
+  bool finished;                       /* only what is finished in cells: nothing is trained */
   size_t shard, shards;                /* only cells number shard-1, shard-1 + shards, ...; from 1 */
   efla_table *scores, *losses, *steps; /* each NULL: not wanted */
   size_t loss_every;                   /* steps of which a row of losses is the mean */
