@@ -227,13 +227,14 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 	@mv $@.part $@
 
 # Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
-# trained, for another machine whose results/study is brought together with this one, and no table is written.
+# trained, for another machine whose results/study is brought together with this one, and no table is written.  QUICK leaves the gallery alone.
 SEEDS         ?= 0,1,2,3,4
-STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
+STUDY_KEPT     = $(if $(QUICK),results/quick,gallery)
+STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
 STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
-STUDY_TABLES   = --out gallery/study.csv --losses gallery/study-losses.csv --steps gallery/study-steps.csv
+STUDY_TABLES   = --out $(STUDY_KEPT)/study.csv --losses $(STUDY_KEPT)/study-losses.csv --steps $(STUDY_KEPT)/study-steps.csv
 build-study: $(BIN)/smnist
-	@mkdir -p gallery results
+	@mkdir -p $(STUDY_KEPT) results
 	$(STUDY_TRAIN) --method exact,euler,implicit,rk4 --lr 1e-3,3e-3
 	$(STUDY_TRAIN) --method exact,euler --lr 1e-4,3e-4,1e-2
 	$(if $(SHARD),,$(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
@@ -243,7 +244,7 @@ SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c 
 study: deps             ## train the models of the robustness study on EFLA_MNIST (hours, can be stopped): gallery/study*.csv and its figures
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-study
-	@$(if $(SHARD),,$(SUBMAKE) build-study-figures FORMAT=svg)
+	@$(if $(SHARD)$(QUICK),,$(SUBMAKE) build-study-figures FORMAT=svg)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)

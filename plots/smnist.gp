@@ -17,7 +17,7 @@ cell(m, keys, lr, p) = 'method='.m.' keys='.keys.' lr='.lr.' perturbation='.p
 set multiplot layout 5,3 margins 0.09,0.985,0.045,0.925 spacing 0.035,0.037 title \
   'Is it the exact gate that makes a classifier robust?  Accuracy on '.digits.": as published, and at equal keys and rate\n".\
   '{/*0.8 as published: '.known_as(method, 'raw').' at rate '.rate(fast).', '.known_as(against, 'unit').' at rate '.rate(slow).".}\n".\
-  '{/*0.8 thick: mean of '.counted('panel=published').' with 95 % intervals; thin: single seeds}' font ',16'
+  '{/*0.8 thick: mean of '.counted('panel=published').' with 95 % intervals; thin: single seeds; accuracy 0, below the chance of 0.1: logits overflow}' font ',16'
 set format x '%g'
 set format y '%g'
 set yrange [0:1.02]
