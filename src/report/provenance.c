@@ -20,7 +20,11 @@ void efla_blas_best_kernels(char **argv) {
   if (better && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) better = "SkylakeX";
   if (!better || getenv("OPENBLAS_CORETYPE")) return;
   if (strcmp(now, "Prescott") != 0 && strcmp(now, "Core2") != 0 && strcmp(now, "Generic") != 0) return;
-  if (setenv("OPENBLAS_CORETYPE", better, 1) == 0) execv("/proc/self/exe", argv); /* goes on with what there is where that fails */
+  char program[4096]; /* by its name: as /proc/self/exe it would be called "exe" wherever processes are listed */
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length <= 0 || setenv("OPENBLAS_CORETYPE", better, 1) != 0) return;
+  program[length] = 0;
+  execv(program, argv); /* goes on with what there is where that fails */
 #else
   (void)argv;
 #endif
