@@ -9,8 +9,10 @@
  *           --cells, a stopped run goes on where it was, and finished cells are kept. */
 #include "efla.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static efla_study study;
 static const char *mnist, *losses_file, *steps_file, *shard;
@@ -61,7 +63,8 @@ static efla_status read_images(const efla_cli *cli, bool training, size_t *count
 /* "2/5": the second of five shares. */
 static efla_status read_shard(efla_message *why) {
   int end = 0;
-  if (sscanf(shard, "%zu/%zu%n", &study.shard, &study.shards, &end) != 2 || shard[end] || study.shard < 1 ||
+  bool plain = !shard[strspn(shard, "0123456789/")]; /* no sign, no blank */
+  if (sscanf(shard, "%9zu/%9zu%n", &study.shard, &study.shards, &end) != 2 || !plain || shard[end] || study.shard < 1 ||
       study.shard > study.shards)
     return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
   if ((study.shards > 1 || study.finished) && !study.cells)
@@ -72,6 +75,9 @@ static efla_status read_shard(efla_message *why) {
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
   efla_status status = read_shard(why);
+  for (size_t i = 0; i < study.seeds.n && status == EFLA_OK; i++)
+    if (study.seeds.value[i] != floor(study.seeds.value[i]))
+      status = efla_fail(why, EFLA_USAGE, "--seeds: %g, expected a whole number", study.seeds.value[i]);
   if (status == EFLA_OK && width % EFLA_PAD != 0)
     status = efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
   if (status == EFLA_OK) status = read_images(cli, true, &train_images, training, why);

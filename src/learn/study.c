@@ -139,14 +139,21 @@ static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message 
   return status;
 }
 
+static efla_status find_directory(const char *path, efla_message *why) {
+  struct stat found;
+  if (stat(path, &found) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read the directory: %s", path, strerror(errno));
+  return S_ISDIR(found.st_mode) ? EFLA_OK : efla_fail(why, EFLA_INPUT, "%s: is a file, expected a directory", path);
+}
+
 static efla_status make_directory(const char *path, efla_message *why) {
-  if (!path || mkdir(path, 0777) == 0 || errno == EEXIST) return EFLA_OK;
+  if (!path || mkdir(path, 0777) == 0) return EFLA_OK;
+  if (errno == EEXIST) return find_directory(path, why);
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot make the directory: %s", path, strerror(errno));
 }
 
 efla_status efla_study_run(efla_study *s, efla_message *why) {
   size_t n = efla_study_cells(s), mine = (n + s->shards - s->shard) / s->shards;
-  efla_status status = make_directory(s->cells, why);
+  efla_status status = s->finished ? find_directory(s->cells, why) : make_directory(s->cells, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
   efla_progress_start(&s->progress, s->now, mine * efla_plan_images(&s->plan, &s->setup));
   for (size_t i = s->shard - 1; i < n && status == EFLA_OK; i += s->shards) {
