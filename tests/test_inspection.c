@@ -62,8 +62,8 @@ static void check_linear(const float *W, const float *h, const float *found) {
   }
 }
 
-/* q = W_q h, v = W_v h for every token; k = W_k h, or of norm one: |k|^2 in f32 errs by WIDTH/2 + 2 units after the root, a quotient and a
- * product add two; beta = sigmoid(w_b h + b_b), whose slope is at most 1/4, and three roundings of numbers below 1. */
+/* q = W_q h, v = W_v h for every token; k = W_k h, or of norm one: |k|^2 in f32 errs by WIDTH/2 + 2 units after the root, a quotient
+ * and a product add two; beta = sigmoid(w_b h + b_b), whose slope is at most 1/4, and three roundings of numbers below 1. */
 START_TEST(by_definition) {
   for (size_t keys = 0; efla_key_treatments[keys].name; keys++) {
     efla_training_f32 t = start(keys);
@@ -164,8 +164,8 @@ static double of_rank(size_t n, const double *values, size_t rank) {
   return NAN;
 }
 
-/* Means of n positive numbers err by n u of the largest; quantiles lie between their neighbours, by (n-1) p, where three roundings are
- * of n, at a slope of the neighbours' difference, and three of the number itself. */
+/* Means of n positive numbers err by n u of the largest, by both ways of summing; quantiles lie between their neighbours, by
+ * (n-1) p, where three roundings are of n, at a slope of the neighbours' difference, and three of the number itself. */
 static void check_distribution(const efla_distribution *d, const char *quantity, size_t n, const double *values) {
   static const double share[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
   double sum = 0, most = of_rank(n, values, n - 1);

@@ -57,9 +57,10 @@ static void write_losses(const efla_study *s, const efla_course *course) {
   const efla_setup *r = &course->training.setup;
   double sum = 0;
   for (size_t i = 0, n = 0, steps = efla_setup_steps(r); i < course->training.step && s->losses; i++) {
+    size_t step = i % steps + 1; /* of its epoch, in which rows begin anew */
     sum += course->losses[i], n++;
-    if ((i + 1) % s->loss_every != 0 && (i + 1) % steps != 0) continue;
-    efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(i % steps + 1), efla_real(sum / (double)n));
+    if (step % s->loss_every != 0 && step != steps) continue;
+    efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(step), efla_real(sum / (double)n));
     sum = 0, n = 0;
   }
 }
