@@ -105,12 +105,21 @@ static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
   return status;
 }
 
+/* Opens tables[n], which must not take the place of those before it. */
+static efla_status open_beside(const efla_cli *cli, efla_table *const *tables, size_t n, const char *path, const char *columns,
+                               efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n && status == EFLA_OK; i++)
+    if (tables[i]->output.part) status = efla_output_spares(path, tables[i]->output.part, why);
+  return status == EFLA_OK ? efla_table_open_beside(tables[n], cli, path, columns, why) : status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_images training = {0}, test = {0};
-  efla_table losses = {0}, steps = {0};
+  efla_table losses = {0}, steps = {0}, *const tables[] = {table, &losses, &steps};
   efla_status status = set_up(cli, &training, &test, why);
-  if (status == EFLA_OK && losses_file) status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
-  if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
+  if (status == EFLA_OK && losses_file) status = open_beside(cli, tables, 1, losses_file, EFLA_STUDY_LOSSES, why);
+  if (status == EFLA_OK && steps_file) status = open_beside(cli, tables, 2, steps_file, EFLA_STUDY_STEPS, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
