@@ -133,15 +133,17 @@ static void check_help(const char *name, const efla_csv *defaults) {
   squeeze(out);
   for (size_t i = 0; i < sizeof common / sizeof *common; i++)
     ck_assert_msg(strstr(out, common[i]) != NULL, "%s --help lacks %s", name, common[i]);
-  const char *line = strstr(defaults->header, "# quick: "), *end = strstr(defaults->header, "\n# version: ");
-  ck_assert_msg(line && end, "%s: no options in the header", name);
-  while ((line = strchr(line, '\n')) < end) {
+  const char *line = strstr(defaults->header, "# quick: "), *last = strstr(defaults->header, "\n# out: ");
+  ck_assert_msg(line && last, "%s: no options in the header", name);
+  while ((line = strchr(line, '\n')) <= last) { /* a remark may follow */
     char key[64], value[1024] = "", normal[1100], quick[1100];
     line++;
     ck_assert_int_ge(sscanf(line, "# %63[^:]:%*1[ ]%1023[^\n]", key, value), 1);
     if (strchr(key, ' ')) continue; /* "methods table": no option */
     snprintf(normal, sizeof normal, "--%s=", key);
     char *about = strstr(out, normal);
+    snprintf(quick, sizeof quick, " --%s ", key);
+    if (!about && !strcmp(value, "no") && strstr(out, quick)) continue; /* a flag */
     ck_assert_msg(about != NULL, "%s --help lacks %s", name, normal);
     const char *next = strstr(about + 2, " --");
     size_t length = next ? (size_t)(next + 1 - about) : strlen(about);
