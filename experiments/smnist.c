@@ -49,7 +49,10 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-static bool has_mnist(void) { return (mnist && *mnist) || (getenv("EFLA_MNIST") && *getenv("EFLA_MNIST")); }
+static bool has_mnist(void) {
+  const char *place = mnist && *mnist ? mnist : getenv("EFLA_MNIST");
+  return place && *place;
+}
 static const char *digits(void) { return has_mnist() ? "digits: mnist" : "digits: built-in strokes"; }
 
 /* At most `count` of them. */

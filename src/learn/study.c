@@ -131,7 +131,7 @@ static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message 
   efla_status status = EFLA_OK;
   char *path = s->cells ? file_of(s->cells, setup, ".h5") : NULL;
   if (s->cells && !path) return efla_fail_memory(why);
-  bool skipped = s->finished && access(path, F_OK) != 0;
+  bool skipped = s->finished && path && access(path, F_OK) != 0;
   if (!skipped) status = efla_course_open(&course, &s->plan, setup, path, why);
   free(path);
   if (skipped || status != EFLA_OK) return status;
