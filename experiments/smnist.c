@@ -9,8 +9,10 @@
  *           --cells, a stopped run goes on where it was, and finished cells are kept. */
 #include "efla.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static efla_study study;
 static const char *mnist, *losses_file, *steps_file, *shard;
@@ -33,21 +35,24 @@ static const efla_option options[] = {
     {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.plan.seed, 0, 4294967295., NULL},
     {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
-    {"shard", "I/N", "1/1", NULL, "only the I-th share of the cells, of N (with --cells)", EFLA_TEXT, &shard, 0, 0, NULL},
-    {"finished", NULL, NULL, NULL, "only cells that are finished in --cells, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
+    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the cells, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
+    {"finished", NULL, NULL, NULL, "only cells that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
      NULL},
     {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_TEXT, &losses_file, 0, 0, NULL},
     {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
     {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_TEXT, &steps_file, 0, 0, NULL},
     {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},
-    {"inspected", "N", "64", "8", "test images for --steps; a quarter of them for --tensors", EFLA_COUNT, &study.inspected, 4,
-     10000, NULL},
+    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.inspected, 4, 10000,
+     NULL},
     {"yardstick", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &yardstick, 0, 0, NULL},
     {.name = NULL},
 };
 
-static bool has_mnist(void) { return (mnist && *mnist) || (getenv("EFLA_MNIST") && *getenv("EFLA_MNIST")); }
+static bool has_mnist(void) {
+  const char *place = mnist && *mnist ? mnist : getenv("EFLA_MNIST");
+  return place && *place;
+}
 static const char *digits(void) { return has_mnist() ? "digits: mnist" : "digits: built-in strokes"; }
 
 /* At most `count` of them. */
@@ -61,7 +66,8 @@ static efla_status read_images(const efla_cli *cli, bool training, size_t *count
 /* "2/5": the second of five shares. */
 static efla_status read_shard(efla_message *why) {
   int end = 0;
-  if (sscanf(shard, "%zu/%zu%n", &study.shard, &study.shards, &end) != 2 || shard[end] || study.shard < 1 ||
+  bool plain = !shard[strspn(shard, "0123456789/")]; /* no sign, no blank */
+  if (sscanf(shard, "%9zu/%9zu%n", &study.shard, &study.shards, &end) != 2 || !plain || shard[end] || study.shard < 1 ||
       study.shard > study.shards)
     return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
   if ((study.shards > 1 || study.finished) && !study.cells)
@@ -72,6 +78,9 @@ static efla_status read_shard(efla_message *why) {
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
   efla_status status = read_shard(why);
+  for (size_t i = 0; i < study.seeds.n && status == EFLA_OK; i++)
+    if (study.seeds.value[i] != floor(study.seeds.value[i]))
+      status = efla_fail(why, EFLA_USAGE, "--seeds: %g, expected a whole number", study.seeds.value[i]);
   if (status == EFLA_OK && width % EFLA_PAD != 0)
     status = efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
   if (status == EFLA_OK) status = read_images(cli, true, &train_images, training, why);
@@ -99,12 +108,21 @@ static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
   return status;
 }
 
+/* Opens tables[n], which must not take the place of those before it. */
+static efla_status open_beside(const efla_cli *cli, efla_table *const *tables, size_t n, const char *path, const char *columns,
+                               efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n && status == EFLA_OK; i++)
+    if (tables[i]->output.part) status = efla_output_spares(path, tables[i]->output.part, why);
+  return status == EFLA_OK ? efla_table_open_beside(tables[n], cli, path, columns, why) : status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_images training = {0}, test = {0};
-  efla_table losses = {0}, steps = {0};
+  efla_table losses = {0}, steps = {0}, *const tables[] = {table, &losses, &steps};
   efla_status status = set_up(cli, &training, &test, why);
-  if (status == EFLA_OK && losses_file) status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
-  if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
+  if (status == EFLA_OK && losses_file) status = open_beside(cli, tables, 1, losses_file, EFLA_STUDY_LOSSES, why);
+  if (status == EFLA_OK && steps_file) status = open_beside(cli, tables, 2, steps_file, EFLA_STUDY_STEPS, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);

@@ -6,6 +6,7 @@ SMALL_accumulation := --quick --tokens 20 --norm 1 --family unit,dictionary
 SMALL_noise        := --quick --trials 2 --pairs 4 --dk 8 --candidates 0.5,1
 SMALL_precision    := --quick --tokens 200
 SMALL_reference    := --quick --dk 4 --largest 100
+SMALL_smnist       := --quick --width 16 --train-images 20 --eval-images 4 --batch 20
 SMALL_stability    := --quick --tokens 100 --dk 8 --lengths 8 --norms 1 --rho 0 --sizes 4
 SMALL_throughput   := --quick --panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4 # for races; it times, which valgrind forbids
 TENSOR_FILE        := tests/corpus/tensors/whole-4.h5

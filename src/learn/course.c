@@ -21,7 +21,7 @@ bool efla_plan_exam(const efla_plan *plan, size_t number, efla_exam *exam) {
 
 size_t efla_plan_exams(const efla_plan *plan) {
   efla_exam exam;
-  size_t n = 0;
+  size_t n = 1; /* the images as they are */
   while (efla_plan_exam(plan, n, &exam)) n++;
   return n;
 }

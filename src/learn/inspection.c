@@ -64,13 +64,16 @@ efla_status efla_inspection_save(const efla_inspection *x, const char *path, efl
   return status;
 }
 
-/* values (n) are sorted. */
+/* values (n) are sorted.  GSL's running mean of an infinite number is infinite or nan, as it comes first or last: nan is told for
+ * both. */
 static efla_distribution distribution(const char *quantity, size_t n, double *values) {
   efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
+  bool finite = isfinite(d.mean);
   gsl_sort(values, 1, n);
   for (size_t i = 0; i < EFLA_QUANTILES; i++)
-    d.quantile[i] = isnan(d.mean) ? NAN : gsl_stats_quantile_from_sorted_data(values, 1, n, efla_inspection_quantiles[i]);
-  d.most = isnan(d.mean) ? NAN : values[n - 1];
+    d.quantile[i] = finite ? gsl_stats_quantile_from_sorted_data(values, 1, n, efla_inspection_quantiles[i]) : NAN;
+  d.most = finite ? values[n - 1] : NAN;
+  if (!finite) d.mean = NAN;
   return d;
 }
 

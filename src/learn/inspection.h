@@ -29,7 +29,7 @@ typedef struct efla_distribution {
 } efla_distribution;
 enum { EFLA_DISTRIBUTIONS = 3 };
 
-/* Fails with EFLA_MEMORY.  Where a number is nan, so is all of its quantity. */
+/* Fails with EFLA_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
 efla_status efla_inspection_summarise(const efla_inspection *inspection, efla_distribution distributions[EFLA_DISTRIBUTIONS],
                                       efla_message *why);
 

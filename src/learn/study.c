@@ -57,9 +57,10 @@ static void write_losses(const efla_study *s, const efla_course *course) {
   const efla_setup *r = &course->training.setup;
   double sum = 0;
   for (size_t i = 0, n = 0, steps = efla_setup_steps(r); i < course->training.step && s->losses; i++) {
+    size_t step = i % steps + 1; /* of its epoch, in which rows begin anew */
     sum += course->losses[i], n++;
-    if ((i + 1) % s->loss_every != 0 && (i + 1) % steps != 0) continue;
-    efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(i % steps + 1), efla_real(sum / (double)n));
+    if (step % s->loss_every != 0 && step != steps) continue;
+    efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(step), efla_real(sum / (double)n));
     sum = 0, n = 0;
   }
 }
@@ -130,7 +131,7 @@ static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message 
   efla_status status = EFLA_OK;
   char *path = s->cells ? file_of(s->cells, setup, ".h5") : NULL;
   if (s->cells && !path) return efla_fail_memory(why);
-  bool skipped = s->finished && access(path, F_OK) != 0;
+  bool skipped = s->finished && path && access(path, F_OK) != 0;
   if (!skipped) status = efla_course_open(&course, &s->plan, setup, path, why);
   free(path);
   if (skipped || status != EFLA_OK) return status;
@@ -139,14 +140,21 @@ static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message 
   return status;
 }
 
+static efla_status find_directory(const char *path, efla_message *why) {
+  struct stat found;
+  if (stat(path, &found) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read the directory: %s", path, strerror(errno));
+  return S_ISDIR(found.st_mode) ? EFLA_OK : efla_fail(why, EFLA_INPUT, "%s: is a file, expected a directory", path);
+}
+
 static efla_status make_directory(const char *path, efla_message *why) {
-  if (!path || mkdir(path, 0777) == 0 || errno == EEXIST) return EFLA_OK;
+  if (!path || mkdir(path, 0777) == 0) return EFLA_OK;
+  if (errno == EEXIST) return find_directory(path, why);
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot make the directory: %s", path, strerror(errno));
 }
 
 efla_status efla_study_run(efla_study *s, efla_message *why) {
   size_t n = efla_study_cells(s), mine = (n + s->shards - s->shard) / s->shards;
-  efla_status status = make_directory(s->cells, why);
+  efla_status status = s->finished ? find_directory(s->cells, why) : make_directory(s->cells, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
   efla_progress_start(&s->progress, s->now, mine * efla_plan_images(&s->plan, &s->setup));
   for (size_t i = s->shard - 1; i < n && status == EFLA_OK; i += s->shards) {

@@ -17,10 +17,10 @@ typedef struct efla_study {
   efla_plan plan;
   efla_list methods, treatments, rates, seeds;
   const char *cells;                   /* directory of the checkpoints; NULL: none are kept */
-  bool finished;                       /* only what is finished in cells: nothing is trained */
+  bool finished;                       /* only what is finished in cells, not NULL then: nothing is trained */
   size_t shard, shards;                /* only cells number shard-1, shard-1 + shards, ...; from 1 */
   efla_table *scores, *losses, *steps; /* each NULL: not wanted */
-  size_t loss_every;                   /* steps of which a row of losses is the mean */
+  size_t loss_every;                   /* steps of which a row of losses is the mean; an epoch's last row has what is left */
   const char *tensors;                 /* directory; NULL: not wanted */
   size_t inspected;                    /* test images for steps; a quarter of them for tensors */
   /* Out: */
@@ -33,8 +33,9 @@ size_t efla_study_cells(const efla_study *study);
 /* That cell's setup.  Seeds vary most slowly, so that what is there of an unfinished study is whole for some of them. */
 efla_setup efla_study_cell(const efla_study *study, size_t number);
 
-/* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each on standard error.  Fails as courses do, and with
- * EFLA_OUTPUT where a directory cannot be made or a tensor file not be written. */
+/* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each on standard error.  Fails
+ * as courses do, with EFLA_OUTPUT where a directory cannot be made or a tensor file not be written, and with EFLA_INPUT where a
+ * directory is a file, or where there is no `cells` to read finished ones from. */
 efla_status efla_study_run(efla_study *study, efla_message *why);
 
 #endif
