@@ -187,7 +187,7 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 
-# The study of robustness: its models take hours to train, so its tables are kept in gallery/ and its figures are drawn from there.
+# The study of robustness: its models take an hour to train, so its tables are kept in gallery/ and its figures are drawn from there.
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
@@ -226,9 +226,10 @@ figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots
 	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'; $(SET_$*)" $(call script,$*)
 	@mv $@.part $@
 
+COMMA := ,
 # Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
 # trained, for another machine whose results/study is brought together with this one, and no table is written.  QUICK leaves the gallery alone.
-SEEDS         ?= 0,1,2,3,4
+SEEDS         ?= $(if $(QUICK),0,0$(COMMA)1$(COMMA)2$(COMMA)3$(COMMA)4)
 STUDY_KEPT     = $(if $(QUICK),results/quick,gallery)
 STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
 STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
@@ -241,7 +242,8 @@ build-study: $(BIN)/smnist
 
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
-study: deps             ## train the models of the robustness study on EFLA_MNIST (hours, can be stopped): gallery/study*.csv and its figures
+study: deps             ## train the models of the robustness study on EFLA_MNIST (an hour, can be stopped): gallery/study*.csv, its figures
+	@$(if $(MNIST)$(QUICK),,echo 'make study: EFLA_MNIST names no directory with MNIST, and built-in digits would replace its tables in gallery' >&2; exit 2)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-study
 	@$(if $(SHARD)$(QUICK),,$(SUBMAKE) build-study-figures FORMAT=svg)

@@ -27,11 +27,12 @@ static const efla_option options[] = {
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
     {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_REALS, &study.seeds, 0, 4294967295., NULL},
     {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.plan.epochs, 1, 1000, NULL},
-    {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.setup.batch, 1, 60000, NULL},
-    {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 512, NULL},
+    {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.setup.batch, 1, 4096, NULL},
+    {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
     {"reading", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &reading, 0, 0, efla_reading_name},
     {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1, 1e6, NULL},
-    {"eval-images", "N", "10000", "200", "test images, likewise", EFLA_COUNT, &study.plan.examined, 1, 1e6, NULL},
+    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.plan.examined, 1, 1e6,
+     NULL},
     {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.plan.seed, 0, 4294967295., NULL},
     {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
@@ -43,7 +44,7 @@ static const efla_option options[] = {
     {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_TEXT, &steps_file, 0, 0, NULL},
     {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},
-    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.inspected, 4, 10000,
+    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.inspected, 4, 500,
      NULL},
     {"yardstick", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &yardstick, 0, 0, NULL},
     {.name = NULL},
@@ -76,11 +77,31 @@ static efla_status read_shard(efla_message *why) {
   return EFLA_OK;
 }
 
+/* No model twice: entries of lists differ, and seeds are whole numbers. */
+static efla_status check_lists(efla_message *why) {
+  const struct list {
+    const char *name;
+    const efla_list *list;
+    bool rows;
+  } lists[] = {{"method", &study.methods, true},
+               {"keys", &study.treatments, true},
+               {"lr", &study.rates, false},
+               {"seeds", &study.seeds, false}};
+  for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+    for (size_t i = 1; i < lists[l].list->n; i++)
+      for (size_t j = 0; j < i; j++)
+        if (lists[l].rows ? lists[l].list->row[i] == lists[l].list->row[j] : lists[l].list->value[i] == lists[l].list->value[j])
+          return efla_fail(why, EFLA_USAGE, "--%s: entries %zu and %zu are the same, expected each once", lists[l].name, j + 1,
+                           i + 1);
+  for (size_t i = 0; i < study.seeds.n; i++)
+    if (study.seeds.value[i] != floor(study.seeds.value[i]))
+      return efla_fail(why, EFLA_USAGE, "--seeds: %g, expected a whole number", study.seeds.value[i]);
+  return EFLA_OK;
+}
+
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
   efla_status status = read_shard(why);
-  for (size_t i = 0; i < study.seeds.n && status == EFLA_OK; i++)
-    if (study.seeds.value[i] != floor(study.seeds.value[i]))
-      status = efla_fail(why, EFLA_USAGE, "--seeds: %g, expected a whole number", study.seeds.value[i]);
+  if (status == EFLA_OK) status = check_lists(why);
   if (status == EFLA_OK && width % EFLA_PAD != 0)
     status = efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
   if (status == EFLA_OK) status = read_images(cli, true, &train_images, training, why);
@@ -97,6 +118,10 @@ static efla_status set_up(const efla_cli *cli, efla_images *training, efla_image
 /* What training by the state form comes to per token: 4 and 8 width^2 flop for k and v, forward and backward, 4 for the delta rule and
  * 10 for its derivative. */
 static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
+  if (study.images == 0) {
+    fprintf(stderr, "nothing was trained in this run, and there is nothing to compare\n");
+    return EFLA_OK;
+  }
   double rate, flops = 26 * (double)width * (double)width * EFLA_IMAGE_PIXELS * study.images;
   efla_status status = efla_bench_gemm_rate(cli->threads, &rate, why);
   if (status == EFLA_OK)
@@ -140,13 +165,22 @@ int main(int argc, char **argv) {
       .name = "smnist",
       .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
       .description =
-          "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean, scale, noise, dropout), level, images "
-          "(examined), accuracy, loss (cross-entropy; means over them; where logits are not finite an image is not recognised), "
-          "train_seconds. Of --losses: step and loss, the mean over the last --loss-every batches. Of --steps: when (before or "
-          "after "
-          "training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, quantiles q01 ... q99 and largest value over "
-          "tokens "
-          "of test images. --seed draws the built-in digits. The same bits for any number of threads.",
+          "An image is 784 tokens of one pixel. EFLA is the exact gate with raw keys (as they are) and lr 3e-3, DeltaNet the euler "
+          "gate "
+          "with unit keys (scaled to norm one) and lr 1e-3. Every combination of the lists is trained. "
+          "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean; scale: pixels times level; noise: of "
+          "standard "
+          "deviation level added; dropout: pixels set to 0 with probability level; nothing is clamped), level, images (examined), "
+          "accuracy, loss (cross-entropy; means over images; one whose logits are not finite is not recognised), train_seconds "
+          "(all "
+          "epochs of the model). Table of losses: step of the epoch and loss, the mean over the last batches. Table of steps: when "
+          "(before or after training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, quantiles q01 ... q99 and "
+          "largest "
+          "value over tokens of test images. The list of seeds is that of models; noise and dropout have their own, and the common "
+          "seed "
+          "draws the built-in digits. A share writes its own models only; one more run that asks for what is finished gathers them "
+          "all. "
+          "The same bits for any number of threads.",
       .options = options,
       .columns = EFLA_STUDY_SCORES,
       .run = run,

@@ -25,7 +25,7 @@ do for [keys in 'raw unit'] {
   do for [lr in rates] {
     set title keys.' keys, learning rate '.rate(lr)
     set xlabel (keys eq 'unit' ? 'training step' : '')
-    set ylabel (lr eq word(rates, 1) ? 'training loss (mean over 10 steps)' : '')
+    set ylabel (lr eq word(rates, 1) ? 'training loss (mean over '.header('loss-every').' steps)' : '')
     cell(m) = 'method='.m.' keys='.keys.' lr='.lr
     plot for [m in methods] single(cell(m), 'seed') using @steps:'loss' with lines lc rgb faint(m) lw 0.8 notitle, \
       for [m in methods] pick(cell(m)) using @steps:'loss' smooth unique with lines ls row(m) title m.lost(cell(m))

@@ -10,7 +10,7 @@ method_of(c) = c[strstrt(c, ':') + 1:*]
 set multiplot layout 2,1 margins 0.055,0.985,0.12,0.885 spacing 0.05,0.09 title \
   'Are trained models where explicit methods amplify?  Steps x = βλ of all tokens of test images, '.digits."\n".\
   '{/*0.8 one bar per seed: median, quartiles (box), 5 to 95 % (thick), 1 to 99 % (thin), largest (dot); grey: before training}' font ',16'
-# keys of blank input are zero: what is below the axis is drawn down to its end
+# what is below the axis is drawn down to its end
 stats pick('quantity=x') using (column('q01') > 1e-4 ? column('q01') : 1e-4) nooutput
 low(q) = column(q) > STATS_min ? column(q) : STATS_min
 set yrange [0.9 * STATS_min:*]

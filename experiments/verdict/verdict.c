@@ -198,10 +198,7 @@ static finding trained(const efla_csv *csv, const char *perturbation) {
   return f;
 }
 
-static const char *name_of_study_condition(size_t i) {
-  static const char *const names[] = {"clean", "scale", "noise", "dropout"};
-  return i < sizeof names / sizeof *names ? names[i] : NULL;
-}
+static const char *name_of_study_condition(size_t i) { return i == 0 ? "clean" : efla_image_perturbation_name(i - 1); }
 
 static const char no_mnist[] = "no MNIST given to make figures", no_study[] = "no gallery/study.csv, see make study";
 

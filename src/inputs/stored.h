@@ -1,4 +1,4 @@
-/* What HDF5 stores, in the toolkit's terms; what reader and writer of tensors share, not for users. */
+/* What HDF5 stores, in the toolkit's terms; what readers and writers of tensors and checkpoints share, not for users. */
 #ifndef EFLA_INPUTS_STORED_H
 #define EFLA_INPUTS_STORED_H
 

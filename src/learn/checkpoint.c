@@ -1,8 +1,10 @@
 #include "learn/checkpoint.h"
 
+#include "flow/level.h"
 #include "inputs/rehearsal.h"
 #include "inputs/stored.h"
 #include "report/output.h"
+#include "report/provenance.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,11 +29,11 @@ static bool write_array(hid_t file, const efla_checkpoint_array *a) {
   return fine;
 }
 
-static bool write_settings(hid_t file, const char *settings) {
+static bool write_text(hid_t file, const char *name, const char *text) {
   hid_t space = H5Screate(H5S_SCALAR), type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, strlen(settings) + 1);
-  hid_t attribute = H5Acreate2(file, "settings", type, space, H5P_DEFAULT, H5P_DEFAULT);
-  bool fine = attribute >= 0 && H5Awrite(attribute, type, settings) >= 0;
+  H5Tset_size(type, strlen(text) + 1);
+  hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  bool fine = attribute >= 0 && H5Awrite(attribute, type, text) >= 0;
   if (attribute >= 0) fine &= H5Aclose(attribute) >= 0;
   H5Tclose(type);
   H5Sclose(space);
@@ -45,7 +47,8 @@ efla_status efla_checkpoint_write(const char *path, const char *settings, const 
   if (status != EFLA_OK) return status;
   efla_stored_begin();
   hid_t file = H5Fcreate(efla_output_name(&output), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  bool fine = file >= 0 && strlen(settings) < SETTINGS && write_settings(file, settings);
+  bool fine = file >= 0 && strlen(settings) < SETTINGS && write_text(file, "settings", settings);
+  fine = fine && write_text(file, "commit", efla_commit()) && write_text(file, "level", efla_level_best()->name);
   for (size_t i = 0; i < n && fine; i++) fine = write_array(file, &arrays[i]);
   if (file >= 0) fine &= H5Fclose(file) >= 0;
   if (!fine) status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());

@@ -17,7 +17,7 @@ typedef struct efla_checkpoint_array {
   double *f64;
 } efla_checkpoint_array;
 
-/* settings: one line that says what was computed.  Fails with EFLA_OUTPUT or EFLA_MEMORY; an older checkpoint is then still there. */
+/* settings: one line that says what was computed.  The commit and the processor's level that wrote it are noted beside it.  Fails with EFLA_OUTPUT or EFLA_MEMORY; an older checkpoint is then still there. */
 efla_status efla_checkpoint_write(const char *path, const char *settings, const efla_checkpoint_array *arrays, size_t n,
                                   efla_message *why);
 

@@ -67,11 +67,19 @@ static efla_status save(efla_course *c, efla_message *why) {
   return efla_checkpoint_write(c->path, c->settings, arrays, ARRAYS, why);
 }
 
+static size_t epoch_steps(const efla_course *c) { return c->steps / c->plan->epochs; }
+
+/* The exams of an epoch follow its last step: numbers marked ... up to this one are due after so many steps. */
+static size_t exams_due(const efla_course *c) { return c->training.step / epoch_steps(c) * efla_plan_exams(c->plan); }
+
 static efla_status take_up(efla_course *c, efla_message *why) {
   efla_checkpoint_array arrays[ARRAYS];
   list_arrays(c, arrays);
   efla_status status = efla_checkpoint_read(c->path, c->settings, arrays, ARRAYS, why);
   c->training.step = arrays[LOSSES].n, c->marked = arrays[SCORES].n / 2;
+  if (status == EFLA_OK && (arrays[SCORES].n % (2 * efla_plan_exams(c->plan)) != 0 || c->marked > exams_due(c)))
+    status = efla_fail(why, EFLA_INPUT, "%s: scores: %zu numbers after %zu steps, expected 2 for each of %zu exams an epoch",
+                       c->path, arrays[SCORES].n, c->training.step, efla_plan_exams(c->plan));
   return status;
 }
 
@@ -97,16 +105,11 @@ void efla_course_clear(efla_course *c) {
   *c = (efla_course){0};
 }
 
-static size_t epoch_steps(const efla_course *c) { return c->steps / c->plan->epochs; }
-
 static size_t images_of_step(const efla_course *c, size_t step) {
   const efla_setup *r = &c->training.setup;
   size_t first = step % epoch_steps(c) * r->batch;
   return r->count - first < r->batch ? r->count - first : r->batch;
 }
-
-/* The exams of an epoch follow its last step: numbers marked ... up to this one are due after so many steps. */
-static size_t exams_due(const efla_course *c) { return c->training.step / epoch_steps(c) * efla_plan_exams(c->plan); }
 
 /* None where the exam is the first one again. */
 static size_t images_of_exam(const efla_plan *plan, size_t number) {

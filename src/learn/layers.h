@@ -15,7 +15,7 @@
 /* embed    x (tokens) -> h (tokens, width) = GELU(x W_in^T + P), slope its derivative by what GELU is taken of; backward turns d_h into the
  *          derivative by that.
  * linear   x (rows, in) -> y (rows, out) = x W^T; scratch (in, padded out); backward adds to d_x (NULL: not wanted) and d_W.
- * unit     k (rows, width) -> k/|k| in place, norm (rows) = |k|, a zero key stays; backward turns d_k by k/|k| into that by k.
+ * unit     k (rows, width) -> k/|k| in place, norm (rows) = |k|; a zero key stays, and one whose norm overflows becomes zero; backward turns d_k by k/|k| into that by k.
  * beta     h (tokens, width) -> beta (tokens) = sigmoid(h w + b); scratch (width + tokens, EFLA_PAD); backward turns d_beta into the derivative by
  *          the sigmoid's argument and adds to d_h.
  * norm     x (width) -> y = scale (x - mean)/sqrt(variance + EFLA_NORM_EPSILON) + shift; centred (width) is the fraction, *by its factor.

@@ -3,6 +3,7 @@
 #include "learn/inspection.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +23,14 @@ efla_setup efla_study_cell(const efla_study *s, size_t number) {
   return setup;
 }
 
-/* DIRECTORY/exact-raw-0.003-42ENDING; to be freed, NULL where there is no memory. */
+/* DIRECTORY/exact-raw-0.003-42ENDING, with as many digits of the rate as tell it from all others; to be freed, NULL where there is no
+ * memory. */
 static char *file_of(const char *directory, const efla_setup *r, const char *ending) {
-  char *path = NULL;
-  int length =
-      asprintf(&path, "%s/%s-%s-%g-%zu%s", directory, r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, ending);
+  char *path = NULL, rate[32];
+  int digits = 6;
+  do snprintf(rate, sizeof rate, "%.*g", digits, r->rule.lr);
+  while (strtod(rate, NULL) != r->rule.lr && digits++ < DBL_DECIMAL_DIG);
+  int length = asprintf(&path, "%s/%s-%s-%s-%zu%s", directory, r->model.method->name, r->model.keys->name, rate, r->seed, ending);
   return length < 0 ? NULL : path;
 }
 
@@ -106,9 +110,8 @@ static efla_status inspect_both(const efla_study *s, efla_course *course, efla_m
 static void report(const efla_study *s, const efla_course *course) {
   const efla_setup *r = &course->training.setup;
   const efla_score *clean = &course->scores[course->marked - efla_plan_exams(&s->plan)];
-  if (s->progress.visible) fputs("\r\033[K", stderr);
-  fprintf(stderr, "%s, %s keys, lr %g, seed %zu: accuracy %.4f, loss %.4f; trained for %.1f s\n", r->model.method->name,
-          r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, course->seconds);
+  efla_progress_say(&s->progress, "%s, %s keys, lr %g, seed %zu: accuracy %.4f, loss %.4f; trained for %.1f s\n",
+                    r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, course->seconds);
 }
 
 static efla_status finish(efla_study *s, efla_course *course, efla_message *why) {
@@ -135,7 +138,7 @@ static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message 
   if (!skipped) status = efla_course_open(&course, &s->plan, setup, path, why);
   free(path);
   if (skipped || status != EFLA_OK) return status;
-  if (!s->finished || efla_course_left(&course) == 0) status = finish(s, &course, why);
+  if (!s->finished || efla_course_left(&course) == 0) s->done++, status = finish(s, &course, why);
   efla_course_clear(&course);
   return status;
 }
@@ -162,5 +165,10 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
     status = do_cell(s, &setup, why);
   }
   efla_progress_end(&s->progress);
+  if (status == EFLA_OK && s->finished) {
+    if (s->done == 0)
+      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu cells finished, expected one at least", s->cells, mine);
+    efla_progress_say(&s->progress, "%zu of %zu cells are finished in %s\n", s->done, mine, s->cells);
+  }
   return status;
 }

@@ -24,6 +24,7 @@ typedef struct efla_study {
   const char *tensors;                 /* directory; NULL: not wanted */
   size_t inspected;                    /* test images for steps; a quarter of them for tensors */
   /* Out: */
+  size_t done;            /* cells whose rows were written */
   double images, seconds; /* trained in this run, and how long that took */
   efla_progress progress;
   char now[200]; /* what the progress line says */
@@ -33,7 +34,7 @@ size_t efla_study_cells(const efla_study *study);
 /* That cell's setup.  Seeds vary most slowly, so that what is there of an unfinished study is whole for some of them. */
 efla_setup efla_study_cell(const efla_study *study, size_t number);
 
-/* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each on standard error.  Fails
+/* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each that was trained on standard error.  Fails
  * as courses do, with EFLA_OUTPUT where a directory cannot be made or a tensor file not be written, and with EFLA_INPUT where a
  * directory is a file, or where there is no `cells` to read finished ones from. */
 efla_status efla_study_run(efla_study *study, efla_message *why);

@@ -1,4 +1,4 @@
-/* Training by epochs of shuffled batches, and evaluation.
+/* Training by epochs of shuffled batches, and evaluation, of models with a token per pixel and a class per label at least.
  *
  * A batch is dealt out in groups of EFLA_GROUP images; each group has a gradient of its own and is worked through in order by one thread, and groups
  * are added up in order, so that the bits do not depend on the number of threads. */

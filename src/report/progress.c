@@ -1,5 +1,6 @@
 #include "report/progress.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,16 @@ void efla_progress_add(efla_progress *progress, size_t done) {
   }
 }
 
-void efla_progress_end(efla_progress *progress) {
+static void wipe(const efla_progress *progress) {
   if (progress->visible) fputs("\r\033[K", stderr);
+}
+
+void efla_progress_end(efla_progress *progress) { wipe(progress); }
+
+void efla_progress_say(const efla_progress *progress, const char *format, ...) {
+  va_list arguments;
+  wipe(progress);
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
 }

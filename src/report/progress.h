@@ -15,6 +15,9 @@ void efla_progress_start(efla_progress *progress, const char *what, size_t total
 void efla_progress_add(efla_progress *progress, size_t done); /* any thread */
 void efla_progress_end(efla_progress *progress);              /* wipes the line */
 
+/* A line that stays, terminal or not. */
+void efla_progress_say(const efla_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Seconds on a clock that only goes forward. */
 double efla_seconds(void);
 
