@@ -74,6 +74,8 @@ START_TEST(refusals) {
   float yes;
   write_one(M);
   refused("method euler, lr 0.003", "'method exact, lr 0.003', expected 'method euler, lr 0.003'", same, 0);
+  refused("method exact, lr 0.003, seed 1", "'method exact, lr 0.003', expected 'method exact, lr 0.003, seed 1'", same, 0);
+  refused("method exact", "expected 'method exact'", same, 0);
   refused(settings, "moments: no such dataset", (efla_checkpoint_array){"moments", N, false, &yes, NULL}, 0);
   refused(settings, "1000 numbers, expected 999", (efla_checkpoint_array){"parameters", 999, false, &yes, NULL}, 0);
   refused(settings, "17 numbers, expected at most 16", (efla_checkpoint_array){"losses", M - 1, true, NULL, NULL}, 1);
@@ -111,6 +113,16 @@ START_TEST(damaged) {
 }
 END_TEST
 
+/* HDF5 files of others, whole and damaged. */
+START_TEST(other_files) {
+  const efla_checkpoint_array same = {.name = NULL};
+  snprintf(where, sizeof where, "tests/corpus/tensors/whole-4.h5");
+  refused(settings, "of another training: ''", same, 0);
+  snprintf(where, sizeof where, "tests/corpus/tensors/crashes-hdf5.h5");
+  refused(settings, "", same, 0);
+}
+END_TEST
+
 START_TEST(nowhere_to_write) {
   static content c;
   efla_checkpoint_array arrays[2];
@@ -122,6 +134,6 @@ START_TEST(nowhere_to_write) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {there_and_back, refusals, damaged, nowhere_to_write};
+  const TTest *const tests[] = {there_and_back, refusals, damaged, other_files, nowhere_to_write};
   return testing_main("checkpoint", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -162,7 +162,7 @@ static void start_and_kill(const char *command, const char *checkpoint) {
   ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s ended before it was killed", command);
 }
 
-/* Killed three times, and run again to its end: the table of one that was never stopped.  Whatever part files were left are gone then. */
+/* Killed three times, and run again to its end: the table of one that was never stopped.  What part files were left are gone then. */
 START_TEST(killed) {
   work = files_directory("smnist-killed");
   static const char options[] = "--method euler,exact --batch 4 --save-every 3 --epochs 3";

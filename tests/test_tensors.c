@@ -212,6 +212,32 @@ static size_t resident(void) {
   return (size_t)usage.ru_maxrss * 1024;
 }
 
+/* Arrays in memory, axes of lengths of their own, go to a file whose numbers stand where they stood; or to none, and it says so. */
+START_TEST(saved_from_memory) {
+  static float values[2][BATCH * TOKENS * HEADS * WIDTH], beta[BATCH * TOKENS * HEADS];
+  for (size_t e = 0; e < BATCH * TOKENS * HEADS; e++) {
+    size_t h = e % HEADS, t = e / HEADS % TOKENS, b = e / HEADS / TOKENS;
+    beta[e] = (float)told(b, t, h, 0);
+    for (size_t d = 0; d < WIDTH; d++) values[0][e * WIDTH + d] = (float)told(b, t, h, d);
+    for (size_t d = 0; d < WIDTH - 1; d++) values[1][e * (WIDTH - 1) + d] = (float)told(b, t, h, d);
+  }
+  for (size_t dk = WIDTH - 1; dk <= WIDTH; dk++) {
+    const float *keys = values[WIDTH - dk];
+    const size_t dv = 2 * WIDTH - 1 - dk; /* the other of the two */
+    const efla_tensor_arrays arrays = {BATCH, TOKENS, HEADS, dk, dv, keys, keys, values[WIDTH - dv], beta};
+    efla_message why = {{0}};
+    h5_close(h5_fresh("tensors-saved"));
+    ck_assert_msg(efla_tensors_save(h5_path, &arrays, &why) == EFLA_OK, "%s", why.text); /* what was there is gone */
+    efla_tensors file = h5_open_fresh();
+    ck_assert(file.batch == BATCH && file.tokens == TOKENS && file.heads == HEADS && file.dk == dk && file.dv == dv);
+    ck_assert_uint_eq(check_stream(&file, &(efla_walk){0}), BATCH * TOKENS * HEADS * dv);
+    efla_tensors_close(&file, NULL);
+    ck_assert_int_eq(efla_tensors_save("/nowhere/at/all.h5", &arrays, &why), EFLA_OUTPUT);
+    ck_assert_ptr_nonnull(strstr(why.text, "/nowhere/at/all.h5: cannot write: "));
+  }
+}
+END_TEST
+
 START_TEST(large_files_need_little_memory) {
   enum { LARGE = 4 << 20, HEAVY = 2, D = 128 }; /* 4 Mi tokens, 2 heads, 3*128 + 1 numbers of 8 bytes: 25.8 GB */
   struct stat status;
@@ -237,7 +263,7 @@ START_TEST(large_files_need_little_memory) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {every_layout_and_rank, every_type_of_number, special_numbers_of_small_floats, outputs_read_back,
-                                large_files_need_little_memory};
+  const TTest *const tests[] = {every_layout_and_rank, every_type_of_number, special_numbers_of_small_floats,
+                                outputs_read_back,     saved_from_memory,    large_files_need_little_memory};
   return testing_main("tensors", tests, sizeof tests / sizeof *tests, 120);
 }
