@@ -38,9 +38,9 @@ static void watch(void *context, const efla_course *course, size_t images) {
   efla_study *s = context;
   const efla_setup *r = &course->training.setup;
   size_t steps = efla_setup_steps(r), last = course->training.step - 1;
-  snprintf(s->now, sizeof s->now, "%s, %s keys, lr %g, seed %zu: epoch %zu, step %zu/%zu, loss %.3f, %.0f images/s; images",
-           r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps,
-           course->losses[last], (double)(s->progress.done + images) / (efla_seconds() - s->progress.started));
+  snprintf(s->now, sizeof s->now, "%s %s %g seed %zu: epoch %zu step %zu/%zu loss %.3f, %.0f/s, images", r->model.method->name,
+           r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps, course->losses[last],
+           (double)(s->progress.done + images) / (efla_seconds() - s->progress.started));
   efla_progress_add(&s->progress, images);
 }
 
