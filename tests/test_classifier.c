@@ -29,6 +29,7 @@ static void set_up(problem *p, efla_model model, gsl_rng *draw) {
   *p = (problem){.model = model, .numbers = efla_model_numbers(&model)};
   p->parameters = lines(p->numbers), p->gradient = lines(p->numbers);
   ck_assert_int_eq(efla_classifier_init_f64(&p->c, &p->model, NULL, NULL), EFLA_OK);
+  ck_assert_ptr_nonnull(p->c.x);
   ck_assert_int_eq(efla_model_start(&model, testing_seed(), p->parameters, NULL), EFLA_OK);
   efla_extent positions = efla_model_place(&model, EFLA_POSITIONS), keys = efla_model_place(&model, EFLA_W_K);
   for (size_t i = 0; i < positions.rows * positions.columns; i++) p->parameters[positions.first + i] *= 25;

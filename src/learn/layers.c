@@ -1,5 +1,6 @@
 #include "learn/layers.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 

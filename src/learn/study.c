@@ -98,7 +98,7 @@ static efla_status inspect(const efla_study *s, efla_training_f32 *model, const 
 
 /* Before the first step, and after the last. */
 static efla_status inspect_both(const efla_study *s, efla_course *course, efla_message *why) {
-  efla_training_f32 start;
+  efla_training_f32 start = {0};
   if (!s->steps && !s->tensors) return EFLA_OK;
   efla_status status = efla_training_init_f32(&start, &course->training.setup, s->plan.training, why);
   if (status != EFLA_OK) return status;
