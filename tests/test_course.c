@@ -13,7 +13,7 @@ static char path[256];
 static efla_setup set_up(size_t epochs) {
   ck_assert_int_eq(efla_images_strokes(&training, IMAGES, 1, true, NULL), EFLA_OK);
   ck_assert_int_eq(efla_images_strokes(&test, TEST_IMAGES, 1, false, NULL), EFLA_OK);
-  plan = (efla_plan){.training = &training, .test = &test, .epochs = epochs, .examined = TEST_IMAGES, .seed = 42, .save = 2};
+  plan = (efla_plan){.training = &training, .test = &test, .epochs = epochs, .examined = TEST_IMAGES, .seed = 42, .save = 3};
   snprintf(path, sizeof path, "%s/course.h5", files_directory("course"));
   return (efla_setup){.model = {.tokens = EFLA_IMAGE_PIXELS,
                                 .width = 16,
@@ -56,7 +56,7 @@ static void run(efla_course *course, watcher *w) {
   ck_assert_msg(efla_course_run(course, watch, w, &why) == EFLA_OK, "%s", why.text);
 }
 
-/* 2 epochs of 4 steps, and after each 33 exams. */
+/* 2 epochs of 4 steps, and after each 33 exams; checkpoints after steps 3 and 6, and before and after exams. */
 START_TEST(stopped_and_taken_up) {
   const efla_setup setup = set_up(2);
   size_t exams = efla_plan_exams(&plan);
@@ -79,7 +79,8 @@ START_TEST(stopped_and_taken_up) {
     efla_course second = open_course(&setup, path);
     watcher rest = {0};
     size_t left = efla_course_left(&second);
-    if (last >= 2) ck_assert_uint_lt(left, efla_plan_images(&plan, &setup));
+    if (last >= 3) ck_assert_uint_lt(left, efla_plan_images(&plan, &setup));
+    if (last > 4 && last < 4 + exams) ck_assert_uint_eq(left, efla_plan_images(&plan, &setup) - IMAGES);
     run(&second, &rest);
     ck_assert_uint_eq(rest.images, left);
     ck_assert_mem_eq(second.training.parameters, whole.training.parameters, whole.training.numbers * sizeof(float));
