@@ -40,14 +40,15 @@ static efla_course open_course(const efla_setup *setup, const char *file) {
   return course;
 }
 
-/* Counts images, and ends the process after so many calls, as a signal would. */
+/* Counts images, and ends the process after so many calls, as a signal would; the time of training adds up. */
 typedef struct watcher {
   size_t images, calls, last;
+  double seconds;
 } watcher;
 static void watch(void *context, const efla_course *course, size_t images) {
   watcher *w = context;
-  (void)course;
-  w->images += images;
+  ck_assert_double_ge(course->seconds, w->seconds);
+  w->images += images, w->seconds = course->seconds;
   if (++w->calls == w->last) _exit(0);
 }
 
@@ -77,7 +78,8 @@ START_TEST(stopped_and_taken_up) {
     int end;
     ck_assert(waitpid(child, &end, 0) == child && end == 0);
     efla_course second = open_course(&setup, path);
-    watcher rest = {0};
+    watcher rest = {.seconds = second.seconds};
+    if (last >= 3) ck_assert_double_gt(second.seconds, 0);
     size_t left = efla_course_left(&second);
     if (last >= 3) ck_assert_uint_lt(left, efla_plan_images(&plan, &setup));
     if (last > 4 && last < 4 + exams) ck_assert_uint_eq(left, efla_plan_images(&plan, &setup) - IMAGES);
