@@ -66,6 +66,7 @@ START_TEST(stopped_and_taken_up) {
   watcher seen = {0};
   run(&whole, &seen);
   ck_assert_uint_eq(seen.images, efla_plan_images(&plan, &setup));
+  ck_assert_uint_eq(seen.images, 2 * (IMAGES + (exams - 3) * TEST_IMAGES)); /* three exams are the first one again */
   ck_assert_uint_eq(seen.calls, 2 * (4 + exams));
   for (size_t last = 1; last < 2 * (4 + exams); last += last < 4 ? 1 : 17) {
     unlink(path);
