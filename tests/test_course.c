@@ -13,7 +13,7 @@ static char path[256];
 static efla_setup set_up(size_t epochs) {
   ck_assert_int_eq(efla_images_strokes(&training, IMAGES, 1, true, NULL), EFLA_OK);
   ck_assert_int_eq(efla_images_strokes(&test, TEST_IMAGES, 1, false, NULL), EFLA_OK);
-  plan = (efla_plan){.training = &training, .test = &test, .epochs = epochs, .examined = TEST_IMAGES, .seed = 42, .save = 2};
+  plan = (efla_plan){.training = &training, .test = &test, .epochs = epochs, .examined = TEST_IMAGES, .seed = 42, .save = 3};
   snprintf(path, sizeof path, "%s/course.h5", files_directory("course"));
   return (efla_setup){.model = {.tokens = EFLA_IMAGE_PIXELS,
                                 .width = 16,
@@ -40,14 +40,15 @@ static efla_course open_course(const efla_setup *setup, const char *file) {
   return course;
 }
 
-/* Counts images, and ends the process after so many calls, as a signal would. */
+/* Counts images, and ends the process after so many calls, as a signal would; the time of training adds up. */
 typedef struct watcher {
   size_t images, calls, last;
+  double seconds;
 } watcher;
 static void watch(void *context, const efla_course *course, size_t images) {
   watcher *w = context;
-  (void)course;
-  w->images += images;
+  ck_assert_double_ge(course->seconds, w->seconds);
+  w->images += images, w->seconds = course->seconds;
   if (++w->calls == w->last) _exit(0);
 }
 
@@ -56,7 +57,7 @@ static void run(efla_course *course, watcher *w) {
   ck_assert_msg(efla_course_run(course, watch, w, &why) == EFLA_OK, "%s", why.text);
 }
 
-/* 2 epochs of 4 steps, and after each 33 exams. */
+/* 2 epochs of 4 steps, and after each 33 exams; checkpoints after steps 3 and 6, and before and after exams. */
 START_TEST(stopped_and_taken_up) {
   const efla_setup setup = set_up(2);
   size_t exams = efla_plan_exams(&plan);
@@ -65,6 +66,7 @@ START_TEST(stopped_and_taken_up) {
   watcher seen = {0};
   run(&whole, &seen);
   ck_assert_uint_eq(seen.images, efla_plan_images(&plan, &setup));
+  ck_assert_uint_eq(seen.images, 2 * (IMAGES + (exams - 3) * TEST_IMAGES)); /* three exams are the first one again */
   ck_assert_uint_eq(seen.calls, 2 * (4 + exams));
   for (size_t last = 1; last < 2 * (4 + exams); last += last < 4 ? 1 : 17) {
     unlink(path);
@@ -77,9 +79,11 @@ START_TEST(stopped_and_taken_up) {
     int end;
     ck_assert(waitpid(child, &end, 0) == child && end == 0);
     efla_course second = open_course(&setup, path);
-    watcher rest = {0};
+    watcher rest = {.seconds = second.seconds};
+    if (last >= 3) ck_assert_double_gt(second.seconds, 0);
     size_t left = efla_course_left(&second);
-    if (last >= 2) ck_assert_uint_lt(left, efla_plan_images(&plan, &setup));
+    if (last >= 3) ck_assert_uint_lt(left, efla_plan_images(&plan, &setup));
+    if (last > 4 && last < 4 + exams) ck_assert_uint_eq(left, efla_plan_images(&plan, &setup) - IMAGES);
     run(&second, &rest);
     ck_assert_uint_eq(rest.images, left);
     ck_assert_mem_eq(second.training.parameters, whole.training.parameters, whole.training.numbers * sizeof(float));

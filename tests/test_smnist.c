@@ -274,7 +274,7 @@ START_TEST(tensors) {
   snprintf(options, sizeof options, "--keys unit --tensors %s/made/", work);
   check_run(options, "table");
   for (int after = 0; after < 2; after++) {
-    snprintf(command, sizeof command, TEST_BIN "/diagnose --input %s/made/exact-unit-0.003-42-%s.h5 --tokens 64", work,
+    snprintf(command, sizeof command, TEST_BIN "/diagnose --input %s/made/exact-unit-0.003-42-%s.h5 --tokens 64 --threads 1", work,
              after ? "after" : "before");
     int status = testing_shell(command, out, err, TEXT);
     ck_assert_msg(status == 0, "%s: %s", command, err);
@@ -290,7 +290,7 @@ START_TEST(real_digits) {
   if (!mnist) return;
   char command[700];
   for (int named = 0; named < 2; named++) { /* by the option, by the variable */
-    snprintf(command, sizeof command, "%s%s " TEST_BIN "/smnist --quick --width 16 %s%s --out %s/%s",
+    snprintf(command, sizeof command, "%s%s " TEST_BIN "/smnist --quick --threads 1 --width 16 %s%s --out %s/%s",
              named ? "" : "EFLA_MNIST=", named ? "" : mnist, named ? "--mnist " : "", named ? mnist : "", work,
              named ? "named" : "variable");
     int status = testing_shell(command, out, err, TEXT);

@@ -80,19 +80,19 @@ static void expect_line(char **text, const char *line, bool time) {
 START_TEST(cells) {
   efla_study s = study_of(1);
   s.methods = (efla_list){.n = 3, .row = {4, 0, 8}};
-  s.rates = numbers(2, (const double[]){1e-3, 3e-3});
+  s.rates = numbers(4, (const double[]){1e-3, 3e-3, 1e-4, 1});
   s.seeds = numbers(3, (const double[]){5, 4294967295., 0});
   s.setup.rule.decay = 0.125;
-  bool seen[3][2][2][3] = {0};
-  ck_assert_uint_eq(efla_study_cells(&s), 36);
-  for (size_t i = 0; i < 36; i++) {
+  bool seen[3][2][4][3] = {0};
+  ck_assert_uint_eq(efla_study_cells(&s), 72);
+  for (size_t i = 0; i < 72; i++) {
     efla_setup setup = efla_study_cell(&s, i);
     size_t m = 0, k = 0, r = 0;
     while (setup.model.method != &efla_methods[s.methods.row[m]]) ck_assert_uint_lt(++m, 3);
     while (setup.model.keys != &efla_key_treatments[s.treatments.row[k]]) ck_assert_uint_lt(++k, 2);
-    while (setup.rule.lr != s.rates.value[r]) ck_assert_uint_lt(++r, 2);
-    ck_assert(setup.seed == (size_t)s.seeds.value[i / 12] && !seen[m][k][r][i / 12]);
-    seen[m][k][r][i / 12] = true;
+    while (setup.rule.lr != s.rates.value[r]) ck_assert_uint_lt(++r, 4);
+    ck_assert(setup.seed == (size_t)s.seeds.value[i / 24] && !seen[m][k][r][i / 24]);
+    seen[m][k][r][i / 24] = true;
     ck_assert(setup.batch == BATCH && setup.count == IMAGES && setup.threads == 1 && setup.rule.decay == 0.125);
     ck_assert(setup.model.width == 16 && setup.model.reading == &efla_readings[0]);
   }
