@@ -157,7 +157,8 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
   else if (same_file(path, &read))
     status = efla_fail(why, EFLA_OUTPUT, "%s: is the input %s itself, expected another file to write", path, input);
   else if (same_file(part, &read))
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s, another file of this run; expected another name", path, part);
+    status = efla_fail(why, EFLA_OUTPUT,
+                       "%s: is written as %s, which is an input or another output of this run; expected another name", path, part);
   free(target);
   free(part);
   return status;
