@@ -209,18 +209,19 @@ static const struct claim {
   const char *(*each)(size_t i);
   const char *absent; /* why there may be no table; NULL: there must be one */
 } claims[] = {
-    {"the update is the exact solution", "reference", "reference", exactness, NULL, NULL, NULL},
-    {"... of the continuous dynamics", "hold", "hold", moving_input, NULL, NULL, NULL},
-    {"a Runge-Kutta method of infinite order", "order", "order", infinite_order, NULL, NULL, NULL},
-    {"numerically stable", "accumulation", "accumulation", stability, NULL, NULL, NULL},
-    {"stable on real input (MNIST rows)", "accumulation-mnist", "accumulation", stability, NULL, NULL, no_mnist},
-    {"free of error accumulation", "accumulation", "accumulation", accumulation, NULL, NULL, NULL},
-    {"DeltaNet's error accumulates", "accumulation", "accumulation", plateau, NULL, NULL, NULL},
-    {"chunkwise form is equivalent", "chunk", "chunk", chunks, NULL, NULL, NULL},
-    {"linear time", "throughput", "throughput", linear_time, NULL, NULL, NULL},
-    {"robust against DeltaNet", "noise", "noise", NULL, robustness, efla_perturbation_name, NULL},
-    {"robust on MNIST rows", "noise-mnist", "noise", NULL, robustness, efla_perturbation_name, no_mnist},
-    {"robust once trained, by its gate", "effects", "effects", NULL, trained, name_of_study_condition, no_study},
+    {"the update is the exact solution", "reference", "reference", .judge = exactness},
+    {"... of the continuous dynamics", "hold", "hold", .judge = moving_input},
+    {"a Runge-Kutta method of infinite order", "order", "order", .judge = infinite_order},
+    {"numerically stable", "accumulation", "accumulation", .judge = stability},
+    {"stable on real input (MNIST rows)", "accumulation-mnist", "accumulation", .judge = stability, .absent = no_mnist},
+    {"free of error accumulation", "accumulation", "accumulation", .judge = accumulation},
+    {"DeltaNet's error accumulates", "accumulation", "accumulation", .judge = plateau},
+    {"chunkwise form is equivalent", "chunk", "chunk", .judge = chunks},
+    {"linear time", "throughput", "throughput", .judge = linear_time},
+    {"robust against DeltaNet", "noise", "noise", .judge_each = robustness, .each = efla_perturbation_name},
+    {"robust on MNIST rows", "noise-mnist", "noise", .judge_each = robustness, .each = efla_perturbation_name, .absent = no_mnist},
+    {"robust once trained, by its gate", "effects", "effects", .judge_each = trained, .each = name_of_study_condition,
+     .absent = no_study},
 };
 
 static void print(const char *claim, const char *what, const char *table, const finding *f) {

@@ -1,6 +1,5 @@
 #include "inputs/rate.h"
 
-#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_integration.h>
 #include <math.h>
 
@@ -40,7 +39,7 @@ efla_status efla_rate_measure(const efla_method *method, const efla_spec *spec, 
   efla_source source;
   efla_tokens x = {0};
   efla_growth growth = {0};
-  double sum = 0, squares = 0;
+  double means[BATCHES] = {0};
   size_t length = tokens / BATCHES;
   efla_status status = efla_source_init(&source, spec, why);
   if (status != EFLA_OK) return status;
@@ -50,12 +49,9 @@ efla_status efla_rate_measure(const efla_method *method, const efla_spec *spec, 
     double before = growth.measured;
     status = efla_source_next(&source, &x, why);
     efla_growth_advance(&growth, &x);
-    double mean = (growth.measured - before) / (double)length;
-    sum += mean, squares += mean * mean;
+    means[b] = (growth.measured - before) / (double)length;
   }
-  double mean = sum / BATCHES,
-         half = gsl_cdf_tdist_Pinv(0.975, BATCHES - 1) * sqrt((squares / BATCHES - mean * mean) / (BATCHES - 1));
-  *gamma = (efla_interval){mean, mean - half, mean + half};
+  efla_student_mean(means, BATCHES, gamma);
   efla_source_clear(&source);
   efla_tokens_clear(&x);
   efla_growth_clear(&growth);
