@@ -67,6 +67,7 @@
 #include "app/figure.h"     /* pictures */
 #include "io/output.h"     /* files that are there whole or not at all */
 #include "app/table.h"      /* results */
+#include "io/csv.h"            /* ... and read back */
 #include "app/program.h"    /* the frame of an experiment */
 #include "app/provenance.h" /* version, commit, machine */
 

@@ -1,6 +1,6 @@
 #include "data/images.h"
 
-#include "data/seed.h"
+#include "base/seed.h"
 #include "data/strokes.h"
 
 #include <assert.h>

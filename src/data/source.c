@@ -1,6 +1,6 @@
 #include "data/source.h"
 
-#include "data/seed.h"
+#include "base/seed.h"
 
 #include <assert.h>
 #include <gsl/gsl_randist.h>

@@ -1,7 +1,9 @@
-#include "app/table.h"
+#include "io/csv.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "nn/model.h"
 
 #include "efla/cpu/isa.h"
-#include "data/seed.h"
+#include "base/seed.h"
 
 #include <assert.h>
 #include <gsl/gsl_randist.h>

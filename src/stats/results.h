@@ -2,7 +2,7 @@
 #ifndef EFLA_STATS_RESULTS_H
 #define EFLA_STATS_RESULTS_H
 
-#include "app/table.h"
+#include "io/csv.h"
 #include "base/status.h"
 
 /* How a model was trained, apart from its seed. */

@@ -1,6 +1,6 @@
 #include "train/training.h"
 
-#include "data/seed.h"
+#include "base/seed.h"
 #include "nn/layers.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-#include "data/seed.h"
+#include "base/seed.h"
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014). */
 unsigned long efla_seed(uint64_t seed, uint64_t purpose) {

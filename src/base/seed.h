@@ -1,6 +1,6 @@
 /* Seeds of generators that have nothing to do with each other. */
-#ifndef EFLA_DATA_SEED_H
-#define EFLA_DATA_SEED_H
+#ifndef EFLA_BASE_SEED_H
+#define EFLA_BASE_SEED_H
 
 #include <stdint.h>
 
