@@ -6,7 +6,7 @@
  *           doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
  * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state after
  *           the chunk against the recurrence in long double, relative to the largest state.
- * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (evidence F); no loss by substitution; everything
+ * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by substitution; everything
  *           lost by doubling for correlated keys; overflow for Euler's gate at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "efla.h"

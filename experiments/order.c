@@ -2,7 +2,7 @@
  *
  * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
  *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
+ * Varies    the method, as gate (docs/derivations.md#e3) and, for one token, as textbook stages on the full state; substeps 1...4096.
  * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
  *           of the step, and the time.
  * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level

@@ -3,8 +3,8 @@
 
 #include "findings.h"
 
-/* Evidence I.14: orders within .1 for h*lambda in [5e-3, .1], gates and stages alike; the exact flow moves by rounding only
- * (I.7: 4 sqrt(n) u, with the oracle's own error on top). */
+/* docs/bounds.md#orders: orders within .1 for h*lambda in [5e-3, .1], gates and stages alike; the exact flow moves by rounding only
+ * (docs/bounds.md#semigroup: 4 sqrt(n) u, with the oracle's own error on top). */
 START_TEST(order_finds_the_orders) {
   efla_csv csv = findings_run("order --dk 8 --dv 8 --tokens 1,3 --substeps 512");
   size_t seen = 0;
@@ -24,7 +24,7 @@ START_TEST(order_finds_the_orders) {
 }
 END_TEST
 
-/* Evidence C: where the flow contracts, errors saturate, and exact stays at rounding level, I.13: 5e-15 in f64 and 1e-6 in f32;
+/* docs/findings.md#accumulation: where the flow contracts, errors saturate, and exact stays at rounding level, docs/bounds.md#long-run: 5e-15 in f64 and 1e-6 in f32;
  * at rms norm 4 every explicit method blows up, and no other does. */
 START_TEST(accumulation_saturates_or_explodes) {
   efla_csv csv = findings_run("accumulation --family gaussian,unit,spikes --norm 1,4 --tokens 3000 --truth longdouble");
@@ -37,7 +37,7 @@ START_TEST(accumulation_saturates_or_explodes) {
     if (isinf(method->stable)) ck_assert_str_eq(efla_csv_text(&csv, r, "blowup"), "0");
     if (findings_is(&csv, r, "family", "unit") && !strcmp(method->name, "euler") && f64) {
       if (tokens == 100) early = error;
-      if (tokens > 100) CHECK_BOUND(error, 2 * early); /* I.9 */
+      if (tokens > 100) CHECK_BOUND(error, 2 * early); /* docs/bounds.md#global */
     }
     if (findings_is(&csv, r, "family", "gaussian") && findings_is(&csv, r, "norm", "4") && isfinite(method->stable) &&
         tokens == 3000)
@@ -66,7 +66,7 @@ START_TEST(accumulation_reports_a_refusal) {
 }
 END_TEST
 
-/* Evidence A: the closed form is right everywhere (error of one step, I.5: 8u), expm1 squaring within I.12, each oracle within what it
+/* docs/derivations.md#ground-truth: the closed form is right everywhere (error of one step, docs/bounds.md#step: 8u), expm1 squaring within docs/bounds.md#dense, each oracle within what it
  * claims; GSL is wrong, and refused, for flat keys below the edges of its table. */
 START_TEST(reference_finds_whom_to_trust) {
   efla_csv csv = findings_run("reference --dk 16,64 --per-decade 1 --largest 1e5");

@@ -1,6 +1,6 @@
 /* A block of tokens: the input of one head.
  *
- * Row t holds q_t, k_t (dk), v_t (dv) and beta_t, the time for which k_t and v_t act on the state (design: zero-order
+ * Row t holds q_t, k_t (dk), v_t (dv) and beta_t, the time for which k_t and v_t act on the state (zero-order
  * hold). Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H

@@ -149,7 +149,7 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   return worst / (4 * sqrt(steps) * u);
 }
 
-/* Gates: 4 u each, and lambda's (dk + 2) u (evidence I.1). */
+/* Gates: 4 u each, and lambda's (dk + 2) u (docs/bounds.md#coefficient). */
 static double gate_deviation(const problem *done, const problem *given) {
   const efla_method *exact = efla_method_find("exact");
   size_t dk = given->heads.dk;

@@ -8,7 +8,7 @@
  *
  *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     u = v - S^T k in arithmetic: dk+2 roundings of partial sums, about as large as
  *             + p (m + |u|^2 + |v|^2)                 their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
- *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the gate's error (evidence I.1)
+ *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the gate's error (docs/bounds.md#coefficient)
  *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
  *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
  *
@@ -18,7 +18,7 @@
  *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
  *
  * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
- * state: as the errors do (evidence C).
+ * state: as the errors do (docs/findings.md#accumulation).
  *
  * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.
  * The constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of either

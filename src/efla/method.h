@@ -4,7 +4,7 @@
  *
  *     S' = (I - a k k^T) S + a k v^T,   a = beta*phi(x),   phi(x) = (1 - R(-x))/x,   x = beta*lambda,   lambda = k^T k,
  *
- * (design E3; the paper's Eqs. 12-15 for the exact flow).  A method is its phi.  phi is a ratio of polynomials with
+ * (docs/derivations.md#e3; the paper's Eqs. 12-15 for the exact flow).  A method is its phi.  phi is a ratio of polynomials with
  * integer coefficients for all Runge-Kutta methods and an exponential for the exact flow; adding a method is one row of
  * the table in method.c.  R is never formed: 1 - R loses all digits for small x. */
 #ifndef EFLA_METHOD_H

@@ -43,7 +43,7 @@ typedef struct efla_hold {
 } efla_hold;
 efla_signal efla_signal_hold(const efla_hold *hold);
 
-/* dS = -k k^T S + k v^T (design E1; the paper's Eq. 10); S, dS (dk, dv), not overlapping. */
+/* dS = -k k^T S + k v^T (docs/derivations.md#e1; the paper's Eq. 10); S, dS (dk, dv), not overlapping. */
 void efla_ode_rhs(size_t dk, size_t dv, const double *k, const double *v, const double *S, double *dS);
 
 /* Doubles that a step needs as scratch. */

@@ -60,7 +60,7 @@ efla_status efla_expm1_advance(const efla_tokens *x, long double *S, double *err
     efla_augmented(dk, x->k + t * dk, x->beta[t], 1, A);
     exponential_minus_one(n, A, M, other);
     efla_augmented_apply(dk, dv, M, 1, v, 1, S64, old);
-    /* Evidence I.12, on both blocks of exp(A); the transition itself never enlarges what was there before. */
+    /* docs/bounds.md#dense, on both blocks of exp(A); the transition itself never enlarges what was there before. */
     double norm_w = cblas_dnrm2((int)dk, M + dk, (int)n);
     *error += (2 * (double)dk + 16) * DBL_EPSILON / 2 * fmax(1, efla_token_x(x, t)) * (norm_S + norm_w * norm_v);
   }

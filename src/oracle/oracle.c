@@ -71,7 +71,7 @@ efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, lon
 }
 
 /* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in.
- * Its own rounding is at most (dk+8) u per token and unit column (evidence I.5 with v = 0). */
+ * Its own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v = 0). */
 static efla_status carry(const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;

@@ -1,6 +1,6 @@
 /* Oracles: what is true, and how sure of it we are.
  *
- * An oracle advances a state through tokens under the continuous delta rule (design E1, zero-order hold) and says how
+ * An oracle advances a state through tokens under the continuous delta rule (docs/derivations.md#e1, zero-order hold) and says how
  * far it may be off.  All have one signature and one row in a table.  States are long double, so that an oracle better
  * than f64 can hand its state on. */
 #ifndef EFLA_ORACLE_ORACLE_H

@@ -1,4 +1,4 @@
-/* The chunkwise (WY) form of the delta rule (design E4; the paper's Eqs. 16-26): C tokens at once, by matrix products and one
+/* The chunkwise (WY) form of the delta rule (docs/derivations.md#e4; the paper's Eqs. 16-26): C tokens at once, by matrix products and one
  * triangular solve.  With rows of K, Q (C, dk), V (C, dv) and the gates on the diagonal of a,
  *
  *     (I + L) U = a (V - K S),  L = a tril(K K^T, -1),      O = Q S + tril(Q K^T) U,      S <- S + K^T U.
@@ -6,7 +6,7 @@
  * With the gated delta rule's decay, S <- exp(g_t) S before token t, entries of both triangles are multiplied by the decays in
  * between (wy.inc).
  *
- * The system is solved by forward substitution.  Its inverse T = (I + L)^-1 is harmless to form that way too (evidence F), but
+ * The system is solved by forward substitution.  Its inverse T = (I + L)^-1 is harmless to form that way too (docs/bounds.md#chunk), but
  * not by doubling: see below. */
 #ifndef EFLA_CPU_CHUNK_H
 #define EFLA_CPU_CHUNK_H
@@ -36,7 +36,7 @@ void efla_chunk_invert_f32(size_t C, const float *L, float *T);
 
 /* How tame the system of a chunk is, in f64: the largest entry of (I + L)^-1 and the condition number of I + L (infinity norm), both
  * in the scaled form diag(a)^(-1/2) (I + L) diag(a)^(1/2), in which rows x_i = sqrt(a_i) k_i take the place of a and k.  For
- * 0 <= a*lambda <= 1 they are at most 1 and C^2 (evidence F).  gate (C) >= 0; L (C, C) as efla_chunk_system says, with decays or
+ * 0 <= a*lambda <= 1 they are at most 1 and C^2 (docs/bounds.md#chunk).  gate (C) >= 0; L (C, C) as efla_chunk_system says, with decays or
  * without; T (C, C): scratch.  inf where they overflow, nan in L included. */
 void efla_chunk_condition(size_t C, const double *L, const double *gate, double *T, double *largest, double *condition);
 

@@ -70,7 +70,7 @@ typedef enum efla_part { EFLA_ALL, EFLA_LOWER, EFLA_UPPER } efla_part; /* the tr
 EFLA_PRODUCT_TYPE(float, f32)
 EFLA_PRODUCT_TYPE(double, f64)
 
-/* One chunk of tokens of one head (design E4).  Rows of q, k, v, o as in a block. */
+/* One chunk of tokens of one head (docs/derivations.md#e4).  Rows of q, k, v, o as in a block. */
 #define EFLA_WY_TYPE(REAL, suffix)                                                                                                 \
   typedef struct efla_wy_##suffix {                                                                                                \
     size_t tokens, dk, dv; /* tokens >= 1 */                                                                                       \
