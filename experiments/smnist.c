@@ -76,7 +76,7 @@ static efla_status read_shard(efla_message *why) {
     return efla_fail(why, EFLA_USAGE, "%s: expected --cells with it, where cells are kept",
                      study.finished ? "--finished" : "--shard");
   if (study.shard > efla_study_cells(&study))
-    return efla_fail(why, EFLA_USAGE, "--shard: '%s' is empty, expected no more shares than the %zu cells", shard,
+    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no cell, expected I of at most %zu, the number of cells", shard,
                      efla_study_cells(&study));
   return EFLA_OK;
 }
