@@ -23,7 +23,7 @@ LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
-TESTS      := $(filter-out test_install,$(TESTS))
+TESTS      := $(filter-out test_install test_checkout,$(TESTS))
 endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
