@@ -23,7 +23,7 @@ LIBRARY_C  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
-TESTS      := $(filter-out test_install,$(TESTS))
+TESTS      := $(filter-out test_install test_checkout,$(TESTS))
 endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
@@ -135,6 +135,11 @@ build-verdict: $(BUILD)/verdict
 $(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
 
+# git archive writes the commit into .commit; elsewhere git knows it.
+COMMIT = $(shell grep -v Format .commit 2>/dev/null | cut -c 1-12 | grep . || git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+# What is installed is the same whatever the directory it was built in.
+WHEREVER := $(if $(filter release,$(MODE)),'-ffile-prefix-map=$(CURDIR)=.')
+
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 .PHONY: always
 $(BUILD)/flags: always
@@ -142,19 +147,18 @@ $(BUILD)/flags: always
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
-	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
+	  echo '#define EFLA_COMMIT "$(COMMIT)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
-	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
-	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
+	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/src/app/provenance.o $(BUILD)/src/app/figure.o: $(BUILD)/build_info.h
+$(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"' -MMD -MP -c -o $@ $<
@@ -215,8 +219,12 @@ build-figures: $(FIGURES:%=figures/%.$(FORMAT))
 build-study-figures: $(STUDY_FIGURES:%=figures/%.svg)
 	@cp $^ gallery/
 
-results/.settings: always
-	@mkdir -p $(@D) figures; echo '$(QUICK) $(EFLA_MNIST)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# What tables depend on beside their programs: all of them on QUICK, those of real input on where it is.
+results/.settings: SETTING = $(QUICK)
+results/.mnist:    SETTING = $(EFLA_MNIST)
+results/.settings results/.mnist: always
+	@mkdir -p $(@D) figures; echo '$(SETTING)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+results/accumulation-mnist.csv results/noise-mnist.csv: results/.mnist
 .SECONDEXPANSION:
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@

@@ -154,6 +154,13 @@ static void write_rows(const efla_inquiry *s, efla_table *table) {
     }
 }
 
+static efla_tolerance tolerance;
+
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  (void)cli;
+  return efla_tolerance_read(&tolerance, tolerance_text, why);
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_question ask = {.input = input,
                        .outputs = outputs,
@@ -161,11 +168,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
                        .method = &efla_methods[method],
                        .keys = &efla_key_treatments[keys],
                        .truth = efla_oracle_find(truth_name(truth)),
-                       .state = precision ? &efla_formats[precision - 1] : NULL};
-  efla_status status = efla_tolerance_read(&ask.tolerance, tolerance_text, why);
-  if (status != EFLA_OK) return status;
+                       .state = precision ? &efla_formats[precision - 1] : NULL,
+                       .tolerance = tolerance};
   efla_inquiry inquiry;
-  status = efla_inquiry_run(&inquiry, &ask, cli->threads, why);
+  efla_status status = efla_inquiry_run(&inquiry, &ask, cli->threads, why);
   if (status == EFLA_OK) {
     print_report(&inquiry, &ask);
     write_rows(&inquiry, table);
@@ -194,6 +200,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = "head,first,last,tokens,error,ulps,granted",
       .run = run,
+      .check = check,
       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

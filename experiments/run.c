@@ -17,7 +17,7 @@ static size_t method, keys, form, precision, chunk;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED, &output, 0, 0, NULL},
+    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0, NULL},
     {"method", "NAME", "exact", NULL, "gate", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
@@ -70,8 +70,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_tensors in = {0};
   efla_output file = {0};
   efla_bad bad = {.token = SIZE_MAX};
-  efla_status status = efla_output_spares(output, input, why);
-  if (status == EFLA_OK) status = efla_tensors_open(&in, input, why);
+  efla_status status = efla_tensors_open(&in, input, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it", output);

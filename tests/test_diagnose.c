@@ -144,7 +144,7 @@ START_TEST(what_is_refused) {
   double *beta = h5_numbers(&diagnosing_sizes, 'b', 1), *k = h5_numbers(&diagnosing_sizes, 'k', 1);
   h5_inputs(file, &diagnosing_sizes, 1);
   h5_close(file);
-  char options[600], figure[300];
+  char options[700], figure[300];
   snprintf(figure, sizeof figure, "%s/picture.png", ran.work);
   snprintf(options, sizeof options, "--figure %s", figure);
   check_refused("EFLA_DATADIR=/no/such", options, 3, "no plots/diagnose.gp in /no/such");
@@ -160,6 +160,9 @@ START_TEST(what_is_refused) {
   ck_assert_int_eq(system(options), 0);
   snprintf(options, sizeof options, "--figure %s/in.png", ran.work);
   check_refused("", options, 3, "the input");
+  snprintf(options, sizeof options, "--out %s --figure %s", figure, figure);
+  check_refused("", options, 3, "picture.png, another output of this run");
+  ck_assert_str_eq(ran.out, "");
   check_refused("", "--tolerance 0", 2, "'0'");
   check_refused("", "--tokens 0", 2, "'0'");
   check_refused("", "--json=1", 2, "json");

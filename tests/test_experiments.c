@@ -91,8 +91,47 @@ START_TEST(reference_finds_whom_to_trust) {
 }
 END_TEST
 
+/* With one entry a key erases all of the state but exp(-x), which is soon below the rounding errors of any truth: then errors are
+ * nan, everything else is there, and the sentence says why. */
+START_TEST(reference_without_a_truth) {
+  char err[4096];
+  int status =
+      testing_shell(TEST_BIN "/reference --quick --dk 1,4 --family gaussian --out " TEST_WORK "/scalar.csv", NULL, err, sizeof err);
+  efla_csv csv;
+  size_t known[2] = {0}, unknown = 0;
+  ck_assert_int_eq(status, EFLA_EXIT_CHECK);
+  ck_assert_msg(strstr(err, "refuses: its own error is ") && strstr(err, "of a state of norm ") && strstr(err, "unless they erase"),
+                "%s", err);
+  ck_assert_int_eq(efla_csv_read(&csv, TEST_WORK "/scalar.csv", NULL), EFLA_OK);
+  for (size_t r = 0; r < csv.rows; r++) {
+    if (!findings_is(&csv, r, "oracle", "closed_form")) continue;
+    bool scalar = findings_is(&csv, r, "dk", "1"), nan = isnan(efla_csv_real(&csv, r, "error"));
+    if (!nan) known[scalar]++;
+    unknown += nan;
+    ck_assert(!nan || (scalar && efla_csv_real(&csv, r, "x") > 1));
+  }
+  ck_assert_msg(unknown > 0 && known[1] > 0 && unknown + known[1] == known[0], "%zu, %zu, %zu", unknown, known[1], known[0]);
+  efla_csv_clear(&csv);
+}
+END_TEST
+
+/* An input that cannot be had is known before the first token of any other. */
+START_TEST(inputs_are_checked_first) {
+  static const char *const commands[] = {"accumulation --family gaussian,mnist --tokens 1000000000",
+                                         "precision --family gaussian,mnist --tokens 1000000000",
+                                         "noise --family mnist --trials 1000000", "reference --family gaussian,mnist",
+                                         "accumulation --family all --tokens 1000000000"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    char command[200], out[4096], err[4096];
+    snprintf(command, sizeof command, "EFLA_MNIST= timeout 30 " TEST_BIN "/%s", commands[i]);
+    int status = testing_shell(command, out, err, sizeof err);
+    ck_assert_msg(status == EFLA_EXIT_IO && !*out && strcasestr(err, "mnist"), "%s: status %d, %s", command, status, err);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {order_finds_the_orders, accumulation_saturates_or_explodes, accumulation_reports_a_refusal,
-                                reference_finds_whom_to_trust};
+  const TTest *const tests[] = {order_finds_the_orders,        accumulation_saturates_or_explodes, accumulation_reports_a_refusal,
+                                reference_finds_whom_to_trust, reference_without_a_truth,          inputs_are_checked_first};
   return testing_main("experiments", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -181,6 +181,7 @@ START_TEST(destination) {
   SHELL("PKG_CONFIG_PATH=$W/root/opt/efla/lib64/pkgconfig pkg-config --libs-only-L efla");
   ck_assert_ptr_nonnull(strstr(out, "-L/opt/efla/lib64"));
   ck_assert_msg(shell("grep -rlI $W/root $W/root") == 1, "%s", out);
+  ck_assert_msg(shell("grep -rlF \"$PWD\" $W/root") == 1, "the place of the build is in %s", out);
   SHELL("R=$W/root/opt/efla; cc -o $W/rooted $W/flow.c -I$R/include -L$R/lib64 -lefla $(pkg-config --cflags gsl)");
   SHELL("find $W/root ! -type d ! -perm -444 | grep . && exit 1; find $W/root/opt/efla/bin -type f ! -perm 755 | grep . && exit 1; "
         "true");

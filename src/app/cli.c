@@ -63,7 +63,7 @@ static bool reject(struct argp_state *state, const efla_option *option, const ch
 static bool read_number(struct argp_state *state, const efla_option *option, const char *text, double *value) {
   char *end;
   *value = strtod(text, &end);
-  bool whole = option->kind == EFLA_COUNT, bounded = option->least != 0 || option->most != 0;
+  bool whole = option->kind == EFLA_COUNT || option->kind == EFLA_COUNTS, bounded = option->least != 0 || option->most != 0;
   double least = bounded ? option->least : -INFINITY, most = bounded ? option->most : INFINITY;
   if (end != text && !*end && isfinite(*value) && *value >= least && *value <= most &&
       (!whole || (*value == floor(*value) && *value >= 0 && *value <= 9007199254740992.))) /* 2^53: every count so far is exact */
@@ -79,6 +79,25 @@ static bool read_name(struct argp_state *state, const efla_option *option, const
   return reject(state, option, text, list_names("one of ", ", ", option->names));
 }
 
+static bool is_list(const efla_option *option) {
+  return option->kind == EFLA_COUNTS || option->kind == EFLA_REALS || option->kind == EFLA_NAMES;
+}
+
+/* What the last of a list's entries is, as `names` or as a number; false where it is the same as one before. */
+static bool read_entry(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
+  size_t last = list->n++;
+  bool names = option->kind == EFLA_NAMES;
+  if (!(names ? read_name(state, option, text, &list->row[last]) : read_number(state, option, text, &list->value[last])))
+    return false;
+  if (option->kind == EFLA_COUNTS) list->count[last] = (size_t)list->value[last];
+  for (size_t i = 0; i < last; i++) {
+    if (names ? list->row[i] != list->row[last] : list->value[i] != list->value[last]) continue;
+    argp_error(state, "--%s: '%s' is there twice, as entries %zu and %zu, expected once", option->name, text, i + 1, last + 1);
+    return false;
+  }
+  return true;
+}
+
 static bool read_list(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
   char *copy = format_text("%s", text), *rest = copy;
   bool good = true;
@@ -90,10 +109,8 @@ static bool read_list(struct argp_state *state, const efla_option *option, const
   for (char *item; good && (item = strsep(&rest, ","));) {
     if (list->n == EFLA_LIST_MAX)
       good = reject(state, option, text, format_text("a list of at most %d values", EFLA_LIST_MAX));
-    else if (option->kind == EFLA_NAMES)
-      good = read_name(state, option, item, &list->row[list->n++]);
     else
-      good = read_number(state, option, item, &list->value[list->n++]);
+      good = read_entry(state, option, item, list);
   }
   free(copy);
   return good;
@@ -108,12 +125,15 @@ static bool assign(struct argp_state *state, const efla_option *option, const ch
     return true;
   case EFLA_TEXT:
   case EFLA_NEEDED:
+  case EFLA_RESULT:
+  case EFLA_NEEDED_RESULT:
     *(const char **)option->to = text;
     return true;
   case EFLA_REAL:
     return read_number(state, option, text, option->to);
   case EFLA_NAME:
     return read_name(state, option, text, option->to);
+  case EFLA_COUNTS:
   case EFLA_REALS:
   case EFLA_NAMES:
     return read_list(state, option, text, option->to);
@@ -156,7 +176,7 @@ static bool finish(parse *p, struct argp_state *state) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
     if (text && !assign(state, option, text)) return false;
-    if (text || option->kind != EFLA_NEEDED) continue;
+    if (text || (option->kind != EFLA_NEEDED && option->kind != EFLA_NEEDED_RESULT)) continue;
     argp_error(state, "--%s %s is needed", option->name, option->argument);
     return false;
   }
@@ -212,7 +232,9 @@ static char *quote_command(const char *name, int argc, char **argv) {
 
 /* The help text of an option, with its choices and defaults; to be freed. */
 static char *describe(const efla_option *option) {
-  const char *list = option->kind == EFLA_REALS || option->kind == EFLA_NAMES ? " (comma-separated)" : "";
+  const char *list = !is_list(option)              ? ""
+                     : option->kind == EFLA_COUNTS ? " (comma-separated whole numbers)"
+                                                   : " (comma-separated)";
   char *names = option->names ? list_names("; one of ", ", ", option->names) : format_text("%s", "");
   char *normal = option->normal ? format_text("; default %s", option->normal) : format_text("%s", "");
   char *quick = option->quick ? format_text(", quick %s", option->quick) : format_text("%s", "");
@@ -232,7 +254,7 @@ static void gather_options(parse *p) {
   const efla_option common[] = {
       {"seed", "N", "1", NULL, "seed of all random streams", EFLA_COUNT, &cli->seed, 0, 4294967295., NULL},
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
-      {"out", "FILE", NULL, NULL, out, EFLA_TEXT, &cli->out, 0, 0, NULL},
+      {"out", "FILE", NULL, NULL, out, EFLA_RESULT, &cli->out, 0, 0, NULL},
   };
   const bool has[] = {!program->answers, true, program->columns != NULL};
   snprintf(p->processors, sizeof p->processors, "%d", omp_get_num_procs());
@@ -242,28 +264,54 @@ static void gather_options(parse *p) {
     if (has[i]) p->options[p->n++] = common[i];
 }
 
+/* "methods" of "method" and the other way round; "families", "family"; "keys", "key".  To be freed. */
+static char *other_number(const char *name) {
+  size_t length = strlen(name);
+  if (length > 3 && !strcmp(name + length - 3, "ies")) return format_text("%.*sy", (int)length - 3, name);
+  if (length > 1 && name[length - 1] == 's') return format_text("%.*s", (int)length - 1, name);
+  if (length > 1 && name[length - 1] == 'y' && !strchr("aeiou", name[length - 2]))
+    return format_text("%.*sies", (int)length - 1, name);
+  return format_text("%ss", name);
+}
+
+/* The same option by its plural or singular, which --help does not show: some programs take one method, others a list of them.  NULL
+ * for options that take no names and no list, and where another option has that name; to be freed. */
+static char *alias_of(const parse *p, const efla_option *option) {
+  if (!is_list(option) && option->kind != EFLA_NAME) return NULL;
+  char *alias = other_number(option->name);
+  for (size_t i = 0; i < p->n; i++) {
+    if (strcmp(p->options[i].name, alias) != 0) continue;
+    free(alias);
+    return NULL;
+  }
+  return alias;
+}
+
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code) {
   *cli = (efla_cli){.program = program, .name = basename(argv[0])};
   parse p = {.cli = cli};
   gather_options(&p);
-  struct argp_option rows[MOST_OPTIONS + COMMON] = {{0}};
-  char *help[MOST_OPTIONS];
+  struct argp_option rows[2 * MOST_OPTIONS + COMMON] = {{0}};
+  char *help[MOST_OPTIONS], *alias[MOST_OPTIONS];
   const size_t options = p.n;
+  size_t n = 0;
   for (size_t i = 0; i < options; i++) {
     const efla_option *option = &p.options[i];
     help[i] = describe(option);
-    rows[i] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
+    alias[i] = alias_of(&p, option);
+    rows[n++] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
+    if (alias[i]) rows[n++] = (struct argp_option){.name = alias[i], .flags = OPTION_ALIAS | OPTION_HIDDEN};
   }
   const struct argp_option simple[] = {{"help", '?', NULL, 0, "give this help list", -1},
                                        {"usage", USAGE_KEY, NULL, 0, "give a short usage message", -1},
                                        {"version", 'V', NULL, 0, "print version and commit", -1},
                                        {"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0}};
-  memcpy(rows + options, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
+  memcpy(rows + n, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
   char *text = format_text("%s\v%s", program->summary, program->description);
   struct argp argp = {.options = rows, .parser = on_option, .doc = text};
   cli->command = quote_command(cli->name, argc, argv);
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
-  for (size_t i = 0; i < options; i++) free(help[i]);
+  for (size_t i = 0; i < options; i++) free(help[i]), free(alias[i]);
   free(text);
   *code = error == 0 || p.answered ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
   if (p.answered && fflush(stdout) != 0) *code = EFLA_EXIT_IO;

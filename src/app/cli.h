@@ -2,7 +2,7 @@
  *
  * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
  * the line `# name: value` in the output's header.  --help --version --seed --threads --out --quick are there by
- * themselves (see `answers` for the exception). Usage errors end the program with status 2 and a sentence; --help and --version
+ * themselves (see `answers` for the exception).  An option that takes names or a list goes by its singular and its plural. Usage errors end the program with status 2 and a sentence; --help and --version
  * with 0. */
 #ifndef EFLA_APP_CLI_H
 #define EFLA_APP_CLI_H
@@ -16,18 +16,22 @@ enum efla_exit { EFLA_EXIT_FINE, EFLA_EXIT_CHECK, EFLA_EXIT_USAGE, EFLA_EXIT_IO,
 
 #define EFLA_LIST_MAX 32
 
-/* A comma-separated list: numbers, or rows of a table of names. */
+/* A comma-separated list of numbers, whole numbers, or rows of a table of names, each once. */
 typedef struct efla_list {
   size_t n;
   double value[EFLA_LIST_MAX]; /* numbers */
+  size_t count[EFLA_LIST_MAX]; /* whole numbers */
   size_t row[EFLA_LIST_MAX];   /* names: index into their table */
 } efla_list;
 
 typedef enum efla_option_kind {
   EFLA_COUNT,  /* size_t, least <= value <= most */
   EFLA_REAL,   /* double */
-  EFLA_TEXT,   /* const char * */
-  EFLA_NEEDED, /* const char *, and a usage error where it is not given */
+  EFLA_TEXT,   /* const char *; where `argument` is FILE, a file that the program reads */
+  EFLA_NEEDED, /* the same, and a usage error where it is not given */
+  EFLA_RESULT, /* const char *, a file that the program writes */
+  EFLA_NEEDED_RESULT,
+  EFLA_COUNTS, /* efla_list of whole numbers */
   EFLA_REALS,  /* efla_list of numbers */
   EFLA_NAME,   /* size_t: one row of `names` */
   EFLA_NAMES,  /* efla_list of rows of `names`; "all" is every one */
@@ -55,6 +59,8 @@ typedef struct efla_program {
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
   /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */
   bool answers;
+  /* What the options must be together, and whether the inputs can be had: before any output is opened.  NULL: nothing more. */
+  efla_status (*check)(const struct efla_cli *cli, efla_message *why);
   const char *(*remark)(void); /* a line "key: value" more for the header of its tables, once options are known; NULL: none */
 } efla_program;
 

@@ -2,8 +2,6 @@
 
 #include "io/output.h"
 
-#include "build_info.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <libgen.h>
@@ -33,23 +31,28 @@ static bool holds(const char *directory, const char *script) {
   return there;
 }
 
-/* PREFIX/share/efla of a program in PREFIX/bin; to be freed. */
-static char *installed(void) {
+/* A directory seen from that of this program; to be freed. */
+static char *beside_program(const char *relative) {
   char program[PATH_MAX], *directory = NULL;
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
   if (length < 0) return NULL;
   program[length] = 0;
-  if (asprintf(&directory, "%s/../share/efla", dirname(program)) < 0) return NULL;
+  if (asprintf(&directory, "%s/%s", dirname(program), relative) < 0) return NULL;
   return directory;
 }
 
 /* The directory whose plots/ holds the script, to be freed; NULL if there is none. */
 static char *find_plots(const char *script) {
+  /* Where it is installed, in PREFIX/bin; and in the tree that it was built in, in bin or build/MODE/bin. */
+  static const char *const places[] = {"../share/efla", "..", "../../.."};
   const char *named = getenv("EFLA_DATADIR");
-  char *found = named ? strdup(named) : installed();
-  if (found && holds(found, script)) return found;
-  free(found);
-  return !named && holds(EFLA_SOURCES, script) ? strdup(EFLA_SOURCES) : NULL;
+  const size_t n = named ? 1 : sizeof places / sizeof *places;
+  for (size_t i = 0; i < n; i++) {
+    char *found = named ? strdup(named) : beside_program(places[i]);
+    if (found && holds(found, script)) return found;
+    free(found);
+  }
+  return NULL;
 }
 
 efla_status efla_figure_check(const char *script, const char *picture, efla_message *why) {

@@ -2,17 +2,29 @@
 
 #include "app/provenance.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A table must not harm the program's other files. */
+enum { MOST_FILES = 16 };
+
+/* What a run writes must neither harm what it reads nor anything else that it writes. */
 static efla_status spare_files(const efla_cli *cli, efla_message *why) {
+  const char *reads[MOST_FILES], *writes[MOST_FILES] = {cli->out};
+  size_t inputs = 0, outputs = cli->out ? 1 : 0;
+  for (const efla_option *option = cli->program->options; option->name; option++) {
+    bool written = option->kind == EFLA_RESULT || option->kind == EFLA_NEEDED_RESULT;
+    bool read = (option->kind == EFLA_TEXT || option->kind == EFLA_NEEDED) && !strcmp(option->argument, "FILE");
+    const char *file = read || written ? *(const char **)option->to : NULL;
+    assert(inputs < MOST_FILES && outputs < MOST_FILES);
+    if (file && read) reads[inputs++] = file;
+    if (file && written) writes[outputs++] = file;
+  }
   efla_status status = EFLA_OK;
-  for (const efla_option *option = cli->program->options; option->name && cli->out && status == EFLA_OK; option++) {
-    if ((option->kind != EFLA_TEXT && option->kind != EFLA_NEEDED) || strcmp(option->argument, "FILE") != 0) continue;
-    const char *file = *(const char **)option->to;
-    if (file) status = efla_output_spares(cli->out, file, why);
+  for (size_t i = 0; i < outputs; i++) {
+    for (size_t j = 0; j < inputs && status == EFLA_OK; j++) status = efla_output_spares(writes[i], reads[j], why);
+    for (size_t j = 0; j < i && status == EFLA_OK; j++) status = efla_output_apart(writes[i], writes[j], why);
   }
   return status;
 }
@@ -24,8 +36,11 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_blas_best_kernels(argv);
   efla_cli_parse(&cli, program, argc, argv);
   efla_status status = spare_files(&cli, &why);
+  if (status == EFLA_OK && program->check) status = program->check(&cli, &why);
   if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
   if (status == EFLA_OK) status = program->run(&cli, &table, &why);
+  if (status == EFLA_OK && table.rows == 0 && !program->answers)
+    status = efla_fail(&why, EFLA_USAGE, "no row: nothing of what was asked for can be computed");
   if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
     efla_status closed = efla_table_close(&table, &trouble);
     if (closed != EFLA_OK) status = closed, why = trouble;

@@ -6,8 +6,8 @@
 #include "app/progress.h"
 #include "app/table.h"
 
-/* The whole of main: parses the command line, opens the table, runs, completes the table where run returns EFLA_OK, EFLA_UNTRUSTED
- * (an oracle refused: the rows say so), EFLA_OUTSIDE or EFLA_NOT_FINITE and gives it up otherwise, says why on standard error.
+/* The whole of main: parses the command line, checks what belongs together, opens the table, runs, completes the table where run returns EFLA_OK, EFLA_UNTRUSTED
+ * (an oracle refused: the rows say so), EFLA_OUTSIDE or EFLA_NOT_FINITE and gives it up otherwise, or where a run of an experiment left no row, says why on standard error.
  * Returns the exit status. */
 int efla_program_main(const efla_program *program, int argc, char **argv);
 

@@ -87,6 +87,7 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
     write_cell(table->file, &cells[i]);
   }
   fputc('\n', table->file);
+  table->rows++;
   note_error(table);
 }
 
@@ -98,6 +99,7 @@ efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
 
 void efla_table_join(efla_table *table, efla_branch *branch) {
   if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
+  table->rows += branch->table.rows;
   note_error(table);
   free(branch->text);
   *branch = (efla_branch){0};

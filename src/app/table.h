@@ -14,9 +14,9 @@
 
 typedef struct efla_table {
   FILE *file;
-  efla_output output; /* zeroed: standard output */
-  size_t columns;
-  int error; /* errno of the first write that failed */
+  efla_output output;   /* zeroed: standard output */
+  size_t columns, rows; /* rows written so far */
+  int error;            /* errno of the first write that failed */
 } efla_table;
 
 typedef struct efla_cell {

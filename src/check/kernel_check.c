@@ -48,12 +48,18 @@ static efla_status check_causality(efla_inquiry *s, const efla_question *ask, ef
     const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->in, s->comparison.out, i + 1};
     status = efla_causality_compare(&s->causality, &a, &b, limit, why);
   }
+  const size_t within = s->causality.pairs;
   for (size_t i = 0; ask->against && i < common && status == EFLA_OK; i++) {
     const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->other, &s->other, i};
     status = efla_causality_compare(&s->causality, &a, &b, limit, why);
   }
   free(limit);
-  return status;
+  if (status != EFLA_OK || !ask->against || s->causality.pairs > within) return status;
+  return efla_fail(
+      why, EFLA_INPUT,
+      "%s: no head of a sequence has the first token of %s: causality cannot be examined, expected inputs that agree up "
+      "to some token",
+      ask->against, ask->input);
 }
 
 /* A mistake explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right recipe does. */

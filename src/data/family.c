@@ -95,11 +95,16 @@ static efla_status start_mnist(efla_source *source, efla_message *why) {
 }
 
 /* Row t of all images one below the other is key t, the row below it is value t. */
+static size_t tokens_of_mnist(const efla_source *source) {
+  size_t rows = source->images.size[0] * EFLA_MNIST_SIDE;
+  return rows ? rows - 1 : 0;
+}
+
 static efla_status next_mnist(efla_source *source, size_t token, double *k, double *v, efla_message *why) {
-  size_t side = EFLA_MNIST_SIDE, rows = source->images.size[0] * side;
-  if (token + 1 >= rows)
+  size_t side = EFLA_MNIST_SIDE;
+  if (token >= tokens_of_mnist(source))
     return efla_fail(why, EFLA_INPUT, "mnist: %zu images give %zu tokens, more were asked for", source->images.size[0],
-                     rows ? rows - 1 : 0);
+                     tokens_of_mnist(source));
   const unsigned char *row = source->images.data + token * side;
   for (size_t i = 0; i < side; i++) {
     k[i] = source->spec.norm * row[i] / 255;
@@ -109,14 +114,17 @@ static efla_status next_mnist(efla_source *source, size_t token, double *k, doub
 }
 
 const efla_family efla_families[] = {
-    {"gaussian", "N(0, norm^2 I/dk)", 0, true, true, NULL, NULL, next_gaussian},
-    {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, next_unit},
-    {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, next_flat},
-    {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, next_ar1},
-    {"cone", "Gaussian about a common direction, cosine rho between any two", 0, true, false, room_for_key, start_cone, next_cone},
-    {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary, next_dictionary},
-    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, next_spikes},
-    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist, next_mnist},
+    {"gaussian", "N(0, norm^2 I/dk)", 0, true, true, NULL, NULL, NULL, next_gaussian},
+    {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, NULL, next_unit},
+    {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, NULL, next_flat},
+    {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, NULL, next_ar1},
+    {"cone", "Gaussian about a common direction, cosine rho between any two", 0, true, false, room_for_key, start_cone, NULL,
+     next_cone},
+    {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary, NULL,
+     next_dictionary},
+    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, NULL, next_spikes},
+    {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist,
+     tokens_of_mnist, next_mnist},
     {.name = NULL},
 };
 

@@ -47,6 +47,17 @@ failed:
   return status;
 }
 
+efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why) {
+  efla_source source;
+  const efla_family *family = spec->family;
+  efla_status status = efla_source_init(&source, spec, why);
+  if (status != EFLA_OK) return status;
+  size_t there = family->tokens ? family->tokens(&source) : tokens;
+  efla_source_clear(&source);
+  if (there >= tokens) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "family %s: %zu tokens, expected at least %zu", family->name, there, tokens);
+}
+
 void efla_source_clear(efla_source *source) {
   for (int i = 0; i < EFLA_PURPOSES; i++) gsl_rng_free(source->draw[i]);
   free(source->memory);

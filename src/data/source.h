@@ -24,6 +24,7 @@ typedef struct efla_family {
   bool isotropic; /* keys are independent and uniform in direction: the theory of growth.h applies */
   size_t (*room)(const struct efla_source *source);                    /* doubles that the family keeps */
   efla_status (*start)(struct efla_source *source, efla_message *why); /* NULL: nothing to do */
+  size_t (*tokens)(const struct efla_source *source);                  /* how many there are; NULL: without end */
   /* Fills the key of token number `token` (from 0, over all calls); v holds a Gaussian value, which a family may
    * replace. */
   efla_status (*next)(struct efla_source *source, size_t token, double *k, double *v, efla_message *why);
@@ -62,6 +63,10 @@ typedef struct efla_source {
  * zeroed. */
 efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_message *why);
 void efla_source_clear(efla_source *source);
+
+/* Whether a source of that description can be had, and gives so many tokens: to be asked of all inputs before anything is computed
+ * from the first.  Fails as efla_source_init does, and with EFLA_INPUT where there are fewer. */
+efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why);
 
 /* Fills all of x (dk, dv as in spec) with the next tokens.  Queries are N(0, I/dk); values N(0, I) unless the family
  * has its own; every number is rounded to f32, so that runs in f64 and f32 see the same problem.  Fails with EFLA_INPUT

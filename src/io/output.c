@@ -157,9 +157,42 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
   else if (same_file(path, &read))
     status = efla_fail(why, EFLA_OUTPUT, "%s: is the input %s itself, expected another file to write", path, input);
   else if (same_file(part, &read))
-    status = efla_fail(why, EFLA_OUTPUT,
-                       "%s: is written as %s, which is an input or another output of this run; expected another name", path, part);
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s, which is an input of this run; expected another name", path, part);
   free(target);
   free(part);
+  return status;
+}
+
+/* The one name of the file that path is or will be: links followed, as by efla_output_begin.  NULL for what is not replaced, and where
+ * there is no such directory, which begin will say.  To be freed. */
+static char *settle(const char *path) {
+  struct stat status;
+  char *settled = NULL, *copy = NULL, *directory = NULL;
+  if (stat(path, &status) == 0) return S_ISREG(status.st_mode) ? realpath(path, NULL) : NULL;
+  const char *slash = strrchr(path, '/');
+  copy = strdup(path);
+  directory = copy ? realpath(dirname(copy), NULL) : NULL;
+  if (directory && asprintf(&settled, "%s/%s", strcmp(directory, "/") ? directory : "", slash ? slash + 1 : path) < 0)
+    settled = NULL;
+  free(copy);
+  free(directory);
+  return settled;
+}
+
+static bool is_part_of(const char *path, const char *whole) {
+  size_t length = strlen(whole);
+  return !strncmp(path, whole, length) && !strcmp(path + length, ".part");
+}
+
+efla_status efla_output_apart(const char *path, const char *other, efla_message *why) {
+  char *one = settle(path), *two = settle(other);
+  efla_status status = EFLA_OK;
+  if (one && two && !strcmp(one, two))
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is the same file as %s, another output of this run; expected two names", path, other);
+  else if (one && two && (is_part_of(one, two) || is_part_of(two, one)))
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s.part, which is another output of this run; expected another name",
+                       is_part_of(one, two) ? other : path, is_part_of(one, two) ? other : path);
+  free(one);
+  free(two);
   return status;
 }

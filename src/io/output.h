@@ -34,8 +34,12 @@ efla_status efla_output_finish(efla_output *output, efla_message *why);
 /* Removes what there is of an unfinished file; does nothing for a zeroed output. */
 void efla_output_abandon(efla_output *output);
 
-/* EFLA_OUTPUT and a sentence where writing path would harm `input`, another file of this run: they are one file, or input is what
+/* EFLA_OUTPUT and a sentence where writing path would harm `input`, a file that this run reads: they are one file, or input is what
  * path is written to in the meantime.  To be asked before efla_output_begin. */
 efla_status efla_output_spares(const char *path, const char *input, efla_message *why);
+
+/* EFLA_OUTPUT and a sentence where two outputs of one run get in each other's way, whether they exist or not: they are one file, or
+ * one is what the other is written to in the meantime.  Devices and pipes may be written to twice. */
+efla_status efla_output_apart(const char *path, const char *other, efla_message *why);
 
 #endif

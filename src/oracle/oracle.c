@@ -40,7 +40,7 @@ const efla_oracle efla_oracles[] = {
      .advance = efla_odeiv_advance},
     {.name = "longdouble",
      .what = "rank-one recurrence in long double",
-     .trust = "all tokens, long runs included",
+     .trust = "all tokens, long runs included, unless they erase the state down to its rounding errors",
      .error_kind = EFLA_ERROR_ESTIMATED,
      .limit = 1e-12,
      .largest_x = INFINITY,
@@ -48,7 +48,7 @@ const efla_oracle efla_oracles[] = {
      .advance = efla_longdouble_advance},
     {.name = "arb",
      .what = "rank-one recurrence in 128-bit balls",
-     .trust = "all tokens; certified",
+     .trust = "all tokens, certified, unless they erase the state down to its rounding errors",
      .error_kind = EFLA_ERROR_CERTIFIED,
      .limit = 1e-12,
      .largest_x = INFINITY,
@@ -113,7 +113,10 @@ efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x,
   if (status == EFLA_OK && *error > 0 && carry(x, &factor) != EFLA_OK) status = efla_fail_memory(why);
   if (status == EFLA_OK) status = efla_oracle_raw(oracle, x, S, &own, why);
   if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
-    status = refuse(oracle, why, "its own relative error is", own / efla_norm(n, S));
+    status = efla_fail(why, EFLA_UNTRUSTED,
+                       "oracle %s refuses: its own error is %.3g of a state of norm %.3g, expected at most %.3g of it; it can be "
+                       "trusted for %s",
+                       oracle->name, own / efla_norm(n, S), efla_norm(n, S), oracle->limit, oracle->trust);
   if (status == EFLA_OK)
     *error = *error * factor + own;
   else

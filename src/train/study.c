@@ -19,7 +19,7 @@ efla_setup efla_study_cell(const efla_study *s, size_t number) {
   setup.model.keys = &efla_key_treatments[s->treatments.row[number % s->treatments.n]];
   number /= s->treatments.n;
   setup.rule.lr = s->rates.value[number % s->rates.n];
-  setup.seed = (size_t)s->seeds.value[number / s->rates.n];
+  setup.seed = s->seeds.count[number / s->rates.n];
   return setup;
 }
 
