@@ -225,7 +225,8 @@ build-study-figures: $(STUDY_FIGURES:%=figures/%.svg)
 	$(call keep,$^)
 
 results/.settings: always
-	@mkdir -p $(@D) figures && echo '$(QUICK) $(EFLA_MNIST)' > $@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+	@mkdir -p $(@D) figures && { echo '$(QUICK) $(EFLA_MNIST)' > $@.new || { rm -f $@.new; exit 1; }; } && \
+	 { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 .SECONDEXPANSION:
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@
