@@ -41,6 +41,9 @@ MODE_FLAGS_coverage := -O0 -g --coverage
 ifeq ($(MODE_FLAGS_$(MODE)),)
 $(error MODE=$(MODE) is none of release, debug, asan, tsan, coverage)
 endif
+ifneq ($(words $(FORMAT))$(filter-out svg pdf png,$(FORMAT)),1)
+$(error FORMAT=$(FORMAT) is none of svg, pdf, png)
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
             $(if $(WERROR),-Werror)
@@ -130,10 +133,13 @@ lint-deps:
 	@sh .ci/install "$$LINTERS" ""
 
 # ---------------------------------------------------------------------------------------------------------------- builds
-build-all: $(PROGRAM_FILES)
+build-all: $(PROGRAM_FILES) $(BUILD)/draw
 build-verdict: $(BUILD)/verdict
-$(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+# What make itself runs, and nobody installs.
+$(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o
+$(BUILD)/draw: $(BUILD)/experiments/draw/draw.o
+$(BUILD)/verdict $(BUILD)/draw: $(LIBRARY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBRARY) $(PACKAGE_LIBS)
 
 # git archive writes the commit into .commit; elsewhere git knows it.
 COMMIT = $(shell grep -v Format .commit 2>/dev/null | cut -c 1-12 | grep . || git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
@@ -175,11 +181,11 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
-include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk
+include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk $(wildcard tests/campaigns/*.mk)
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
-build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict
+build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict $(BUILD)/draw
 	@mkdir -p $(BUILD)/tests/work; failed=; \
 	for test in $(TEST_FILES); do $(UNDER) $$test || failed="$$failed $${test##*/}"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
@@ -199,7 +205,7 @@ FIGURES := order accumulation accumulation-readout growth reference gate stabili
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
-SET_accumulation-readout    := column_of_error = 'readout_error';
+SET_accumulation-readout    := column_of_error=readout_error
 TABLE_growth := accumulation
 TABLE_throughput-tokens := throughput
 SCRIPT_noise-mnist := noise
@@ -211,28 +217,31 @@ $(foreach figure,$(STUDY_FIGURES),$(eval MORE_$(figure) := results/effects.csv p
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
 table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
-script  = plots/$(or $(SCRIPT_$(1)),$(1)).gp
+script  = $(or $(SCRIPT_$(1)),$(1))
 
 build-figures: $(FIGURES:%=figures/%.$(FORMAT))
 	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
 
+# Copies files to gallery/, each of them whole or not at all.
+keep = @mkdir -p gallery && for file in $(1); do \
+         kept=gallery/$${file\#\#*/}; cp $$file $$kept.part && mv $$kept.part $$kept || { rm -f $$kept.part; exit 1; }; done
 build-study-figures: $(STUDY_FIGURES:%=figures/%.svg)
-	@cp $^ gallery/
+	$(call keep,$^)
 
 # What tables depend on beside their programs: all of them on QUICK, those of real input on where it is.
 results/.settings: SETTING = $(QUICK)
 results/.mnist:    SETTING = $(EFLA_MNIST)
 results/.settings results/.mnist: always
-	@mkdir -p $(@D) figures; echo '$(SETTING)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@mkdir -p $(@D) figures && { echo '$(SETTING)' > $@.new || { rm -f $@.new; exit 1; }; } && \
+	 { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 results/accumulation-mnist.csv results/noise-mnist.csv: results/.mnist
 .SECONDEXPANSION:
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@
 results/effects.csv: gallery/study.csv $(BIN)/effects | results/.settings
 	$(BIN)/effects --input $< --out $@ >/dev/null
-figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots/legend.gp plots/pick.awk $$(MORE_$$*)
-	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'; $(SET_$*)" $(call script,$*)
-	@mv $@.part $@
+figures/%.$(FORMAT): $$(call table,$$*) plots/$$(call script,$$*).gp plots/style.gp plots/legend.gp plots/pick.awk $$(MORE_$$*) $(BUILD)/draw
+	EFLA_DATADIR='$(CURDIR)' $(BUILD)/draw --script $(call script,$*) --table $< --figure $@ $(SET_$*:%=--set %)
 
 COMMA := ,
 # Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
@@ -259,7 +268,7 @@ verdict: deps           ## the paper's claims, judged by the tables of the last 
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows
-	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg) gallery/
+	$(call keep,figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg))
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck

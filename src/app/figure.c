@@ -14,12 +14,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const formats[] = {"svg", "pdf", "png"}; /* as style.gp knows them */
+/* As style.gp knows them, and how every complete picture ends, but for white space. */
+typedef struct picture_format {
+  const char *name, *end;
+  size_t length;
+  const char *called; /* the end, for messages */
+} picture_format;
 
-static const char *format_of(const char *picture) {
+static const picture_format formats[] = {{"svg", "</svg>", 6, "</svg>"},
+                                         {"pdf", "%%EOF", 5, "%%EOF"},
+                                         {"png",
+                                          "\0\0\0\0IEND\xae"
+                                          "B`\x82",
+                                          12, "its chunk IEND"}};
+
+static const picture_format *format_of(const char *picture) {
   const char *dot = strrchr(picture, '.');
   for (size_t i = 0; dot && i < sizeof formats / sizeof *formats; i++)
-    if (!strcmp(dot + 1, formats[i])) return formats[i];
+    if (!strcmp(dot + 1, formats[i].name)) return &formats[i];
   return NULL;
 }
 
@@ -81,12 +93,12 @@ static char *define(const char *name, const char *value) {
   return text;
 }
 
-/* The table as a file without a name, which has a path as long as this process lives; -1 on failure. */
-static int keep(const char *table, size_t length) {
-  int file = memfd_create("table", MFD_CLOEXEC);
+/* A file without a name, in memory, which has a path as long as this process lives; -1 on failure. */
+static int keep(const char *bytes, size_t length) {
+  int file = memfd_create("figure", MFD_CLOEXEC);
   if (file < 0) return -1;
   for (size_t done = 0; done < length;) {
-    ssize_t n = write(file, table + done, length - done);
+    ssize_t n = write(file, bytes + done, length - done);
     if (n < 0 && errno != EINTR) {
       close(file);
       return -1;
@@ -95,6 +107,9 @@ static int keep(const char *table, size_t length) {
   }
   return file;
 }
+
+enum { PATH = 64 };
+static void name_of(int file, char path[PATH]) { snprintf(path, PATH, "/proc/%ld/fd/%d", (long)getpid(), file); }
 
 /* Runs gnuplot on the script where it is; its status, or -1. */
 static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
@@ -121,45 +136,64 @@ static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
   return child > 0 ? status : -1;
 }
 
-/* The picture's name as gnuplot sees it from another directory; to be freed. */
-static char *absolute(const char *path) {
-  char *here = *path == '/' ? NULL : getcwd(NULL, 0), *whole = NULL;
-  if (*path != '/' && !here) return NULL;
-  if (asprintf(&whole, "%s%s%s", here ? here : "", here ? "/" : "", path) < 0) whole = NULL;
-  free(here);
-  return whole;
+static bool is_complete(const char *bytes, size_t length, const picture_format *format) {
+  while (length > 0 && strchr(" \r\n", bytes[length - 1]) && bytes[length - 1]) length--;
+  return length >= format->length && !memcmp(bytes + length - format->length, format->end, format->length);
+}
+
+/* What gnuplot drew, to its place.  gnuplot ends with status 0 however its writes went, and so its picture is looked at. */
+static efla_status publish(int drawn, efla_output *output, efla_message *why) {
+  const picture_format *format = format_of(output->path);
+  off_t length = lseek(drawn, 0, SEEK_END);
+  if (length <= 0) return efla_fail(why, EFLA_OUTPUT, "%s: gnuplot drew nothing, expected a picture", output->path);
+  char *bytes = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, drawn, 0);
+  if (bytes == MAP_FAILED) return efla_fail_memory(why);
+  efla_status status =
+      is_complete(bytes, (size_t)length, format)
+          ? efla_output_write(output, bytes, (size_t)length, why)
+          : efla_fail(why, EFLA_OUTPUT, "%s: gnuplot left it incomplete after %lld bytes, expected it to end with %s", output->path,
+                      (long long)length, format->called);
+  munmap(bytes, (size_t)length);
+  return status == EFLA_OK ? efla_output_finish(output, why) : status;
 }
 
 enum { OWN = 3, MOST = 16 }; /* definitions: table, picture, format, and those of the caller */
 
+/* Has gnuplot draw one file into another, both in memory. */
+static efla_status draw(const char *script, int table, int drawn, size_t n, const efla_figure_text *texts, const char *picture,
+                        efla_message *why) {
+  char from[PATH], to[PATH], *definitions[MOST] = {0};
+  assert(n + OWN <= MOST);
+  name_of(table, from);
+  name_of(drawn, to);
+  definitions[0] = define("table", from);
+  definitions[1] = define("picture", to);
+  definitions[2] = define("format", format_of(picture)->name);
+  for (size_t i = 0; i < n; i++) definitions[OWN + i] = define(texts[i].name, texts[i].value);
+  bool complete = true;
+  for (size_t i = 0; i < OWN + n; i++) complete = complete && definitions[i];
+  efla_status status = EFLA_OK;
+  if (!complete)
+    status = efla_fail_memory(why);
+  else if (run_gnuplot(script, OWN + n, definitions) != 0)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: gnuplot could not draw it", picture);
+  for (size_t i = 0; i < OWN + n; i++) free(definitions[i]);
+  return status;
+}
+
 efla_status efla_figure_draw(const char *script, const char *table, size_t length, size_t n, const efla_figure_text *texts,
                              const char *picture, efla_message *why) {
   efla_output output;
-  char path[64], *definitions[MOST] = {0};
-  assert(n + OWN <= MOST);
   efla_status status = efla_figure_check(script, picture, why);
   if (status == EFLA_OK) status = efla_output_begin(&output, picture, why);
   if (status != EFLA_OK) return status;
-  int file = keep(table, length);
-  snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getpid(), file);
-  char *target = absolute(efla_output_name(&output));
-  bool complete = file >= 0 && target;
-  if (complete) {
-    definitions[0] = define("table", path);
-    definitions[1] = define("picture", target);
-    definitions[2] = define("format", format_of(picture));
-    for (size_t i = 0; i < n; i++) definitions[OWN + i] = define(texts[i].name, texts[i].value);
-  }
-  for (size_t i = 0; i < OWN + n; i++) complete = complete && definitions[i];
-  if (!complete) {
-    status = efla_fail_memory(why);
-  } else if (run_gnuplot(script, OWN + n, definitions) != 0) {
-    status = efla_fail(why, EFLA_OUTPUT, "%s: gnuplot could not draw it", picture);
-  }
-  for (size_t i = 0; i < OWN + n; i++) free(definitions[i]);
-  free(target);
-  if (file >= 0) close(file);
-  if (status == EFLA_OK) return efla_output_finish(&output, why);
+  int rows = keep(table, length), drawn = keep(NULL, 0);
+  if (rows < 0 || drawn < 0)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: no file in memory: %s", picture, strerror(errno));
+  if (status == EFLA_OK) status = draw(script, rows, drawn, n, texts, picture, why);
+  if (status == EFLA_OK) status = publish(drawn, &output, why);
+  if (rows >= 0) close(rows);
+  if (drawn >= 0) close(drawn);
   efla_output_abandon(&output);
   return status;
 }

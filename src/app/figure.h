@@ -17,8 +17,10 @@ typedef struct efla_figure_text {
   const char *name, *value;
 } efla_figure_text;
 
-/* Draws table (length bytes: a CSV table with its header) into picture, whole or not at all.  texts (n) as said.  Fails as
- * efla_figure_check does, and with EFLA_OUTPUT where gnuplot fails; its own words are then on standard error. */
+/* Draws table (length bytes: a CSV table with its header) into picture, whole or not at all: gnuplot draws in
+ * memory, and what it drew is written (io/output.h) if it is complete.  texts (n) as said.  Fails as efla_figure_check does, and
+ * with EFLA_OUTPUT where gnuplot fails, its own words being then on standard error, where its picture is cut, or where it cannot be
+ * written. */
 efla_status efla_figure_draw(const char *script, const char *table, size_t length, size_t n, const efla_figure_text *texts,
                              const char *picture, efla_message *why);
 

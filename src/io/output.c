@@ -109,6 +109,14 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
 
 const char *efla_output_name(const efla_output *output) { return output->part ? output->part : output->target; }
 
+efla_status efla_output_write(const efla_output *output, const void *bytes, size_t length, efla_message *why) {
+  FILE *file = fopen(efla_output_name(output), "w");
+  bool written = file && fwrite(bytes, 1, length, file) == length;
+  int error = errno; /* of the first failure: fclose may have another */
+  if (file && fclose(file) != 0 && written) written = false, error = errno;
+  return written ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(error));
+}
+
 /* Some file systems know no fsync and say so (EINVAL); that is no loss of data. */
 static bool reach_disk(const char *path, int flags) {
   int file = open(path, flags);

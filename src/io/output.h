@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 
+#include <stddef.h>
 #include <sys/types.h>
 
 typedef struct efla_output {
@@ -25,6 +26,9 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
 
 /* The file to write: valid until finish or abandon. */
 const char *efla_output_name(const efla_output *output);
+
+/* Fills the file with these bytes (length) and closes it.  Fails with EFLA_OUTPUT, and then output is to be abandoned. */
+efla_status efla_output_write(const efla_output *output, const void *bytes, size_t length, efla_message *why);
 
 /* The caller has closed the file: puts it in its place.  Fails with EFLA_OUTPUT, and then nothing is left of it and an older file
  * stays; also where another program has begun to write the same path since, whose file then stays in the making.  output is zeroed.
