@@ -26,6 +26,10 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
 /* The file to write: valid until finish or abandon. */
 const char *efla_output_name(const efla_output *output);
 
+/* EFLA_OUTPUT and a sentence with both sizes where so many bytes are more than is free on the file's disk.  To be asked before writing
+ * much: a full disk is noticed in any case, but late, and not by this program alone. */
+efla_status efla_output_fits(const efla_output *output, double bytes, efla_message *why);
+
 /* The caller has closed the file: puts it in its place.  Fails with EFLA_OUTPUT, and then nothing is left of it and an older file
  * stays; also where another program has begun to write the same path since, whose file then stays in the making.  output is zeroed.
  * */
