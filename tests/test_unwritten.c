@@ -116,8 +116,15 @@ START_TEST(every_dataset) {
     const char *name;
     size_t rank;
     hsize_t size[4];
-  } all[] = {{"q", 4, {1, 10, 3, 4}}, {"k", 4, {1, 10, 3, 4}},         {"v", 4, {1, 10, 3, 6}},           {"beta", 3, {1, 10, 3}}, {"g", 3, {1, 10, 3}},
-             {"o", 4, {1, 10, 3, 6}}, {"initial_state", 4, {1, 3, 4, 6}}, {"final_state", 4, {1, 3, 4, 6}}, {"cu_seqlens", 1, {2}}};
+  } all[] = {{"q", 4, {1, 10, 3, 4}},
+             {"k", 4, {1, 10, 3, 4}},
+             {"v", 4, {1, 10, 3, 6}},
+             {"beta", 3, {1, 10, 3}},
+             {"g", 3, {1, 10, 3}},
+             {"o", 4, {1, 10, 3, 6}},
+             {"initial_state", 4, {1, 3, 4, 6}},
+             {"final_state", 4, {1, 3, 4, 6}},
+             {"cu_seqlens", 1, {2}}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     char says[64];
     hid_t made = h5_fresh("unwritten-each");
