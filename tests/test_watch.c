@@ -1,7 +1,7 @@
 /* Files that change while they are read: refused, whatever the reader made of them. */
 #include "files.h"
 #include "h5.h"
-#include "report/watch.h"
+#include "io/watch.h"
 #include "testing.h"
 
 #include <fcntl.h>
