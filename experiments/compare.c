@@ -186,7 +186,8 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, as for run. An ulp is "
+          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, as for run; all files "
+          "must stay as they are until the end. An ulp is "
           "the gap between "
           "neighbours of o's type at the largest entry of a token. The tolerance is by default derived from what rounding is "
           "entitled to "

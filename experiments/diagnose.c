@@ -137,7 +137,8 @@ int main(int argc, char **argv) {
       .name = "diagnose",
       .summary = "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
       .description =
-          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or without B and H; "
+          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or without B and H, that "
+          "stays as it is until the end; "
           "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
           "The report tells, in total and for every head: the distribution of x = beta*lambda (lambda = |k|^2); how many tokens "
           "are beyond the limits up to which methods do not overshoot or amplify, and the first of them; the growth rate per token "

@@ -74,6 +74,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it", output);
+  if (status == EFLA_OK) status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
   if (status == EFLA_OK) status = compute(&in, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
@@ -97,7 +98,9 @@ int main(int argc, char **argv) {
           "S^T q; "
           "layout, BTHD or BHTD. Any float or integer type will do. The output has o and final_state in the input's layout, f64 "
           "for "
-          "precision f64 and f32 for others, and attributes that say where they come from. Exit status 4: a result is not finite.",
+          "precision f64 and f32 for others, and attributes that say where they come from; its disk must have room for it. The "
+          "input must stay as it is until the end. Exit status 4: a result "
+          "is not finite.",
       .options = options,
       .run = run,
       .answers = true};

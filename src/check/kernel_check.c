@@ -137,6 +137,14 @@ static efla_status explain(efla_inquiry *s, const efla_question *ask, size_t thr
   return status;
 }
 
+/* What was said is about files that are still the same. */
+static efla_status check_files(const efla_inquiry *s, const efla_question *ask, efla_message *why) {
+  efla_status status = efla_tensors_unchanged(&s->in, why);
+  if (status == EFLA_OK && ask->outputs) status = efla_tensors_unchanged(&s->separate, why);
+  if (status == EFLA_OK && ask->against) status = efla_tensors_unchanged(&s->other, why);
+  return status;
+}
+
 efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t threads, efla_message *why) {
   *s = (efla_inquiry){0};
   efla_causality_init(&s->causality);
@@ -149,6 +157,7 @@ efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t t
                      ask->method->name);
   if (s->comparison.total.outside) status = explain(s, ask, threads, why);
   if (status == EFLA_OK) status = check_causality(s, ask, why);
+  if (status == EFLA_OK) status = check_files(s, ask, why);
   s->outside = s->comparison.total.outside || s->causality.violation.token < SIZE_MAX;
   return status;
 }

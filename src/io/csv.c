@@ -1,5 +1,7 @@
 #include "io/csv.h"
 
+#include "io/watch.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,6 +12,7 @@
 static efla_status read_all(const char *path, char **text, efla_message *why) {
   FILE *file = fopen(path, "r");
   if (!file) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
+  const efla_watch watch = efla_watch_begin(fileno(file));
   char *buffer = NULL;
   size_t length = 0, room = 0;
   do {
@@ -25,9 +28,9 @@ static efla_status read_all(const char *path, char **text, efla_message *why) {
   } while (length == room);
   buffer[length] = 0;
   *text = buffer;
-  bool failed = ferror(file) != 0;
+  efla_status status = ferror(file) ? efla_fail(why, EFLA_INPUT, "%s: cannot read", path) : efla_watch_check(&watch, path, why);
   fclose(file);
-  if (failed) return efla_fail(why, EFLA_INPUT, "%s: cannot read", path);
+  if (status != EFLA_OK) return status;
   if (strlen(buffer) < length)
     return efla_fail(why, EFLA_INPUT, "%s: offset %zu: a zero byte, expected text", path, strlen(buffer));
   return EFLA_OK;

@@ -1,11 +1,15 @@
 #include "io/idx.h"
 
+#include "io/watch.h"
+
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 /* gzread takes plain files as they are. */
@@ -96,15 +100,18 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
 efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, efla_message *why) {
   assert(dimensions >= 1 && dimensions <= EFLA_IDX_DIMENSIONS);
   *idx = (efla_idx){0};
-  errno = 0;
-  reader r = {gzopen(path, "rb"), path, why};
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
+  const efla_watch watch = efla_watch_begin(file);
+  reader r = {gzdopen(file, "rb"), path, why};
   if (!r.file) {
-    if (errno) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
+    close(file);
     return efla_fail_memory(why);
   }
   size_t header = 0;
   efla_status status = read_header(&r, idx, dimensions, &header);
   if (status == EFLA_OK) status = read_data(&r, idx, header);
+  if (efla_watch_check(&watch, path, why) != EFLA_OK) status = EFLA_INPUT; /* which explains whatever else is wrong */
   gzclose(r.file);
   if (status != EFLA_OK) efla_idx_clear(idx);
   return status;

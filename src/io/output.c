@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* The files that an interrupt removes: a program writes a table and perhaps a picture and tensors. */
@@ -115,6 +116,15 @@ efla_status efla_output_write(const efla_output *output, const void *bytes, size
   int error = errno; /* of the first failure: fclose may have another */
   if (file && fclose(file) != 0 && written) written = false, error = errno;
   return written ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(error));
+}
+
+efla_status efla_output_fits(const efla_output *output, double bytes, efla_message *why) {
+  struct statvfs disk;
+  if (!output->part || statvfs(output->part, &disk) != 0 || disk.f_blocks == 0) return EFLA_OK; /* some file systems do not tell */
+  double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
+  if (bytes <= free_bytes) return EFLA_OK;
+  return efla_fail(why, EFLA_OUTPUT, "%s: takes %.0f bytes, expected at most the %.0f that are free on its disk", output->path,
+                   bytes, free_bytes);
 }
 
 /* Some file systems know no fsync and say so (EINVAL); that is no loss of data. */

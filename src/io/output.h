@@ -30,6 +30,10 @@ const char *efla_output_name(const efla_output *output);
 /* Fills the file with these bytes (length) and closes it.  Fails with EFLA_OUTPUT, and then output is to be abandoned. */
 efla_status efla_output_write(const efla_output *output, const void *bytes, size_t length, efla_message *why);
 
+/* EFLA_OUTPUT and a sentence with both sizes where so many bytes are more than is free on the file's disk.  To be asked before writing
+ * much: a full disk is noticed in any case, but late, and not by this program alone. */
+efla_status efla_output_fits(const efla_output *output, double bytes, efla_message *why);
+
 /* The caller has closed the file: puts it in its place.  Fails with EFLA_OUTPUT, and then nothing is left of it and an older file
  * stays; also where another program has begun to write the same path since, whose file then stays in the making.  output is zeroed.
  * */

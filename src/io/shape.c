@@ -1,4 +1,5 @@
 #include "io/shape.h"
+#include "io/stored.h"
 
 enum { B, T, H, D };
 
@@ -38,12 +39,23 @@ size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t 
   return axes.rank;
 }
 
-bool efla_transfer(hid_t dataset, size_t rank, const hsize_t *start, const hsize_t *count, double *in, const double *out) {
-  hid_t space = H5Dget_space(dataset), memory = H5Screate_simple((int)rank, count, NULL);
-  bool done = space >= 0 && memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0;
+/* Into `in`, or from `out` where in is NULL. */
+static bool transfer(hid_t dataset, const efla_box *box, double *in, const double *out) {
+  hid_t space = H5Dget_space(dataset), memory = H5Screate_simple((int)box->rank, box->count, NULL);
+  bool done = space >= 0 && memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, box->start, NULL, box->count, NULL) >= 0;
   if (done && in) done = H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, in) >= 0;
   if (done && !in) done = H5Dwrite(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, out) >= 0;
   if (memory >= 0) H5Sclose(memory);
   if (space >= 0) H5Sclose(space);
   return done;
 }
+
+efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *values, efla_message *why) {
+  bool done = transfer(from->dataset, box, values, NULL);
+  efla_status status = efla_stored_unchanged(from->dataset, from->watch, why);
+  if (status != EFLA_OK || done) return status;
+  return efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", from->path,
+                   from->name, efla_stored_reason());
+}
+
+bool efla_store(hid_t dataset, const efla_box *box, const double *values) { return transfer(dataset, box, NULL, values); }

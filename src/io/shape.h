@@ -35,7 +35,22 @@ efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, con
 /* Sizes, layout and boundaries as in another file. */
 efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, efla_message *why);
 
-/* Reads a box of a dataset into `in`, or writes it from `out` where in is NULL; false where HDF5 fails. */
-bool efla_transfer(hid_t dataset, size_t rank, const hsize_t *start, const hsize_t *count, double *in, const double *out);
+/* A box of a dataset: in the dataset's own order of axes. */
+typedef struct efla_box {
+  size_t rank, n;
+  hsize_t start[4], count[4];
+} efla_box;
+
+/* All numbers that come out of a tensor file come through here.  Fails with EFLA_INPUT where HDF5 does, and where the dataset's
+ * file has changed since it was opened, whatever HDF5 made of it. */
+typedef struct efla_origin {
+  const char *path, *name;
+  hid_t dataset;
+  const efla_watch *watch;
+} efla_origin;
+efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *values, efla_message *why);
+
+/* False where HDF5 fails. */
+bool efla_store(hid_t dataset, const efla_box *box, const double *values);
 
 #endif

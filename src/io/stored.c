@@ -36,6 +36,63 @@ void efla_stored_begin(void) {
 
 const char *efla_stored_reason(void) { return *reason.text ? reason.text : "no reason given"; }
 
+hid_t efla_stored_open(const char *path) {
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  H5Pset_fapl_sec2(access); /* whose handle is a file descriptor */
+  hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
+  H5Pclose(access);
+  return file;
+}
+
+efla_watch efla_stored_watch(hid_t object) {
+  hid_t file = H5Iget_file_id(object);
+  void *handle = NULL;
+  hsize_t size;
+  efla_watch watch = efla_watch_begin(H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? *(int *)handle : -1);
+  if (H5Fget_filesize(file, &size) >= 0) watch.size = (off_t)size; /* when it was opened, which may be a while ago */
+  H5Fclose(file);
+  return watch;
+}
+
+efla_status efla_stored_unchanged(hid_t object, const efla_watch *watch, efla_message *why) {
+  char path[400] = ""; /* leaves room for the sentence */
+  H5Fget_name(object, path, sizeof path);
+  return efla_watch_check(watch, path, why);
+}
+
+static hsize_t chunks_of(hid_t space, hid_t plist) {
+  hsize_t size[H5S_MAX_RANK], chunk[H5S_MAX_RANK], n = 1;
+  int rank = H5Sget_simple_extent_dims(space, size, NULL);
+  H5Pget_chunk(plist, H5S_MAX_RANK, chunk);
+  for (int i = 0; i < rank; i++) n *= size[i] / chunk[i] + (size[i] % chunk[i] > 0);
+  return n;
+}
+
+efla_status efla_stored_written(hid_t dataset, const char *path, const char *name, efla_message *why) {
+  hid_t plist = H5Dget_create_plist(dataset), space = H5Dget_space(dataset);
+  bool chunked = H5Pget_layout(plist) == H5D_CHUNKED, elsewhere = H5Pget_layout(plist) == H5D_VIRTUAL;
+  hsize_t expected = chunked ? chunks_of(space, plist) : 1, found = 0;
+  efla_status status = EFLA_OK;
+  if (chunked && H5Dget_num_chunks(dataset, space, &found) < 0)
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", path, name,
+                       efla_stored_reason());
+  if (!chunked) found = H5Dget_storage_size(dataset) > 0;
+  elsewhere |= H5Pget_external_count(plist) > 0;
+  if (status == EFLA_OK && H5Sget_simple_extent_npoints(space) > 0) {
+    if (elsewhere)
+      status = efla_fail(why, EFLA_INPUT, "%s: %s: its numbers are in other files (%s), expected them in this one", path, name,
+                         H5Pget_layout(plist) == H5D_VIRTUAL ? "a virtual dataset" : "external storage");
+    else if (found == 0)
+      status = efla_fail(why, EFLA_INPUT, "%s: %s: never written, expected numbers and not only room for them", path, name);
+    else if (found < expected)
+      status = efla_fail(why, EFLA_INPUT, "%s: %s: %llu of %llu chunks never written, expected numbers in all of them", path, name,
+                         (unsigned long long)(expected - found), (unsigned long long)expected);
+  }
+  H5Pclose(plist);
+  H5Sclose(space);
+  return status;
+}
+
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_SHAPE_TEXT, "(");
   for (size_t i = 0; i < rank && length < EFLA_SHAPE_TEXT; i++)

@@ -3,6 +3,7 @@
 #define EFLA_IO_STORED_H
 
 #include "number/format.h"
+#include "io/watch.h"
 #include "base/status.h"
 
 #include <hdf5.h>
@@ -12,6 +13,20 @@ void efla_stored_begin(void);
 
 /* The innermost reason that HDF5 had for its first failure since then, for the end of a sentence. */
 const char *efla_stored_reason(void);
+
+/* Opens to read, by the system's own calls whatever driver the environment asks for; negative where HDF5 fails. */
+hid_t efla_stored_open(const char *path);
+
+/* Watches the file that an open object is in (itself, or a dataset, which a link can lead to in another file), as it was when HDF5
+ * opened it; and says whether it has changed since, as efla_watch_check does. */
+efla_watch efla_stored_watch(hid_t object);
+efla_status efla_stored_unchanged(hid_t object, const efla_watch *watch, efla_message *why);
+
+/* EFLA_INPUT where a dataset's numbers are not there, and HDF5 would read its fill value instead (zero, or one that was set: a
+ * number that nobody wrote is refused either way): never written, some of its chunks never written, or kept in other files
+ * (virtual, external storage), which may be missing.  Cannot be told where space was set aside when the dataset was made (compact,
+ * or allocated early), nor of parts of a contiguous dataset or of a chunk.  One without numbers is left to whoever checks its shape. */
+efla_status efla_stored_written(hid_t dataset, const char *path, const char *name, efla_message *why);
 
 /* "(2,128,4,64)", written to text. */
 enum { EFLA_SHAPE_TEXT = 128 };

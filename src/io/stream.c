@@ -77,7 +77,7 @@ efla_status efla_stream_next(efla_stream *stream, efla_message *why) {
   move_on(stream);
   double *const values[] = {[EFLA_Q] = stream->q,       [EFLA_K] = stream->k, [EFLA_V] = stream->v,
                             [EFLA_BETA] = stream->beta, [EFLA_G] = stream->g, [EFLA_O] = stream->o};
-  efla_status status = EFLA_OK;
+  efla_status status = stream->done ? efla_tensors_unchanged(stream->file, why) : EFLA_OK;
   for (efla_tensor t = 0; t < sizeof values / sizeof *values && status == EFLA_OK && !stream->done; t++)
     if (values[t]) status = efla_tensors_read(stream->file, t, &stream->span, values[t], why);
   return status;

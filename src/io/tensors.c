@@ -40,9 +40,17 @@ efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
   return status;
 }
 
-/* Closes and passes on why opening failed. */
-static efla_status give_up(efla_tensors *file, efla_status status) {
-  efla_tensors_close(file, NULL);
+efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why) {
+  efla_status status = efla_stored_unchanged(file->file, &file->file_watch, why);
+  for (size_t i = 0; i < EFLA_TENSORS && status == EFLA_OK; i++)
+    if (file->has[i]) status = efla_stored_unchanged(file->dataset[i], &file->watch[i], why);
+  return status;
+}
+
+/* Opening has come to its end.  Of a file that changed meanwhile nothing else is worth telling. */
+static efla_status conclude(efla_tensors *file, efla_status status, efla_message *why) {
+  if (file->file >= 0 && efla_tensors_unchanged(file, why) != EFLA_OK) status = EFLA_INPUT;
+  if (status != EFLA_OK) efla_tensors_close(file, NULL);
   return status;
 }
 
@@ -55,7 +63,8 @@ static efla_status open_container(efla_tensors *file, const char *path, efla_mes
   if (!S_ISREG(status.st_mode)) return efla_fail(why, EFLA_INPUT, "%s: not a regular file, expected an HDF5 file", path);
   htri_t known = H5Fis_hdf5(path);
   if (known == 0) return efla_fail(why, EFLA_INPUT, "%s: not an HDF5 file, expected one (its signature is missing)", path);
-  if (known > 0) file->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (known > 0) file->file = efla_stored_open(path);
+  if (file->file >= 0) file->file_watch = efla_stored_watch(file->file);
   if (file->file >= 0) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "%s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", path,
                    efla_stored_reason());
@@ -122,6 +131,7 @@ static efla_status open_tensor(efla_tensors *file, efla_tensor tensor, bool requ
   efla_status status = open_dataset(file, efla_tensor_name(tensor), required, &dataset, &file->stored[tensor], why);
   file->dataset[tensor] = dataset;
   file->has[tensor] = dataset >= 0;
+  if (dataset >= 0) file->watch[tensor] = efla_stored_watch(dataset);
   return status;
 }
 
@@ -153,15 +163,20 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
                    efla_stored_shape(file->rank, size, text));
 }
 
-static efla_status check_shape(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
+static efla_status written(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
+  return efla_stored_written(file->dataset[tensor], file->path, efla_tensor_name(tensor), why);
+}
+
+/* Its shape is what it is to be, and there are numbers in it. */
+static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
   hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
   int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
   bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
-  if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return EFLA_OK;
+  if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return written(file, tensor, why);
   if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk && size[3] == file->dv)
-    return EFLA_OK;
+    return written(file, tensor, why);
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
   bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
   return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
@@ -185,6 +200,8 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
   enum { PIECE = 1 << 16 };
   double *piece = malloc(PIECE * sizeof *piece);
   if (!piece) return efla_fail_memory(why);
+  const efla_watch watch = efla_stored_watch(dataset);
+  const efla_origin from = {file->path, "cu_seqlens", dataset, &watch};
   efla_status status = EFLA_OK;
   for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
     count = n - first < PIECE ? n - first : PIECE;
@@ -194,10 +211,7 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
       break;
     }
     file->cu_seqlens = longer;
-    if (!efla_transfer(dataset, 1, &(hsize_t){first}, &(hsize_t){count}, piece, NULL)) {
-      status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: cannot read: %s", file->path, efla_stored_reason());
-      break;
-    }
+    status = efla_fetch(&from, &(efla_box){1, count, {first}, {count}}, piece, why);
     for (size_t i = first; i < first + count && status == EFLA_OK; i++) {
       double value = piece[i - first], least = i ? (double)longer[i - 1] + 1 : 0;
       bool right = value == floor(value) && value >= least && value <= (i ? (double)file->tokens : 0);
@@ -225,6 +239,7 @@ static efla_status read_sequences(efla_tensors *file, efla_message *why) {
                        (file->tokens < EFLA_LARGEST_SEQUENCES ? file->tokens : EFLA_LARGEST_SEQUENCES) + 1);
   else if (file->batch != 1)
     status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: with B = %zu in q, expected B = 1", file->path, file->batch);
+  if (status == EFLA_OK) status = efla_stored_written(dataset, file->path, "cu_seqlens", why);
   if (status == EFLA_OK) status = read_boundaries(file, dataset, size[0], why);
   file->sequences = (size_t)size[0] - 1;
   H5Dclose(dataset);
@@ -240,8 +255,8 @@ efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_messag
   if (status == EFLA_OK) status = read_value_width(file, why);
   if (status == EFLA_OK) status = read_sequences(file, why);
   for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
-    if (file->has[t]) status = check_shape(file, t, why);
-  return status == EFLA_OK ? EFLA_OK : give_up(file, status);
+    if (file->has[t]) status = check_dataset(file, t, why);
+  return conclude(file, status, why);
 }
 
 efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, efla_message *why) {
@@ -266,7 +281,7 @@ efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, con
   static const efla_tensor outputs[] = {EFLA_O, EFLA_FINAL_STATE};
   for (size_t i = 0; i < 2 && status == EFLA_OK; i++) {
     status = open_tensor(file, outputs[i], i == 0, why);
-    if (status == EFLA_OK && file->has[outputs[i]]) status = check_shape(file, outputs[i], why);
+    if (status == EFLA_OK && file->has[outputs[i]]) status = check_dataset(file, outputs[i], why);
   }
-  return status == EFLA_OK ? EFLA_OK : give_up(file, status);
+  return conclude(file, status, why);
 }

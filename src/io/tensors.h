@@ -10,7 +10,11 @@
  * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of
  * heads and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
  *
- * Files larger than memory are streamed along T: see efla_stream.  A file is opened in a child process first, which a damaged one
+ * All numbers have to be there: a dataset that was created and never written, wholly or some of its chunks, is refused whatever its
+ * fill value, and so are virtual datasets and external storage (see efla_stored_written for what cannot be told).
+ *
+ * Files larger than memory are streamed along T: see efla_stream.  A file that changes while it is read is refused at the next block
+ * (io/watch.h); another file may take its name.  A file is opened in a child process first, which a damaged one
  * may crash: see io/sandboxed_open.h.  HDF5's own messages on standard error are switched off, for the whole process. */
 #ifndef EFLA_IO_TENSORS_H
 #define EFLA_IO_TENSORS_H
@@ -18,6 +22,7 @@
 #include "efla/cpu/heads.h"
 #include "base/tokens.h"
 #include "number/format.h"
+#include "io/watch.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -57,14 +62,15 @@ typedef struct efla_tensors {
   char precision[16];               /* the attribute of that name, "" where there is none: what the file says it was computed in */
   bool has[EFLA_TENSORS];           /* which datasets are there */
   efla_format stored[EFLA_TENSORS]; /* the type of each on disk; where it is a row of efla_formats, that row */
-  int64_t file, dataset[EFLA_TENSORS]; /* HDF5's handles */
+  int64_t file, dataset[EFLA_TENSORS];        /* HDF5's handles */
+  efla_watch file_watch, watch[EFLA_TENSORS]; /* of a file to read; a link may lead to a dataset in another file */
   double *scratch;
   size_t room; /* numbers in scratch */
 } efla_tensors;
 
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
  * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
- * the rest, or of a type that holds no numbers; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
+ * the rest, of a type that holds no numbers, or never written; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
  * EFLA_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
@@ -77,6 +83,9 @@ efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, cons
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why);
 
+/* What o and final_state will take on the disk. */
+double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
+
 /* A whole file of inputs, from arrays in memory: q, k (batch, tokens, heads, dk), v (batch, tokens, heads, dv), beta (batch, tokens,
  * heads), stored as f32.  Fails with EFLA_OUTPUT; what is on disk is then the caller's to remove. */
 typedef struct efla_tensor_arrays {
@@ -87,6 +96,9 @@ efla_status efla_tensors_save(const char *path, const efla_tensor_arrays *arrays
 
 /* Text as an attribute of the root. */
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why);
+
+/* Whether a file that was opened to read is still as it was then; fails with EFLA_INPUT.  To be asked when all of it has been read. */
+efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why);
 
 /* Accepts a zeroed struct.  Closing what was written can fail, with EFLA_OUTPUT. */
 efla_status efla_tensors_close(efla_tensors *file, efla_message *why);
@@ -100,7 +112,7 @@ typedef struct efla_span {
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
 
 /* values (heads, tokens, width), whatever the layout.  Reading an input (all but o and final_state) fails with EFLA_INPUT at the
- * first nan or inf and, in beta, at the first negative number. */
+ * first nan or inf and, in beta, at the first negative number; reading anything from a file that has changed since it was opened. */
 efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values, efla_message *why);
 efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
                                efla_message *why);
@@ -162,7 +174,7 @@ typedef struct efla_stream {
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why);
 void efla_stream_clear(efla_stream *stream);
 
-/* The next block, or done.  Fails as efla_tensors_read does. */
+/* The next block, or done.  Fails as efla_tensors_read does, and, when done, as efla_tensors_unchanged does. */
 efla_status efla_stream_next(efla_stream *stream, efla_message *why);
 
 /* The tokens of head number h of the block (from 0, that is head span.head + h of the file): a view. */

@@ -11,28 +11,22 @@
 
 enum { B, T, H, D };
 
-/* A box of a dataset: in the dataset's own order of axes. */
-typedef struct box {
-  size_t rank, n;
-  hsize_t start[4], count[4];
-} box;
-
-static box token_box(const efla_tensors *file, efla_tensor tensor, const efla_span *span) {
+static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const efla_span *span) {
   size_t width = efla_tensors_width(file, tensor);
   efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
   const size_t start[] = {span->batch, span->first, span->head, 0}, count[] = {1, span->tokens, span->heads, width};
-  box b = {.rank = axes.rank, .n = span->tokens * span->heads * width};
+  efla_box b = {.rank = axes.rank, .n = span->tokens * span->heads * width};
   for (size_t i = 0; i < 4; i++)
     if (axes.at[i] >= 0) b.start[axes.at[i]] = start[i], b.count[axes.at[i]] = count[i];
   return b;
 }
 
 /* A dataset of states has both leading axes, one of them (the sequences where q has no axis of heads), or none. */
-static box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads) {
+static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads) {
   hid_t space = H5Dget_space(file->dataset[tensor]);
   size_t rank = (size_t)H5Sget_simple_extent_ndims(space);
   H5Sclose(space);
-  box b = {.rank = rank, .n = heads * file->dk * file->dv};
+  efla_box b = {.rank = rank, .n = heads * file->dk * file->dv};
   size_t axis = 0;
   if (rank == 4 || (rank == 3 && file->rank == 2)) b.start[axis] = sequence, b.count[axis++] = 1;
   if (rank == 4 || (rank == 3 && file->rank > 2)) b.start[axis] = head, b.count[axis++] = heads;
@@ -52,7 +46,7 @@ static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *in
 
 const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
                                char text[EFLA_INDEX_TEXT]) {
-  box b = token_box(file, tensor, span);
+  efla_box b = token_box(file, tensor, span);
   efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
   if (axes.at[D] >= 0) b.start[axes.at[D]] = entry;
   return index_text(tensor, b.rank, b.start, text);
@@ -60,13 +54,14 @@ const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, con
 
 const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t entry,
                                      char text[EFLA_INDEX_TEXT]) {
-  box b = state_box(file, tensor, sequence, head, 1);
+  efla_box b = state_box(file, tensor, sequence, head, 1);
   b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
   return index_text(tensor, b.rank, b.start, text);
 }
 
 /* Number `at` of the box is not what was expected. */
-static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const box *b, size_t at, double value, efla_message *why) {
+static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const efla_box *b, size_t at, double value,
+                          efla_message *why) {
   hsize_t index[4];
   char text[EFLA_INDEX_TEXT];
   for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
@@ -74,7 +69,7 @@ static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const bo
                    isnan(value) ? NAN : value, efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
 }
 
-static efla_status check_values(const efla_tensors *file, efla_tensor tensor, const box *b, const double *values,
+static efla_status check_values(const efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
                                 efla_message *why) {
   const efla_tensor_kind *kind = &efla_tensor_kinds[tensor];
   if (!kind->finite) return EFLA_OK;
@@ -86,15 +81,14 @@ static efla_status check_values(const efla_tensors *file, efla_tensor tensor, co
   return EFLA_OK;
 }
 
-static efla_status read_box(efla_tensors *file, efla_tensor tensor, const box *b, double *values, efla_message *why) {
-  if (!efla_transfer(file->dataset[tensor], b->rank, b->start, b->count, values, NULL))
-    return efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", file->path,
-                     efla_tensor_name(tensor), efla_stored_reason());
-  return check_values(file, tensor, b, values, why);
+static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values, efla_message *why) {
+  const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor]};
+  efla_status status = efla_fetch(&from, b, values, why);
+  return status == EFLA_OK ? check_values(file, tensor, b, values, why) : status;
 }
 
-static efla_status write_box(efla_tensors *file, efla_tensor tensor, const box *b, const double *values, efla_message *why) {
-  if (efla_transfer(file->dataset[tensor], b->rank, b->start, b->count, NULL, values)) return EFLA_OK;
+static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values, efla_message *why) {
+  if (efla_store(file->dataset[tensor], b, values)) return EFLA_OK;
   return efla_fail(why, EFLA_OUTPUT, "%s: %s: cannot write: %s", file->path, efla_tensor_name(tensor), efla_stored_reason());
 }
 
@@ -119,7 +113,7 @@ static bool exchanged(const efla_tensors *file, const efla_span *span) {
 
 efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values, efla_message *why) {
   assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
-  box b = token_box(file, tensor, span);
+  efla_box b = token_box(file, tensor, span);
   if (!exchanged(file, span)) return read_box(file, tensor, &b, values, why);
   efla_status status = make_room(file, b.n, why);
   if (status == EFLA_OK) status = read_box(file, tensor, &b, file->scratch, why);
@@ -130,7 +124,7 @@ efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla
 efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
                                efla_message *why) {
   assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
-  box b = token_box(file, tensor, span);
+  efla_box b = token_box(file, tensor, span);
   if (!exchanged(file, span)) return write_box(file, tensor, &b, values, why);
   efla_status status = make_room(file, b.n, why);
   if (status != EFLA_OK) return status;
@@ -145,26 +139,34 @@ efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, siz
     memset(S, 0, heads * file->dk * file->dv * sizeof *S);
     return EFLA_OK;
   }
-  box b = state_box(file, tensor, sequence, head, heads);
+  efla_box b = state_box(file, tensor, sequence, head, heads);
   return read_box(file, tensor, &b, S, why);
 }
 
 efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,
                                       const double *S, efla_message *why) {
   assert(file->has[tensor]);
-  box b = state_box(file, tensor, sequence, head, heads);
+  efla_box b = state_box(file, tensor, sequence, head, heads);
   return write_box(file, tensor, &b, S, why);
 }
 
+static bool wide(const efla_format *format) { return format->digits > 24; }
+
+double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format) {
+  double heads = (double)inputs->heads, o = (double)inputs->batch * (double)inputs->tokens * (double)inputs->dv;
+  double states = (double)inputs->sequences * (double)inputs->dk * (double)inputs->dv;
+  return heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
+}
+
 static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_format *format) {
-  hid_t type = format->digits > 24 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
+  hid_t type = wide(format) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
   hsize_t size[4];
   size_t rank = efla_tensors_shape(file, tensor, size);
   hid_t space = H5Screate_simple((int)rank, size, NULL), plist = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(plist, false); /* the same run, the same bytes */
   file->dataset[tensor] = H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
   file->has[tensor] = file->dataset[tensor] >= 0;
-  file->stored[tensor] = *efla_format_find(format->digits > 24 ? "f64" : "f32");
+  file->stored[tensor] = *efla_format_find(wide(format) ? "f64" : "f32");
   H5Pclose(plist);
   H5Sclose(space);
   return file->has[tensor];

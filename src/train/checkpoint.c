@@ -69,7 +69,8 @@ static efla_status read_array(hid_t file, const char *path, efla_checkpoint_arra
   else if (n < 0 || (a->most ? (size_t)n > a->n : (size_t)n != a->n))
     status = efla_fail(why, EFLA_INPUT, "%s: %s: %lld numbers, expected %s%zu", path, a->name, (long long)n,
                        a->most ? "at most " : "", a->n);
-  else if (H5Dread(dataset, type_of(a), H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers_of(a)) < 0)
+  if (status == EFLA_OK) status = efla_stored_written(dataset, path, a->name, why);
+  if (status == EFLA_OK && H5Dread(dataset, type_of(a), H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers_of(a)) < 0)
     status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read: %s", path, a->name, efla_stored_reason());
   if (status == EFLA_OK) a->n = (size_t)n;
   H5Tclose(type);
@@ -87,12 +88,14 @@ typedef struct request {
 static efla_status read_file(const request *r, efla_message *why) {
   char found[SETTINGS] = "";
   efla_stored_begin();
-  hid_t file = H5Fopen(r->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  hid_t file = efla_stored_open(r->path);
   if (file < 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s; expected a checkpoint", r->path, efla_stored_reason());
+  const efla_watch watch = efla_stored_watch(file);
   efla_status status = efla_stored_text(file, r->path, "settings", found, sizeof found, why);
   if (status == EFLA_OK && strcmp(found, r->settings) != 0)
     status = efla_fail(why, EFLA_INPUT, "%s: of another training: '%s', expected '%s'", r->path, found, r->settings);
   for (size_t i = 0; i < r->n && status == EFLA_OK; i++) status = read_array(file, r->path, &r->arrays[i], why);
+  if (efla_stored_unchanged(file, &watch, why) != EFLA_OK) status = EFLA_INPUT; /* zeros past the end have the checksum of zeros */
   H5Fclose(file);
   return status;
 }
