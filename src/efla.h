@@ -66,6 +66,7 @@
 #include "report/interval.h"   /* means with intervals */
 #include "report/figure.h"     /* pictures */
 #include "report/output.h"     /* files that are there whole or not at all */
+#include "report/lock.h"       /* one process at a time on a file */
 #include "report/table.h"      /* results */
 #include "report/program.h"    /* the frame of an experiment */
 #include "report/provenance.h" /* version, commit, machine */

@@ -38,4 +38,9 @@ void efla_output_abandon(efla_output *output);
  * path is written to in the meantime.  To be asked before efla_output_begin. */
 efla_status efla_output_spares(const char *path, const char *input, efla_message *why);
 
+/* From now on SIGINT, SIGTERM and SIGHUP remove that file as well, until it is told otherwise; path stays the caller's, and is told
+ * apart by its address.  Eight files at once, outputs included. */
+void efla_output_guard(char *path);
+void efla_output_unguard(const char *path);
+
 #endif
