@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,12 @@ void efla_stored_begin(void) {
 }
 
 const char *efla_stored_reason(void) { return *reason.text ? reason.text : "no reason given"; }
+
+hid_t efla_stored_properties(void) {
+  hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(properties, false);
+  return properties;
+}
 
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_SHAPE_TEXT, "(");

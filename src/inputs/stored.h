@@ -13,6 +13,9 @@ void efla_stored_begin(void);
 /* The innermost reason that HDF5 had for its first failure since then, for the end of a sentence. */
 const char *efla_stored_reason(void);
 
+/* How datasets are made that bear no times, so that the same numbers are the same bytes; to be closed. */
+hid_t efla_stored_properties(void);
+
 /* "(2,128,4,64)", written to text. */
 enum { EFLA_SHAPE_TEXT = 128 };
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]);

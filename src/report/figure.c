@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -118,44 +119,43 @@ static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
   return child > 0 ? status : -1;
 }
 
-/* The picture's name as gnuplot sees it from another directory; to be freed. */
-static char *absolute(const char *path) {
-  char *here = *path == '/' ? NULL : getcwd(NULL, 0), *whole = NULL;
-  if (*path != '/' && !here) return NULL;
-  if (asprintf(&whole, "%s%s%s", here ? here : "", here ? "/" : "", path) < 0) whole = NULL;
-  free(here);
-  return whole;
-}
+/* An open file as gnuplot sees it, from another directory. */
+static void name_open(char path[64], int file) { snprintf(path, 64, "/proc/%ld/fd/%d", (long)getpid(), file); }
 
 enum { OWN = 3, MOST = 16 }; /* definitions: table, picture, format, and those of the caller */
 
+/* The definitions that gnuplot gets, to be freed; false where there is no memory for all. */
+static bool define_all(char **definitions, const char *table, const char *picture, const char *format, size_t n,
+                       const efla_figure_text *texts) {
+  definitions[0] = define("table", table);
+  definitions[1] = define("picture", picture);
+  definitions[2] = define("format", format);
+  for (size_t i = 0; i < n; i++) definitions[OWN + i] = define(texts[i].name, texts[i].value);
+  for (size_t i = 0; i < OWN + n; i++)
+    if (!definitions[i]) return false;
+  return true;
+}
+
+/* gnuplot opens both files by our descriptors, not by name: it makes no file after we have removed it, and none when we are gone. */
 efla_status efla_figure_draw(const char *script, const char *table, size_t length, size_t n, const efla_figure_text *texts,
                              const char *picture, efla_message *why) {
   efla_output output;
-  char path[64], *definitions[MOST] = {0};
+  char path[2][64], *definitions[MOST] = {0};
   assert(n + OWN <= MOST);
   efla_status status = efla_figure_check(script, picture, why);
   if (status == EFLA_OK) status = efla_output_begin(&output, picture, why);
   if (status != EFLA_OK) return status;
-  int file = keep(table, length);
-  snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getpid(), file);
-  char *target = absolute(efla_output_name(&output));
-  bool complete = file >= 0 && target;
-  if (complete) {
-    definitions[0] = define("table", path);
-    definitions[1] = define("picture", target);
-    definitions[2] = define("format", format_of(picture));
-    for (size_t i = 0; i < n; i++) definitions[OWN + i] = define(texts[i].name, texts[i].value);
-  }
-  for (size_t i = 0; i < OWN + n; i++) complete = complete && definitions[i];
-  if (!complete) {
+  int files[] = {keep(table, length), open(efla_output_name(&output), O_WRONLY | O_CLOEXEC)};
+  for (size_t i = 0; i < 2; i++) name_open(path[i], files[i]);
+  if (files[1] < 0)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", picture, strerror(errno));
+  else if (files[0] < 0 || !define_all(definitions, path[0], path[1], format_of(picture), n, texts))
     status = efla_fail_memory(why);
-  } else if (run_gnuplot(script, OWN + n, definitions) != 0) {
+  else if (run_gnuplot(script, OWN + n, definitions) != 0)
     status = efla_fail(why, EFLA_OUTPUT, "%s: gnuplot could not draw it", picture);
-  }
   for (size_t i = 0; i < OWN + n; i++) free(definitions[i]);
-  free(target);
-  if (file >= 0) close(file);
+  for (size_t i = 0; i < 2; i++)
+    if (files[i] >= 0) close(files[i]);
   if (status == EFLA_OK) return efla_output_finish(&output, why);
   efla_output_abandon(&output);
   return status;
