@@ -41,31 +41,42 @@ static int try_lock(int file, bool wait) {
   return failed ? errno : 0;
 }
 
+/* One attempt; lock->path is name where it is held.  *gone: the file was removed meanwhile, and the next attempt makes another.  Signals are
+ * held while the file may be ours and is not guarded. */
+static efla_status attempt(efla_lock *lock, char *name, bool wait, bool *gone, efla_message *why) {
+  efla_output_hold();
+  int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  efla_status status = file < 0 ? efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", name, strerror(errno)) : EFLA_OK;
+  int error = file < 0 ? 0 : try_lock(file, false);
+  if (error == EWOULDBLOCK && wait) {
+    efla_output_resume();
+    error = try_lock(file, true);
+    efla_output_hold();
+  }
+  bool taken = error == EWOULDBLOCK;
+  *gone = file >= 0 && error == 0 && !still_there(name, file);
+  if (taken) read_rival(lock, file);
+  if (file >= 0 && !taken && !*gone) {
+    lock->path = name, lock->file = file, lock->missing = error;
+    efla_output_guard(name);
+    write_name(file);
+  } else if (file >= 0) {
+    close(file);
+  }
+  efla_output_resume();
+  return status;
+}
+
 efla_status efla_lock_take(efla_lock *lock, const char *path, bool wait, efla_message *why) {
   char *name;
+  bool gone;
   *lock = (efla_lock){0};
   if (asprintf(&name, "%s.lock", path) < 0) return efla_fail_memory(why);
-  for (bool held = false; !held;) {
-    int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0) {
-      efla_status status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", name, strerror(errno));
-      free(name);
-      return status;
-    }
-    int error = try_lock(file, wait);
-    held = error != EWOULDBLOCK && (error != 0 || still_there(name, file));
-    if (held) lock->file = file, lock->missing = error;
-    if (error == EWOULDBLOCK) read_rival(lock, file);
-    if (!held) close(file);
-    if (error == EWOULDBLOCK) {
-      free(name);
-      return EFLA_OK;
-    }
-  }
-  lock->path = name;
-  efla_output_guard(name);
-  write_name(lock->file);
-  return EFLA_OK;
+  efla_status status;
+  do status = attempt(lock, name, wait, &gone, why);
+  while (status == EFLA_OK && gone);
+  if (!lock->path) free(name);
+  return status;
 }
 
 void efla_lock_release(efla_lock *lock) {

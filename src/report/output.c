@@ -16,8 +16,13 @@
 enum { UNFINISHED = 8 };
 static char *volatile unfinished[UNFINISHED];
 static size_t guarded;
+static volatile sig_atomic_t held, late; /* a signal that came meanwhile; 0: none */
 
 static void on_interrupt(int signal_number) {
+  if (held) {
+    late = signal_number;
+    return;
+  }
   for (size_t i = 0; i < UNFINISHED; i++)
     if (unfinished[i]) unlink(unfinished[i]);
   signal(signal_number, SIG_DFL);
@@ -50,6 +55,17 @@ void efla_output_unguard(const char *part) {
     if (--guarded == 0) handle_signals(SIG_DFL);
     return;
   }
+}
+
+void efla_output_hold(void) {
+  held = 1;
+  if (guarded++ == 0) handle_signals(on_interrupt);
+}
+
+void efla_output_resume(void) {
+  held = 0;
+  if (late) raise(late);
+  if (--guarded == 0) handle_signals(SIG_DFL);
 }
 
 /* Whether the unfinished file is still the one that begin made. */

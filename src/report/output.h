@@ -43,4 +43,8 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
 void efla_output_guard(char *path);
 void efla_output_unguard(const char *path);
 
+/* In between, these signals wait: for making a file that is to be guarded once it is known to be ours. */
+void efla_output_hold(void);
+void efla_output_resume(void);
+
 #endif
