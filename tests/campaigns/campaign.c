@@ -1,6 +1,6 @@
 #include "campaign.h"
 
-#include "report/progress.h"
+#include "app/progress.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -5,7 +5,7 @@
  * bits of one that was never stopped. */
 #include "campaign.h"
 
-#include "report/progress.h"
+#include "app/progress.h"
 
 #include <signal.h>
 #include <stdio.h>
