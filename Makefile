@@ -248,14 +248,16 @@ COMMA := ,
 # trained, for another machine whose results/study is brought together with this one, and no table is written.  QUICK leaves the gallery alone.
 SEEDS         ?= $(if $(QUICK),0,0$(COMMA)1$(COMMA)2$(COMMA)3$(COMMA)4)
 STUDY_KEPT     = $(if $(QUICK),results/quick,gallery)
-STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
+# Several shells may run it at once: they share the models, and write tables and figures one after another.
+ALONE          = $(if $(shell command -v flock),flock results/study.lock)
+STUDY          = env $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
 STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
 STUDY_TABLES   = --out $(STUDY_KEPT)/study.csv --losses $(STUDY_KEPT)/study-losses.csv --steps $(STUDY_KEPT)/study-steps.csv
 build-study: $(BIN)/smnist
 	@mkdir -p $(STUDY_KEPT) results
 	$(STUDY_TRAIN) --method exact,euler,implicit,rk4 --lr 1e-3,3e-3
 	$(STUDY_TRAIN) --method exact,euler --lr 1e-4,3e-4,1e-2
-	$(if $(SHARD),,$(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
+	$(if $(SHARD),,$(ALONE) $(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
 
 # --------------------------------------------------------------------------------------------------------------- tidying
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
@@ -263,7 +265,7 @@ study: deps             ## train the models of the robustness study on EFLA_MNIS
 	@$(if $(MNIST)$(QUICK),,echo 'make study: EFLA_MNIST names no directory with MNIST, and built-in digits would replace its tables in gallery' >&2; exit 2)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-study
-	@$(if $(SHARD)$(QUICK),,$(SUBMAKE) build-study-figures FORMAT=svg)
+	@$(if $(SHARD)$(QUICK),,$(ALONE) $(SUBMAKE) build-study-figures FORMAT=svg)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)

@@ -154,7 +154,9 @@ int main(int argc, char **argv) {
           "value over tokens of test images. The list of seeds is that of models; noise and dropout have their own, and the common "
           "seed "
           "draws the built-in digits. A share writes its own models only; one more run that asks for what is finished gathers them "
-          "all. "
+          "all. Several runs can work in one directory of cells at once: each trains what no other one is at work on, and waits "
+          "for the "
+          "rest, so that all write whole tables (to files of their own). "
           "The same bits for any number of threads.",
       .options = options,
       .columns = EFLA_STUDY_SCORES,

@@ -66,6 +66,7 @@
 #include "stats/interval.h"   /* means with intervals */
 #include "app/figure.h"     /* pictures */
 #include "io/output.h"     /* files that are there whole or not at all */
+#include "io/lock.h"       /* one process at a time on a file */
 #include "app/table.h"      /* results */
 #include "io/csv.h"            /* ... and read back */
 #include "app/program.h"    /* the frame of an experiment */

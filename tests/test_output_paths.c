@@ -176,6 +176,28 @@ START_TEST(signals_remove_all_that_is_unfinished) {
 }
 END_TEST
 
+/* A signal that is held comes after what was guarded meanwhile, and removes it. */
+START_TEST(held_signals) {
+  set_up("output-held");
+  pid_t child = fork();
+  ck_assert_int_ge(child, 0);
+  if (child == 0) {
+    signal(SIGTERM, SIG_DFL);
+    efla_output_hold();
+    raise(SIGTERM);
+    files_write(path, "made", 4);
+    files_write(part, "kept", 4);
+    efla_output_guard(path);
+    efla_output_resume();
+    _exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  ck_assert(size_of(path) == -1 && size_of(part) == 4);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {finished_and_abandoned,
                                 what_cannot_be_finished,
@@ -183,6 +205,7 @@ int main(void) {
                                 places_that_are_none,
                                 inputs_are_spared,
                                 outputs_are_apart,
-                                signals_remove_all_that_is_unfinished};
+                                signals_remove_all_that_is_unfinished,
+                                held_signals};
   return testing_main("output_paths", tests, sizeof tests / sizeof *tests, 60);
 }

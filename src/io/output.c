@@ -13,12 +13,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The files that an interrupt removes: a program writes a table and perhaps a picture and tensors. */
+/* The files that an interrupt removes: a program writes tables and perhaps a picture, a checkpoint with its lock, or tensors. */
 enum { UNFINISHED = 8 };
 static char *volatile unfinished[UNFINISHED];
 static size_t guarded;
+static volatile sig_atomic_t held, late; /* a signal that came meanwhile; 0: none */
 
 static void on_interrupt(int signal_number) {
+  if (held) {
+    late = signal_number;
+    return;
+  }
   for (size_t i = 0; i < UNFINISHED; i++)
     if (unfinished[i]) unlink(unfinished[i]);
   signal(signal_number, SIG_DFL);
@@ -36,7 +41,7 @@ static void handle_signals(void (*handler)(int)) {
   }
 }
 
-static void guard(char *part) {
+void efla_output_guard(char *part) {
   size_t i = 0;
   while (i < UNFINISHED && unfinished[i]) i++;
   assert(i < UNFINISHED);
@@ -44,13 +49,24 @@ static void guard(char *part) {
   if (guarded++ == 0) handle_signals(on_interrupt);
 }
 
-static void unguard(const char *part) {
+void efla_output_unguard(const char *part) {
   for (size_t i = 0; i < UNFINISHED; i++) {
     if (unfinished[i] != part) continue;
     unfinished[i] = NULL;
     if (--guarded == 0) handle_signals(SIG_DFL);
     return;
   }
+}
+
+void efla_output_hold(void) {
+  held = 1;
+  if (guarded++ == 0) handle_signals(on_interrupt);
+}
+
+void efla_output_resume(void) {
+  held = 0;
+  if (late) raise(late);
+  if (--guarded == 0) handle_signals(SIG_DFL);
 }
 
 /* Whether the unfinished file is still the one that begin made. */
@@ -78,7 +94,7 @@ static bool create(efla_output *output, const struct stat *old) {
 }
 
 static void forget(efla_output *output) {
-  if (output->part) unguard(output->part);
+  if (output->part) efla_output_unguard(output->part);
   free(output->path);
   free(output->target);
   free(output->part);
@@ -101,7 +117,7 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
     return efla_fail_memory(why);
   }
   if (!output->part) return EFLA_OK;
-  guard(output->part);
+  efla_output_guard(output->part);
   if (create(output, exists ? &status : NULL)) return EFLA_OK;
   efla_status failed = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->part, strerror(errno));
   forget(output);

@@ -50,4 +50,13 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
  * one is what the other is written to in the meantime.  Devices and pipes may be written to twice. */
 efla_status efla_output_apart(const char *path, const char *other, efla_message *why);
 
+/* From now on SIGINT, SIGTERM and SIGHUP remove that file as well, until it is told otherwise; path stays the caller's, and is told
+ * apart by its address.  Eight files at once, outputs included. */
+void efla_output_guard(char *path);
+void efla_output_unguard(const char *path);
+
+/* In between, these signals wait: for making a file that is to be guarded once it is known to be ours. */
+void efla_output_hold(void);
+void efla_output_resume(void);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,12 @@ efla_status efla_stored_written(hid_t dataset, const char *path, const char *nam
   H5Pclose(plist);
   H5Sclose(space);
   return status;
+}
+
+hid_t efla_stored_properties(void) {
+  hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_obj_track_times(properties, false);
+  return properties;
 }
 
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {

@@ -28,6 +28,9 @@ efla_status efla_stored_unchanged(hid_t object, const efla_watch *watch, efla_me
  * or allocated early), nor of parts of a contiguous dataset or of a chunk.  One without numbers is left to whoever checks its shape. */
 efla_status efla_stored_written(hid_t dataset, const char *path, const char *name, efla_message *why);
 
+/* How datasets are made that bear no times, so that the same numbers are the same bytes; to be closed. */
+hid_t efla_stored_properties(void);
+
 /* "(2,128,4,64)", written to text. */
 enum { EFLA_SHAPE_TEXT = 128 };
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]);

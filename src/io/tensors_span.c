@@ -162,8 +162,7 @@ static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_fo
   hid_t type = wide(format) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
   hsize_t size[4];
   size_t rank = efla_tensors_shape(file, tensor, size);
-  hid_t space = H5Screate_simple((int)rank, size, NULL), plist = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_obj_track_times(plist, false); /* the same run, the same bytes */
+  hid_t space = H5Screate_simple((int)rank, size, NULL), plist = efla_stored_properties();
   file->dataset[tensor] = H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
   file->has[tensor] = file->dataset[tensor] >= 0;
   file->stored[tensor] = *efla_format_find(wide(format) ? "f64" : "f32");

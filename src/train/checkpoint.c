@@ -19,7 +19,7 @@ static void *numbers_of(const efla_checkpoint_array *a) { return a->f32 ? (void 
 
 /* With a checksum, so that a bit that was lost on the disk is no other parameter. */
 static bool write_array(hid_t file, const efla_checkpoint_array *a) {
-  hid_t space = H5Screate_simple(1, (hsize_t[]){a->n}, NULL), properties = H5Pcreate(H5P_DATASET_CREATE);
+  hid_t space = H5Screate_simple(1, (hsize_t[]){a->n}, NULL), properties = efla_stored_properties();
   if (a->n > 0) H5Pset_chunk(properties, 1, (hsize_t[]){a->n}), H5Pset_fletcher32(properties);
   hid_t dataset = H5Dcreate2(file, a->name, stored_type_of(a), space, H5P_DEFAULT, properties, H5P_DEFAULT);
   bool fine = dataset >= 0 && H5Dwrite(dataset, type_of(a), H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers_of(a)) >= 0;

@@ -1,6 +1,7 @@
 #include "train/study.h"
 
 #include "train/activations.h"
+#include "io/lock.h"
 
 #include <errno.h>
 #include <float.h>
@@ -114,32 +115,102 @@ static void report(const efla_study *s, const efla_course *course) {
                     r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, course->seconds);
 }
 
-static efla_status finish(efla_study *s, efla_course *course, efla_message *why) {
+/* Trains it to its end, known: as it was found or left before. */
+static efla_status train(efla_study *s, efla_course *course, bool known, efla_message *why) {
   const efla_setup *setup = &course->training.setup;
   double before = course->seconds;
   size_t step = course->training.step;
-  s->progress.total -= efla_plan_images(&s->plan, setup) - efla_course_left(course);
+  if (!known) s->progress.total -= efla_plan_images(&s->plan, setup) - efla_course_left(course);
   efla_status status = efla_course_run(course, watch, s, why);
   s->seconds += course->seconds - before;
   s->images += (double)(course->training.step - step) * (double)setup->count / (double)efla_setup_steps(setup);
-  if (status != EFLA_OK) return status;
-  if (course->training.step > step) report(s, course);
+  if (status == EFLA_OK && course->training.step > step) report(s, course);
+  return status;
+}
+
+static efla_status write_rows(efla_study *s, efla_course *course, efla_message *why) {
   write_scores(s, course);
   write_losses(s, course);
+  s->done++;
   return inspect_both(s, course, why);
 }
 
-static efla_status do_cell(efla_study *s, const efla_setup *setup, efla_message *why) {
-  efla_course course = {0};
+/* A cell at work. */
+typedef struct cell {
+  efla_setup setup;
+  efla_course course;
+  char *path; /* of the checkpoint; NULL: none is kept */
+  efla_lock lock;
+  bool there; /* the course is open, and the cell ours as far as it must be */
+} cell;
+
+static void clear_cell(cell *c) {
+  efla_course_clear(&c->course);
+  efla_lock_release(&c->lock);
+  free(c->path);
+}
+
+/* Tells what becomes of a cell that a rival has, and what not having locks means, once. */
+static efla_status lock_cell(efla_study *s, cell *c, bool wait, efla_message *why) {
+  efla_status status = efla_lock_take(&c->lock, c->path, false, why);
+  if (status == EFLA_OK && !c->lock.path && wait) {
+    efla_progress_say(&s->progress, "%s: waiting for %s, which is at work on it\n", c->path, c->lock.rival);
+    status = efla_lock_take(&c->lock, c->path, true, why);
+  }
+  if (status != EFLA_OK || !c->lock.missing || s->unlocked) return status;
+  s->unlocked = true;
+  efla_progress_say(&s->progress, "%s: the file system has no locks (%s): no other run must train in that directory meanwhile\n",
+                    s->cells, strerror(c->lock.missing));
+  return EFLA_OK;
+}
+
+/* What is only read needs no lock: checkpoints are there whole.  One that is not finished is read again when it is locked, as the rival has
+ * brought it further. */
+static efla_status open_cell(efla_study *s, cell *c, bool wait, efla_message *why) {
+  if (s->cells && !(c->path = file_of(s->cells, &c->setup, ".h5"))) return efla_fail_memory(why);
+  if (s->finished && access(c->path, F_OK) != 0) return EFLA_OK;
+  efla_status status = efla_course_open(&c->course, &s->plan, &c->setup, c->path, why);
+  if (status != EFLA_OK) return status;
+  size_t left = efla_course_left(&c->course);
+  c->there = !s->finished || left == 0;
+  if (s->finished || !c->path || (left == 0 && !s->tensors)) return EFLA_OK;
+  efla_course_clear(&c->course);
+  status = lock_cell(s, c, wait, why);
+  c->there = status == EFLA_OK && c->lock.path;
+  return c->there ? efla_course_open(&c->course, &s->plan, &c->setup, c->path, why) : status;
+}
+
+/* Brings a cell to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing was done. */
+static efla_status visit(efla_study *s, size_t number, bool turn, bool wait, bool *taken, efla_message *why) {
+  cell c = {.setup = efla_study_cell(s, number)};
+  efla_status status = open_cell(s, &c, wait, why);
+  *taken = status == EFLA_OK && !c.there && !s->finished;
+  if (status == EFLA_OK && c.there) status = train(s, &c.course, s->trained[number], why);
+  if (status == EFLA_OK && c.there) s->trained[number] = true;
+  if (status == EFLA_OK && c.there && turn) status = write_rows(s, &c.course, why);
+  clear_cell(&c);
+  return status;
+}
+
+/* Trains what no rival is at work on, of the cells behind one that a rival has. */
+static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
   efla_status status = EFLA_OK;
-  char *path = s->cells ? file_of(s->cells, setup, ".h5") : NULL;
-  if (s->cells && !path) return efla_fail_memory(why);
-  bool skipped = s->finished && path && access(path, F_OK) != 0;
-  if (!skipped) status = efla_course_open(&course, &s->plan, setup, path, why);
-  free(path);
-  if (skipped || status != EFLA_OK) return status;
-  if (!s->finished || efla_course_left(&course) == 0) s->done++, status = finish(s, &course, why);
-  efla_course_clear(&course);
+  bool taken;
+  for (size_t i = first, n = efla_study_cells(s); i < n && status == EFLA_OK; i += s->shards)
+    if (!s->trained[i]) status = visit(s, i, false, false, &taken, why);
+  return status;
+}
+
+/* In order. */
+static efla_status visit_all(efla_study *s, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = s->shard - 1, n = efla_study_cells(s); i < n && status == EFLA_OK; i += s->shards) {
+    bool taken;
+    status = visit(s, i, true, false, &taken, why);
+    if (status != EFLA_OK || !taken) continue;
+    status = train_ahead(s, i + s->shards, why);
+    if (status == EFLA_OK) status = visit(s, i, true, true, &taken, why);
+  }
   return status;
 }
 
@@ -159,12 +230,13 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
   size_t n = efla_study_cells(s), mine = (n + s->shards - s->shard) / s->shards;
   efla_status status = s->finished ? find_directory(s->cells, why) : make_directory(s->cells, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
+  if (status == EFLA_OK && !(s->trained = calloc(n, sizeof *s->trained))) status = efla_fail_memory(why);
+  if (status != EFLA_OK) return status;
   efla_progress_start(&s->progress, s->now, mine * efla_plan_images(&s->plan, &s->setup));
-  for (size_t i = s->shard - 1; i < n && status == EFLA_OK; i += s->shards) {
-    const efla_setup setup = efla_study_cell(s, i);
-    status = do_cell(s, &setup, why);
-  }
+  status = visit_all(s, why);
   efla_progress_end(&s->progress);
+  free(s->trained);
+  s->trained = NULL;
   if (status == EFLA_OK && s->finished) {
     if (s->done == 0)
       return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu cells finished, expected one at least", s->cells, mine);

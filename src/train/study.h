@@ -1,5 +1,9 @@
 /* A study: cells, one for each combination of method, keys, learning rate and seed, trained alike one after another, and the tables that come of
- * it. */
+ * it.
+ *
+ * Several processes can run one study in one directory of cells: each cell is locked while one trains it (io/lock.h), the others go on with
+ * the next ones, and wait for what is left in another's hands before they write its rows, so that all write the same tables.  Where the
+ * other one dies, its cell is taken up. */
 #ifndef EFLA_TRAIN_STUDY_H
 #define EFLA_TRAIN_STUDY_H
 
@@ -26,8 +30,11 @@ typedef struct efla_study {
   /* Out: */
   size_t done;            /* cells whose rows were written */
   double images, seconds; /* trained in this run, and how long that took */
+  /* While it runs: */
   efla_progress progress;
   char now[200]; /* what the progress line says */
+  bool *trained; /* (cells), to their end, or found so */
+  bool unlocked; /* it was said that the file system has no locks */
 } efla_study;
 
 size_t efla_study_cells(const efla_study *study);
