@@ -1,13 +1,12 @@
 #include "app/cli.h"
 
+#include "app/option.h"
 #include "app/provenance.h"
 
 #include <argp.h>
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <omp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,124 +23,10 @@ typedef struct parse {
   bool answered;       /* --help, --usage or --version: all that was asked for */
 } parse;
 
-static char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *format_text(const char *format, ...) {
-  char *text = NULL;
-  va_list arguments;
-  va_start(arguments, format);
-  int length = vasprintf(&text, format, arguments);
-  va_end(arguments);
-  if (length >= 0) return text;
-  fputs("out of memory\n", stderr);
-  exit(EFLA_EXIT_IO);
-}
-
-/* "before a, b, c", separated as given; to be freed. */
-static char *list_names(const char *before, const char *separator, const char *(*names)(size_t row)) {
-  char *all = format_text("%s", before);
-  for (size_t row = 0; names(row); row++) {
-    char *longer = format_text("%s%s%s", all, row ? separator : "", names(row));
-    free(all);
-    all = longer;
-  }
-  return all;
-}
-
 /* A line of a table's header stays one line. */
 static void join_lines(char *text) {
   for (; *text; text++)
     if (*text == '\n' || *text == '\r') *text = ' ';
-}
-
-/* Says so with argp's sentence; `expected` is freed.  Always false, so that a failing check ends in `return reject(...)`. */
-static bool reject(struct argp_state *state, const efla_option *option, const char *text, char *expected) {
-  argp_error(state, "--%s: '%s' is not %s", option->name, text, expected);
-  free(expected);
-  return false;
-}
-
-static bool read_number(struct argp_state *state, const efla_option *option, const char *text, double *value) {
-  char *end;
-  *value = strtod(text, &end);
-  bool whole = option->kind == EFLA_COUNT || option->kind == EFLA_COUNTS, bounded = option->least != 0 || option->most != 0;
-  double least = bounded ? option->least : -INFINITY, most = bounded ? option->most : INFINITY;
-  if (end != text && !*end && isfinite(*value) && *value >= least && *value <= most &&
-      (!whole || (*value == floor(*value) && *value >= 0 && *value <= 9007199254740992.))) /* 2^53: every count so far is exact */
-    return true;
-  return reject(state, option, text,
-                bounded ? format_text("a%s number from %.10g to %.10g", whole ? " whole" : "", least, most)
-                        : format_text("a finite%s number", whole ? " whole" : ""));
-}
-
-static bool read_name(struct argp_state *state, const efla_option *option, const char *text, size_t *row) {
-  for (*row = 0; option->names(*row); ++*row)
-    if (!strcmp(option->names(*row), text)) return true;
-  return reject(state, option, text, list_names("one of ", ", ", option->names));
-}
-
-static bool is_list(const efla_option *option) {
-  return option->kind == EFLA_COUNTS || option->kind == EFLA_REALS || option->kind == EFLA_NAMES;
-}
-
-/* What the last of a list's entries is, as `names` or as a number; false where it is the same as one before. */
-static bool read_entry(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
-  size_t last = list->n++;
-  bool names = option->kind == EFLA_NAMES;
-  if (!(names ? read_name(state, option, text, &list->row[last]) : read_number(state, option, text, &list->value[last])))
-    return false;
-  if (option->kind == EFLA_COUNTS) list->count[last] = (size_t)list->value[last];
-  for (size_t i = 0; i < last; i++) {
-    if (names ? list->row[i] != list->row[last] : list->value[i] != list->value[last]) continue;
-    argp_error(state, "--%s: '%s' is there twice, as entries %zu and %zu, expected once", option->name, text, i + 1, last + 1);
-    return false;
-  }
-  return true;
-}
-
-static bool read_list(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
-  char *copy = format_text("%s", text), *rest = copy;
-  bool good = true;
-  list->n = 0;
-  if (option->kind == EFLA_NAMES && !strcmp(text, "all")) {
-    for (size_t row = 0; option->names(row) && row < EFLA_LIST_MAX; row++) list->row[list->n++] = row;
-    rest = NULL;
-  }
-  for (char *item; good && (item = strsep(&rest, ","));) {
-    if (list->n == EFLA_LIST_MAX)
-      good = reject(state, option, text, format_text("a list of at most %d values", EFLA_LIST_MAX));
-    else
-      good = read_entry(state, option, item, list);
-  }
-  free(copy);
-  return good;
-}
-
-static bool assign(struct argp_state *state, const efla_option *option, const char *text) {
-  double value = 0;
-  switch (option->kind) {
-  case EFLA_COUNT:
-    if (!read_number(state, option, text, &value)) return false;
-    *(size_t *)option->to = (size_t)value;
-    return true;
-  case EFLA_TEXT:
-  case EFLA_NEEDED:
-  case EFLA_RESULT:
-  case EFLA_NEEDED_RESULT:
-    *(const char **)option->to = text;
-    return true;
-  case EFLA_REAL:
-    return read_number(state, option, text, option->to);
-  case EFLA_NAME:
-    return read_name(state, option, text, option->to);
-  case EFLA_COUNTS:
-  case EFLA_REALS:
-  case EFLA_NAMES:
-    return read_list(state, option, text, option->to);
-  case EFLA_FLAG:
-    *(bool *)option->to = !strcmp(text, "yes");
-    return true;
-  }
-  return false;
 }
 
 static const char *chosen(const parse *p, size_t i) {
@@ -153,15 +38,15 @@ static const char *chosen(const parse *p, size_t i) {
 
 /* "key: value\n" for every option, and after a list of names the whole table, by which figures choose colours. */
 static char *list_settings(const parse *p) {
-  char *settings = format_text("%s", p->cli->program->answers ? "" : p->cli->quick ? "quick: yes\n" : "quick: no\n");
+  char *settings = efla_option_text("%s", p->cli->program->answers ? "" : p->cli->quick ? "quick: yes\n" : "quick: no\n");
   for (size_t i = 0; i < p->n; i++) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
-    char *value = format_text("%s", text ? text : "");
-    char *table = option->kind == EFLA_NAMES ? list_names(" table: ", ",", option->names) : NULL;
+    char *value = efla_option_text("%s", text ? text : "");
+    char *table = option->kind == EFLA_NAMES ? efla_option_names(" table: ", ",", option->names) : NULL;
     join_lines(value);
-    char *longer = format_text("%s%s: %s\n%s%s%s", settings, option->name, value, table ? option->name : "", table ? table : "",
-                               table ? "\n" : "");
+    char *longer = efla_option_text("%s%s: %s\n%s%s%s", settings, option->name, value, table ? option->name : "",
+                                    table ? table : "", table ? "\n" : "");
     free(settings);
     free(value);
     free(table);
@@ -175,7 +60,7 @@ static bool finish(parse *p, struct argp_state *state) {
   for (size_t i = 0; i < p->n; i++) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
-    if (text && !assign(state, option, text)) return false;
+    if (text && !efla_option_assign(state, option, text)) return false;
     if (text || (option->kind != EFLA_NEEDED && option->kind != EFLA_NEEDED_RESULT)) continue;
     argp_error(state, "--%s %s is needed", option->name, option->argument);
     return false;
@@ -219,10 +104,10 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
 }
 
 static char *quote_command(const char *name, int argc, char **argv) {
-  char *command = format_text("%s", name);
+  char *command = efla_option_text("%s", name);
   for (int i = 1; i < argc; i++) {
     bool plain = argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,/+:")] == 0;
-    char *longer = format_text(plain && *argv[i] ? "%s %s" : "%s '%s'", command, argv[i]);
+    char *longer = efla_option_text(plain && *argv[i] ? "%s %s" : "%s '%s'", command, argv[i]);
     free(command);
     command = longer;
   }
@@ -232,13 +117,13 @@ static char *quote_command(const char *name, int argc, char **argv) {
 
 /* The help text of an option, with its choices and defaults; to be freed. */
 static char *describe(const efla_option *option) {
-  const char *list = !is_list(option)              ? ""
+  const char *list = !efla_option_is_list(option)  ? ""
                      : option->kind == EFLA_COUNTS ? " (comma-separated whole numbers)"
                                                    : " (comma-separated)";
-  char *names = option->names ? list_names("; one of ", ", ", option->names) : format_text("%s", "");
-  char *normal = option->normal ? format_text("; default %s", option->normal) : format_text("%s", "");
-  char *quick = option->quick ? format_text(", quick %s", option->quick) : format_text("%s", "");
-  char *help = format_text("%s%s%s%s%s", option->help, list, names, normal, quick);
+  char *names = option->names ? efla_option_names("; one of ", ", ", option->names) : efla_option_text("%s", "");
+  char *normal = option->normal ? efla_option_text("; default %s", option->normal) : efla_option_text("%s", "");
+  char *quick = option->quick ? efla_option_text(", quick %s", option->quick) : efla_option_text("%s", "");
+  char *help = efla_option_text("%s%s%s%s%s", option->help, list, names, normal, quick);
   free(names);
   free(normal);
   free(quick);
@@ -267,17 +152,17 @@ static void gather_options(parse *p) {
 /* "methods" of "method" and the other way round; "families", "family"; "keys", "key".  To be freed. */
 static char *other_number(const char *name) {
   size_t length = strlen(name);
-  if (length > 3 && !strcmp(name + length - 3, "ies")) return format_text("%.*sy", (int)length - 3, name);
-  if (length > 1 && name[length - 1] == 's') return format_text("%.*s", (int)length - 1, name);
+  if (length > 3 && !strcmp(name + length - 3, "ies")) return efla_option_text("%.*sy", (int)length - 3, name);
+  if (length > 1 && name[length - 1] == 's') return efla_option_text("%.*s", (int)length - 1, name);
   if (length > 1 && name[length - 1] == 'y' && !strchr("aeiou", name[length - 2]))
-    return format_text("%.*sies", (int)length - 1, name);
-  return format_text("%ss", name);
+    return efla_option_text("%.*sies", (int)length - 1, name);
+  return efla_option_text("%ss", name);
 }
 
 /* The same option by its plural or singular, which --help does not show: some programs take one method, others a list of them.  NULL
  * for options that take no names and no list, and where another option has that name; to be freed. */
 static char *alias_of(const parse *p, const efla_option *option) {
-  if (!is_list(option) && option->kind != EFLA_NAME) return NULL;
+  if (!efla_option_is_list(option) && option->kind != EFLA_NAME) return NULL;
   char *alias = other_number(option->name);
   for (size_t i = 0; i < p->n; i++) {
     if (strcmp(p->options[i].name, alias) != 0) continue;
@@ -307,7 +192,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
                                        {"version", 'V', NULL, 0, "print version and commit", -1},
                                        {"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0}};
   memcpy(rows + n, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
-  char *text = format_text("%s\v%s", program->summary, program->description);
+  char *text = efla_option_text("%s\v%s", program->summary, program->description);
   struct argp argp = {.options = rows, .parser = on_option, .doc = text};
   cli->command = quote_command(cli->name, argc, argv);
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);

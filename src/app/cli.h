@@ -2,8 +2,9 @@
  *
  * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
  * the line `# name: value` in the output's header.  --help --version --seed --threads --out --quick are there by
- * themselves (see `answers` for the exception).  An option that takes names or a list goes by its singular and its plural. Usage errors end the program with status 2 and a sentence; --help and --version
- * with 0. */
+ * themselves (see `answers` for the exception).  An option that takes names or a list goes by its singular and its
+ * plural, only one of which --help shows.  Usage errors end the program with status 2 and a sentence; --help and
+ * --version with 0. */
 #ifndef EFLA_APP_CLI_H
 #define EFLA_APP_CLI_H
 

@@ -6,9 +6,10 @@
 #include "app/progress.h"
 #include "app/table.h"
 
-/* The whole of main: parses the command line, checks what belongs together, opens the table, runs, completes the table where run returns EFLA_OK, EFLA_UNTRUSTED
- * (an oracle refused: the rows say so), EFLA_OUTSIDE or EFLA_NOT_FINITE and gives it up otherwise, or where a run of an experiment left no row, says why on standard error.
- * Returns the exit status. */
+/* The whole of main: parses the command line, checks what belongs together and that outputs harm no file of this run, opens the
+ * table, runs, completes the table where run returns EFLA_OK, EFLA_UNTRUSTED (an oracle refused: the rows say so), EFLA_OUTSIDE or
+ * EFLA_NOT_FINITE and gives it up otherwise, says why on standard error.  An experiment that wrote no row has failed.  Returns the
+ * exit status. */
 int efla_program_main(const efla_program *program, int argc, char **argv);
 
 /* One piece of parallel work: number i of n writes its rows and adds to the progress. */
