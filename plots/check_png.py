@@ -1,0 +1,2 @@
+def read(p): return None
+def faults(i): return []
