@@ -8,9 +8,9 @@ NARROW = 0.2    # font sizes between two texts of a line, below which they read 
 
 # Words of titles and labels by which a reader knows what a style without a legend entry means.
 SAID = {
-    "dash": r"dash|dotted", "width": r"thin|thick|faint|bold", "faint": r"thin|faint|single|interval|band|shade",
-    "glyph": r"circle|dots?\b|square|cross|point|triangle|diamond|star|ring", "fill": r"box|bar|band|interval|shade|grey|gray|area",
-    "grey": r"grey|gray", "line": r"lines?\b|bar|interval|curve",
+    "dash": "dashe[sd]|dashed|dots|dotted", "width": "thin|thick|bold", "faint": "thin|faint|single|intervals?|bands?|shaded?",
+    "glyph": "circles?|dots?|squares?|cross(es)?|points?|triangles?|diamonds?|stars?|rings?|filled|open",
+    "fill": "box(es)?|bars?|bands?|intervals?|shaded?|gr[ea]y|areas?", "grey": "gr[ea]y", "line": "lines?|bars?|intervals?|curves?",
 }
 
 
@@ -150,6 +150,8 @@ class Style:
         first = self.line or self.glyph or self.fill
         self.colour = first.colour if first else None
         self.opacity = first.opacity if first else 1.0
+        lines = [mark.points for mark in marks if mark.kind == "line"]
+        self.bars = len(lines) > 2 and all(len(p) == 2 and (p[0][0] == p[1][0] or p[0][1] == p[1][1]) for p in lines)
 
     def key(self):
         return self.colour, tuple(mark and mark.look()[1:] for mark in (self.line, self.glyph, self.fill))
@@ -157,20 +159,21 @@ class Style:
 
 def differences(style, sample):
     """In what a reader sees that a series is not drawn as a sample of the legend; None: in the colour."""
-    found = set()
-    faint = style.opacity < 0.6 or style.fill and style.fill.opacity < 0.6
     if style.colour != sample.colour:
         return None
-    if style.line and not sample.line:
-        found.add("line")
-    if style.line and sample.line and style.line.dash != sample.line.dash:
-        found.add("dash")
-    if style.line and sample.line and abs(style.line.width - sample.line.width) > 0.3 * max(style.line.width, sample.line.width):
-        found.add("faint" if faint else "width")
-    if (style.glyph and style.glyph.glyph) != (sample.glyph and sample.glyph.glyph):
-        found.add("glyph" if style.glyph else "line")
-    if style.fill and not sample.fill:
-        found.add("faint" if style.fill.opacity < 0.6 else "fill")
+    if style.opacity < 0.6 or style.fill and style.fill.opacity < 0.6:  # goes with what has its colour in full
+        return {"faint"} if sample.opacity >= 0.6 else set()
+    found = set()
+    if style.line and sample.line:
+        if style.line.dash != sample.line.dash:
+            found.add("dash")
+        if not style.bars and abs(style.line.width - sample.line.width) > 0.3 * max(style.line.width, sample.line.width):
+            found.add("width")
+    for kind in ("line", "fill"):
+        if getattr(style, kind) and not getattr(sample, kind):
+            found.add(kind)
+    if style.glyph and (not sample.glyph or style.glyph.glyph != sample.glyph.glyph):
+        found.add("glyph")
     return found
 
 
@@ -197,12 +200,17 @@ class Legends:
         entries = {id(text) for series in drawing.series for text in series.texts}
         self.labels = [text for text in drawing.texts if id(text) not in entries and not text.tick]
         self.said = " ".join(text.string for text in self.labels)
-        self.words = {0: [], 1: []}
-        for text in drawing.texts:
-            if text.tick and re.search(r"[^\W\d_]{2}", text.string):
-                frame = self._beside(text)
-                if frame is not None:
-                    self.words[0 if text.origin[1] > drawing.frames[frame][3] else 1].append(text.origin)
+        self.words = self._words()
+
+    def _words(self):
+        """Where the tick labels are that are words, by axis (0 is x): lists of two or more in a row."""
+        rows = {}
+        for text in self.drawing.texts:
+            frame = self._beside(text)
+            if text.tick and frame is not None and re.search(r"[^\W\d_]{2}", text.string):
+                axis = 0 if text.origin[1] > self.drawing.frames[frame][3] else 1
+                rows.setdefault((axis, frame, round(text.origin[1 - axis])), []).append(text.origin)
+        return {axis: [origin for key, row in rows.items() if key[0] == axis and len(row) > 1 for origin in row] for axis in (0, 1)}
 
     def _beside(self, text):
         distance = [max(x0 - text.bounds[2], text.bounds[0] - x1, y0 - text.bounds[3], text.bounds[1] - y1)
@@ -210,7 +218,7 @@ class Legends:
         return min(range(len(distance)), key=distance.__getitem__) if distance else None
 
     def says(self, difference):
-        return re.search(SAID[difference], self.said, re.IGNORECASE) is not None
+        return re.search(r"\b(%s)\b" % SAID[difference], self.said, re.IGNORECASE) is not None
 
     def named_by_axis(self, marks):
         """Whether a series stands at one place of an axis whose tick labels are words."""
@@ -236,11 +244,22 @@ class Legends:
                     return True
         return False
 
+    def tells(self, difference, style):
+        """Whether words tell a difference, or a grey sample: colours and points may have entries of their own."""
+        def same(sample):
+            mark, other = (getattr(s, "glyph" if difference == "glyph" else "line") for s in (style, sample))
+            if difference == "glyph":
+                return other and mark.glyph == other.glyph and not sample.line
+            return difference == "dash" and other and mark.dash == other.dash
+        return self.says(difference) or any(_grey(sample.colour) and same(sample) for sample in self.samples)
+
     def explain(self, series, style, panel):
         for sample in self.samples:
             found = differences(style, sample)
-            if found is not None and all(self.says(difference) for difference in found):
+            if found is not None and all(self.tells(difference, style) for difference in found):
                 return True
+        if len({mark.colour for mark in series.marks if mark.kind == "fill"}) > 1:  # a map, with a scale of colours
+            return True
         if self.named_by_axis(series.marks) or self.named_by_label(style, series.marks, panel):
             return True
         if _grey(style.colour):

@@ -70,7 +70,7 @@ class Series:
         self.texts, self.marks, self.sample = [], [], []
 
     def split(self):
-        """The sample comes first and is beside the text, at its height."""
+        """The sample comes first, its point last; it is beside the text, at its height."""
         if not self.texts:
             return
         text = self.texts[0]
@@ -84,6 +84,8 @@ class Series:
                 right <= x0 and x1 < right + 15 * em or x1 <= left and x0 > left - 15 * em)
         while self.marks and beside(self.marks[0]):
             self.sample.append(self.marks.pop(0))
+        while self.marks and self.marks[-1].kind == "glyph" and beside(self.marks[-1]):
+            self.sample.append(self.marks.pop())
 
 
 class Drawing:
@@ -93,17 +95,18 @@ class Drawing:
         if len(box) != 4:
             raise ValueError("no viewBox")
         self.width, self.height = box[2], box[3]
-        self.texts, self.series, self.frames, self.clutter = [], [], [], []
+        self.texts, self.series, self.frames = [], [], []
         self._series = None
-        self._walk(root, {"stroke-width": "1", "stroke": "none", "color": "black", "fill": "none"}, False)
+        self._walk(root, {"stroke-width": "1", "stroke": "none", "color": "black", "fill": "none"}, [])
         for series in self.series:
             series.split()
         self._drop_nested_frames()
 
-    def _walk(self, element, inherited, after_path):
-        """Everything below an element, in the order in which it was drawn."""
+    def _walk(self, element, inherited, ticks):
+        """Everything below an element, in the order in which it was drawn; ticks: the marks of ticks drawn with it."""
         own = dict(inherited)
         own.update(element.attrib)
+        ticks = list(ticks)
         for child in element:
             tag = child.tag.rsplit("}", 1)[-1]
             if tag == "defs":
@@ -114,15 +117,15 @@ class Drawing:
                     title = next((c.text or "" for c in child if c.tag.endswith("title")), "")
                     self._series = Series(plot.group(1), "" if PLOT.match(title) else title)
                     self.series.append(self._series)
-                self._walk(child, own, after_path)
+                self._walk(child, own, ticks)
                 if plot:
                     self._series = None
             elif tag == "text":
-                self._text(child, own, after_path)
+                self._text(child, own, ticks)
             elif tag in ("path", "polygon", "use", "circle"):
-                after_path = self._mark(tag, child, own) or after_path
+                ticks += self._mark(tag, child, own)
 
-    def _text(self, element, own, tick):
+    def _text(self, element, own, ticks):
         place = numbers(own.get("transform", ""))
         size = float(own.get("font-size", 12))
         x, dy, string, top, bottom = 0.0, 0.0, "", 0.0, 0.0
@@ -146,14 +149,15 @@ class Drawing:
             return
         left = {"end": -x, "middle": -x / 2}.get(own.get("text-anchor"), 0.0)
         angle = place[2] if len(place) > 2 else 0.0
-        text = Text((place[0], place[1]) if place else (0.0, 0.0), angle, (left, top, left + x, bottom), string.strip(), size,
-                    colour_of(own.get("fill", "black")), tick and not self._series)
+        origin = (place[0], place[1]) if place else (0.0, 0.0)
+        tick = any(abs(end[axis] - origin[axis]) < size for mark in ticks for axis, end in [mark])
+        text = Text(origin, angle, (left, top, left + x, bottom), string.strip(), size, colour_of(own.get("fill", "black")), tick)
         self.texts.append(text)
         if self._series:
             self._series.texts.append(text)
 
     def _mark(self, tag, element, own):
-        """Adds a piece to the series being read, or a frame; true if it is the stroke of a tick mark."""
+        """Adds a piece to the series being read, or a frame; returns the ticks it is: pairs of an axis (0 is x) and an end."""
         opacity = float(element.get("opacity", element.get("fill-opacity", 1)))
         if tag == "polygon":
             flat = numbers(element.get("points", ""))
@@ -178,11 +182,13 @@ class Drawing:
                 marks = [Mark("fill", line, colour_of(element.get("fill")), opacity) for line in lines] + marks
         if self._series:
             self._series.marks += marks
-            return False
-        if tag == "path" and element.get("class") != "gridline":
-            for mark in marks:
-                self._frame(mark)
-        return tag == "path" and element.get("class") != "gridline"
+            return []
+        if tag != "path" or element.get("class") == "gridline":
+            return []
+        for mark in marks:
+            self._frame(mark)
+        return [(int(mark.points[0][0] != mark.points[1][0]), mark.points[0]) for mark in marks
+                if len(mark.points) == 2 and max(mark.bounds[2] - mark.bounds[0], mark.bounds[3] - mark.bounds[1]) < 20]
 
     def _frame(self, mark):
         """A border: a path along the sides of a rectangle that is large enough for a panel."""
