@@ -5,6 +5,7 @@ import zlib
 
 MARGIN = 2      # pixels at every edge that are to be blank
 DARK = 200      # a frame's lines are darker than this, the grid's lighter
+NEAR = 8        # pixels by which the lines of a frame may seem to differ in their ends
 INSIDE = 14     # pixels by which ticks reach into a frame
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -123,27 +124,38 @@ def cut(image):
             yield "outside", "something is cut at the %s (%s %d to %d)" % (side, unit, first, last)
 
 
+def _dark(image, x, top, bottom):
+    return sum(image.most[y][x] < DARK for y in range(top, bottom))
+
+
 def frames(image):
     """Rectangles of dark lines, (left, top, right, bottom), that are large enough for a panel."""
     shortest = max(60, image.width // 12)
     dark = bytes(int(v < DARK) for v in range(256))
     pattern = re.compile(b"\x01{%d,}" % shortest)
-    lines = {}  # of level lines' ends, the rows
+    groups = []  # of level lines with nearly the same ends, for a point at a corner makes a line longer: pairs of ends and row
     for y, row in enumerate(image.most):
         for run in pattern.finditer(row.translate(dark)):
-            lines.setdefault((run.start(), run.end() - 1), []).append(y)
+            ends = run.start(), run.end() - 1
+            group = next((g for g in groups if all(abs(a - b) <= NEAR for a, b in zip(g[0][0], ends))), None)
+            if group is None:
+                groups.append([(ends, y)])
+            else:
+                group.append((ends, y))
     found = []
-    for (left, right), rows in lines.items():
+    for group in groups:
+        rows = [y for _, y in group]
+        left, right = (max({ends[i] for ends, _ in group}, key=lambda x: _dark(image, x, rows[0], rows[-1])) for i in (0, 1))
         ends = [y for i, y in enumerate(rows) if i == 0 or y - rows[i - 1] > 1]
         start = None  # the top of the frame being followed; a line across it, as at zero, does not end it
         for top, bottom in zip(ends, ends[1:] + [None]):
             start = top if start is None else start
-            sides = [sum(image.most[y][x] < DARK for y in range(top, bottom)) for x in (left, right)] if bottom else [0]
+            sides = [_dark(image, x, top, bottom) for x in (left, right)] if bottom else [0]
             if min(sides) < 0.95 * ((bottom or top) - top) or not bottom:
                 if top - start >= 60:
                     found.append((left, start, right, top))
                 start = None
-    return found
+    return [a for a in found if not any(a != b and b[0] <= a[0] and b[1] <= a[1] and a[2] <= b[2] and a[3] <= b[3] for b in found)]
 
 
 def empty(image):

@@ -40,6 +40,9 @@ class Text:
                         for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))]
         self.bounds = bounds(self.corners)
 
+    def with_box(self, box):
+        return Text(self.origin, self.angle, box, self.string, self.size, self.colour, self.tick)
+
     def local(self, point):
         """A point in the coordinates of the box."""
         dx, dy = point[0] - self.origin[0], point[1] - self.origin[1]
@@ -126,7 +129,7 @@ class Drawing:
                 ticks += self._mark(tag, child, own)
 
     def _text(self, element, own, ticks):
-        place = numbers(own.get("transform", ""))
+        spot = numbers(own.get("transform", ""))
         size = float(own.get("font-size", 12))
         x, dy, string, top, bottom = 0.0, 0.0, "", 0.0, 0.0
         first = True
@@ -148,8 +151,8 @@ class Drawing:
         if not string.strip():
             return
         left = {"end": -x, "middle": -x / 2}.get(own.get("text-anchor"), 0.0)
-        angle = place[2] if len(place) > 2 else 0.0
-        origin = (place[0], place[1]) if place else (0.0, 0.0)
+        angle = spot[2] if len(spot) > 2 else 0.0
+        origin = (spot[0], spot[1]) if spot else (0.0, 0.0)
         tick = any(abs(end[axis] - origin[axis]) < size for mark in ticks for axis, end in [mark])
         text = Text(origin, angle, (left, top, left + x, bottom), string.strip(), size, colour_of(own.get("fill", "black")), tick)
         self.texts.append(text)
@@ -163,10 +166,10 @@ class Drawing:
             flat = numbers(element.get("points", ""))
             marks = [Mark("fill", list(zip(flat[::2], flat[1::2])), colour_of(element.get("fill", "black")), opacity)]
         elif tag == "use":
-            place = numbers(element.get("transform", ""))
-            marks = [Mark("glyph", [(place[0], place[1])], colour_of(element.get("color", "black")), opacity,
+            spot = numbers(element.get("transform", ""))
+            marks = [Mark("glyph", [(spot[0], spot[1])], colour_of(element.get("color", "black")), opacity,
                           glyph=next(v for k, v in element.attrib.items() if k.endswith("href")),
-                          radius=place[2] if len(place) > 2 else 1.0)]
+                          radius=spot[2] if len(spot) > 2 else 1.0)]
         elif tag == "circle":
             x, y, r = (float(element.get(key, 0)) for key in ("cx", "cy", "r"))
             marks = [Mark("glyph", [(x, y)], colour_of(element.get("fill", "black")), opacity, glyph="circle", radius=r)]
@@ -212,3 +215,15 @@ class Drawing:
             if x0 - 1 <= x <= x1 + 1 and y0 - 1 <= y <= y1 + 1:
                 return number
         return None
+
+
+def short(text):
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def at(x, y):
+    return "at %.0f,%.0f" % (x, y)
+
+
+def place(drawing, panel):
+    return "panel %d of %d" % (panel + 1, len(drawing.frames)) if panel is not None else "the figure"

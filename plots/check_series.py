@@ -1,10 +1,9 @@
-"""Faults of a figure that gnuplot drew as svg; each function yields pairs of the kind and what is wrong where."""
+"""Faults of the series of a figure, in legend and panels; each function yields pairs of the kind and what is wrong where."""
 import re
 from collections import Counter
 
-TOUCH = 1.0     # pixels by which boxes may overlap: widths are those of another font than the viewer's
-EDGE = 1.0      # pixels by which a text may stand over the edge
-NARROW = 0.2    # font sizes between two texts of a line, below which they read as one
+from check_svg import place, short
+from check_text import crosses
 
 # Words of titles and labels by which a reader knows what a style without a legend entry means.
 SAID = {
@@ -14,134 +13,6 @@ SAID = {
 }
 
 
-def _short(text):
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _at(x, y):
-    return "at %.0f,%.0f" % (x, y)
-
-
-def _place(drawing, panel):
-    return "panel %d of %d" % (panel + 1, len(drawing.frames)) if panel is not None else "the figure"
-
-
-# ------------------------------------------------------------------------------------------------------------------ text
-def outside(drawing):
-    for text in drawing.texts:
-        x0, y0, x1, y1 = text.bounds
-        over = {"left": -x0, "top": -y0, "right": x1 - drawing.width, "bottom": y1 - drawing.height}
-        sides = ["%.0f px at the %s" % (by, side) for side, by in over.items() if by > EDGE]
-        if sides:
-            yield "outside", "'%s' is cut: %s" % (_short(text.string), ", ".join(sides))
-
-
-def repeated(drawing):
-    count = Counter((t.string, round(t.origin[0]), round(t.origin[1]), t.angle) for t in drawing.texts)
-    for (string, x, y, _), times in count.items():
-        if times > 1:
-            yield "repeated", "'%s' is drawn %d times over itself (%s)" % (_short(string), times, _at(x, y))
-
-
-def overlap(a, b, room=0.0):
-    """By how much two oriented boxes overlap along the direction in which they do so least; negative: their distance.
-
-    room: added to both ends of a, along its text.
-    """
-    least = float("inf")
-    left, top, right, bottom = a.box
-    corners = [(a.origin[0] + x * a.axes[0] - y * a.axes[1], a.origin[1] + x * a.axes[1] + y * a.axes[0])
-               for x, y in ((left - room, top), (right + room, top), (right + room, bottom), (left - room, bottom))]
-    for cos, sin in (a.axes, (-a.axes[1], a.axes[0]), b.axes, (-b.axes[1], b.axes[0])):
-        one = [x * cos + y * sin for x, y in corners]
-        two = [x * cos + y * sin for x, y in b.corners]
-        least = min(least, min(max(one), max(two)) - max(min(one), min(two)))
-    return least
-
-
-def texts_over_texts(drawing):
-    seen, texts = set(), []
-    for text in drawing.texts:
-        key = text.string, round(text.origin[0]), round(text.origin[1])
-        if key not in seen:
-            seen.add(key)
-            texts.append(text)
-    texts.sort(key=lambda text: text.bounds[0])
-    for i, a in enumerate(texts):
-        for b in texts[i + 1:]:
-            if b.bounds[0] > a.bounds[2] + a.size:
-                break
-            by = overlap(a, b)
-            if by > TOUCH:
-                yield "overlap", "'%s' and '%s' lie over each other (%s)" % (_short(a.string), _short(b.string), _at(*b.origin))
-            elif a.angle == b.angle and overlap(a, b, NARROW * min(a.size, b.size)) > 0.5 and _one_line(a, b):
-                yield "touch", "'%s' and '%s' read as one text (%s)" % (_short(a.string), _short(b.string), _at(*b.origin))
-
-
-def _one_line(a, b):
-    """Whether one text goes on where the other ends."""
-    return abs(a.local(b.origin)[1]) < 0.5 * a.size
-
-
-def texts_over_frames(drawing):
-    for text in drawing.texts:
-        x0, y0, x1, y1 = (b + s for b, s in zip(text.bounds, (1.5, 1.5, -1.5, -1.5)))
-        for number, (left, top, right, bottom) in enumerate(drawing.frames):
-            upright = any(x0 < x < x1 for x in (left, right)) and y0 < bottom and y1 > top
-            level = any(y0 < y < y1 for y in (top, bottom)) and x0 < right and x1 > left
-            if (upright or level) and not text.tick:
-                yield "frame", "'%s' lies over the frame of %s" % (_short(text.string), _place(drawing, number))
-
-
-def crosses(text, a, b, inset=1.0):
-    """Whether the segment a-b passes through the box of a text, made smaller by inset on all sides."""
-    left, top, right, bottom = (e + s * inset for e, s in zip(text.box, (1, 1, -1, -1)))
-    (x0, y0), (x1, y1) = text.local(a), text.local(b)
-    enter, leave = 0.0, 1.0
-    for start, step, low, high in ((x0, x1 - x0, left, right), (y0, y1 - y0, top, bottom)):
-        if abs(step) < 1e-12:
-            if not low <= start <= high:
-                return False
-            continue
-        first, last = sorted(((low - start) / step, (high - start) / step))
-        enter, leave = max(enter, first), min(leave, last)
-    return enter <= leave
-
-
-def _light(colour):
-    return not isinstance(colour, tuple) or 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2] > 190
-
-
-def touched_by(text, mark):
-    x0, y0, x1, y1 = mark.bounds
-    reach = mark.radius or 0
-    left, top, right, bottom = text.bounds
-    if x1 + reach < left or x0 - reach > right or y1 + reach < top or y0 - reach > bottom:
-        return False
-    if mark.kind == "glyph":
-        x, y = text.local(mark.points[0])
-        left, top, right, bottom = text.box
-        return left - 0.5 * reach < x < right + 0.5 * reach and top - 0.5 * reach < y < bottom + 0.5 * reach
-    if mark.kind == "fill":
-        if mark.opacity < 0.5 or _light(mark.colour):
-            return False
-        left, top, right, bottom = text.bounds
-        return min(right, x1) - max(left, x0) > 1 and min(bottom, y1) - max(top, y0) > 1
-    return any(crosses(text, a, b) for a, b in zip(mark.points, mark.points[1:]))
-
-
-def texts_over_data(drawing):
-    marks = [mark for series in drawing.series for mark in series.marks]
-    legend = {id(text) for series in drawing.series for text in series.texts}
-    for text in drawing.texts:
-        hidden = [mark for mark in marks if touched_by(text, mark)]
-        if hidden:
-            what = "legend entry" if id(text) in legend else "text"
-            yield "data", "the %s '%s' lies over data of %s (%s)" % (
-                what, _short(text.string), _place(drawing, drawing.frame_of(hidden[0])), _at(*text.origin))
-
-
-# ----------------------------------------------------------------------------------------------------------------- series
 class Style:
     """The first line, glyph and fill of a series or of its sample."""
 
@@ -272,20 +143,20 @@ class Legends:
 def _near(text, mark):
     reach = 2 * text.size
     left, top, right, bottom = text.box
-    grown = type(text)(text.origin, text.angle, (left - reach, top - reach, right + reach, bottom + reach), "", text.size,
-                       text.colour, False)
+    grown = text.with_box((left - reach, top - reach, right + reach, bottom + reach))
     return any(crosses(grown, a, b) for a, b in zip(mark.points, mark.points[1:]))
 
 
 def missing_entries(drawing):
     legends = Legends(drawing)
     panels = {}
+    with_legend = {series.panel for series in drawing.series if series.texts}
     for series in drawing.series:
         if series.marks:
             panel = drawing.frame_of(series.marks[len(series.marks) // 2])
             panels.setdefault(panel, []).append((series, Style(series.marks)))
-        elif series.title and not series.texts and "using" not in series.title:
-            yield "legend", "the entry '%s' is not drawn" % _short(series.title)
+        elif series.title and not series.texts and series.panel in with_legend:
+            yield "legend", "the entry '%s' is not drawn" % short(series.title)
     for panel, members in sorted(panels.items(), key=lambda item: -1 if item[0] is None else item[0]):
         styles = {style.key() for _, style in members}
         if len(styles) < 2:
@@ -294,7 +165,7 @@ def missing_entries(drawing):
                        if not (series.texts and series.sample) and not legends.explain(series, style, panel))
         if bare:
             yield "legend", "%d of %d series in %s have no entry: %s" % (
-                sum(bare.values()), len(members), _place(drawing, panel), ", ".join(sorted(bare)))
+                sum(bare.values()), len(members), place(drawing, panel), ", ".join(sorted(bare)))
 
 
 def _describe(style):
@@ -315,7 +186,7 @@ def empty_panels(drawing):
             filled.update(drawing.frame_of(mark) for mark in series.marks + series.sample)
     for number in range(len(drawing.frames)):
         if number not in filled and (number not in bounded or filled):
-            yield "empty", "%s shows no data%s" % (_place(drawing, number), ", only a line" if number in bounded else "")
+            yield "empty", "%s shows no data%s" % (place(drawing, number), ", only a line" if number in bounded else "")
 
 
-CHECKS = (missing_entries, outside, repeated, texts_over_texts, texts_over_frames, texts_over_data, empty_panels)
+CHECKS = (missing_entries, empty_panels)
