@@ -19,7 +19,7 @@ endif
 BUILD := build/$(MODE)
 BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
-LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
+LIBRARY_C  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
@@ -51,9 +51,9 @@ LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
 # The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.  Undefined behaviour is looked for in the
 # generic level only: the others are the same source, on which the compiler would spend minutes.
 X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
-FLAGS_src/flow/level_generic   := -ffp-contract=fast
-FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
-FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
+FLAGS_src/efla/cpu/isa_generic   := -ffp-contract=fast
+FLAGS_src/efla/cpu/isa_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
+FLAGS_src/efla/cpu/isa_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
@@ -155,7 +155,7 @@ $(BUILD)/build_info.h: always
 	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
+$(BUILD)/src/app/provenance.o $(BUILD)/src/app/figure.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
@@ -176,7 +176,7 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
 include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk
 
@@ -248,7 +248,7 @@ build-study: $(BIN)/smnist
 	$(if $(SHARD),,$(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
 study: deps             ## train the models of the robustness study on EFLA_MNIST (an hour, can be stopped): gallery/study*.csv, its figures
 	@$(if $(MNIST)$(QUICK),,echo 'make study: EFLA_MNIST names no directory with MNIST, and built-in digits would replace its tables in gallery' >&2; exit 2)
 	@$(SUBMAKE) $(JOBS) build-all

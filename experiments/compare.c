@@ -1,9 +1,9 @@
 /* compare: is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?
  *
- * Inputs    a tensor file (inputs/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of its
+ * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of its
  *           own.
  * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's type,
- *           relative, and in units of what rounding is entitled to on these tokens (judge/budget.h); how it depends on the
+ *           relative, and in units of what rounding is entitled to on these tokens (check/error_bound.h); how it depends on the
  *           token's number; whether o depends on later tokens, where there are two runs; and, if it is out of tolerance, which
  *           usual mistake explains it.
  * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1: outside. */

@@ -1,6 +1,6 @@
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (inputs/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
  * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
  *           memory does not grow with the file.
  * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed when

@@ -1,6 +1,6 @@
 /* smnist: what makes a linear-attention classifier robust, the exact gate, its raw keys, or its learning rate?
  *
- * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of learn/model.h, trained from the seed.
+ * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from the seed.
  * Varies    the gate, the key treatment, the learning rate, the seed: every combination is a cell, trained in the same way.
  * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with pixels dropped; beta, lambda and their
  *           product before and after training.

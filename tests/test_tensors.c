@@ -1,7 +1,7 @@
 /* Tensor files: what is whole is read as it is, whatever its layout and types, and what is written reads back. */
 #include "files.h"
 #include "h5.h"
-#include "inputs/stored.h"
+#include "io/stored.h"
 #include "testing.h"
 
 #include <sys/resource.h>

@@ -1,8 +1,8 @@
-#include "bench/contender.h"
+#include "bench/benchmark_case.h"
 
-#include "flow/chunk.h"
-#include "flow/kernel.h"
-#include "flow/recurrence.h"
+#include "efla/cpu/chunk.h"
+#include "efla/cpu/kernel.h"
+#include "efla/reference/recurrence.h"
 
 #include <assert.h>
 #include <float.h>
