@@ -84,7 +84,7 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures study verdict gallery help deps lint-deps format lint clean
+.PHONY: all check figures check-figures study verdict gallery help deps figure-check-deps lint-deps format lint clean
 .PHONY: build-all build-check build-figures build-study build-study-figures build-verdict
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
@@ -93,11 +93,13 @@ say = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: deps               ## build every program
 	@$(SUBMAKE) $(JOBS) build-all
-check: deps install-deps ## build and run all tests
+check: deps install-deps figure-check-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-figures
+check-figures: figures figure-check-deps ## look for faults of the figures: missing legends, cut or overlapping text, empty panels
+	@plots/check $(FIGURES:%=figures/%.$(FORMAT))
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,10s/^# *//p' Makefile
@@ -117,6 +119,9 @@ define OPTIONAL_PACKAGES
 test -e /usr/include/arb.h -o -e /usr/include/flint/arb.h -o -e /usr/local/include/flint/arb.h   libflint-arb-dev
 pkg-config --exists fftw3         libfftw3-dev
 endef
+define FIGURE_CHECKERS
+command -v python3               python3
+endef
 define LINTERS
 command -v clang                 clang
 command -v clang-tidy            clang-tidy
@@ -125,10 +130,12 @@ command -v cppcheck              cppcheck
 test -n "`clang -print-file-name=libclang_rt.fuzzer-x86_64.a | grep /`"                           libclang-rt-dev
 test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
 endef
-export REQUIRED OPTIONAL_PACKAGES LINTERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS LINTERS
 
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
+figure-check-deps:
+	@sh .ci/install "$$FIGURE_CHECKERS" ""
 lint-deps:
 	@sh .ci/install "$$LINTERS" ""
 

@@ -52,7 +52,7 @@ build-stage: $(PROGRAM_FILES) $(LIBRARY) $(SHARED)
 	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(REQUIRES)|' \
 	     -e 's|@DEFINES@|$(filter -DEFLA_HAVE_%,$(PACKAGE_CFLAGS))|; s|@LIBS@|$(ARB_LIBS) -fopenmp -lm|' \
 	   packaging/efla.pc.in > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
-	@mkdir -p $(STAGE)/share/efla; cp -R plots $(STAGE)/share/efla # where programs look for it, seen from bin/
+	@mkdir -p $(STAGE)/share/efla/plots; cp plots/*.gp plots/*.awk $(STAGE)/share/efla/plots # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done
 	@sh packaging/manuals $(STAGE) $(VERSION)
 	@sh packaging/completions $(STAGE)
