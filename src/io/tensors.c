@@ -1,4 +1,5 @@
 /* Tensor files: what is in one, and whether it fits together. */
+#include "io/chunks.h"
 #include "io/shape.h"
 #include "io/stored.h"
 
@@ -84,18 +85,6 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }
 
-/* A compressed chunk is unpacked as a whole, whatever part of it is read. */
-static efla_status check_chunk(const efla_tensors *file, const char *name, hid_t plist, size_t size, efla_message *why) {
-  hsize_t chunk[H5S_MAX_RANK];
-  if (H5Pget_layout(plist) != H5D_CHUNKED || H5Pget_nfilters(plist) <= 0) return EFLA_OK;
-  int rank = H5Pget_chunk(plist, H5S_MAX_RANK, chunk);
-  double bytes = (double)size;
-  for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
-  if (bytes <= EFLA_LARGEST_CHUNK) return EFLA_OK;
-  return efla_fail(why, EFLA_INPUT, "%s: %s: compressed in chunks of %.0f bytes, expected at most %d so that it can be streamed",
-                   file->path, name, bytes, EFLA_LARGEST_CHUNK);
-}
-
 /* Enough cache for the chunks that one block of tokens touches, so that each is unpacked once; HDF5's default holds 1 MiB. */
 enum { CACHE = 1 << 24 };
 
@@ -116,7 +105,7 @@ static efla_status open_dataset(efla_tensors *file, const char *name, bool requi
   if (!efla_stored_format(type, format))
     status =
         efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type", file->path, name);
-  if (status == EFLA_OK) status = check_chunk(file, name, plist, H5Tget_size(type), why);
+  if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
   H5Pclose(plist);
   H5Tclose(type);
   if (status == EFLA_OK)

@@ -13,6 +13,9 @@
  * All numbers have to be there: a dataset that was created and never written, wholly or some of its chunks, is refused whatever its
  * fill value, and so are virtual datasets and external storage (see efla_stored_written for what cannot be told).
  *
+ * Datasets may be compressed by gzip, h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds (its plugins); a
+ * file that needs a filter that is not available is refused when it is opened.
+ *
  * Files larger than memory are streamed along T: see efla_stream.  A file that changes while it is read is refused at the next block
  * (io/watch.h); another file may take its name.  A file is opened in a child process first, which a damaged one
  * may crash: see io/sandboxed_open.h.  HDF5's own messages on standard error are switched off, for the whole process. */
@@ -70,7 +73,7 @@ typedef struct efla_tensors {
 
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
  * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
- * the rest, of a type that holds no numbers, or never written; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
+ * the rest, of a type that holds no numbers, packed by a filter that is not available, or never written; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
  * EFLA_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
