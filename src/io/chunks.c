@@ -4,6 +4,7 @@
 #include "io/tensors.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,4 +87,38 @@ efla_status efla_chunks_check(hid_t plist, size_t size, const char *path, const 
   efla_status status = EFLA_OK;
   for (int i = 0; i < filters && status == EFLA_OK; i++) status = check_filter(plist, (unsigned)i, bytes, path, name, why);
   return status;
+}
+
+efla_chunks efla_chunks_of(hid_t dataset) {
+  hid_t plist = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+  efla_chunks chunks = {.rank = 0};
+  if (H5Pget_layout(plist) == H5D_CHUNKED && H5Pget_nfilters(plist) > 0) {
+    chunks.rank = (size_t)H5Pget_chunk(plist, H5S_MAX_RANK, chunks.size);
+    chunks.bytes = H5Tget_size(type);
+    for (size_t i = 0; i < chunks.rank; i++) chunks.bytes *= chunks.size[i];
+  }
+  H5Tclose(type);
+  H5Pclose(plist);
+  return chunks;
+}
+
+static double bytes_of_all(hid_t dataset, const efla_chunks *chunks) {
+  hsize_t size[H5S_MAX_RANK];
+  hid_t space = H5Dget_space(dataset);
+  double bytes = (double)chunks->bytes;
+  H5Sget_simple_extent_dims(space, size, NULL);
+  for (size_t i = 0; i < chunks->rank; i++) bytes *= ceil((double)size[i] / (double)chunks->size[i]);
+  H5Sclose(space);
+  return bytes;
+}
+
+hid_t efla_chunks_access(hid_t dataset) {
+  enum { SLOTS = 12421, AS_STORED = 1 << 24 }; /* a prime, 100 times the chunks that HDF5 thinks usual */
+  /* Chunks of which all was read go first.  At 1 no other would ever go, however many there are. */
+  static const double READ_FIRST = 1 - 0x1p-20;
+  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+  const efla_chunks chunks = efla_chunks_of(dataset);
+  double all = chunks.rank > 0 ? bytes_of_all(dataset, &chunks) : AS_STORED;
+  H5Pset_chunk_cache(access, SLOTS, all < EFLA_LARGEST_CHUNK ? (size_t)all : EFLA_LARGEST_CHUNK, READ_FIRST);
+  return access;
 }

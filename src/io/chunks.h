@@ -13,4 +13,16 @@ void efla_chunks_begin(void);
  * of its is not available, or where chunks are to be unpacked that have more than EFLA_LARGEST_CHUNK bytes. */
 efla_status efla_chunks_check(hid_t plist, size_t size, const char *path, const char *name, efla_message *why);
 
+/* The chunks of a dataset that are unpacked as a whole, whatever part of them is read: their sizes, and bytes of one in memory.
+ * rank 0: it has none, its numbers can be read where they are. */
+typedef struct efla_chunks {
+  size_t rank, bytes;
+  hsize_t size[H5S_MAX_RANK];
+} efla_chunks;
+efla_chunks efla_chunks_of(hid_t dataset);
+
+/* How a dataset is to be opened, so that what was unpacked stays: all of its chunks, or as many as have EFLA_LARGEST_CHUNK bytes, which
+ * is at least one.  To be closed. */
+hid_t efla_chunks_access(hid_t dataset);
+
 #endif

@@ -7,7 +7,8 @@
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
-/* Heads in a group: as many as leave room for BLOCK tokens of each and for the caller's states. */
+/* Heads in a group: as many as leave room for BLOCK tokens of each and for the caller's states, and no more than are
+ * unpacked together. */
 enum { BLOCK = 64 };
 
 static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numbers) {
@@ -15,6 +16,8 @@ static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numb
   size_t by_tokens = EFLA_STREAM_NUMBERS / (numbers * least(file->tokens, BLOCK));
   size_t by_states = EFLA_LARGEST_STATE / most(1, walk->states * file->dk * file->dv);
   stream->most_heads = most(1, least(file->heads, least(by_tokens, by_states)));
+  for (efla_tensor t = 0; t <= EFLA_O; t++) /* o as well, which a caller may read by the same spans */
+    if (file->has[t]) stream->most_heads = least(stream->most_heads, efla_tensors_heads_at_once(file, t));
   stream->most_tokens = least(file->tokens, most(1, EFLA_STREAM_NUMBERS / (numbers * stream->most_heads)));
   if (walk->multiple && stream->most_tokens > walk->multiple) stream->most_tokens -= stream->most_tokens % walk->multiple;
 }

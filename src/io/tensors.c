@@ -85,18 +85,12 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }
 
-/* Enough cache for the chunks that one block of tokens touches, so that each is unpacked once; HDF5's default holds 1 MiB. */
-enum { CACHE = 1 << 24 };
-
 static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset, efla_format *format,
                                 efla_message *why) {
   *dataset = H5I_INVALID_HID;
   if (H5Lexists(file->file, name, H5P_DEFAULT) <= 0)
     return required ? efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name) : EFLA_OK;
-  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-  H5Pset_chunk_cache(access, 12421, CACHE, 1); /* slots: a prime, 100 times the chunks that HDF5 thinks usual; read ones go first */
-  hid_t opened = H5Dopen2(file->file, name, access);
-  H5Pclose(access);
+  hid_t opened = H5Dopen2(file->file, name, H5P_DEFAULT);
   if (opened < 0)
     return efla_fail(why, EFLA_INPUT, "%s: %s: expected a dataset, found none that opens: %s", file->path, name,
                      efla_stored_reason());
@@ -108,10 +102,12 @@ static efla_status open_dataset(efla_tensors *file, const char *name, bool requi
   if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
   H5Pclose(plist);
   H5Tclose(type);
-  if (status == EFLA_OK)
-    *dataset = opened;
-  else
-    H5Dclose(opened);
+  hid_t access = efla_chunks_access(opened); /* which takes effect where the dataset is not open already */
+  H5Dclose(opened);
+  if (status == EFLA_OK && (*dataset = H5Dopen2(file->file, name, access)) < 0)
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", file->path,
+                       name, efla_stored_reason());
+  H5Pclose(access);
   return status;
 }
 

@@ -13,8 +13,11 @@
  * All numbers have to be there: a dataset that was created and never written, wholly or some of its chunks, is refused whatever its
  * fill value, and so are virtual datasets and external storage (see efla_stored_written for what cannot be told).
  *
- * Datasets may be compressed by gzip, h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds (its plugins); a
- * file that needs a filter that is not available is refused when it is opened.
+ * Datasets may be compressed by gzip or h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds (its plugins);
+ * a file that needs a filter that is not available is refused when it is opened.  Of each compressed dataset up to
+ * EFLA_LARGEST_CHUNK bytes are kept unpacked, so that a stream unpacks each chunk once (besides once for the child below); more
+ * often only where a chunk reaches over heads that do not fit into one group (see efla_walk), over several batch entries or over a
+ * part of D, and what it has in common with its neighbours is larger than that.
  *
  * Files larger than memory are streamed along T: see efla_stream.  A file that changes while it is read is refused at the next block
  * (io/watch.h); another file may take its name.  A file is opened in a child process first, which a damaged one
@@ -51,7 +54,7 @@ enum {
   EFLA_LARGEST_STATE = 1 << 22,     /* numbers in a head's state, so that one head fits in memory whatever a file claims */
   EFLA_LARGEST_HEADS = 1 << 12,     /* whose findings are kept side by side */
   EFLA_LARGEST_SEQUENCES = 1 << 24, /* in one file */
-  EFLA_LARGEST_CHUNK = 1 << 26      /* bytes in a compressed chunk, which HDF5 unpacks as a whole */
+  EFLA_LARGEST_CHUNK = 1 << 26      /* bytes in a compressed chunk, and in all that are kept unpacked */
 };
 
 typedef struct efla_tensors {
@@ -73,8 +76,8 @@ typedef struct efla_tensors {
 
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
  * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
- * the rest, of a type that holds no numbers, packed by a filter that is not available, or never written; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
- * EFLA_MEMORY. file is then zeroed. */
+ * the rest, of a type that holds no numbers, packed by a filter that is not available, or never written; cu_seqlens not increasing
+ * from 0 to T; sizes past the limits above.  Also with EFLA_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
 /* The same for a file with o, and perhaps final_state, that belong to the inputs in `inputs`, as bin/run writes it.  Sizes, layout,
@@ -151,7 +154,8 @@ const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tenso
 enum { EFLA_STREAM_NUMBERS = 1 << 22 };
 
 typedef struct efla_walk {
-  size_t states;   /* how many states per head the caller keeps: groups are small enough for 2^22 numbers in all of them */
+  size_t states;   /* how many states per head the caller keeps: groups are small enough for 2^22 numbers in all of them,
+                      and for the chunks of all their heads to be kept unpacked */
   size_t multiple; /* blocks end at multiples of this many tokens of their sequence, where that is not too many; 0: anywhere */
   bool outputs;    /* read o as well */
   size_t sequences, length; /* only the first ones, and of each only the first tokens; 0: all */
