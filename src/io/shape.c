@@ -17,6 +17,10 @@ efla_axes efla_axes_of(const efla_tensors *file, bool wide) {
   return axes;
 }
 
+size_t efla_tensors_length(const efla_tensors *file, size_t sequence) {
+  return file->cu_seqlens ? file->cu_seqlens[sequence + 1] - file->cu_seqlens[sequence] : file->tokens;
+}
+
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor) {
   const size_t widths[] = {[EFLA_WIDTH_DK] = file->dk, [EFLA_WIDTH_DV] = file->dv, [EFLA_WIDTH_ONE] = 1};
   return widths[efla_tensor_kinds[tensor].width];
@@ -53,6 +57,7 @@ size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor) 
 
 /* Into `in`, or from `out` where in is NULL. */
 static bool transfer(hid_t dataset, const efla_box *box, double *in, const double *out) {
+  if (box->n == 0) return true;
   hid_t space = H5Dget_space(dataset), memory = H5Screate_simple((int)box->rank, box->count, NULL);
   bool done = space >= 0 && memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, box->start, NULL, box->count, NULL) >= 0;
   if (done && in) done = H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, in) >= 0;

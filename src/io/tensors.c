@@ -198,12 +198,13 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
     file->cu_seqlens = longer;
     status = efla_fetch(&from, &(efla_box){1, count, {first}, {count}}, piece, why);
     for (size_t i = first; i < first + count && status == EFLA_OK; i++) {
-      double value = piece[i - first], least = i ? (double)longer[i - 1] + 1 : 0;
+      double value = piece[i - first], least = i ? (double)longer[i - 1] : 0;
       bool right = value == floor(value) && value >= least && value <= (i ? (double)file->tokens : 0);
       if (i + 1 == n) right &= value == (double)file->tokens;
       longer[i] = right ? (size_t)value : 0;
       if (!right)
-        status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens[%zu]: %.17g, expected whole numbers rising from 0 to T = %zu",
+        status = efla_fail(why, EFLA_INPUT,
+                           "%s: cu_seqlens[%zu]: %.17g, expected whole numbers from 0 to T = %zu, none less than the one before",
                            file->path, i, value, file->tokens);
     }
   }
@@ -219,9 +220,9 @@ static efla_status read_sequences(efla_tensors *file, efla_message *why) {
   efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);
   if (status != EFLA_OK || dataset < 0) return status;
   int rank = shape_of(dataset, size);
-  if (rank != 1 || size[0] < 2 || size[0] - 1 > file->tokens || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
-    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %zu boundaries", file->path,
-                       (file->tokens < EFLA_LARGEST_SEQUENCES ? file->tokens : EFLA_LARGEST_SEQUENCES) + 1);
+  if (rank != 1 || size[0] < 2 || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
+    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %d boundaries", file->path,
+                       EFLA_LARGEST_SEQUENCES + 1);
   else if (file->batch != 1)
     status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: with B = %zu in q, expected B = 1", file->path, file->batch);
   if (status == EFLA_OK) status = efla_stored_written(dataset, file->path, "cu_seqlens", why);
