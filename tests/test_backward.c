@@ -186,13 +186,14 @@ START_TEST(every_method) {
 }
 END_TEST
 
-static const size_t packed[] = {0, 0, 1, 70, 70, 198, 500, 500};
+static const size_t packed[] = {0, 0, 0, 1, 70, 70, 198, 500, 500, 500};
+enum { SEQUENCES = sizeof packed / sizeof *packed - 1 };
 
 START_TEST(packed_sequences) {
   for (int layout = 0; layout < 2; layout++)
     for (int decays = 0; decays < 2; decays++) {
       efla_heads heads = {.batch = 1, .heads = 2, .tokens = 500, .dk = 9, .dv = 40, .layout = (efla_layout)layout, .threads = 2};
-      heads.sequences = 7, heads.cu_seqlens = packed;
+      heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
       problem p = set_up(heads, "exact", decays, true);
       FOR_EACH_LEVEL(level) p.heads.level = level, check(&p, 1);
       tear_down(&p);
@@ -202,7 +203,7 @@ END_TEST
 
 START_TEST(same_bits_for_any_number_of_threads) {
   for (size_t parts = 1; parts <= 3; parts++) {
-    efla_heads heads = {.batch = 1, .heads = 3, .tokens = 500, .dk = 20, .dv = 100, .sequences = 7, .cu_seqlens = packed};
+    efla_heads heads = {.batch = 1, .heads = 3, .tokens = 500, .dk = 20, .dv = 100, .sequences = SEQUENCES, .cu_seqlens = packed};
     problem p = set_up(heads, "exact", true, true);
     float *one[OUTPUTS], *many[OUTPUTS];
     run_f32(&p.heads, parts, &p.x32, p.size, one);
@@ -216,6 +217,24 @@ START_TEST(same_bits_for_any_number_of_threads) {
     for (int i = 0; i < OUTPUTS; i++) free(one[i]);
     tear_down(&p);
   }
+}
+END_TEST
+
+/* What the loss makes of the final state of an empty sequence it makes of its initial one, bit for bit; nothing where it makes none. */
+START_TEST(empty_sequences_pass_gradients_on) {
+  efla_heads heads = {.batch = 1, .heads = 2, .tokens = 500, .dk = 9, .dv = 40, .sequences = SEQUENCES, .cu_seqlens = packed};
+  problem p = set_up(heads, "exact", true, true);
+  for (int ends = 1; ends >= 0; ends--) {
+    double *found[OUTPUTS], zero[2 * 9 * 40] = {0};
+    efla_gradient_f64 x = p.x;
+    if (!ends) x.d_final = NULL;
+    run_f64(&heads, 2, &x, p.size, found);
+    for (size_t n = 0, state = 2 * 9 * 40; n < SEQUENCES; n++)
+      if (packed[n] == packed[n + 1])
+        ck_assert_mem_eq(found[D_INITIAL] + n * state, ends ? p.x.d_final + n * state : zero, state * sizeof(double));
+    for (int i = 0; i < OUTPUTS; i++) free(found[i]);
+  }
+  tear_down(&p);
 }
 END_TEST
 
@@ -267,6 +286,7 @@ int main(void) {
                                 every_layout_and_split,
                                 every_method,
                                 packed_sequences,
+                                empty_sequences_pass_gradients_on,
                                 same_bits_for_any_number_of_threads,
                                 final_and_initial_share_their_place,
                                 slopes_of_heads};

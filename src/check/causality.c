@@ -20,9 +20,8 @@ void efla_causality_init(efla_causality *causality) { *causality = (efla_causali
 
 static efla_status side_init(side *s, const efla_sequence_run *run, size_t most, efla_message *why) {
   const efla_tensors *in = run->in;
-  const size_t *cu = in->cu_seqlens;
-  *s = (side){.run = run, .start = cu ? cu[run->sequence] : 0};
-  s->length = (cu ? cu[run->sequence + 1] : in->tokens) - s->start;
+  *s = (side){.run = run, .start = in->cu_seqlens ? in->cu_seqlens[run->sequence] : 0};
+  s->length = efla_tensors_length(in, run->sequence);
   assert(most > 0);
   double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
   if (!at) return efla_fail_memory(why);
@@ -98,6 +97,7 @@ static efla_status same_start(const side *a, const side *b, size_t head, bool *s
 
 /* Whether the first queries agree: of heads that have nothing in common nothing else is read. */
 static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_message *why) {
+  if (a->length == 0 || b->length == 0) return EFLA_OK;
   efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
   assert(a->values[0] && b->values[0]);
   efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);

@@ -102,8 +102,14 @@ static void compare_state(pass *p, size_t h) {
   if (!isfinite(m.truth2)) return;
   double allowed = efla_track_state_tolerance(&l->track), sigma = allowed / EFLA_BUDGET_TOKEN;
   if (!add(&result->state, &c->tolerance, n, &m, sigma * sigma, allowed)) return;
-  efla_miss miss = {
-      p->stream.sequence, head, p->stream.length - 1, (double)l->track.S[m.worst], found[m.worst], sqrt(m.error2), allowed, ""};
+  efla_miss miss = {p->stream.sequence,
+                    head,
+                    efla_stream_last(&p->stream),
+                    (double)l->track.S[m.worst],
+                    found[m.worst],
+                    sqrt(m.error2),
+                    allowed,
+                    ""};
   efla_tensors_state_index(c->out, EFLA_FINAL_STATE, p->stream.sequence, head, m.worst, miss.index);
   efla_take_first(&result->state.first, &miss);
 }

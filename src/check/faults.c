@@ -171,7 +171,7 @@ static bool other_method(size_t i, efla_recipe *r, const setting *s, char *says)
 /* Is there a sequence that ends in an incomplete chunk of this length? */
 static bool has_tail(const efla_tensors *in, size_t chunk) {
   for (size_t n = 0; n < in->sequences; n++) {
-    size_t length = in->cu_seqlens ? in->cu_seqlens[n + 1] - in->cu_seqlens[n] : in->tokens;
+    size_t length = efla_tensors_length(in, n);
     if (length > chunk && length % chunk != 0) return true;
   }
   return false;

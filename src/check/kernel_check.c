@@ -37,15 +37,21 @@ static efla_status make_claim(efla_inquiry *s, const efla_question *ask, efla_me
   return status;
 }
 
-/* Pairs of runs: sequences of the file that follow each other, and those of the second file. */
+/* The first sequence from that one on that has tokens; past the last where none has. */
+static size_t next_sequence(const efla_tensors *in, size_t sequence) {
+  while (sequence < in->sequences && efla_tensors_length(in, sequence) == 0) sequence++;
+  return sequence;
+}
+
+/* Pairs of runs: sequences of the file that follow each other (or with empty ones between), and those of the second file. */
 static efla_status check_causality(efla_inquiry *s, const efla_question *ask, efla_message *why) {
   size_t heads = s->in.heads, n = s->in.sequences, common = n < s->other.sequences ? n : s->other.sequences;
   double *limit = calloc(heads, sizeof *limit);
   if (!limit) return efla_fail_memory(why);
   for (size_t h = 0; h < heads; h++) limit[h] = EFLA_BUDGET_TOKEN * efla_errors_expected(&s->comparison.head[h].o);
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i + 1 < n && status == EFLA_OK; i++) {
-    const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->in, s->comparison.out, i + 1};
+  for (size_t i = next_sequence(&s->in, 0), j; status == EFLA_OK && (j = next_sequence(&s->in, i + 1)) < n; i = j) {
+    const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->in, s->comparison.out, j};
     status = efla_causality_compare(&s->causality, &a, &b, limit, why);
   }
   const size_t within = s->causality.pairs;

@@ -21,10 +21,11 @@ efla_status efla_tolerance_read(efla_tolerance *tolerance, const char *text, efl
 
 /* A number that is not what it should be: of o, or of final_state where token is the sequence's last. */
 typedef struct efla_miss {
-  size_t sequence, head, token; /* token counts from the sequence's first; SIZE_MAX: there is no miss */
-  double expected, found;       /* the entry that is farthest off */
-  double error, allowed;        /* norm over the token's entries, or over the state's, and what the budget grants */
-  char index[EFLA_INDEX_TEXT];  /* "o[0,417,5,3]" */
+  size_t sequence, head,
+      token;              /* token counts from the sequence's first, of a state is the last (or 0); SIZE_MAX: there is no miss */
+  double expected, found; /* the entry that is farthest off */
+  double error, allowed;  /* norm over the token's entries, or over the state's, and what the budget grants */
+  char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
 } efla_miss;
 
 /* Tokens t with 2^(b/4) - 1 <= t < 2^((b+1)/4) - 1, about: a quarter of an octave each. */

@@ -1,4 +1,6 @@
 #include "io/shape.h"
+
+#include "io/chunks.h"
 #include "io/stored.h"
 
 enum { B, T, H, D };
@@ -13,6 +15,10 @@ efla_axes efla_axes_of(const efla_tensors *file, bool wide) {
   }
   if (wide) axes.at[D] = (int)axes.rank++;
   return axes;
+}
+
+size_t efla_tensors_length(const efla_tensors *file, size_t sequence) {
+  return file->cu_seqlens ? file->cu_seqlens[sequence + 1] - file->cu_seqlens[sequence] : file->tokens;
 }
 
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor) {
@@ -37,6 +43,16 @@ size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t 
   for (size_t i = 0; i < 4; i++)
     if (axes.at[i] >= 0) size[axes.at[i]] = sizes[i];
   return axes.rank;
+}
+
+size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor) {
+  const efla_chunks chunks = efla_chunks_of(file->dataset[tensor]);
+  const efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  if (chunks.rank != axes.rank || axes.at[H] < 0) return SIZE_MAX;
+  size_t across = 1; /* chunks that a row of D needs */
+  if (axes.at[D] >= 0) across += (efla_tensors_width(file, tensor) - 1) / chunks.size[axes.at[D]];
+  size_t columns = EFLA_LARGEST_CHUNK / chunks.bytes / across;
+  return (columns > 0 ? columns : 1) * chunks.size[axes.at[H]];
 }
 
 /* Into `in`, or from `out` where in is NULL. */

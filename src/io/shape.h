@@ -28,6 +28,10 @@ efla_axes efla_axes_of(const efla_tensors *file, bool wide);
 /* The shape that the dataset is to have; returns its rank. */
 size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t size[4]);
 
+/* How many heads of a dataset of tokens can be read side by side, block by block along T, so that chunks that go on in the next block
+ * are not unpacked again: a multiple of those that a chunk has, SIZE_MAX where there is no limit. */
+size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor);
+
 /* What efla_tensors_open and efla_tensors_open_outputs do, for files that do not lead HDF5 astray. */
 efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_message *why);
 efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why);

@@ -1,5 +1,7 @@
 #include "io/stored.h"
 
+#include "io/chunks.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -31,8 +33,9 @@ void efla_stored_begin(void) {
   static bool begun;
   if (!begun) H5dont_atexit();
   begun = true;
-  *reason.text = 0;
   H5Eset_auto2(H5E_DEFAULT, on_failure, NULL);
+  efla_chunks_begin();
+  *reason.text = 0;
 }
 
 const char *efla_stored_reason(void) { return *reason.text ? reason.text : "no reason given"; }

@@ -1,4 +1,5 @@
 /* Tensor files: what is in one, and whether it fits together. */
+#include "io/chunks.h"
 #include "io/shape.h"
 #include "io/stored.h"
 
@@ -84,30 +85,12 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }
 
-/* A compressed chunk is unpacked as a whole, whatever part of it is read. */
-static efla_status check_chunk(const efla_tensors *file, const char *name, hid_t plist, size_t size, efla_message *why) {
-  hsize_t chunk[H5S_MAX_RANK];
-  if (H5Pget_layout(plist) != H5D_CHUNKED || H5Pget_nfilters(plist) <= 0) return EFLA_OK;
-  int rank = H5Pget_chunk(plist, H5S_MAX_RANK, chunk);
-  double bytes = (double)size;
-  for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
-  if (bytes <= EFLA_LARGEST_CHUNK) return EFLA_OK;
-  return efla_fail(why, EFLA_INPUT, "%s: %s: compressed in chunks of %.0f bytes, expected at most %d so that it can be streamed",
-                   file->path, name, bytes, EFLA_LARGEST_CHUNK);
-}
-
-/* Enough cache for the chunks that one block of tokens touches, so that each is unpacked once; HDF5's default holds 1 MiB. */
-enum { CACHE = 1 << 24 };
-
 static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset, efla_format *format,
                                 efla_message *why) {
   *dataset = H5I_INVALID_HID;
   if (H5Lexists(file->file, name, H5P_DEFAULT) <= 0)
     return required ? efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name) : EFLA_OK;
-  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-  H5Pset_chunk_cache(access, 12421, CACHE, 1); /* slots: a prime, 100 times the chunks that HDF5 thinks usual; read ones go first */
-  hid_t opened = H5Dopen2(file->file, name, access);
-  H5Pclose(access);
+  hid_t opened = H5Dopen2(file->file, name, H5P_DEFAULT);
   if (opened < 0)
     return efla_fail(why, EFLA_INPUT, "%s: %s: expected a dataset, found none that opens: %s", file->path, name,
                      efla_stored_reason());
@@ -116,13 +99,15 @@ static efla_status open_dataset(efla_tensors *file, const char *name, bool requi
   if (!efla_stored_format(type, format))
     status =
         efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type", file->path, name);
-  if (status == EFLA_OK) status = check_chunk(file, name, plist, H5Tget_size(type), why);
+  if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
   H5Pclose(plist);
   H5Tclose(type);
-  if (status == EFLA_OK)
-    *dataset = opened;
-  else
-    H5Dclose(opened);
+  hid_t access = efla_chunks_access(opened); /* which takes effect where the dataset is not open already */
+  H5Dclose(opened);
+  if (status == EFLA_OK && (*dataset = H5Dopen2(file->file, name, access)) < 0)
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", file->path,
+                       name, efla_stored_reason());
+  H5Pclose(access);
   return status;
 }
 
@@ -213,12 +198,13 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
     file->cu_seqlens = longer;
     status = efla_fetch(&from, &(efla_box){1, count, {first}, {count}}, piece, why);
     for (size_t i = first; i < first + count && status == EFLA_OK; i++) {
-      double value = piece[i - first], least = i ? (double)longer[i - 1] + 1 : 0;
+      double value = piece[i - first], least = i ? (double)longer[i - 1] : 0;
       bool right = value == floor(value) && value >= least && value <= (i ? (double)file->tokens : 0);
       if (i + 1 == n) right &= value == (double)file->tokens;
       longer[i] = right ? (size_t)value : 0;
       if (!right)
-        status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens[%zu]: %.17g, expected whole numbers rising from 0 to T = %zu",
+        status = efla_fail(why, EFLA_INPUT,
+                           "%s: cu_seqlens[%zu]: %.17g, expected whole numbers from 0 to T = %zu, none less than the one before",
                            file->path, i, value, file->tokens);
     }
   }
@@ -234,9 +220,9 @@ static efla_status read_sequences(efla_tensors *file, efla_message *why) {
   efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);
   if (status != EFLA_OK || dataset < 0) return status;
   int rank = shape_of(dataset, size);
-  if (rank != 1 || size[0] < 2 || size[0] - 1 > file->tokens || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
-    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %zu boundaries", file->path,
-                       (file->tokens < EFLA_LARGEST_SEQUENCES ? file->tokens : EFLA_LARGEST_SEQUENCES) + 1);
+  if (rank != 1 || size[0] < 2 || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
+    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %d boundaries", file->path,
+                       EFLA_LARGEST_SEQUENCES + 1);
   else if (file->batch != 1)
     status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: with B = %zu in q, expected B = 1", file->path, file->batch);
   if (status == EFLA_OK) status = efla_stored_written(dataset, file->path, "cu_seqlens", why);

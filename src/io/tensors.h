@@ -5,13 +5,20 @@
  *
  *     q, k (B,T,H,dk)   v, o (B,T,H,dv)   beta, g (B,T,H)          or all without B, or without B and H
  *     initial_state, final_state (N,H,dk,dv)                       or (H,dk,dv), (dk,dv) where N = 1; (N,dk,dv) where q is (T,dk)
- *     cu_seqlens (N+1): 0 = c_0 < c_1 < ... < c_N = T              where B = 1 and N sequences lie end to end; otherwise N = B
+ *     cu_seqlens (N+1): 0 = c_0 <= c_1 <= ... <= c_N = T           where B = 1 and N sequences lie end to end; otherwise N = B;
+ *                                                                  one may be empty, and ends in its initial state
  *
  * Attributes on the root: scale (1), so that o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the axes of
  * heads and tokens exchanged.  g is the logarithm of a decay, S <- exp(g) S before the step.
  *
  * All numbers have to be there: a dataset that was created and never written, wholly or some of its chunks, is refused whatever its
  * fill value, and so are virtual datasets and external storage (see efla_stored_written for what cannot be told).
+ *
+ * Datasets may be compressed by gzip or h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds (its plugins);
+ * a file that needs a filter that is not available is refused when it is opened.  Of each compressed dataset up to
+ * EFLA_LARGEST_CHUNK bytes are kept unpacked, so that a stream unpacks each chunk once (besides once for the child below); more
+ * often only where a chunk reaches over heads that do not fit into one group (see efla_walk), over several batch entries or over a
+ * part of D, and what it has in common with its neighbours is larger than that.
  *
  * Files larger than memory are streamed along T: see efla_stream.  A file that changes while it is read is refused at the next block
  * (io/watch.h); another file may take its name.  A file is opened in a child process first, which a damaged one
@@ -48,7 +55,7 @@ enum {
   EFLA_LARGEST_STATE = 1 << 22,     /* numbers in a head's state, so that one head fits in memory whatever a file claims */
   EFLA_LARGEST_HEADS = 1 << 12,     /* whose findings are kept side by side */
   EFLA_LARGEST_SEQUENCES = 1 << 24, /* in one file */
-  EFLA_LARGEST_CHUNK = 1 << 26      /* bytes in a compressed chunk, which HDF5 unpacks as a whole */
+  EFLA_LARGEST_CHUNK = 1 << 26      /* bytes in a compressed chunk, and in all that are kept unpacked */
 };
 
 typedef struct efla_tensors {
@@ -70,8 +77,8 @@ typedef struct efla_tensors {
 
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
  * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
- * the rest, of a type that holds no numbers, or never written; cu_seqlens not increasing from 0 to T; sizes past the limits above.  Also with
- * EFLA_MEMORY. file is then zeroed. */
+ * the rest, of a type that holds no numbers, packed by a filter that is not available, or never written; cu_seqlens that
+ * decrease, or are not from 0 to T; sizes past the limits above.  Also with EFLA_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
 /* The same for a file with o, and perhaps final_state, that belong to the inputs in `inputs`, as bin/run writes it.  Sizes, layout,
@@ -107,6 +114,9 @@ efla_status efla_tensors_close(efla_tensors *file, efla_message *why);
 typedef struct efla_span {
   size_t batch, head, heads, first, tokens; /* heads head ... head+heads-1, tokens first ... first+tokens-1 */
 } efla_span;
+
+/* Tokens of a sequence; only one of cu_seqlens may have none. */
+size_t efla_tensors_length(const efla_tensors *file, size_t sequence);
 
 /* Numbers per token and head: dk, dv or 1. */
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
@@ -144,14 +154,16 @@ const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tenso
  *     }
  *     efla_stream_clear(&stream);
  *
- * A block holds at most EFLA_STREAM_NUMBERS numbers, however large the file. */
+ * A block holds at most EFLA_STREAM_NUMBERS numbers, however large the file.  A sequence without tokens is one block without tokens for
+ * each group of heads, which begins and ends there: its final states are to be written as any others. */
 enum { EFLA_STREAM_NUMBERS = 1 << 22 };
 
 typedef struct efla_walk {
-  size_t states;   /* how many states per head the caller keeps: groups are small enough for 2^22 numbers in all of them */
+  size_t states;   /* how many states per head the caller keeps: groups are small enough for 2^22 numbers in all of them,
+                      and for the chunks of all their heads to be kept unpacked */
   size_t multiple; /* blocks end at multiples of this many tokens of their sequence, where that is not too many; 0: anywhere */
   bool outputs;    /* read o as well */
-  size_t sequences, length; /* only the first ones, and of each only the first tokens; 0: all */
+  size_t sequences, length; /* only the first ones that are not empty, and of each only the first tokens; 0: all */
 } efla_walk;
 
 typedef struct efla_stream {
@@ -176,6 +188,9 @@ void efla_stream_clear(efla_stream *stream);
 
 /* The next block, or done.  Fails as efla_tensors_read does, and, when done, as efla_tensors_unchanged does. */
 efla_status efla_stream_next(efla_stream *stream, efla_message *why);
+
+/* The number of the last token of the sequence at hand; 0 also where it has none. */
+size_t efla_stream_last(const efla_stream *stream);
 
 /* The tokens of head number h of the block (from 0, that is head span.head + h of the file): a view. */
 efla_tokens efla_stream_tokens(const efla_stream *stream, size_t h);

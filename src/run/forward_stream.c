@@ -59,7 +59,7 @@ static void note_state(pass *p) {
   size_t state = p->in->dk * p->in->dv, n = stream->span.heads * state;
   size_t at = find_bad(n, p->S, p->out->stored[EFLA_FINAL_STATE].largest), head = stream->span.head + at / state;
   if (at == n || p->final.token < SIZE_MAX) return;
-  p->final = (efla_bad){stream->sequence, head, stream->length - 1, p->S[at], ""};
+  p->final = (efla_bad){stream->sequence, head, efla_stream_last(stream), p->S[at], ""};
   efla_tensors_state_index(p->out, EFLA_FINAL_STATE, stream->sequence, head, at % state, p->final.index);
 }
 

@@ -1,6 +1,7 @@
 /* A batch of heads: the shape of what attention kernels take, and how it lies in memory.
  *
- * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, gate_t, g_t of every batch entry, head and token; states (sequences, heads, dk, dv). */
+ * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, gate_t, g_t of every batch entry, head and token; states (sequences, heads, dk, dv).
+ * A sequence may be empty: it has no rows, and ends in the state that it starts from. */
 #ifndef EFLA_CPU_HEADS_H
 #define EFLA_CPU_HEADS_H
 
@@ -20,7 +21,7 @@ typedef struct efla_heads {
   size_t batch, heads, tokens, dk, dv; /* heads, dk, dv >= 1 */
   efla_layout layout;
   size_t sequences;         /* packed one after another along the tokens of a single batch entry; not used if cu_seqlens is NULL */
-  const size_t *cu_seqlens; /* (sequences + 1), rising from 0 to tokens; NULL: every batch entry is one sequence */
+  const size_t *cu_seqlens; /* (sequences + 1), from 0 to tokens, not decreasing; NULL: every batch entry is one sequence */
   size_t threads;           /* OpenMP threads of one call, 0 as 1; the results have the same bits for any number */
   const efla_level *level;  /* NULL: the best that this processor supports */
 } efla_heads;
