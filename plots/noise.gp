@@ -1,11 +1,11 @@
 # Associative recall under perturbations.
 width = 1800
-height = 1150
+height = 1300
 load 'plots/style.gp'
 perturbations = values('perturbation', '')
 real_input = header('family') eq 'mnist'
 what = real_input ? 'digit rows, asked by the row above' : 'Gaussian keys and values'
-set multiplot layout 3,5 margins 0.04,0.99,0.06,0.92 spacing 0.032,0.085 \
+set multiplot layout 3,5 margins 0.04,0.985,0.085,0.93 spacing 0.032,0.1 \
   title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β' font ',16'
 unset key
 set format x '%g'
@@ -20,7 +20,7 @@ keys(w) = w[strstrt(w, ':') + 1:*]
 level(p) = p eq 'dropout' ? 'share of entries set to zero' : p eq 'scaling' ? 'factor on keys and values' : p eq 'burst' ? 'factor on a tenth of the tokens' : \
   p eq 'sign_flips' ? 'share of entries flipped' : p eq 'quantisation' ? 'bits' : 'size of the noise relative to the input'
 title_of(p) = p eq 'noise_keys' ? 'Gaussian noise on keys' : p eq 'noise_values' ? 'Gaussian noise on values' : p eq 'noise_both' ? 'Gaussian noise on both' : \
-  p eq 'burst' ? 'a burst of large tokens' : p eq 'sign_flips' ? 'flipped signs' : p eq 'pink_noise' ? '1/f noise along the tokens' : p eq 'brown_noise' ? '1/f^2 noise along the tokens' : p
+  p eq 'burst' ? 'a burst of large tokens' : p eq 'sign_flips' ? 'flipped signs' : p eq 'pink_noise' ? '1/f noise along the tokens' : p eq 'brown_noise' ? '1/f^2'.blank.'noise along the tokens' : p
 dash(w) = keys(w) eq 'unit' ? 2 : 1
 i = 0
 do for [p in perturbations] {
@@ -59,7 +59,6 @@ unset xzeroaxis
 set title 'means and 95 % bootstrap intervals of '.header('trials').' trials'
 entries = words(ways) + 2
 load 'plots/legend.gp'
-set key font ',12' spacing 1.2
 plot for [w in ways] NaN with linespoints ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6) title name(w), \
   NaN with boxes lc rgb '#cccccc' title 'bars: β = '.header('beta').' for all', \
   NaN with boxes lc rgb '#0072b2' title 'bars: each with its best β'

@@ -6,7 +6,7 @@ methods = values('method', 'form=gate')
 truths = values('truth', '')
 yardstick = word(truths, 1)          # the ground truth: its own error is shaded
 reference = word(truths, words(truths)) # what errors are measured against
-set multiplot layout 2,2 margins 0.065,0.985,0.08,0.925 spacing 0.085,0.125 \
+set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.125 \
   title "Cutting a token into n substeps: the error of a one-step method falls with its order; the exact flow has no step error" font ',16'
 set logscale xy
 set xlabel 'step times λ,  h λ = βλ/n'
@@ -17,7 +17,7 @@ unset key
 
 slope(x, p, at) = at * x**p
 do for [T in values('tokens', '')] {
-  set title (T eq '1' ? 'one token' : T.' tokens').', βλ = '.header('x').', d_k = d_v = '.header('dk')
+  set title (T eq '1' ? 'one token' : T.' tokens').', βλ = '.header('x').', '.square(header('dk'))
   set label 1 'slope 1' at 2.2e-2, 1.5e-1 tc rgb theory font ',11' front
   set label 2 'slope 2' at 8e-3, 6e-9 tc rgb theory font ',11' front
   set label 3 'slope 4' at 4.5e-2, 1e-12 tc rgb theory font ',11' front

@@ -18,4 +18,3 @@ counted(where) = system(sprintf("awk -F, -v list=seeds -v where='%s' -f plots/pi
   awk 'NR == 1 { least = $1 } END { print (least < $1 ? least \" to \" : \"\") $1 \" seed\" ($1 == 1 ? \"\" : \"s\") }'", where, effects))
 # the seeds that count here are those of the models
 footer = sprintf("%s · seeds %s · commit %s · %s", source, header('seeds'), header('commit'), header('date'))
-set label 1000 footer

@@ -14,7 +14,7 @@ rows = 'published raw:'.fast.' raw:'.slow.' unit:'.fast.' unit:'.slow
 keys_of(r) = r[1:strstrt(r, ':') - 1]
 lr_of(r) = r[strstrt(r, ':') + 1:*]
 cell(m, keys, lr, p) = 'method='.m.' keys='.keys.' lr='.lr.' perturbation='.p
-set multiplot layout 5,3 margins 0.09,0.985,0.045,0.925 spacing 0.035,0.037 title \
+set multiplot layout 5,3 margins 0.09,0.985,0.06,0.925 spacing 0.035,0.037 title \
   'Is it the exact gate that makes a classifier robust?  Accuracy on '.digits.": as published, and at equal keys and rate\n".\
   '{/*0.8 as published: '.known_as(method, 'raw').' at rate '.rate(fast).', '.known_as(against, 'unit').' at rate '.rate(slow).".}\n".\
   '{/*0.8 thick: mean of '.counted('panel=published').' with 95 % intervals; thin: single seeds; accuracy 0, below the chance of 0.1: logits overflow}' font ',16'
@@ -29,6 +29,7 @@ do for [r in rows] {
   do for [p in perturbations] {
     set title (r eq 'published' ? p : '')
     set xlabel (r eq 'unit:'.slow ? what_level(p) : '') offset 0,0.3
+    if (r eq word(rows, words(rows)) && p eq word(perturbations, words(perturbations))) { eval provenance }
     least = p eq 'scale' ? 0.8 : -0.02
     most = p eq 'scale' ? 10.2 : 1.02
     set xrange [least:most]

@@ -4,7 +4,7 @@ height = 1000
 load 'plots/style.gp'
 methods = values('method', 'study=map')
 explicit = values('method', 'study=phase')
-set multiplot layout 2,4 margins 0.05,0.985,0.085,0.91 spacing 0.065,0.15 \
+set multiplot layout 2,4 margins 0.05,0.985,0.09,0.91 spacing 0.065,0.15 \
   title 'From which key norm on does each method blow up?  Below its limit old errors fade (γ < 0), above it they grow' font ',16'
 unset key
 set palette defined (-1 '#0072b2', 0 'white', 1 '#d55e00')
@@ -15,7 +15,7 @@ unset grid
 unset colorbox
 
 # heat map: one row of cells per method; with unit keys lambda = 1 whatever the norm
-set title 'predicted growth rate γ, raw keys, d_k = '.header('dk')
+set title 'predicted growth rate γ, raw keys, d_k'.blank.'= '.header('dk')
 set xlabel 'root mean square key norm'
 set format x '%g'
 set format y '%g'
@@ -38,7 +38,7 @@ set title 'γ against key norm: law (lines) and streams (points, 95 %)'
 set ylabel 'γ per token'
 set ytics autofreq
 set yrange [-0.03:0.08]
-set xrange [0.5:4]
+set xrange [0.5:4.4]
 set xzeroaxis lc rgb theory
 plot for [m in methods] pick('study=map keys=raw method='.m) using 'norm':'predicted' with lines ls row(m), \
   for [m in methods] pick('study=point method='.m) using 'norm':'measured':'low':'high' with yerrorbars ls row(m) lw 1 pt 7 ps 0.6
