@@ -19,11 +19,11 @@ endif
 BUILD := build/$(MODE)
 BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
-LIBRARY_C  := $(sort $(wildcard src/*.c src/*/*.c))
+LIBRARY_C  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
-TESTS      := $(filter-out test_install,$(TESTS))
+TESTS      := $(filter-out test_install test_checkout,$(TESTS))
 endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
@@ -41,6 +41,9 @@ MODE_FLAGS_coverage := -O0 -g --coverage
 ifeq ($(MODE_FLAGS_$(MODE)),)
 $(error MODE=$(MODE) is none of release, debug, asan, tsan, coverage)
 endif
+ifneq ($(words $(FORMAT))$(filter-out svg pdf png,$(FORMAT)),1)
+$(error FORMAT=$(FORMAT) is none of svg, pdf, png)
+endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
             $(if $(WERROR),-Werror)
@@ -51,9 +54,9 @@ LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
 # The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.  Undefined behaviour is looked for in the
 # generic level only: the others are the same source, on which the compiler would spend minutes.
 X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
-FLAGS_src/flow/level_generic   := -ffp-contract=fast
-FLAGS_src/flow/level_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
-FLAGS_src/flow/level_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
+FLAGS_src/efla/cpu/isa_generic   := -ffp-contract=fast
+FLAGS_src/efla/cpu/isa_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
+FLAGS_src/efla/cpu/isa_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 
 # Packages are looked up only in the builds proper, after `deps` has had its chance to install them.
@@ -81,7 +84,7 @@ endif
 
 # -------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
-.PHONY: all check figures study verdict gallery help deps lint-deps format lint clean
+.PHONY: all check figures check-figures study verdict gallery help deps figure-check-deps lint-deps format lint clean
 .PHONY: build-all build-check build-figures build-study build-study-figures build-verdict
 .DELETE_ON_ERROR:
 SUBMAKE = $(MAKE) --no-print-directory
@@ -90,11 +93,13 @@ say = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: deps               ## build every program
 	@$(SUBMAKE) $(JOBS) build-all
-check: deps install-deps ## build and run all tests
+check: deps install-deps figure-check-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 figures: deps           ## run the experiments and draw the figures: results/*.csv, figures/*.$(FORMAT)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-figures
+check-figures: figures figure-check-deps ## look for faults of the figures: missing legends, cut or overlapping text, empty panels
+	@plots/check $(FIGURES:%=figures/%.$(FORMAT))
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '3,10s/^# *//p' Makefile
@@ -114,6 +119,9 @@ define OPTIONAL_PACKAGES
 test -e /usr/include/arb.h -o -e /usr/include/flint/arb.h -o -e /usr/local/include/flint/arb.h   libflint-arb-dev
 pkg-config --exists fftw3         libfftw3-dev
 endef
+define FIGURE_CHECKERS
+command -v python3               python3
+endef
 define LINTERS
 command -v clang                 clang
 command -v clang-tidy            clang-tidy
@@ -122,18 +130,28 @@ command -v cppcheck              cppcheck
 test -n "`clang -print-file-name=libclang_rt.fuzzer-x86_64.a | grep /`"                           libclang-rt-dev
 test -n "`echo '#include <omp.h>' | clang -fopenmp -E - 2>/dev/null`"                             libomp-dev
 endef
-export REQUIRED OPTIONAL_PACKAGES LINTERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS LINTERS
 
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
+figure-check-deps:
+	@sh .ci/install "$$FIGURE_CHECKERS" ""
 lint-deps:
 	@sh .ci/install "$$LINTERS" ""
 
 # ---------------------------------------------------------------------------------------------------------------- builds
-build-all: $(PROGRAM_FILES)
+build-all: $(PROGRAM_FILES) $(BUILD)/draw
 build-verdict: $(BUILD)/verdict
-$(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o $(LIBRARY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+# What make itself runs, and nobody installs.
+$(BUILD)/verdict: $(BUILD)/experiments/verdict/verdict.o
+$(BUILD)/draw: $(BUILD)/experiments/draw/draw.o
+$(BUILD)/verdict $(BUILD)/draw: $(LIBRARY)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBRARY) $(PACKAGE_LIBS)
+
+# git archive writes the commit into .commit; elsewhere git knows it.
+COMMIT = $(shell grep -v Format .commit 2>/dev/null | cut -c 1-12 | grep . || git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+# What is installed is the same whatever the directory it was built in.
+WHEREVER := $(if $(filter release,$(MODE)),'-ffile-prefix-map=$(CURDIR)=.')
 
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 .PHONY: always
@@ -142,19 +160,18 @@ $(BUILD)/flags: always
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
-	  echo '#define EFLA_COMMIT "$(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"'; \
+	  echo '#define EFLA_COMMIT "$(COMMIT)"'; \
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
-	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; \
-	  echo '#define EFLA_SOURCES "$(CURDIR)"'; } > $@.new; \
+	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; \
 	 cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(BUILD)/src/report/provenance.o $(BUILD)/src/report/figure.o: $(BUILD)/build_info.h
+$(BUILD)/src/report/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) $(LIBRARY_CFLAGS) $(FLAGS_src/$*) -I$(BUILD) -MMD -MP -c -o $@ $<
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"' -MMD -MP -c -o $@ $<
@@ -169,13 +186,13 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 
-include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk
+include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk $(wildcard tests/campaigns/*.mk)
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
-build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict
+build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict $(BUILD)/draw
 	@mkdir -p $(BUILD)/tests/work; failed=; \
 	for test in $(TEST_FILES); do $(UNDER) $$test || failed="$$failed $${test##*/}"; done; \
 	if [ -n "$$failed" ]; then echo "FAILED:$$failed" >&2; exit 1; fi
@@ -195,7 +212,7 @@ FIGURES := order accumulation accumulation-readout growth reference gate stabili
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
-SET_accumulation-readout    := column_of_error = 'readout_error';
+SET_accumulation-readout    := column_of_error=readout_error
 TABLE_growth := accumulation
 TABLE_throughput-tokens := throughput
 SCRIPT_noise-mnist := noise
@@ -207,51 +224,60 @@ $(foreach figure,$(STUDY_FIGURES),$(eval MORE_$(figure) := results/effects.csv p
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
 table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
-script  = plots/$(or $(SCRIPT_$(1)),$(1)).gp
+script  = $(or $(SCRIPT_$(1)),$(1))
 
 build-figures: $(FIGURES:%=figures/%.$(FORMAT))
 	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
 
+# Copies files to gallery/, each of them whole or not at all.
+keep = @mkdir -p gallery && for file in $(1); do \
+         kept=gallery/$${file\#\#*/}; cp $$file $$kept.part && mv $$kept.part $$kept || { rm -f $$kept.part; exit 1; }; done
 build-study-figures: $(STUDY_FIGURES:%=figures/%.svg)
-	@cp $^ gallery/
+	$(call keep,$^)
 
-results/.settings: always
-	@mkdir -p $(@D) figures; echo '$(QUICK) $(EFLA_MNIST)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# What tables depend on beside their programs: all of them on QUICK, those of real input on where it is.
+results/.settings: SETTING = $(QUICK)
+results/.mnist:    SETTING = $(EFLA_MNIST)
+results/.settings results/.mnist: always
+	@mkdir -p $(@D) figures && { echo '$(SETTING)' > $@.new || { rm -f $@.new; exit 1; }; } && \
+	 { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+results/accumulation-mnist.csv results/noise-mnist.csv: results/.mnist
 .SECONDEXPANSION:
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@
 results/effects.csv: gallery/study.csv $(BIN)/effects | results/.settings
 	$(BIN)/effects --input $< --out $@ >/dev/null
-figures/%.$(FORMAT): $$(call table,$$*) $$(call script,$$*) plots/style.gp plots/legend.gp plots/pick.awk $$(MORE_$$*)
-	gnuplot -e "table = '$<'; picture = '$@.part'; format = '$(FORMAT)'; $(SET_$*)" $(call script,$*)
-	@mv $@.part $@
+figures/%.$(FORMAT): $$(call table,$$*) plots/$$(call script,$$*).gp plots/style.gp plots/legend.gp plots/pick.awk $$(MORE_$$*) $(BUILD)/draw
+	EFLA_DATADIR='$(CURDIR)' $(BUILD)/draw --script $(call script,$*) --table $< --figure $@ $(SET_$*:%=--set %)
 
 COMMA := ,
 # Every finished model is kept in results/study, so that a study that was stopped goes on where it was.  With SHARD only that share is
 # trained, for another machine whose results/study is brought together with this one, and no table is written.  QUICK leaves the gallery alone.
 SEEDS         ?= $(if $(QUICK),0,0$(COMMA)1$(COMMA)2$(COMMA)3$(COMMA)4)
 STUDY_KEPT     = $(if $(QUICK),results/quick,gallery)
-STUDY          = $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
+# Several shells may run it at once: they share the models, and write tables and figures one after another.
+ALONE          = $(if $(shell command -v flock),flock results/study.lock)
+STUDY          = env $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
 STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
 STUDY_TABLES   = --out $(STUDY_KEPT)/study.csv --losses $(STUDY_KEPT)/study-losses.csv --steps $(STUDY_KEPT)/study-steps.csv
 build-study: $(BIN)/smnist
 	@mkdir -p $(STUDY_KEPT) results
 	$(STUDY_TRAIN) --method exact,euler,implicit,rk4 --lr 1e-3,3e-3
 	$(STUDY_TRAIN) --method exact,euler --lr 1e-4,3e-4,1e-2
-	$(if $(SHARD),,$(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
+	$(if $(SHARD),,$(ALONE) $(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
 study: deps             ## train the models of the robustness study on EFLA_MNIST (an hour, can be stopped): gallery/study*.csv, its figures
 	@$(if $(MNIST)$(QUICK),,echo 'make study: EFLA_MNIST names no directory with MNIST, and built-in digits would replace its tables in gallery' >&2; exit 2)
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-study
-	@$(if $(SHARD)$(QUICK),,$(SUBMAKE) build-study-figures FORMAT=svg)
+	@$(if $(SHARD)$(QUICK),,$(ALONE) $(SUBMAKE) build-study-figures FORMAT=svg)
 verdict: deps           ## the paper's claims, judged by the tables of the last make figures
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows
-	@mkdir -p gallery; cp figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg) gallery/
+	$(call keep,figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg))
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck

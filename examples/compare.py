@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Is my kernel right?  python3 examples/compare.py [bin/compare]   (needs h5py)"""
+"""Is my kernel right?  python3 compare.py [PROGRAM]   (needs h5py)
+
+PROGRAM is by default that of the variable EFLA_COMPARE, bin/compare beside this directory, or efla-compare in PATH."""
+import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +22,19 @@ def kernel(q, k, v, beta, scale, gate):  # yours goes here; (B,T,H,D) each, beta
     return o, S
 
 
-def compare(program="bin/compare", options=(), scale=1.0, **tensors):
+def find_program(named=None):
+    """Its path; ends with a sentence where there is none."""
+    named = named or os.environ.get("EFLA_COMPARE")
+    built = pathlib.Path(__file__).resolve().parent.parent / "bin" / "compare"
+    found = shutil.which(named) if named else shutil.which(built) or shutil.which("efla-compare")
+    if not found:
+        what = f"{named}: no such program" if named else f"neither {built} nor efla-compare in PATH is there"
+        print(f"compare.py: {what}; make builds bin/compare, EFLA_COMPARE or an argument names another", file=sys.stderr)
+        sys.exit(2)
+    return found
+
+
+def compare(program, options=(), scale=1.0, **tensors):
     """The answer as a dict: 'verdict', and where it is outside 'mistake' and 'first out of tolerance'."""
     with tempfile.NamedTemporaryFile(suffix=".h5") as file:
         with h5py.File(file.name, "w") as h5:
@@ -31,11 +48,12 @@ def compare(program="bin/compare", options=(), scale=1.0, **tensors):
 
 
 if __name__ == "__main__":
+    program = find_program(*sys.argv[1:2])
     rng = np.random.default_rng(1)
     q, k, v = (rng.normal(size=(2, 100, 4, 32)).astype(np.float32) / n for n in (1, 32**0.5, 1))
     beta, scale = rng.uniform(size=(2, 100, 4)).astype(np.float32), 32**-0.5
     gates = {"exact": lambda b, k: -np.expm1(-b * (k * k).sum(-1)) / (k * k).sum(-1), "beta": lambda b, k: b}
     for name, gate in gates.items():
         o, S = kernel(q, k, v, beta, scale, gate)
-        answer = compare(*sys.argv[1:2], q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
+        answer = compare(program, q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
         print(name, answer["verdict"], answer.get("mistake", ""), sep=": ")

@@ -129,6 +129,16 @@ static efla_status play(void *scenes, size_t i, efla_table *table, efla_progress
   return status;
 }
 
+static efla_spec spec_of(const efla_family *family, double norm, size_t seed) {
+  efla_spec one = spec;
+  one.family = family;
+  one.seed = seed;
+  one.norm = family->scaled ? norm : 1;
+  one.dk = family->side ? family->side : dk;
+  one.dv = family->side ? family->side : dv;
+  return one;
+}
+
 /* Every combination of family, norm and key treatment; the unit family has one norm. */
 static size_t list_scenes(scene *scenes, size_t seed) {
   size_t n = 0;
@@ -137,15 +147,18 @@ static size_t list_scenes(scene *scenes, size_t seed) {
       for (size_t k = 0; k < treatments.n; k++) {
         const efla_family *family = &efla_families[families.row[f]];
         if (!family->scaled && i > 0) continue;
-        scenes[n] = (scene){.spec = spec, .keys = &efla_key_treatments[treatments.row[k]]};
-        scenes[n].spec.family = family;
-        scenes[n].spec.seed = seed;
-        scenes[n].spec.norm = family->scaled ? norms.value[i] : 1;
-        scenes[n].spec.dk = family->side ? family->side : dk;
-        scenes[n].spec.dv = family->side ? family->side : dv;
-        n++;
+        scenes[n++] = (scene){.spec = spec_of(family, norms.value[i], seed), .keys = &efla_key_treatments[treatments.row[k]]};
       }
   return n;
+}
+
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t f = 0; f < families.n && status == EFLA_OK; f++) {
+    const efla_spec one = spec_of(&efla_families[families.row[f]], norms.value[0], cli->seed); /* other norms need nothing else */
+    status = efla_source_check(&one, tokens, why);
+  }
+  return status;
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
@@ -173,6 +186,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,readout_floor,growth,growth_"
                  "predicted,blowup",
-      .run = run};
+      .run = run,
+      .check = check};
   return efla_program_main(&program, argc, argv);
 }

@@ -6,7 +6,7 @@
  *           doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
  * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state after
  *           the chunk against the recurrence in long double, relative to the largest state.
- * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (evidence F); no loss by substitution; everything
+ * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by substitution; everything
  *           lost by doubling for correlated keys; overflow for Euler's gate at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "efla.h"
@@ -23,7 +23,7 @@ static const efla_option options[] = {
     {"cosine", "LIST", "0,0.99,1", NULL, "cosines between any two keys", EFLA_REALS, &cosines, 0, 1, NULL},
     {"norm", "LIST", "1,8", NULL, "root mean square key norms", EFLA_REALS, &norms, 1e-6, 1e6, NULL},
     {"methods", "LIST", "exact,euler", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
-    {"chunk", "LIST", "1,2,4,8,16,32,64,128,256,512", "1,4,16,64", "chunk lengths", EFLA_REALS, &lengths, 1, 4096, NULL},
+    {"chunk", "LIST", "1,2,4,8,16,32,64,128,256,512", "1,4,16,64", "chunk lengths", EFLA_COUNTS, &lengths, 1, 4096, NULL},
     {"dk", "N", "64", "16", "length of keys and values", EFLA_COUNT, &d, 1, 1024, NULL},
     {.name = NULL},
 };
@@ -136,7 +136,7 @@ static double error_of(problem *p, const form *f) {
 /* One kind of keys, norm, method and length: i counts their combinations. */
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   (void)context;
-  size_t C = (size_t)lengths.value[i % lengths.n], rest = i / lengths.n;
+  size_t C = lengths.count[i % lengths.n], rest = i / lengths.n;
   const efla_method *method = &efla_methods[methods.row[rest % methods.n]];
   efla_spec spec = efla_spec_default(efla_family_find("cone"));
   spec.dk = spec.dv = d, spec.seed = seed;

@@ -1,9 +1,9 @@
 /* compare: is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?
  *
- * Inputs    a tensor file (inputs/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of its
+ * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of its
  *           own.
  * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's type,
- *           relative, and in units of what rounding is entitled to on these tokens (judge/budget.h); how it depends on the
+ *           relative, and in units of what rounding is entitled to on these tokens (check/error_bound.h); how it depends on the
  *           token's number; whether o depends on later tokens, where there are two runs; and, if it is out of tolerance, which
  *           usual mistake explains it.
  * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1: outside. */
@@ -154,6 +154,13 @@ static void write_rows(const efla_inquiry *s, efla_table *table) {
     }
 }
 
+static efla_tolerance tolerance;
+
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  (void)cli;
+  return efla_tolerance_read(&tolerance, tolerance_text, why);
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_question ask = {.input = input,
                        .outputs = outputs,
@@ -161,11 +168,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
                        .method = &efla_methods[method],
                        .keys = &efla_key_treatments[keys],
                        .truth = efla_oracle_find(truth_name(truth)),
-                       .state = precision ? &efla_formats[precision - 1] : NULL};
-  efla_status status = efla_tolerance_read(&ask.tolerance, tolerance_text, why);
-  if (status != EFLA_OK) return status;
+                       .state = precision ? &efla_formats[precision - 1] : NULL,
+                       .tolerance = tolerance};
   efla_inquiry inquiry;
-  status = efla_inquiry_run(&inquiry, &ask, cli->threads, why);
+  efla_status status = efla_inquiry_run(&inquiry, &ask, cli->threads, why);
   if (status == EFLA_OK) {
     print_report(&inquiry, &ask);
     write_rows(&inquiry, table);
@@ -180,7 +186,8 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, as for run. An ulp is "
+          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, as for run; all files "
+          "must stay as they are until the end. An ulp is "
           "the gap between "
           "neighbours of o's type at the largest entry of a token. The tolerance is by default derived from what rounding is "
           "entitled to "
@@ -194,6 +201,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = "head,first,last,tokens,error,ulps,granted",
       .run = run,
+      .check = check,
       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -18,7 +18,7 @@ static efla_list tolerances;
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "HDF5 file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
-    {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_TEXT, &picture, 0, 0, NULL},
+    {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_RESULT, &picture, 0, 0, NULL},
     {"tokens", "N", "2048", NULL, "tokens of every head on which errors, formats and chunks are measured", EFLA_COUNT, &measure, 1,
      1e15, NULL},
     {"tolerance", "LIST", "1e-3,1e-5", NULL, "errors of the state for which a format is to suffice", EFLA_REALS, &tolerances,
@@ -105,14 +105,16 @@ static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about 
   return status;
 }
 
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  (void)cli;
+  return picture ? efla_figure_check("diagnose", picture, why) : EFLA_OK;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_tensors file;
   efla_diagnosis d = {0};
   efla_message refusal;
-  efla_status status = picture ? efla_figure_check("diagnose", picture, why) : EFLA_OK, trusted = EFLA_OK;
-  if (status == EFLA_OK && picture) status = efla_output_spares(picture, input, why);
-  if (status != EFLA_OK) return status;
-  status = efla_tensors_open(&file, input, why);
+  efla_status status = efla_tensors_open(&file, input, why), trusted = EFLA_OK;
   if (status != EFLA_OK) return status;
   status = diagnose(&d, &file, why);
   if (status == EFLA_OK) {
@@ -135,7 +137,8 @@ int main(int argc, char **argv) {
       .name = "diagnose",
       .summary = "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
       .description =
-          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or without B and H; "
+          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or without B and H, that "
+          "stays as it is until the end; "
           "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
           "The report tells, in total and for every head: the distribution of x = beta*lambda (lambda = |k|^2); how many tokens "
           "are beyond the limits up to which methods do not overshoot or amplify, and the first of them; the growth rate per token "
@@ -155,6 +158,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = EFLA_DIAGNOSIS_COLUMNS,
       .run = run,
+      .check = check,
       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -85,11 +85,16 @@ static efla_status summarise(const efla_cli *cli, const efla_outcomes *o, efla_t
   return EFLA_OK;
 }
 
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  (void)cli;
+  if (method == against) return efla_fail(why, EFLA_USAGE, "--method and --against are both %s", efla_method_name(method));
+  if (lr == lr_against) return efla_fail(why, EFLA_USAGE, "--lr and --lr-against are both %g", lr);
+  return EFLA_OK;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_csv study;
   efla_outcomes outcomes;
-  if (method == against) return efla_fail(why, EFLA_USAGE, "--method and --against are both %s", efla_method_name(method));
-  if (lr == lr_against) return efla_fail(why, EFLA_USAGE, "--lr and --lr-against are both %g", lr);
   efla_status status = efla_csv_read(&study, input, why);
   if (status != EFLA_OK) return status;
   status = efla_outcomes_init(&outcomes, &study, input, why);
@@ -126,6 +131,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
       .run = run,
+      .check = check,
       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

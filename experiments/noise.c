@@ -121,17 +121,23 @@ static size_t list_points(point *points, bool quick) {
   return n;
 }
 
-static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  point *points = calloc(perturbations.n * EFLA_LEVELS, sizeof *points);
-  if (!points) return efla_fail_memory(why);
+/* Completes the description of the pairs. */
+static efla_status check(const efla_cli *cli, efla_message *why) {
   efla_spec *spec = &contest.spec, defaults = efla_spec_default(&efla_families[family]);
   defaults.norm = spec->norm, defaults.beta = spec->beta, defaults.mnist = spec->mnist;
   if (!defaults.family->side) defaults.dk = defaults.dv = d;
   *spec = defaults;
   contest.seed = cli->seed;
+  return efla_source_check(spec, contest.pairs * contest.trials, why);
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  point *points = calloc(perturbations.n * EFLA_LEVELS, sizeof *points);
+  if (!points) return efla_fail_memory(why);
   for (size_t i = 0; i < 2 * methods.n * treatments.n && contest.n_ways < EFLA_WAYS; i++)
-    contest.ways[contest.n_ways++] = (efla_way){&efla_methods[methods.row[i / 2 / treatments.n]],
-                                                &efla_key_treatments[treatments.row[i / 2 % treatments.n]], i % 2 == 1, spec->beta};
+    contest.ways[contest.n_ways++] =
+        (efla_way){&efla_methods[methods.row[i / 2 / treatments.n]], &efla_key_treatments[treatments.row[i / 2 % treatments.n]],
+                   i % 2 == 1, contest.spec.beta};
   size_t n = list_points(points, cli->quick);
   efla_status status = efla_trials_tune(&contest, candidates.value, candidates.n, why);
   if (status == EFLA_OK) status = efla_program_parallel(table, n, study, points, "points", n, why);
@@ -164,6 +170,7 @@ int main(int argc, char **argv) {
           "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_high,snr,snr_low,snr_"
           "high,difference,"
           "difference_low,difference_high,verdict",
-      .run = run};
+      .run = run,
+      .check = check};
   return efla_program_main(&program, argc, argv);
 }

@@ -2,7 +2,7 @@
  *
  * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
  *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as gate (design E3) and, for one token, as textbook stages on the full state; substeps 1...4096.
+ * Varies    the method, as gate (docs/derivations.md#e3) and, for one token, as textbook stages on the full state; substeps 1...4096.
  * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
  *           of the step, and the time.
  * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
@@ -29,7 +29,7 @@ static const efla_option options[] = {
     {"dk", "N", "16", "8", "length of keys", EFLA_COUNT, &dk, 1, 4096, NULL},
     {"dv", "N", "16", "8", "length of values", EFLA_COUNT, &dv, 1, 4096, NULL},
     {"x", "X", "4", NULL, "beta*lambda of every token", EFLA_REAL, &step_x, 1e-6, 1e6, NULL},
-    {"tokens", "LIST", "1,16", "1,4", "numbers of tokens", EFLA_REALS, &token_counts, 1, 1e6, NULL},
+    {"tokens", "LIST", "1,16", "1,4", "numbers of tokens", EFLA_COUNTS, &token_counts, 1, 1e6, NULL},
     {"substeps", "N", "4096", "256", "most substeps per token", EFLA_COUNT, &most_substeps, 1, 1 << 20, NULL},
     {.name = NULL},
 };
@@ -130,7 +130,7 @@ static efla_status run_all(problem *p, size_t seed, efla_table *table, efla_mess
   efla_status status = EFLA_OK;
   fprintf(stderr, "Observed order from n/2 to n substeps, n = 2, 4, ... (. where rounding rules)\n");
   for (size_t i = 0; i < token_counts.n && status == EFLA_OK; i++) {
-    status = prepare(p, (size_t)token_counts.value[i], seed, why);
+    status = prepare(p, token_counts.count[i], seed, why);
     for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
       const efla_method *method = &efla_methods[methods.row[m]];
       study(p, method, NULL, table);

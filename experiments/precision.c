@@ -88,10 +88,15 @@ static efla_status add_all(scene *s) {
   return status;
 }
 
-static efla_status scene_init(scene *s, const efla_family *family, efla_message *why) {
+static efla_spec spec_of(const efla_family *family) {
   efla_spec spec = efla_spec_default(family);
   spec.seed = seed, spec.norm = norm;
   if (!family->side) spec.dk = spec.dv = d;
+  return spec;
+}
+
+static efla_status scene_init(scene *s, const efla_family *family, efla_message *why) {
+  const efla_spec spec = spec_of(family);
   efla_status status = efla_source_init(&s->source, &spec, why);
   if (status != EFLA_OK) return status;
   status = efla_tokens_init(&s->x, BLOCK, spec.dk, spec.dv);
@@ -201,8 +206,18 @@ static efla_status follow(void *context, size_t i, efla_table *rows, efla_progre
   return status;
 }
 
-static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  efla_status status = EFLA_OK;
   seed = cli->seed;
+  for (size_t i = 0; i < families.n && status == EFLA_OK; i++) {
+    const efla_spec spec = spec_of(&efla_families[families.row[i]]);
+    status = efla_source_check(&spec, tokens, why);
+  }
+  return status;
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  (void)cli;
   return efla_program_parallel(table, families.n, follow, NULL, "tokens", families.n * tokens, why);
 }
 
@@ -220,6 +235,7 @@ int main(int argc, char **argv) {
                                                       "none).",
                                        .options = options,
                                        .columns = "study,family,name,stored,rounding,tokens,error,floor,predicted,slope,useless",
-                                       .run = run};
+                                       .run = run,
+                                       .check = check};
   return efla_program_main(&program, argc, argv);
 }

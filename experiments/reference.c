@@ -23,7 +23,7 @@ static double smallest, largest;
 static const efla_option options[] = {
     {"truth", "NAME", EFLA_ORACLE_BEST, NULL, "oracle to measure against", EFLA_NAME, &truth_row, 0, 0, efla_oracle_name},
     {"family", "LIST", "gaussian,flat", NULL, "families of the key", EFLA_NAMES, &families, 0, 0, efla_family_name},
-    {"dk", "LIST", "4,16,64,128,256", "4,16,64", "lengths of the key", EFLA_REALS, &lengths, 1, 1024, NULL},
+    {"dk", "LIST", "4,16,64,128,256", "4,16,64", "lengths of the key", EFLA_COUNTS, &lengths, 1, 1024, NULL},
     {"smallest", "X", "1e-8", NULL, "first x", EFLA_REAL, &smallest, 1e-300, 1e300, NULL},
     {"largest", "X", "1e6", "1e4", "last x", EFLA_REAL, &largest, 1e-300, 1e300, NULL},
     {"per-decade", "N", "4", "1", "points per decade of x", EFLA_COUNT, &per_decade, 1, 100, NULL},
@@ -62,13 +62,15 @@ static void write_row(const point *p, efla_table *table, const char *family, con
                  efla_real(seconds));
 }
 
+/* Returns EFLA_UNTRUSTED where there is no truth about this point: errors are nan then. */
 static efla_status study(point *p, const char *family, efla_table *table, efla_message *why) {
   size_t dk = p->x.dk, n = dk * p->x.dv;
-  efla_status status;
+  efla_status status, known;
+  efla_message unsaid;
   p->floor = 0;
   identity(p, p->truth);
-  status = efla_oracle_advance(&efla_oracles[truth_row], &p->x, p->truth, &p->floor, why);
-  if (status != EFLA_OK) return status;
+  known = efla_oracle_advance(&efla_oracles[truth_row], &p->x, p->truth, &p->floor, why);
+  if (known != EFLA_OK && known != EFLA_UNTRUSTED) return known;
   p->norm = efla_norm(n, p->truth);
   p->floor /= p->norm;
   long double lambda = 0;
@@ -79,20 +81,20 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
     double claimed = NAN, seconds = NAN;
     size_t calls = 0;
     status = EFLA_OK;
-    bool admitted = efla_oracle_admits(oracle, &p->x, why) == EFLA_OK;
+    bool admitted = efla_oracle_admits(oracle, &p->x, &unsaid) == EFLA_OK;
     for (size_t e = 0; e < n && !admitted; e++) p->S[e] = NAN;
     for (double start = efla_seconds(); admitted && !(seconds > 1e-3); calls++) {
       identity(p, p->S);
-      status = efla_oracle_raw(oracle, &p->x, p->S, &claimed, why);
+      status = efla_oracle_raw(oracle, &p->x, p->S, &claimed, &unsaid);
       if (status != EFLA_OK) break;
       seconds = efla_seconds() - start;
     }
     if (status == EFLA_NOT_BUILT) continue;
-    if (status == EFLA_MEMORY) return status;
+    if (status == EFLA_MEMORY) return *why = unsaid, status;
     bool vouched = admitted && status == EFLA_OK && efla_oracle_vouches(oracle, n, p->S, claimed);
     write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused", seconds / (double)calls);
   }
-  return EFLA_OK;
+  return known;
 }
 
 static void study_closed_form(point *p, const char *family, efla_table *table) {
@@ -108,12 +110,17 @@ static void study_closed_form(point *p, const char *family, efla_table *table) {
   write_row(p, table, family, "closed_form", NAN, "vouched", seconds / (double)calls);
 }
 
+static efla_spec spec_of(const efla_family *family, size_t dk, size_t seed) {
+  efla_spec spec = efla_spec_default(family);
+  spec.dk = dk, spec.dv = dk < COLUMNS ? dk : COLUMNS, spec.seed = seed;
+  return spec;
+}
+
 /* x over the range in equal ratios, and a thousandth below every dk*10^j in it. */
 static efla_status sweep(point *p, const efla_family *family, size_t seed, efla_table *table, efla_message *why) {
   size_t dk = p->x.dk, dv = p->x.dv;
-  efla_spec spec = efla_spec_default(family);
+  const efla_spec spec = spec_of(family, dk, seed);
   efla_source source;
-  spec.dk = dk, spec.dv = dv, spec.seed = seed;
   efla_status status = efla_source_init(&source, &spec, why);
   if (status == EFLA_OK) status = efla_source_next(&source, &p->x, why);
   efla_source_clear(&source);
@@ -121,7 +128,9 @@ static efla_status sweep(point *p, const efla_family *family, size_t seed, efla_
   for (size_t j = 0; j < dv; j++) p->x.v[j] = 0;
   double lambda = efla_lambda(dk, p->x.k), ratio = pow(10, 1. / (double)per_decade), edge = (double)dk;
   while (edge > smallest) edge /= 10;
-  for (double regular = smallest; status == EFLA_OK && (regular <= largest * 1.0001 || 0.999 * edge <= largest);) {
+  efla_message reason;
+  for (double regular = smallest;
+       (status == EFLA_OK || status == EFLA_UNTRUSTED) && (regular <= largest * 1.0001 || 0.999 * edge <= largest);) {
     double x = fmin(regular, 0.999 * edge);
     if (x == regular)
       regular *= ratio;
@@ -129,8 +138,9 @@ static efla_status sweep(point *p, const efla_family *family, size_t seed, efla_
       edge *= 10;
     if (x < smallest || x > largest * 1.0001) continue;
     p->x.beta[0] = x / lambda;
-    status = study(p, family->name, table, why);
-    if (status == EFLA_OK) study_closed_form(p, family->name, table);
+    efla_status known = study(p, family->name, table, &reason);
+    if (known == EFLA_OK || known == EFLA_UNTRUSTED) study_closed_form(p, family->name, table);
+    if (known != EFLA_OK && (status == EFLA_OK || known != EFLA_UNTRUSTED)) status = known, *why = reason;
   }
   return status;
 }
@@ -140,7 +150,7 @@ static size_t seed;
 static efla_status run_one(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   (void)context;
   const efla_family *family = &efla_families[families.row[i / lengths.n]];
-  size_t dk = (size_t)lengths.value[i % lengths.n], dv = dk < COLUMNS ? dk : COLUMNS, n = dk * dv;
+  size_t dk = lengths.count[i % lengths.n], dv = dk < COLUMNS ? dk : COLUMNS, n = dk * dv;
   point p = {.S = calloc(2 * n, sizeof *p.S), .S64 = calloc(n, sizeof *p.S64)};
   p.truth = p.S + n;
   efla_status status = efla_tokens_init(&p.x, 1, dk, dv);
@@ -155,6 +165,18 @@ static efla_status run_one(void *context, size_t i, efla_table *rows, efla_progr
   return status;
 }
 
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  if (largest < smallest)
+    return efla_fail(why, EFLA_USAGE, "--smallest %g, --largest %g: no x is in that range, expected smallest <= largest", smallest,
+                     largest);
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < families.n * lengths.n && status == EFLA_OK; i++) {
+    const efla_spec spec = spec_of(&efla_families[families.row[i / lengths.n]], lengths.count[i % lengths.n], cli->seed);
+    status = efla_source_check(&spec, 1, why);
+  }
+  return status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   size_t n = families.n * lengths.n;
   seed = cli->seed;
@@ -165,13 +187,16 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "reference",
       .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
-      .description = "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
-                     "Frobenius norm), "
-                     "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
-                     "truth), "
-                     "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out.",
+      .description =
+          "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
+          "Frobenius norm), "
+          "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
+          "truth), "
+          "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out; errors are nan "
+          "where the truth refuses, and then the exit status is 1.",
       .options = options,
       .columns = "family,dk,x,oracle,error,gate_error,claimed,floor,verdict,seconds",
-      .run = run};
+      .run = run,
+      .check = check};
   return efla_program_main(&program, argc, argv);
 }

@@ -1,6 +1,6 @@
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (inputs/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
  * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
  *           memory does not grow with the file.
  * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed when
@@ -17,7 +17,7 @@ static size_t method, keys, form, precision, chunk;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED, &output, 0, 0, NULL},
+    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0, NULL},
     {"method", "NAME", "exact", NULL, "gate", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
@@ -70,11 +70,11 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_tensors in = {0};
   efla_output file = {0};
   efla_bad bad = {.token = SIZE_MAX};
-  efla_status status = efla_output_spares(output, input, why);
-  if (status == EFLA_OK) status = efla_tensors_open(&in, input, why);
+  efla_status status = efla_tensors_open(&in, input, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it", output);
+  if (status == EFLA_OK) status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
   if (status == EFLA_OK) status = compute(&in, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
@@ -98,7 +98,9 @@ int main(int argc, char **argv) {
           "S^T q; "
           "layout, BTHD or BHTD. Any float or integer type will do. The output has o and final_state in the input's layout, f64 "
           "for "
-          "precision f64 and f32 for others, and attributes that say where they come from. Exit status 4: a result is not finite.",
+          "precision f64 and f32 for others, and attributes that say where they come from; its disk must have room for it. The "
+          "input must stay as it is until the end. Exit status 4: a result "
+          "is not finite.",
       .options = options,
       .run = run,
       .answers = true};

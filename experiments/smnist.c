@@ -1,6 +1,6 @@
 /* smnist: what makes a linear-attention classifier robust, the exact gate, its raw keys, or its learning rate?
  *
- * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of learn/model.h, trained from the seed.
+ * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from the seed.
  * Varies    the gate, the key treatment, the learning rate, the seed: every combination is a cell, trained in the same way.
  * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with pixels dropped; beta, lambda and their
  *           product before and after training.
@@ -25,7 +25,7 @@ static const efla_option options[] = {
     {"method", "LIST", "exact", NULL, "gates", EFLA_NAMES, &study.methods, 0, 0, efla_method_name},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
-    {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_REALS, &study.seeds, 0, 4294967295., NULL},
+    {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0, 4294967295., NULL},
     {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.plan.epochs, 1, 1000, NULL},
     {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.setup.batch, 1, 4096, NULL},
     {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
@@ -39,9 +39,10 @@ static const efla_option options[] = {
     {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the cells, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
     {"finished", NULL, NULL, NULL, "only cells that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
      NULL},
-    {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_TEXT, &losses_file, 0, 0, NULL},
+    {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_RESULT, &losses_file, 0, 0, NULL},
     {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
-    {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_TEXT, &steps_file, 0, 0, NULL},
+    {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_RESULT, &steps_file, 0, 0,
+     NULL},
     {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},
     {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.inspected, 4, 500,
@@ -74,37 +75,20 @@ static efla_status read_shard(efla_message *why) {
   if ((study.shards > 1 || study.finished) && !study.cells)
     return efla_fail(why, EFLA_USAGE, "%s: expected --cells with it, where cells are kept",
                      study.finished ? "--finished" : "--shard");
+  if (study.shard > efla_study_cells(&study))
+    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no cell, expected I of at most %zu, the number of cells", shard,
+                     efla_study_cells(&study));
   return EFLA_OK;
 }
 
-/* No model twice: entries of lists differ, and seeds are whole numbers. */
-static efla_status check_lists(efla_message *why) {
-  const struct list {
-    const char *name;
-    const efla_list *list;
-    bool rows;
-  } lists[] = {{"method", &study.methods, true},
-               {"keys", &study.treatments, true},
-               {"lr", &study.rates, false},
-               {"seeds", &study.seeds, false}};
-  for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
-    for (size_t i = 1; i < lists[l].list->n; i++)
-      for (size_t j = 0; j < i; j++)
-        if (lists[l].rows ? lists[l].list->row[i] == lists[l].list->row[j] : lists[l].list->value[i] == lists[l].list->value[j])
-          return efla_fail(why, EFLA_USAGE, "--%s: entries %zu and %zu are the same, expected each once", lists[l].name, j + 1,
-                           i + 1);
-  for (size_t i = 0; i < study.seeds.n; i++)
-    if (study.seeds.value[i] != floor(study.seeds.value[i]))
-      return efla_fail(why, EFLA_USAGE, "--seeds: %g, expected a whole number", study.seeds.value[i]);
-  return EFLA_OK;
+static efla_status check(const efla_cli *cli, efla_message *why) {
+  (void)cli;
+  if (width % EFLA_PAD != 0) return efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
+  return read_shard(why);
 }
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
-  efla_status status = read_shard(why);
-  if (status == EFLA_OK) status = check_lists(why);
-  if (status == EFLA_OK && width % EFLA_PAD != 0)
-    status = efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
-  if (status == EFLA_OK) status = read_images(cli, true, &train_images, training, why);
+  efla_status status = read_images(cli, true, &train_images, training, why);
   if (status == EFLA_OK) status = read_images(cli, false, &study.plan.examined, test, why);
   study.plan.training = training, study.plan.test = test;
   study.setup.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
@@ -133,21 +117,12 @@ static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
   return status;
 }
 
-/* Opens tables[n], which must not take the place of those before it. */
-static efla_status open_beside(const efla_cli *cli, efla_table *const *tables, size_t n, const char *path, const char *columns,
-                               efla_message *why) {
-  efla_status status = EFLA_OK;
-  for (size_t i = 0; i < n && status == EFLA_OK; i++)
-    if (tables[i]->output.part) status = efla_output_spares(path, tables[i]->output.part, why);
-  return status == EFLA_OK ? efla_table_open_beside(tables[n], cli, path, columns, why) : status;
-}
-
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_images training = {0}, test = {0};
-  efla_table losses = {0}, steps = {0}, *const tables[] = {table, &losses, &steps};
+  efla_table losses = {0}, steps = {0};
   efla_status status = set_up(cli, &training, &test, why);
-  if (status == EFLA_OK && losses_file) status = open_beside(cli, tables, 1, losses_file, EFLA_STUDY_LOSSES, why);
-  if (status == EFLA_OK && steps_file) status = open_beside(cli, tables, 2, steps_file, EFLA_STUDY_STEPS, why);
+  if (status == EFLA_OK && losses_file) status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
+  if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
@@ -179,11 +154,14 @@ int main(int argc, char **argv) {
           "value over tokens of test images. The list of seeds is that of models; noise and dropout have their own, and the common "
           "seed "
           "draws the built-in digits. A share writes its own models only; one more run that asks for what is finished gathers them "
-          "all. "
+          "all. Several runs can work in one directory of cells at once: each trains what no other one is at work on, and waits "
+          "for the "
+          "rest, so that all write whole tables (to files of their own). "
           "The same bits for any number of threads.",
       .options = options,
       .columns = EFLA_STUDY_SCORES,
       .run = run,
+      .check = check,
       .remark = digits};
   return efla_program_main(&program, argc, argv);
 }

@@ -20,7 +20,7 @@ static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"tokens", "N", "20000", "2000", "length of a stream", EFLA_COUNT, &tokens, 100, 1e8, NULL},
     {"dk", "N", "32", NULL, "length of keys", EFLA_COUNT, &d, 2, 1024, NULL},
-    {"lengths", "LIST", "4,8,16,32,64,128,256", "8,32", "lengths of keys for the thresholds", EFLA_REALS, &lengths, 2, 300, NULL},
+    {"lengths", "LIST", "4,8,16,32,64,128,256", "8,32", "lengths of keys for the thresholds", EFLA_COUNTS, &lengths, 2, 300, NULL},
     {"norms", "LIST", "0.5,1,1.5,1.75,2,2.5,3,4,6,8", "1,2,4", "key norms at which gamma is measured", EFLA_REALS, &norms, 1e-3,
      100, NULL},
     {"rho", "LIST", "0,0.3,0.6,0.8,0.9,0.95,0.99", "0,0.9", "correlations of successive keys", EFLA_REALS, &correlations, 0, 0.9999,
@@ -98,7 +98,7 @@ static efla_status study_thresholds(const efla_method *method, efla_table *rows,
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) {
     efla_rate_law law;
-    size_t dk = (size_t)lengths.value[i];
+    size_t dk = lengths.count[i];
     efla_interval norm = nothing;
     status = efla_rate_law_init(&law, dk);
     if (status == EFLA_OK && dk <= 64)

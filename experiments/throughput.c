@@ -23,10 +23,10 @@ static const efla_option options[] = {
     {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
     {"precision", "LIST", "all", NULL, "number formats; panel tokens takes the first", EFLA_NAMES, &precisions, 0, 0,
      precision_name},
-    {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_REALS, &sizes, 1, 2048,
+    {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_COUNTS, &sizes, 1, 2048,
      NULL},
     {"tokens", "LIST", "256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576", "256,1024,4096",
-     "panel tokens: lengths of a sequence (a million take 3 GB in f32, 7 in f64)", EFLA_REALS, &lengths, 1, 1e8, NULL},
+     "panel tokens: lengths of a sequence (a million take 3 GB in f32, 7 in f64)", EFLA_COUNTS, &lengths, 1, 1e8, NULL},
     {"softmax", "N", "16384", "4096", "panel tokens: most tokens that softmax attention is given", EFLA_COUNT, &softmax_most, 0,
      1e6, NULL},
     {"cold", "N", "32768", "512", "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)",
@@ -76,7 +76,7 @@ static efla_status sizes_of_heads(const efla_cli *cli, bool f64, efla_table *tab
   efla_bench_panel panel = open_panel("sizes");
   add_gemm(&panel, f64);
   for (size_t i = 0; i < sizes.n; i++) {
-    size_t d = (size_t)sizes.value[i];
+    size_t d = sizes.count[i];
     efla_heads heads = {.heads = 4, .tokens = 1024, .dk = d, .dv = d, .layout = EFLA_BHTD};
     efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
     heads.threads = cli->threads;
@@ -127,7 +127,7 @@ static efla_status decode(const efla_cli *cli, bool f64, efla_table *table, efla
 static efla_status tokens(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
   if (f64 != (precisions.row[0] == 1)) return EFLA_OK;
-  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) status = tokens_of(cli, (size_t)lengths.value[i], f64, table, why);
+  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) status = tokens_of(cli, lengths.count[i], f64, table, why);
   return status;
 }
 

@@ -8,7 +8,7 @@
 
 PREFIX  ?= /usr/local
 LIBDIR  ?= lib
-VERSION := $(shell sed -n 's/.*EFLA_VERSION "\(.*\)"/\1/p' src/report/provenance.h)
+VERSION := $(shell sed -n 's/.*EFLA_VERSION "\(.*\)"/\1/p' src/app/provenance.h)
 SONAME  := libefla.so.$(basename $(VERSION)) # until 1.0 a minor version may change the interface
 SHARED  := $(BUILD)/libefla.so.$(VERSION)
 STAGE   := $(BUILD)/stage
@@ -40,7 +40,7 @@ build-uninstall: build-stage
 $(SHARED): $(LIBRARY_O) packaging/efla.map
 	$(call say,LD,$@)$(CC) -shared $(LDFLAGS_ALL) -Wl,-soname,$(SONAME) -Wl,--version-script=packaging/efla.map -o $@ $(LIBRARY_O) $(PACKAGE_LIBS)
 
-# Headers say "flow/method.h" here and <efla/flow/method.h> where they are installed, so that they need no more than the prefix.
+# Headers say "efla/method.h" here and <efla/flow/method.h> where they are installed, so that they need no more than the prefix.
 # Public are those that efla.h includes.
 build-stage: $(PROGRAM_FILES) $(LIBRARY) $(SHARED)
 	@rm -rf $(STAGE); mkdir -p $(STAGE)/bin $(STAGE)/$(LIBDIR)/pkgconfig
@@ -52,7 +52,7 @@ build-stage: $(PROGRAM_FILES) $(LIBRARY) $(SHARED)
 	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(REQUIRES)|' \
 	     -e 's|@DEFINES@|$(filter -DEFLA_HAVE_%,$(PACKAGE_CFLAGS))|; s|@LIBS@|$(ARB_LIBS) -fopenmp -lm|' \
 	   packaging/efla.pc.in > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
-	@mkdir -p $(STAGE)/share/efla; cp -R plots $(STAGE)/share/efla # where programs look for it, seen from bin/
+	@mkdir -p $(STAGE)/share/efla/plots; cp plots/*.gp plots/*.awk $(STAGE)/share/efla/plots # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done
 	@sh packaging/manuals $(STAGE) $(VERSION)
 	@sh packaging/completions $(STAGE)

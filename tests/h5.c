@@ -22,6 +22,18 @@ void h5_put(hid_t file, const char *name, hid_t type, size_t rank, const hsize_t
   H5Sclose(space);
 }
 
+void h5_room(hid_t file, const char *name, hid_t type, size_t rank, const hsize_t *size, const hsize_t *chunk) {
+  hid_t space = H5Screate_simple((int)rank, size, NULL), plist = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(plist, H5D_FILL_TIME_NEVER);
+  if (chunk) H5Pset_chunk(plist, (int)rank, chunk);
+  hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  ck_assert_msg(dataset >= 0, "cannot create %s", name);
+  H5Dclose(dataset);
+  H5Pclose(plist);
+  H5Sclose(space);
+}
+
 static void attribute(hid_t file, const char *name, hid_t type, const void *value) {
   hid_t space = H5Screate(H5S_SCALAR), made = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   ck_assert_int_ge(H5Awrite(made, type, value), 0);

@@ -20,6 +20,10 @@ void h5_put(hid_t file, const char *name, hid_t type, size_t rank, const hsize_t
 #define H5_PUT(file, name, type, values, ...)                                                                                      \
   h5_put(file, name, type, sizeof((hsize_t[]){__VA_ARGS__}) / sizeof(hsize_t), (const hsize_t[]){__VA_ARGS__}, values)
 
+/* Room for a dataset, set aside at once but not written to: zeros, in a file that has holes there and takes hardly any space on the disk.
+ * chunk NULL: contiguous. */
+void h5_room(hid_t file, const char *name, hid_t type, size_t rank, const hsize_t *size, const hsize_t *chunk);
+
 void h5_number(hid_t file, const char *name, double value); /* attributes of the root */
 void h5_text(hid_t file, const char *name, const char *text);
 

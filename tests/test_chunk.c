@@ -48,7 +48,7 @@ static long double *to_long(size_t n, const double *values) {
   return copy;
 }
 
-/* What a state can reach here and what errors are therefore measured by (as in evidence I.5): |S| at the start or at the end, or the
+/* What a state can reach here and what errors are therefore measured by (as in docs/bounds.md#step): |S| at the start or at the end, or the
  * largest a |k| |v| written. */
 static double reach(const problem *p, const long double *S) {
   size_t dk = p->x.dk, dv = p->x.dv;
@@ -70,7 +70,7 @@ static void define(const problem *p, bool decays, long double *S, long double *o
   free(q), free(k), free(v), free(gate);
 }
 
-/* Evidence I.11: within 64u of the recurrence for chunks up to 128 tokens.  Where it comes from: in each of the products K S, K K^T,
+/* docs/bounds.md#chunk: within 64u of the recurrence for chunks up to 128 tokens.  Where it comes from: in each of the products K S, K K^T,
  * tril(QK^T) U, K^T U and in the substitution a row is a sum of at most max(dk, C) terms whose errors, random in sign, add to about
  * sqrt(max(dk, C)) u; five such steps at 128 make 5 sqrt(128) u = 57 u.  Measured: at most 8 u. */
 static void check(const char *family, double norm, const char *method, size_t tokens, size_t dk, size_t dv, size_t chunk,
@@ -160,7 +160,7 @@ START_TEST(inverse_is_one) {
 }
 END_TEST
 
-/* Evidence I.11: |T_ij| <= a_i |k_i| |k_j| below the diagonal for 0 <= a lambda <= 2, since T_ij = -a_i k_i^T P k_j with a product P of
+/* docs/bounds.md#chunk: |T_ij| <= a_i |k_i| |k_j| below the diagonal for 0 <= a lambda <= 2, since T_ij = -a_i k_i^T P k_j with a product P of
  * transitions, whose norms are at most 1.  For a lambda <= 1 the scaled entries, by sqrt(a_j/a_i), are at most 1, and a row of T or of
  * I + L has absolute sum at most n: condition at most n^2.  Rounding adds n^2 u at most. */
 START_TEST(entries_of_the_inverse_are_bounded) {
@@ -189,7 +189,7 @@ START_TEST(entries_of_the_inverse_are_bounded) {
 }
 END_TEST
 
-/* Doubling is right where nothing cancels and wrong for correlated keys (evidence F): both are asserted. */
+/* Doubling is right where nothing cancels and wrong for correlated keys (docs/bounds.md#chunk): both are asserted. */
 START_TEST(doubling_is_a_trap) {
   enum { N = 64 };
   for (int correlated = 0; correlated < 2; correlated++) {

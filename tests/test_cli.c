@@ -7,7 +7,7 @@
 static size_t tokens, method;
 static double norm;
 static const char *note;
-static efla_list lengths, methods;
+static efla_list lengths, methods, counts;
 
 static const efla_option options[] = {
     {"tokens", "N", "100", "7", "count", EFLA_COUNT, &tokens, 1, 1000, NULL},
@@ -15,6 +15,7 @@ static const efla_option options[] = {
     {"note", "TEXT", NULL, NULL, "text", EFLA_TEXT, &note, 0, 0, NULL},
     {"method", "NAME", "exact", NULL, "name", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"lengths", "LIST", "1,2.5", "3", "reals", EFLA_REALS, &lengths, 0, 100, NULL},
+    {"counts", "LIST", "1,2", NULL, "whole numbers", EFLA_COUNTS, &counts, 0, 100, NULL},
     {"methods", "LIST", "all", NULL, "names", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {.name = NULL},
 };
@@ -61,16 +62,17 @@ static void check_refused(const char *text, int expected) {
 START_TEST(values_are_assigned) {
   efla_cli cli;
   int code = -1;
-  char line[] = "--norm -2e3 --quick --lengths=1,1e2 --note a=b --methods exact,euler --method=rk4 --seed 4294967295";
+  char line[] = "--norm -2e3 --quick --lengths=1,1e2 --note a=b --methods exact,euler --method=rk4 --count 3,0 --seed 4294967295";
   ck_assert(read_line(&cli, line, &code) && code == EFLA_EXIT_FINE);
   ck_assert(tokens == 7 && norm == -2e3 && !strcmp(note, "a=b") && cli.seed == 4294967295 && cli.quick && !cli.out);
   ck_assert(lengths.n == 2 && lengths.value[0] == 1 && lengths.value[1] == 100 && methods.n == 2);
+  ck_assert(counts.n == 2 && counts.count[0] == 3 && counts.count[1] == 0);
   ck_assert_str_eq(efla_method_name(method), "rk4");
   ck_assert_str_eq(efla_method_name(methods.row[0]), "exact");
   ck_assert_str_eq(efla_method_name(methods.row[1]), "euler");
   ck_assert_str_eq(cli.name, "trial");
   ck_assert_str_eq(cli.command, "trial --norm -2e3 --quick --lengths=1,1e2 --note a=b --methods exact,euler --method=rk4 "
-                                "--seed 4294967295");
+                                "--count 3,0 --seed 4294967295");
   efla_cli_clear(&cli);
 }
 END_TEST
@@ -95,6 +97,13 @@ START_TEST(what_is_refused) {
       "--lengths=101",
       "--lengths=all",
       "--methods=all,all",
+      "--methods=euler,exact,euler",
+      "--lengths=1,2,1.0",
+      "--counts=1.5",
+      "--counts=-1",
+      "--counts=1,1",
+      "--norms=1", /* neither a list nor a name */
+      "--seeds=1",
       "--methods=rk4,x",
       "--methods=,",
       "--no-such-option",
@@ -115,14 +124,14 @@ START_TEST(what_is_refused) {
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) check_refused(lines[i], EFLA_EXIT_USAGE);
   char many[200] = "--lengths=0";
   size_t length = strlen(many);
-  for (int i = 0; i < EFLA_LIST_MAX - 1; i++) memcpy(many + length, ",0", 3), length += 2;
+  for (int i = 1; i < EFLA_LIST_MAX; i++) length += (size_t)snprintf(many + length, sizeof many - length, ",%d", i);
   efla_cli cli;
   int code;
   char line[200];
   memcpy(line, many, sizeof line);
   ck_assert(read_line(&cli, line, &code) && lengths.n == EFLA_LIST_MAX);
   efla_cli_clear(&cli);
-  memcpy(many + length, ",0", 3);
+  memcpy(many + length, ",99", 4);
   check_refused(many, EFLA_EXIT_USAGE);
 }
 END_TEST

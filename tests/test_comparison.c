@@ -104,6 +104,23 @@ START_TEST(causality_is_seen) {
 }
 END_TEST
 
+/* A second run that has no first token in common with the first shows nothing, and that is said. */
+START_TEST(runs_that_have_nothing_in_common) {
+  set_up("compare-apart");
+  faulty f = faulty_none(usual);
+  faulty_write(&f, path);
+  f.norm *= 2;
+  faulty_write(&f, second);
+  efla_question ask = faulty_question(path);
+  efla_inquiry inquiry;
+  efla_message why;
+  ask.against = second;
+  ck_assert_int_eq(efla_inquiry_run(&inquiry, &ask, 1, &why), EFLA_INPUT);
+  ck_assert_msg(strstr(why.text, second) && strstr(why.text, "causality cannot be examined"), "%s", why.text);
+  efla_inquiry_clear(&inquiry);
+}
+END_TEST
+
 /* The budget: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty
  * promise. */
 START_TEST(budget_covers_the_toolkit_s_own_kernels) {
@@ -225,6 +242,7 @@ int main(void) {
                                 growth_is_seen,
                                 one_early_head_clears_the_tail,
                                 causality_is_seen,
+                                runs_that_have_nothing_in_common,
                                 budget_covers_the_toolkit_s_own_kernels,
                                 covariance_is_carried_by_the_transitions,
                                 certified_truth,

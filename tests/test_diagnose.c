@@ -144,7 +144,7 @@ START_TEST(what_is_refused) {
   double *beta = h5_numbers(&diagnosing_sizes, 'b', 1), *k = h5_numbers(&diagnosing_sizes, 'k', 1);
   h5_inputs(file, &diagnosing_sizes, 1);
   h5_close(file);
-  char options[600], figure[300];
+  char options[700], figure[300];
   snprintf(figure, sizeof figure, "%s/picture.png", ran.work);
   snprintf(options, sizeof options, "--figure %s", figure);
   check_refused("EFLA_DATADIR=/no/such", options, 3, "no plots/diagnose.gp in /no/such");
@@ -160,6 +160,9 @@ START_TEST(what_is_refused) {
   ck_assert_int_eq(system(options), 0);
   snprintf(options, sizeof options, "--figure %s/in.png", ran.work);
   check_refused("", options, 3, "the input");
+  snprintf(options, sizeof options, "--out %s --figure %s", figure, figure);
+  check_refused("", options, 3, "picture.png, another output of this run");
+  ck_assert_str_eq(ran.out, "");
   check_refused("", "--tolerance 0", 2, "'0'");
   check_refused("", "--tokens 0", 2, "'0'");
   check_refused("", "--json=1", 2, "json");
@@ -191,19 +194,11 @@ START_TEST(an_oracle_refuses) {
 }
 END_TEST
 
-/* q, k, v and beta of zeros that are never stored: (tokens, heads, d). */
+/* q, k, v and beta of zeros that take no disk: (tokens, heads, d). */
 static void put_nothing(hid_t file, hsize_t tokens, hsize_t heads, hsize_t d) {
   static const char *const names[] = {"q", "k", "v", "beta"};
   const hsize_t size[] = {tokens, heads, d}, chunk[] = {tokens < 256 ? tokens : 256, heads, d};
-  hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
-  for (size_t i = 0; i < 4; i++) {
-    int rank = i < 3 ? 3 : 2;
-    hid_t space = H5Screate_simple(rank, size, NULL);
-    H5Pset_chunk(plist, rank, chunk);
-    H5Dclose(H5Dcreate2(file, names[i], H5T_IEEE_F32LE, space, H5P_DEFAULT, plist, H5P_DEFAULT));
-    H5Sclose(space);
-  }
-  H5Pclose(plist);
+  for (size_t i = 0; i < 4; i++) h5_room(file, names[i], H5T_IEEE_F32LE, i < 3 ? 3 : 2, size, chunk);
 }
 
 /* Less than 300 MB beside all libraries: for 230 MB of f32, which as doubles would take more; and for many small heads, each of

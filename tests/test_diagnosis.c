@@ -48,7 +48,7 @@ static efla_tokens one_key(size_t tokens, size_t dk, size_t dv, double beta, dou
 
 /* One key again and again: a method's state along it is (1 - R^n) v after n tokens, R = R(-x), and the vector of growth.h keeps
  * 1 - c^2 of its square and multiplies the rest, c^2 = 1/(1 + ... + dk), by R^(2n).  Growth: n logs of norms, each within a few
- * u of the closed form's.  Errors: n steps of (d+8)u relative (evidence I.5), relative to an error as large as the state itself.
+ * u of the closed form's.  Errors: n steps of (d+8)u relative (docs/bounds.md#step), relative to an error as large as the state itself.
  * lambda = norm^2 is exact here, hence so is every quantile. */
 START_TEST(one_key_repeated) {
   enum { N = 200, DK = 4, DV = 3 };

@@ -71,9 +71,9 @@ static double *decays(const char *kind, size_t n) {
   return g;
 }
 
-/* Awkward sizes, all forms, with and without decay.  A step errs by (d+8) u of the state (evidence I.5); the exact flow carries an
+/* Awkward sizes, all forms, with and without decay.  A step errs by (d+8) u of the state (docs/bounds.md#step); the exact flow carries an
  * error on with a factor of at most 1, decays included, and within a stretch of the chunkwise form errors of a chunk of C add up to
- * 64 u C at most (I.11, in units of f64).  The state's norm is at most its start plus the sum of |v|/|k|, and stays below `size`.
+ * 64 u C at most (docs/bounds.md#chunk, in units of f64).  The state's norm is at most its start plus the sum of |v|/|k|, and stays below `size`.
  * */
 START_TEST(every_form_answers_to_the_definition) {
   static const size_t sizes[][3] = {{1, 1, 1}, {65, 7, 3}, {130, 16, 65}, {63, 33, 1}};

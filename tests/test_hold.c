@@ -37,13 +37,13 @@ START_TEST(flow_of_two_keys) {
     }
     double error = 0;
     for (int e = 0; e < D * DV; e++) error = fmax(error, fabs(S[e] - T[e])), norm = fmax(norm, fabs(T[e]));
-    CHECK_BOUND(error, pow(A * h, 5) * norm + 4 * sqrt((double)N) * U * fmax(norm, 1)); /* and the N steps' rounding, as I.7 */
+    CHECK_BOUND(error, pow(A * h, 5) * norm + 4 * sqrt((double)N) * U * fmax(norm, 1)); /* and the N steps' rounding, as docs/bounds.md#semigroup */
   }
   gsl_rng_free(draw);
 }
 END_TEST
 
-/* With k and v at rest every scheme is the exact flow, for any number of steps, also where a step is stiff: rounding as in I.7. */
+/* With k and v at rest every scheme is the exact flow, for any number of steps, also where a step is stiff: rounding as in docs/bounds.md#semigroup. */
 START_TEST(resting_keys_are_exact) {
   double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_hold_scratch(D, DV)), gate;
   for (int i = 0; i < D; i++) k[i] = cos(i);
@@ -75,7 +75,7 @@ static void advance(int scheme, const efla_signal *signal, size_t steps, double 
   if (scheme == 2) efla_cf4_advance(signal, 1, 2, steps, S, scratch);
 }
 
-/* Evidence I.14: left 1, midpoint 2 within .1; the commutator-free integrator 4 within .15.  The error itself against a thousand times
+/* docs/bounds.md#orders: left 1, midpoint 2 within .1; the commutator-free integrator 4 within .15.  The error itself against a thousand times
  * finer steps; lambda = 3 and 64 to 128 steps keep h*lambda below .1. */
 START_TEST(orders_on_a_smooth_signal) {
   static const double order[] = {1, 2, 4}, slack[] = {0.1, 0.1, 0.15};

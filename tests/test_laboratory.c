@@ -3,7 +3,7 @@
 
 #include "findings.h"
 
-/* Evidence B: expm1 and phi within 2.2 ulp as measured, asserted at 4u = 8/2 ulp; naive loses all digits below x = u; clamping costs one
+/* docs/findings.md#coefficient: expm1 and phi within 2.2 ulp as measured, asserted at 4u = 8/2 ulp; naive loses all digits below x = u; clamping costs one
  * half below lambda = 1e-6, about 1e-6/lambda above. */
 START_TEST(gate_forms) {
   efla_csv csv = findings_run("gate --samples 500 --per-decade 1");
@@ -45,7 +45,7 @@ START_TEST(gate_erases) {
 }
 END_TEST
 
-/* Evidence C: limits 1.82, 1.71, 1.88 at dk = 32 to the digits given; the law agrees with streams; none for A-stable methods. */
+/* docs/findings.md#accumulation: limits 1.82, 1.71, 1.88 at dk = 32 to the digits given; the law agrees with streams; none for A-stable methods. */
 START_TEST(stability_limits) {
   efla_csv csv = findings_run("stability --lengths 32 --norms 1 --rho 0,0.9 --fractions 0.01 --sizes 4 --tokens 20000");
   static const struct {
@@ -82,7 +82,7 @@ START_TEST(stability_limits) {
 }
 END_TEST
 
-/* Evidence F: entries at most 1 and condition at most C^2 for the exact gate, whatever the keys; substitution within I.11 up to C = 128;
+/* docs/bounds.md#chunk: entries at most 1 and condition at most C^2 for the exact gate, whatever the keys; substitution within docs/bounds.md#chunk up to C = 128;
  * doubling loses everything for correlated keys; Euler's gate overflows at norm 8. */
 START_TEST(chunk_conditions) {
   efla_csv csv = findings_run("chunk --chunk 16,64,128 --dk 32");
@@ -103,7 +103,7 @@ START_TEST(chunk_conditions) {
 }
 END_TEST
 
-/* Evidence G and I.14: left 1 +- .1, midpoint 2 +- .1, extrapolated and the integrator 4 +- .15, in the clean range. */
+/* docs/findings.md#zero-order-hold and docs/bounds.md#orders: left 1 +- .1, midpoint 2 +- .1, extrapolated and the integrator 4 +- .15, in the clean range. */
 START_TEST(hold_orders) {
   static const struct {
     const char *scheme;
@@ -115,7 +115,7 @@ START_TEST(hold_orders) {
   for (size_t r = 0; r < csv.rows; r++) {
     double order = efla_csv_real(&csv, r, "order"), h_lambda = efla_csv_real(&csv, r, "h_lambda");
     /* RK4 passes EFLA within its interval of stability, x <= 2.785, where lambda = 30 makes a step stiff; |k|^2 has mean lambda over phases,
-     * and in one draw of them may be half of it (measured: 1.2 to 3.7 over seeds; evidence: 2.4). */
+     * and in one draw of them may be half of it (measured: 1.2 to 3.7 over seeds; 2.4 at the seed of the figures). */
     if (findings_is(&csv, r, "scheme", "crossover") && efla_csv_real(&csv, r, "lambda") == 30) CHECK_BOUND(h_lambda, 2 * 2.785);
     for (int i = 0; i < 6; i++)
       if (efla_csv_real(&csv, r, "lambda") == 3 && findings_is(&csv, r, "scheme", known[i].scheme) && h_lambda < 0.06 &&
@@ -129,7 +129,7 @@ START_TEST(hold_orders) {
 }
 END_TEST
 
-/* Evidence E: raw keys made ten times longer, or bursts of them, end recall by explicit methods and not by exact or implicit ones; and with
+/* docs/findings.md#noise: raw keys made ten times longer, or bursts of them, end recall by explicit methods and not by exact or implicit ones; and with
  * each one's best step EFLA and unit-key DeltaNet differ little under noise on values and dropout, and much under bursts. */
 START_TEST(noise_findings) {
   efla_csv csv = findings_run("noise --quick --trials 100");

@@ -21,7 +21,7 @@ static void draw_step(gsl_rng *draw, double *beta, double *lambda) {
   *lambda = exp(gsl_ran_flat(draw, wide ? -270 : -10, 5));
 }
 
-/* Evidence 1: expm1, two products and a quotient; the rounding of x costs at most u of a, as |x phi'| <= phi. */
+/* docs/bounds.md#coefficient: expm1, two products and a quotient; the rounding of x costs at most u of a, as |x phi'| <= phi. */
 START_TEST(exact_gate_within_4u) {
   const efla_method *exact = efla_method_find("exact");
   gsl_rng *draw = new_generator();
@@ -35,7 +35,7 @@ START_TEST(exact_gate_within_4u) {
 }
 END_TEST
 
-/* Evidence 1 with the dot product: lambda is off by d u at most, and a by no more, as |x phi'| <= phi. */
+/* docs/bounds.md#coefficient with the dot product: lambda is off by d u at most, and a by no more, as |x phi'| <= phi. */
 START_TEST(exact_gate_from_a_key) {
   static const size_t sizes[] = {1, 3, 16, 63, 64, 65, 1000};
   const efla_method *exact = efla_method_find("exact");
@@ -58,7 +58,7 @@ START_TEST(exact_gate_from_a_key) {
 }
 END_TEST
 
-/* Evidence 2, for every Taylor method: a_p - a = (-1)^(p+1) beta x^p/(p+1)! theta with e^(-x/(p+2)) <= theta <= 1
+/* docs/bounds.md#coefficient, for every Taylor method: a_p - a = (-1)^(p+1) beta x^p/(p+1)! theta with e^(-x/(p+2)) <= theta <= 1
  * (Taylor's remainder as an integral, and Jensen's inequality for the lower end).  Both gates are within 8u of theirs.
  */
 START_TEST(taylor_gates_enclose_the_exact_one) {
@@ -81,7 +81,7 @@ START_TEST(taylor_gates_enclose_the_exact_one) {
 }
 END_TEST
 
-/* Evidence 3; 4u is what the exact gate may be off. */
+/* docs/bounds.md#coefficient; 4u is what the exact gate may be off. */
 START_TEST(rational_gates_enclose_the_exact_one) {
   const efla_method *exact = efla_method_find("exact");
   gsl_rng *draw = new_generator();
@@ -114,7 +114,7 @@ START_TEST(gates_in_long_double) {
 }
 END_TEST
 
-/* Evidence 4: fl(a) lambda <= 1 + 4u.  The transition then has the eigenvalues 1 (d-1 times) and 1 - a lambda in
+/* docs/bounds.md#coefficient: fl(a) lambda <= 1 + 4u.  The transition then has the eigenvalues 1 (d-1 times) and 1 - a lambda in
  * [-4u, 1]; gsl_eigen_symm is backward stable, and 4 d u is four units for each of its d sweeps. */
 START_TEST(exact_transition_has_norm_one) {
   const efla_method *exact = efla_method_find("exact");

@@ -236,7 +236,7 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
   efla_recurrence_long(1, dk, dv, NULL, k, v, &a, truth, NULL);
   ck_assert_int_eq(efla_ode_advance(t, &signal, 0.3, h, 1, S, scratch), EFLA_OK);
   CHECK_BOUND(efla_distance(state, S, truth), bound);
-  /* Evidence 15 as it stands, where stages are no larger than the step. */
+  /* docs/bounds.md#stages as it stands, where stages are no larger than the step. */
   if (x <= 1) CHECK_BOUND(efla_distance(state, S, truth), ((double)dk + 8) * U * (norm_S + fabs((double)a) * norm_k * norm_v));
   free(scratch);
   efla_tokens_clear(&one);

@@ -1,4 +1,4 @@
-/* Orders as an experiment sees them: substeps of methods and tableaux, time-dependent keys, holds (evidence 14). */
+/* Orders as an experiment sees them: substeps of methods and tableaux, time-dependent keys, holds (docs/bounds.md#orders). */
 #include "testing.h"
 
 enum { DK = 3, DV = 2, STATE = DK * DV };
@@ -169,7 +169,7 @@ static void hold_smooth(double offset, size_t steps, double *S) {
   }
 }
 
-/* Evidence 14 and G: holding is first order, in the middle second; the latter's error has even powers of h only, so
+/* docs/bounds.md#orders: holding is first order, in the middle second; the latter's error has even powers of h only, so
  * that one Richardson step gives order four. */
 START_TEST(holds_on_a_smooth_signal) {
   double truth[STATE], error[3][2], S[3][STATE];

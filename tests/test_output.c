@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -182,6 +183,34 @@ START_TEST(inputs_are_spared) {
 }
 END_TEST
 
+/* As above: a disk of a known size, or one that does not tell. */
+static struct statvfs disk;
+static bool unknown;
+int statvfs(const char *file, struct statvfs *answer) {
+  ck_assert_str_eq(file, part);
+  *answer = disk;
+  return unknown ? -1 : 0;
+}
+
+START_TEST(what_does_not_fit) {
+  efla_message why = {{0}};
+  set_up("output-fits");
+  efla_output output = begin();
+  disk = (struct statvfs){.f_frsize = 4096, .f_bsize = 1 << 20, .f_blocks = 100, .f_bfree = 90, .f_bavail = 80};
+  ck_assert_int_eq(efla_output_fits(&output, 80 * 4096, &why), EFLA_OK);
+  check_failure(efla_output_fits(&output, 80 * 4096 + 1, &why), &why,
+                ": takes 327681 bytes, expected at most the 327680 that are free on its disk");
+  unknown = true;
+  ck_assert_int_eq(efla_output_fits(&output, 1e15, &why), EFLA_OK);
+  unknown = false, disk.f_blocks = 0;
+  ck_assert_int_eq(efla_output_fits(&output, 1e15, &why), EFLA_OK);
+  efla_output_abandon(&output);
+  ck_assert_int_eq(efla_output_begin(&output, "/dev/null", &why), EFLA_OK);
+  ck_assert_int_eq(efla_output_fits(&output, 1e15, &why), EFLA_OK);
+  efla_output_abandon(&output);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {bytes_reach_the_disk_before_the_name,
                                 a_disk_that_fails,
@@ -189,6 +218,7 @@ int main(void) {
                                 two_writers,
                                 what_was_left_behind,
                                 links_stay,
-                                inputs_are_spared};
+                                inputs_are_spared,
+                                what_does_not_fit};
   return testing_main("output", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -118,6 +118,32 @@ START_TEST(inputs_are_spared) {
 }
 END_TEST
 
+/* Two outputs of a run: by one name, by another way there, by a link, one what the other is written as; and those that are apart. */
+START_TEST(outputs_are_apart) {
+  const char *directory = set_up("output-apart");
+  efla_message why;
+  char around[300], link[300], other[300];
+  snprintf(around, sizeof around, "%s/../output-apart/file", directory);
+  snprintf(link, sizeof link, "%s/link", directory);
+  snprintf(other, sizeof other, "%s/other", directory);
+  for (int exists = 0; exists < 2; exists++) {
+    if (exists) files_write(path, "old", 3);
+    ck_assert_int_eq(efla_output_apart(path, path, &why), EFLA_OUTPUT);
+    ck_assert_int_eq(efla_output_apart(around, path, &why), EFLA_OUTPUT);
+    ck_assert_msg(strstr(why.text, around) && strstr(why.text, "is the same file as"), "%s", why.text);
+    ck_assert_int_eq(efla_output_apart(part, around, &why), EFLA_OUTPUT);
+    ck_assert_int_eq(efla_output_apart(path, part, &why), EFLA_OUTPUT);
+    ck_assert_msg(strstr(why.text, part) && strstr(why.text, "is written as"), "%s", why.text);
+    ck_assert_int_eq(efla_output_apart(path, other, &why), EFLA_OK);
+  }
+  ck_assert_int_eq(symlink("file", link), 0);
+  ck_assert_int_eq(efla_output_apart(path, link, &why), EFLA_OUTPUT);
+  ck_assert_int_eq(efla_output_apart(link, part, &why), EFLA_OUTPUT);
+  ck_assert_int_eq(efla_output_apart("/dev/null", "/dev/null", &why), EFLA_OK);
+  ck_assert_int_eq(efla_output_apart("no/such/file", "no/such/file", &why), EFLA_OK); /* who opens it will say so */
+}
+END_TEST
+
 /* Every unfinished file goes, those that were finished or given up before stay as they are. */
 START_TEST(signals_remove_all_that_is_unfinished) {
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -150,8 +176,36 @@ START_TEST(signals_remove_all_that_is_unfinished) {
 }
 END_TEST
 
+/* A signal that is held comes after what was guarded meanwhile, and removes it. */
+START_TEST(held_signals) {
+  set_up("output-held");
+  pid_t child = fork();
+  ck_assert_int_ge(child, 0);
+  if (child == 0) {
+    signal(SIGTERM, SIG_DFL);
+    efla_output_hold();
+    raise(SIGTERM);
+    files_write(path, "made", 4);
+    files_write(part, "kept", 4);
+    efla_output_guard(path);
+    efla_output_resume();
+    _exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  ck_assert(size_of(path) == -1 && size_of(part) == 4);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {finished_and_abandoned, what_cannot_be_finished, links_are_followed,
-                                places_that_are_none,   inputs_are_spared,       signals_remove_all_that_is_unfinished};
+  const TTest *const tests[] = {finished_and_abandoned,
+                                what_cannot_be_finished,
+                                links_are_followed,
+                                places_that_are_none,
+                                inputs_are_spared,
+                                outputs_are_apart,
+                                signals_remove_all_that_is_unfinished,
+                                held_signals};
   return testing_main("output_paths", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -188,7 +188,7 @@ START_TEST(errors_are_where_they_were_predicted) {
 }
 END_TEST
 
-/* Evidence C.  With 8 keys the slope is 1/2.  In log t the walk's logarithm wanders with correlation e^-|difference|, and the norm's
+/* docs/findings.md#accumulation.  With 8 keys the slope is 1/2.  In log t the walk's logarithm wanders with correlation e^-|difference|, and the norm's
  * independently at each of n points, so that a slope fitted over a length L has a variance below 24 walk^2/L^3 + 12 norm^2/(n L^2).
  * The plateau of the directions seen, at most WORDS^2/((1 - R^2) (DK - WORDS)) tokens' worth of walk with 1 - R^2 > 1/2 in the mean,
  * takes half of its share at 100 tokens off the slope, and growth from the error itself adds at most half of error^2.  With
@@ -242,7 +242,7 @@ START_TEST(when_a_state_is_useless) {
 }
 END_TEST
 
-/* The budget: rounding is the error that the law reports, since exact is exact; chunks cost no more than evidence 11's 64 u32
+/* The budget: rounding is the error that the law reports, since exact is exact; chunks cost no more than docs/bounds.md#chunk's 64 u32
  * where errors fade; Euler (DeltaNet's gate) and implicit (Longhorn's) are off by far more than a bf16 state where the flow
  * contracts. */
 START_TEST(the_budget) {

@@ -154,8 +154,8 @@ static void step_exact(size_t dk, size_t dv, const double *k64, const double *v6
   free(k);
 }
 
-/* Evidence 5 and 6, the gate's own error included.  In the worst case the gate, off by (d+4)u, doubles the (d+4)u of
- * step_bound; but most of these 2d+8 units are two dot products, whose roundings partly cancel, so evidence takes d+8
+/* docs/bounds.md#step, the gate's own error included.  In the worst case the gate, off by (d+4)u, doubles the (d+4)u of
+ * step_bound; but most of these 2d+8 units are two dot products, whose roundings partly cancel, so the bound takes d+8
  * (measured: .3 of it).  Reading back with k multiplies the state's error by |k|; 8 units, measured 2.7. */
 START_TEST(one_step_and_read_back) {
   const efla_method *exact = efla_method_find("exact");
@@ -193,7 +193,7 @@ START_TEST(one_step_and_read_back) {
 }
 END_TEST
 
-/* Evidence 7.  Every one of the n small steps rounds like 4u at random: 4 sqrt(n) u.  Methods of finite order p differ
+/* docs/bounds.md#semigroup.  Every one of the n small steps rounds like 4u at random: 4 sqrt(n) u.  Methods of finite order p differ
  * between one step and n by almost their error x^p/(p+1)! of the one step: a thousand times the bound for all of them.
  */
 START_TEST(only_the_exact_flow_is_a_semigroup) {
@@ -217,7 +217,7 @@ START_TEST(only_the_exact_flow_is_a_semigroup) {
 }
 END_TEST
 
-/* Evidence 8: with c a power of two every intermediate number is scaled exactly, and S is not scaled at all. */
+/* docs/bounds.md#scaling: with c a power of two every intermediate number is scaled exactly, and S is not scaled at all. */
 START_TEST(scaling_by_powers_of_two_keeps_the_bits) {
   enum { TOKENS = 65, DK = 63, DV = 3 };
   for (const efla_method *m = efla_methods; m->name; m++)

@@ -16,7 +16,7 @@ static double residual(size_t dk, size_t dv, const double *k, const double *v, c
 
 enum { D = 16, STATE = D * D };
 
-/* Evidence 9: (I - a_hat k k^T) has norm at most 1 for 0 <= a_hat lambda <= 2, so that what a wrong gate adds per
+/* docs/bounds.md#global: (I - a_hat k k^T) has norm at most 1 for 0 <= a_hat lambda <= 2, so that what a wrong gate adds per
  * token, |a - a_hat| |k| |S^T k - v|, is never enlarged.  Both runs and the residual round: 2 (d+8)u per token. */
 START_TEST(global_error_is_bounded_by_the_gates_errors) {
   static const char *const names[] = {"euler", "rk2", "rk4", "implicit", "trapezoid", "gauss4", "radau3"};
@@ -54,7 +54,7 @@ static double euler_error(const efla_tokens *x, size_t tokens) {
   return norm(STATE, S[0]) / norm(STATE, S[1]);
 }
 
-/* Evidence 9: where the flow contracts the error saturates; measured .33 and .36. */
+/* docs/bounds.md#global: where the flow contracts the error saturates; measured .33 and .36. */
 START_TEST(the_error_of_euler_saturates) {
   efla_tokens x = testing_tokens("unit", 1, 100000, D, D);
   double early = euler_error(&x, 100), late = euler_error(&x, x.tokens);
@@ -75,7 +75,7 @@ static double repeat(const efla_method *method, double x) {
   return size;
 }
 
-/* Evidence 10, for the limit of every row: with a constant key k^T S - v^T is multiplied by R each token, so the state
+/* docs/bounds.md#thresholds, for the limit of every row: with a constant key k^T S - v^T is multiplied by R each token, so the state
  * stays within 1 + |R|^t <= 2 of its units (and a few (d+8)u per token), or grows as |R|^t.  R changes by at least 2 %
  * between the limit and 2.5 % past it, as its slope there is at least 1. */
 START_TEST(thresholds_with_a_constant_key) {
@@ -112,7 +112,7 @@ static void long_run(const char *family, double size, double *f64, double *f32) 
   efla_tokens_clear(&x);
 }
 
-/* Evidence 13.  A direction is revisited every d/(1 - R^2) tokens, so that rounding errors of about u/sqrt(d) per entry
+/* docs/bounds.md#long-run.  A direction is revisited every d/(1 - R^2) tokens, so that rounding errors of about u/sqrt(d) per entry
  * and token settle near u sqrt(1/(1 - R^2)): some 3u for norm .5.  5e-15 = 45u and 1e-6 = 17 u32 leave a margin. */
 START_TEST(rounding_saturates_for_independent_keys) {
   for (double size = 0.5; size < 5; size *= 2) {
@@ -124,7 +124,7 @@ START_TEST(rounding_saturates_for_independent_keys) {
 }
 END_TEST
 
-/* Evidence 13.  With 8 keys half of the state is never revisited except by rounding: a random walk of one to two u. */
+/* docs/bounds.md#long-run.  With 8 keys half of the state is never revisited except by rounding: a random walk of one to two u. */
 START_TEST(rounding_walks_for_a_dictionary) {
   double f64, f32;
   long_run("dictionary", 1, &f64, &f32);
@@ -149,7 +149,7 @@ START_TEST(zero_keys_and_steps_change_nothing) {
 }
 END_TEST
 
-/* A key seen again and again with a large step is read back as the last value: within 8u of evidence 6. */
+/* A key seen again and again with a large step is read back as the last value: within 8u of docs/bounds.md#step. */
 START_TEST(identical_keys_recall_the_last_value) {
   efla_tokens x = testing_tokens("dictionary", 1, 200, D, D);
   double S[STATE] = {0}, gate, before;
@@ -243,7 +243,7 @@ START_TEST(runs_equal_the_recurrence) {
 }
 END_TEST
 
-/* Evidence C: with norm 4 Euler overflows.  The run names the token after which a number first is not finite, however
+/* docs/findings.md#accumulation: with norm 4 Euler overflows.  The run names the token after which a number first is not finite, however
  * the tokens were handed over, and stays there. */
 START_TEST(blow_up_is_recorded) {
   efla_tokens x = testing_tokens("gaussian", 4, 5000, D, D);

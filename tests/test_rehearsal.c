@@ -1,6 +1,6 @@
 /* Trying something out in a child process: what it says comes back, and whatever ends it is told as damage of the file.
  * (That loops end, tests/corpus/tensors/hangs-hdf5.h5 shows.) */
-#include "inputs/rehearsal.h"
+#include "io/sandboxed_open.h"
 #include "testing.h"
 
 #include <signal.h>

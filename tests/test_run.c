@@ -85,7 +85,7 @@ static void check_numbers(bool packed, const char *options, double unit) {
     }
   for (size_t i = 0; i < 54 * dv; i++) worst = fmaxl(worst, fabsl(o[i] - o_true[i]));
   for (size_t i = 0; i < 6 * state; i++) worst = fmaxl(worst, fabsl(S[i] - S_true[i]));
-  /* At most 18 steps of (d+8) u (evidence I.5) of numbers below 8 = 1 + |v|/|k| at its largest here; read-outs by |q| < 4 more. */
+  /* At most 18 steps of (d+8) u (docs/bounds.md#step) of numbers below 8 = 1 + |v|/|k| at its largest here; read-outs by |q| < 4 more. */
   CHECK_BOUND((double)worst, 18 * (4 + 8) * unit * 8 * 4);
   free(q), free(k), free(v), free(beta), free(o), free(S);
 }

@@ -221,7 +221,7 @@ START_TEST(wrong_options) {
                {"--finished", "--finished: expected --cells"},
                {"--lr 0", "'0'"},
                {"--lr 1e-3,nan", "--lr: 'nan'"},
-               {"--seeds 1.5", "--seeds: 1.5, expected a whole number"},
+               {"--seeds 1.5", "--seeds: '1.5' is not a whole number"},
                {"--method nonsense", "'nonsense'"},
                {"--keys exact", "'exact'"},
                {"--reading aloud", "'aloud'"},
@@ -245,8 +245,8 @@ START_TEST(wrong_files) {
   check_refused(3, "no/such: cannot make the directory", "--tensors %s/no/such", work);
   check_refused(3, "no/losses", "--losses %s/no/losses", work);
   check_refused(3, "no/steps", "--steps %s/no/steps", work);
-  check_refused(3, "table: is written as", "--losses %s/table", work);
-  check_refused(3, "other: is written as", "--losses %s/other --steps %s/other", work, work);
+  check_refused(3, "table: is the same file as", "--losses %s/table", work);
+  check_refused(3, "other: is the same file as", "--losses %s/other --steps %s/other", work, work);
   check_refused(3, "no/such/directory", "--mnist no/such/directory");
 
   ck_assert_int_eq(run(SMALL "--cells %s/cells --out /dev/null", work), 0);

@@ -68,6 +68,22 @@ START_TEST(blocks_of_any_size_give_the_same_numbers) {
 }
 END_TEST
 
+/* How many tokens there are is known before the first is drawn; most families have no end. */
+START_TEST(what_there_is_is_known_first) {
+  set_up("source-check");
+  efla_message why;
+  for (const efla_family *f = efla_families; f->name; f++) {
+    efla_spec spec = spec_of(f);
+    bool data = !strcmp(f->name, "mnist");
+    ck_assert_int_eq(efla_source_check(&spec, TOKENS, &why), EFLA_OK);
+    ck_assert_int_eq(efla_source_check(&spec, SIZE_MAX, &why), data ? EFLA_INPUT : EFLA_OK);
+    if (data) ck_assert_msg(strstr(why.text, "family mnist: ") != NULL, "%s", why.text);
+    spec.dk = f->side + 1;
+    ck_assert_int_eq(efla_source_check(&spec, 1, &why), data ? EFLA_INPUT : EFLA_OK);
+  }
+}
+END_TEST
+
 /* Neighbouring seeds are unrelated: the correlation of what they give is that of independent numbers. */
 START_TEST(seeds_choose_the_numbers) {
   set_up("source-seeds");
@@ -225,6 +241,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {blocks_of_any_size_give_the_same_numbers,
+                                what_there_is_is_known_first,
                                 seeds_choose_the_numbers,
                                 one_stream_for_each_purpose,
                                 all_numbers_are_f32,

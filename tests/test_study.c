@@ -10,6 +10,7 @@ static efla_images training, test;
 static efla_list numbers(size_t n, const double *values) {
   efla_list list = {.n = n};
   memcpy(list.value, values, n * sizeof *values);
+  for (size_t i = 0; i < n; i++) list.count[i] = (size_t)values[i];
   return list;
 }
 
@@ -91,7 +92,7 @@ START_TEST(cells) {
     while (setup.model.method != &efla_methods[s.methods.row[m]]) ck_assert_uint_lt(++m, 3);
     while (setup.model.keys != &efla_key_treatments[s.treatments.row[k]]) ck_assert_uint_lt(++k, 2);
     while (setup.rule.lr != s.rates.value[r]) ck_assert_uint_lt(++r, 4);
-    ck_assert(setup.seed == (size_t)s.seeds.value[i / 24] && !seen[m][k][r][i / 24]);
+    ck_assert(setup.seed == s.seeds.count[i / 24] && !seen[m][k][r][i / 24]);
     seen[m][k][r][i / 24] = true;
     ck_assert(setup.batch == BATCH && setup.count == IMAGES && setup.threads == 1 && setup.rule.decay == 0.125);
     ck_assert(setup.model.width == 16 && setup.model.reading == &efla_readings[0]);

@@ -67,7 +67,7 @@ static void check(const efla_deviation *d, const by_the_book *expected, double s
 }
 
 /* Every method in f64 and every format no wider than bf16 or fp16, with decays and an initial state or without.  A method's
- * errors are those of exact arithmetic within N (DK+8) u of f64 (evidence I.5), which discretisation only damps here (x < 2).  A
+ * errors are those of exact arithmetic within N (DK+8) u of f64 (docs/bounds.md#step), which discretisation only damps here (x < 2).  A
  * format's run computes in f32: each of its N steps is off by 8 u32 more (there, in practice), and where that decides a
  * rounding, by 2u of the format: that happens in a share 8 u32/u of the N roundings of each entry, whose squares add. */
 START_TEST(errors_by_the_book) {
@@ -100,7 +100,7 @@ START_TEST(errors_by_the_book) {
 END_TEST
 
 /* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks
- * change what is found by rounding only, N (DK+8) u at most (evidence I.5; unit keys, so the flow fades). */
+ * change what is found by rounding only, N (DK+8) u at most (docs/bounds.md#step; unit keys, so the flow fades). */
 START_TEST(plans_and_blocks) {
   enum { N = 1300 };
   static const size_t blocks[] = {1, 100, 128, N};

@@ -76,7 +76,7 @@ START_TEST(oracles_are_within_their_claims) {
 }
 END_TEST
 
-/* Evidence 12 on both blocks of the augmented exponential: from S without values, relative to |S|, and from zero,
+/* docs/bounds.md#dense on both blocks of the augmented exponential: from S without values, relative to |S|, and from zero,
  * relative to a|k||v|. */
 static void check_squaring(const char *family, double x, size_t dk) {
   enum { DV = 2 };
@@ -127,7 +127,7 @@ static void check_served(const char *name, const efla_tokens *block) {
   free(S);
 }
 
-/* Evidence A: equal |k_i| just below an edge of GSL's table, x = dk 10^j.  The keys are made of +-1 and |v| < 1: with
+/* docs/derivations.md#ground-truth: equal |k_i| just below an edge of GSL's table, x = dk 10^j.  The keys are made of +-1 and |v| < 1: with
  * |k_i| < |v| the augmented matrix has its largest entries beta |k_i| |v| outside of k k^T, and those save GSL. */
 START_TEST(gsl_is_refused_for_flat_keys) {
   static const size_t dk[] = {64, 128, 64};
@@ -225,7 +225,7 @@ START_TEST(an_error_on_entry_is_carried) {
 }
 END_TEST
 
-/* Nothing happens without tokens, with a zero key or in no time.  The claims stay below those of evidence 12 for two
+/* Nothing happens without tokens, with a zero key or in no time.  The claims stay below those of docs/bounds.md#dense for two
  * tokens, doubled for the rounding of the state that comes in and for the norms. */
 START_TEST(nothing_leaves_the_state_alone) {
   enum { DK = 7, DV = 3, STATE = DK * DV };

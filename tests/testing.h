@@ -52,7 +52,7 @@ void testing_limit_memory(size_t more);
 int testing_shell(const char *command, char *out, char *err, size_t size);
 
 /* What rounding explains, in units of u times the largest norm that the state reaches, after so many tokens with keys of dk entries.  One token errs
- * by a sum of dk products and a few operations more: (dk + 8) u in the worst case (evidence I.5), its square root for errors of random sign; decay
+ * by a sum of dk products and a few operations more: (dk + 8) u in the worst case (docs/bounds.md#step), its square root for errors of random sign; decay
  * and the products between the tokens of a group make it dk + 16.  Tokens err independently and the exact flow enlarges nothing: the square root
  * of their number.  Twice that, so that two standard deviations pass. */
 double testing_rounding(size_t tokens, size_t dk);

@@ -23,7 +23,7 @@ static bool is(const efla_csv *csv, size_t row, const char *column, const char *
   return !strcmp(efla_csv_text(csv, row, column), text);
 }
 
-/* The closed form against certified truth: one step within 8u (evidence I.5). */
+/* The closed form against certified truth: one step within 8u (docs/bounds.md#step). */
 static finding exactness(const efla_csv *csv) {
   finding f = {0};
   double worst = 0;
@@ -109,7 +109,7 @@ static finding plateau(const efla_csv *csv) {
   return f;
 }
 
-/* The chunkwise form by substitution, C <= 128, within 64 u of f32 (evidence I.11). */
+/* The chunkwise form by substitution, C <= 128, within 64 u of f32 (docs/bounds.md#chunk). */
 static finding chunks(const efla_csv *csv) {
   finding f = {0};
   double worst = 0;

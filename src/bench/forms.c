@@ -1,8 +1,8 @@
-#include "bench/contender.h"
+#include "bench/benchmark_case.h"
 
-#include "flow/chunk.h"
-#include "flow/kernel.h"
-#include "flow/recurrence.h"
+#include "efla/cpu/chunk.h"
+#include "efla/cpu/kernel.h"
+#include "efla/reference/recurrence.h"
 
 #include <assert.h>
 #include <float.h>
@@ -149,7 +149,7 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   return worst / (4 * sqrt(steps) * u);
 }
 
-/* Gates: 4 u each, and lambda's (dk + 2) u (evidence I.1). */
+/* Gates: 4 u each, and lambda's (dk + 2) u (docs/bounds.md#coefficient). */
 static double gate_deviation(const problem *done, const problem *given) {
   const efla_method *exact = efla_method_find("exact");
   size_t dk = given->heads.dk;

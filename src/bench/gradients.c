@@ -1,8 +1,8 @@
-#include "bench/contender.h"
+#include "bench/benchmark_case.h"
 
-#include "flow/backward.h"
-#include "flow/kernel.h"
-#include "flow/recurrence_backward.h"
+#include "efla/cpu/backward.h"
+#include "efla/cpu/kernel.h"
+#include "efla/reference/recurrence_backward.h"
 
 #include <float.h>
 #include <math.h>

@@ -2,8 +2,8 @@
 #ifndef EFLA_BENCH_INTERLEAVE_H
 #define EFLA_BENCH_INTERLEAVE_H
 
-#include "report/progress.h"
-#include "status.h"
+#include "app/progress.h"
+#include "base/status.h"
 
 #include <stddef.h>
 

@@ -2,9 +2,9 @@
 #ifndef EFLA_BENCH_PANEL_H
 #define EFLA_BENCH_PANEL_H
 
-#include "bench/contender.h"
-#include "report/progress.h"
-#include "report/table.h"
+#include "bench/benchmark_case.h"
+#include "app/progress.h"
+#include "app/table.h"
 
 #define EFLA_BENCH_MOST (2 * EFLA_LIST_MAX + 1) /* problems of a panel: a list with one thread and with all, and gemm */
 

@@ -1,0 +1,76 @@
+#include "app/program.h"
+
+#include "app/provenance.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FILES = 16 };
+
+/* What a run writes must neither harm what it reads nor anything else that it writes. */
+static efla_status spare_files(const efla_cli *cli, efla_message *why) {
+  const char *reads[MOST_FILES], *writes[MOST_FILES] = {cli->out};
+  size_t inputs = 0, outputs = cli->out ? 1 : 0;
+  for (const efla_option *option = cli->program->options; option->name; option++) {
+    bool written = option->kind == EFLA_RESULT || option->kind == EFLA_NEEDED_RESULT;
+    bool read = (option->kind == EFLA_TEXT || option->kind == EFLA_NEEDED) && !strcmp(option->argument, "FILE");
+    const char *file = read || written ? *(const char **)option->to : NULL;
+    assert(inputs < MOST_FILES && outputs < MOST_FILES);
+    if (file && read) reads[inputs++] = file;
+    if (file && written) writes[outputs++] = file;
+  }
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < outputs; i++) {
+    for (size_t j = 0; j < inputs && status == EFLA_OK; j++) status = efla_output_spares(writes[i], reads[j], why);
+    for (size_t j = 0; j < i && status == EFLA_OK; j++) status = efla_output_apart(writes[i], writes[j], why);
+  }
+  return status;
+}
+
+int efla_program_main(const efla_program *program, int argc, char **argv) {
+  efla_cli cli;
+  efla_table table = {0};
+  efla_message why, trouble;
+  efla_blas_best_kernels(argv);
+  efla_cli_parse(&cli, program, argc, argv);
+  efla_status status = spare_files(&cli, &why);
+  if (status == EFLA_OK && program->check) status = program->check(&cli, &why);
+  if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
+  if (status == EFLA_OK) status = program->run(&cli, &table, &why);
+  if (status == EFLA_OK && table.rows == 0 && !program->answers)
+    status = efla_fail(&why, EFLA_USAGE, "no row: nothing of what was asked for can be computed");
+  if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
+    efla_status closed = efla_table_close(&table, &trouble);
+    if (closed != EFLA_OK) status = closed, why = trouble;
+  } else {
+    efla_table_abandon(&table);
+  }
+  if (program->answers && (fflush(stdout) != 0 || ferror(stdout)))
+    status = efla_fail(&why, EFLA_OUTPUT, "standard output: cannot write: %s", strerror(errno));
+  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
+  efla_cli_clear(&cli);
+  return code;
+}
+
+efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what, size_t total,
+                                  efla_message *why) {
+  efla_branch *branches = calloc(n ? n : 1, sizeof *branches);
+  if (!branches) return efla_fail_memory(why);
+  efla_status worst = EFLA_OK;
+  efla_progress progress;
+  efla_progress_start(&progress, what, total);
+#pragma omp parallel for schedule(dynamic, 1)
+  for (size_t i = 0; i < n; i++) {
+    efla_message reason;
+    efla_status status = efla_table_fork(table, &branches[i]);
+    status = status == EFLA_OK ? work(context, i, &branches[i].table, &progress, &reason) : efla_fail_memory(&reason);
+#pragma omp critical(efla_program_worst)
+    if (status != EFLA_OK && (worst == EFLA_OK || worst == EFLA_UNTRUSTED)) worst = status, *why = reason;
+  }
+  efla_progress_end(&progress);
+  for (size_t i = 0; i < n; i++) efla_table_join(table, &branches[i]);
+  free(branches);
+  return worst;
+}

@@ -1,0 +1,65 @@
+#include "app/provenance.h"
+
+#include "build_info.h"
+
+#include <cblas.h>
+#include <gsl/gsl_version.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *efla_commit(void) { return EFLA_COMMIT; }
+
+void efla_blas_single_thread(void) { openblas_set_num_threads(1); }
+
+void efla_blas_best_kernels(char **argv) {
+#ifdef __x86_64__
+  const char *now = openblas_get_corename(), *better = NULL;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) better = "Haswell";
+  if (better && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) better = "SkylakeX";
+  if (!better || getenv("OPENBLAS_CORETYPE")) return;
+  if (strcmp(now, "Prescott") != 0 && strcmp(now, "Core2") != 0 && strcmp(now, "Generic") != 0) return;
+  char program[4096]; /* by its name: as /proc/self/exe it would be called "exe" wherever processes are listed */
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (length <= 0 || setenv("OPENBLAS_CORETYPE", better, 1) != 0) return;
+  program[length] = 0;
+  execv(program, argv); /* goes on with what there is where that fails */
+#else
+  (void)argv;
+#endif
+}
+
+/* The processor's name as Linux tells it; "unknown" elsewhere. */
+static void processor(size_t size, char *name) {
+  char line[256];
+  snprintf(name, size, "unknown");
+  FILE *file = fopen("/proc/cpuinfo", "r");
+  while (file && fgets(line, sizeof line, file)) {
+    char *colon = strchr(line, ':');
+    if (!colon || strncmp(line, "model name", 10) != 0) continue;
+    line[strcspn(line, "\n")] = 0;
+    snprintf(name, size, "%s", colon + 2);
+    break;
+  }
+  if (file) fclose(file);
+}
+
+void efla_provenance_write(FILE *file) {
+  char name[128], date[32];
+  processor(sizeof name, name);
+  const char *epoch = getenv("SOURCE_DATE_EPOCH");
+  time_t now = epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  fprintf(file, "# version: %s\n# commit: %s\n# compiler: %s\n# flags: %s\n", EFLA_VERSION, EFLA_COMMIT, EFLA_COMPILER, EFLA_FLAGS);
+  fprintf(file, "# cpu: %s\n# blas: %s, kernels for %s\n# gsl: %s\n# arb: %s\n# date: %s\n", name, openblas_get_config(),
+          openblas_get_corename(), gsl_version,
+#ifdef EFLA_HAVE_ARB
+          "yes",
+#else
+          "not built",
+#endif
+          date);
+}

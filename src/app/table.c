@@ -1,0 +1,125 @@
+#include "app/table.h"
+
+#include "app/provenance.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void forget(efla_table *table) {
+  efla_output_abandon(&table->output);
+  *table = (efla_table){0};
+}
+
+static efla_status open_output(efla_table *table, const char *path, efla_message *why) {
+  if (!path || !strcmp(path, "-")) {
+    table->file = stdout;
+    return EFLA_OK;
+  }
+  if (!*path) return efla_fail(why, EFLA_OUTPUT, "--out: an empty name, expected that of a file");
+  efla_status status = efla_output_begin(&table->output, path, why);
+  if (status != EFLA_OK) return status;
+  const char *name = efla_output_name(&table->output);
+  table->file = fopen(name, "w");
+  return table->file ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", name, strerror(errno));
+}
+
+void efla_table_header(FILE *file, const efla_cli *cli) {
+  fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
+  for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
+    fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
+  if (cli->program->remark) fprintf(file, "# %s\n", cli->program->remark());
+  efla_provenance_write(file);
+}
+
+efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
+  const char *columns = cli->program->columns;
+  *table = (efla_table){.columns = 1};
+  for (const char *c = columns; c && *c; c++) table->columns += *c == ',';
+  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
+  efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
+  if (status != EFLA_OK) {
+    forget(table);
+    return status;
+  }
+  efla_table_header(table->file, cli);
+  if (columns) fprintf(table->file, "%s\n", columns);
+  return EFLA_OK;
+}
+
+static void write_cell(FILE *file, const efla_cell *cell) {
+  switch (cell->kind) {
+  case EFLA_CELL_TEXT:
+    assert(!strpbrk(cell->text, ",\n\""));
+    fputs(cell->text, file);
+    break;
+  case EFLA_CELL_COUNT:
+    fprintf(file, "%zu", cell->count);
+    break;
+  case EFLA_CELL_REAL:
+    if (isnan(cell->real)) /* printf would show a sign, which means nothing */
+      fputs("nan", file);
+    else
+      fprintf(file, "%.17g", cell->real);
+    break;
+  }
+}
+
+/* Keeps the reason while errno still has it. */
+static void note_error(efla_table *table) {
+  if (ferror(table->file) && !table->error) table->error = errno;
+}
+
+efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const char *path, const char *columns,
+                                   efla_message *why) {
+  efla_program program = *cli->program;
+  efla_cli other = *cli;
+  program.columns = columns, program.answers = false, other.program = &program, other.out = path;
+  return efla_table_open(table, &other, why);
+}
+
+void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
+  assert(n == table->columns);
+  for (size_t i = 0; i < n; i++) {
+    if (i > 0) fputc(',', table->file);
+    write_cell(table->file, &cells[i]);
+  }
+  fputc('\n', table->file);
+  table->rows++;
+  note_error(table);
+}
+
+efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
+  *branch = (efla_branch){.table = {.columns = table->columns}};
+  branch->table.file = open_memstream(&branch->text, &branch->length);
+  return branch->table.file ? EFLA_OK : EFLA_MEMORY;
+}
+
+void efla_table_join(efla_table *table, efla_branch *branch) {
+  if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
+  table->rows += branch->table.rows;
+  note_error(table);
+  free(branch->text);
+  *branch = (efla_branch){0};
+}
+
+efla_status efla_table_close(efla_table *table, efla_message *why) {
+  bool failed = fflush(table->file) != 0 || ferror(table->file);
+  note_error(table);
+  if (table->file != stdout && fclose(table->file) != 0) failed = true;
+  efla_status status = EFLA_OK;
+  if (failed)
+    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->output.path ? table->output.path : "standard output",
+                       strerror(table->error ? table->error : errno));
+  else if (table->output.path)
+    status = efla_output_finish(&table->output, why);
+  forget(table);
+  return status;
+}
+
+void efla_table_abandon(efla_table *table) {
+  if (table->file && table->file != stdout) fclose(table->file);
+  forget(table);
+}

@@ -1,0 +1,55 @@
+#include "base/tokens.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv) {
+  assert(dk > 0 && dv > 0);
+  *x = (efla_tokens){0};
+  size_t row;
+  if (__builtin_add_overflow(2 * dk + 1, dv, &row)) return EFLA_MEMORY;
+  double *block = calloc(tokens ? tokens : 1, row * sizeof *block); /* calloc checks the product */
+  if (!block) return EFLA_MEMORY;
+  *x = (efla_tokens){.tokens = tokens,
+                     .dk = dk,
+                     .dv = dv,
+                     .q = block,
+                     .k = block + tokens * dk,
+                     .v = block + 2 * tokens * dk,
+                     .beta = block + tokens * (2 * dk + dv),
+                     .block = block};
+  return EFLA_OK;
+}
+
+void efla_tokens_clear(efla_tokens *x) {
+  free(x->block);
+  *x = (efla_tokens){0};
+}
+
+efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count) {
+  assert(first <= x->tokens && count <= x->tokens - first);
+  return (efla_tokens){.tokens = count,
+                       .dk = x->dk,
+                       .dv = x->dv,
+                       .q = x->q + first * x->dk,
+                       .k = x->k + first * x->dk,
+                       .v = x->v + first * x->dv,
+                       .beta = x->beta + first};
+}
+
+void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
+  assert(to->tokens == from->tokens && to->dk == from->dk && to->dv == from->dv);
+  memcpy(to->q, from->q, from->tokens * from->dk * sizeof *to->q);
+  memcpy(to->k, from->k, from->tokens * from->dk * sizeof *to->k);
+  memcpy(to->v, from->v, from->tokens * from->dv * sizeof *to->v);
+  memcpy(to->beta, from->beta, from->tokens * sizeof *to->beta);
+}
+
+double efla_lambda(size_t dk, const double *k) {
+  double lambda = 0;
+  for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
+  return lambda;
+}
+
+double efla_token_x(const efla_tokens *x, size_t t) { return x->beta[t] * efla_lambda(x->dk, x->k + t * x->dk); }

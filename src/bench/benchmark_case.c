@@ -1,0 +1,120 @@
+#include "bench/benchmark_case.h"
+
+#include "efla/cpu/kernel.h"
+
+#include <gsl/gsl_randist.h>
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t size_of(const efla_bench_problem *p) { return p->f64 ? sizeof(double) : sizeof(float); }
+
+void *efla_bench_at(const efla_bench_problem *p, void *array, size_t n) { return (char *)array + n * size_of(p); }
+
+double efla_bench_number(const efla_bench_problem *p, const void *array, size_t n) {
+  return p->f64 ? ((const double *)array)[n] : (double)((const float *)array)[n];
+}
+
+static void set(const efla_bench_problem *p, void *array, size_t n, double value) {
+  if (p->f64)
+    ((double *)array)[n] = value;
+  else
+    ((float *)array)[n] = (float)value;
+}
+
+size_t efla_bench_rows(const efla_heads *heads) { return heads->batch * heads->heads * heads->tokens; }
+
+size_t efla_bench_states(const efla_heads *heads) { return efla_heads_sequences(heads) * heads->heads * heads->dk * heads->dv; }
+
+const efla_contender *efla_contender_find(const char *kernel, const char *pass) {
+  const efla_contender *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_yardsticks};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    for (const efla_contender *c = tables[i]; c->kernel; c++)
+      if (!strcmp(c->kernel, kernel) && !strcmp(c->pass, pass)) return c;
+  return NULL;
+}
+
+/* Every array begins at a multiple of a tile, as an allocator for such kernels would have it; base NULL: only the offset is counted. */
+static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size_t n) {
+  size_t here = *offset;
+  *offset += (n * size_of(p) + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES * EFLA_TILE_BYTES;
+  return base ? base + here : NULL;
+}
+
+/* Points the arrays into the block; returns the bytes it must have. */
+static size_t divide(efla_bench_problem *p, char *base) {
+  size_t rows = efla_bench_rows(&p->heads), dk = p->heads.dk, dv = p->heads.dv, size = 0;
+  p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk), p->v = carve(p, base, &size, rows * dv);
+  p->beta = carve(p, base, &size, rows), p->gate = carve(p, base, &size, rows), p->o = carve(p, base, &size, rows * dv);
+  p->S = carve(p, base, &size, efla_bench_states(&p->heads));
+  p->extra = carve(p, base, &size, p->contender->extra ? p->contender->extra(p) : 0);
+  return size;
+}
+
+/* Fills n numbers; past the first million they repeat, since times do not depend on them. */
+enum { DIFFERENT = 1 << 20 };
+static void fill(const efla_bench_problem *p, void *array, size_t n, double sigma, gsl_rng *draw) {
+  for (size_t e = 0; e < n && e < DIFFERENT; e++)
+    set(p, array, e, sigma > 0 ? gsl_ran_gaussian_ziggurat(draw, sigma) : gsl_rng_uniform(draw));
+  for (size_t done = DIFFERENT; done < n; done += DIFFERENT)
+    memcpy(efla_bench_at(p, array, done), array, (n - done < DIFFERENT ? n - done : DIFFERENT) * size_of(p));
+}
+
+efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
+  const efla_heads *h = &p->heads;
+  size_t rows = efla_bench_rows(h);
+  size_t size = divide(p, NULL);
+  p->block = aligned_alloc(EFLA_TILE_BYTES, size);
+  gsl_rng *draw = gsl_rng_alloc(gsl_rng_taus2);
+  if (!p->block || !draw) {
+    gsl_rng_free(draw);
+    efla_bench_clear(p);
+    return EFLA_MEMORY;
+  }
+  divide(p, p->block);
+  memset(p->block, 0, size); /* every page is there before anything is timed */
+  gsl_rng_set(draw, seed);
+  double unit = 1 / sqrt((double)h->dk);
+  fill(p, p->q, rows * h->dk, 1, draw);
+  fill(p, p->k, rows * h->dk, unit, draw);
+  fill(p, p->v, rows * h->dv, 1, draw);
+  fill(p, p->beta, rows, 0, draw);
+  fill(p, p->S, efla_bench_states(h), unit, draw);
+  gsl_rng_free(draw);
+  const efla_method *exact = efla_method_find("exact");
+  if (p->f64)
+    efla_kernel_gates_f64(h, exact, p->k, p->beta, p->gate);
+  else
+    efla_kernel_gates_f32(h, exact, p->k, p->beta, p->gate);
+  if (p->contender->start) p->contender->start(p);
+  return EFLA_OK;
+}
+
+void efla_bench_clear(efla_bench_problem *p) {
+  free(p->block);
+  p->block = NULL;
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_message *why) {
+  if (!p->contender->deviation) return EFLA_OK;
+  efla_bench_problem done = *p, given;
+  done.heads.tokens = least(p->heads.tokens, 150), done.heads.heads = least(p->heads.heads, 5);
+  given = done;
+  if (efla_bench_prepare(&done, seed) != EFLA_OK) return efla_fail_memory(why);
+  if (efla_bench_prepare(&given, seed) != EFLA_OK) {
+    efla_bench_clear(&done);
+    return efla_fail_memory(why);
+  }
+  done.contender->work(&done);
+  if (done.contender->finish) done.contender->finish(&done);
+  double deviation = done.contender->deviation(&done, &given);
+  efla_bench_clear(&done);
+  efla_bench_clear(&given);
+  if (deviation <= 1) return EFLA_OK; /* and nan is not */
+  return efla_fail(why, EFLA_UNTRUSTED,
+                   "%s, %s, %s, dk %zu, dv %zu: differs from the definition by %g times what rounding explains",
+                   p->contender->kernel, p->contender->pass, p->f64 ? "f64" : "f32", p->heads.dk, p->heads.dv, deviation);
+}

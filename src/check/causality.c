@@ -1,0 +1,152 @@
+#include "check/causality.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The block of a run at hand: inputs, then o, one tensor behind the other, (heads, tokens, width) each. */
+static const efla_tensor inputs[] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, EFLA_G};
+enum { INPUTS = sizeof inputs / sizeof *inputs };
+
+typedef struct side {
+  const efla_sequence_run *run;
+  size_t start, length; /* of the sequence in its batch entry */
+  double *values[INPUTS], *o, *block;
+} side;
+
+void efla_causality_init(efla_causality *causality) { *causality = (efla_causality){.violation.token = SIZE_MAX}; }
+
+static efla_status side_init(side *s, const efla_sequence_run *run, size_t most, efla_message *why) {
+  const efla_tensors *in = run->in;
+  const size_t *cu = in->cu_seqlens;
+  *s = (side){.run = run, .start = cu ? cu[run->sequence] : 0};
+  s->length = (cu ? cu[run->sequence + 1] : in->tokens) - s->start;
+  assert(most > 0);
+  double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
+  if (!at) return efla_fail_memory(why);
+  for (size_t i = 0; i < INPUTS; i++) {
+    s->values[i] = at;
+    at += most * efla_tensors_width(in, inputs[i]);
+  }
+  s->o = at;
+  return EFLA_OK;
+}
+
+static efla_span span_of(const side *s, size_t head, size_t heads, size_t first, size_t tokens) {
+  return (efla_span){s->run->in->cu_seqlens ? 0 : s->run->sequence, head, heads, s->start + first, tokens};
+}
+
+/* A g that is not there is one of zeros, as the block was made. */
+static efla_status side_read(side *s, size_t head, size_t first, size_t tokens, efla_message *why) {
+  efla_span span = span_of(s, head, 1, first, tokens);
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < INPUTS && status == EFLA_OK; i++)
+    if (s->run->in->has[inputs[i]]) status = efla_tensors_read(s->run->in, inputs[i], &span, s->values[i], why);
+  return status == EFLA_OK ? efla_tensors_read(s->run->out, EFLA_O, &span, s->o, why) : status;
+}
+
+/* The first of n tokens in which any input differs; n if none does. */
+static size_t first_difference(const side *a, const side *b, size_t n) {
+  for (size_t t = 0; t < n; t++)
+    for (size_t i = 0; i < INPUTS; i++) {
+      size_t width = efla_tensors_width(a->run->in, inputs[i]);
+      for (size_t e = t * width; e < (t + 1) * width; e++)
+        if (a->values[i][e] != b->values[i][e]) return t;
+    }
+  return n;
+}
+
+/* Rows of o of token t; notes the first pair that rounding does not explain. */
+static void compare_row(efla_causality *c, const side *a, const side *b, size_t head, size_t first, size_t t, double limit) {
+  size_t dv = a->run->in->dv, worst = 0;
+  const double *x = a->o + t * dv, *y = b->o + t * dv;
+  double error2 = 0, norm2 = 0, largest = -1;
+  c->tokens++;
+  bool same = true;
+  for (size_t j = 0; j < dv; j++) {
+    if (x[j] == y[j] || (isnan(x[j]) && isnan(y[j]))) {
+      norm2 += x[j] * x[j];
+      continue;
+    }
+    double difference = fabs(x[j] - y[j]);
+    same = false;
+    error2 += isnan(difference) ? INFINITY : difference * difference, norm2 += x[j] * x[j];
+    if (!(difference <= largest)) largest = difference, worst = j;
+  }
+  c->differ += !same;
+  double allowed = 2 * limit * sqrt(norm2);
+  if (same || sqrt(error2) <= allowed || first + t >= c->violation.token) return;
+  c->violation = (efla_miss){a->run->sequence, head, first + t, x[worst], y[worst], sqrt(error2), allowed, ""};
+  efla_span one = span_of(a, head, 1, first + t, 1);
+  efla_tensors_index(a->run->out, EFLA_O, &one, worst, c->violation.index);
+}
+
+static efla_status same_start(const side *a, const side *b, size_t head, bool *same, efla_message *why) {
+  const efla_tensors *in = a->run->in;
+  size_t n = in->dk * in->dv;
+  assert(n > 0);
+  double *S = malloc(2 * n * sizeof *S);
+  if (!S) return efla_fail_memory(why);
+  efla_status status = efla_tensors_read_states(a->run->in, EFLA_INITIAL_STATE, a->run->sequence, head, 1, S, why);
+  if (status == EFLA_OK) status = efla_tensors_read_states(b->run->in, EFLA_INITIAL_STATE, b->run->sequence, head, 1, S + n, why);
+  *same = status == EFLA_OK && !memcmp(S, S + n, n * sizeof *S);
+  free(S);
+  return status;
+}
+
+/* Whether the first queries agree: of heads that have nothing in common nothing else is read. */
+static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_message *why) {
+  efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
+  assert(a->values[0] && b->values[0]);
+  efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);
+  if (status == EFLA_OK) status = efla_tensors_read(b->run->in, EFLA_Q, &y, b->values[0], why);
+  *same = status == EFLA_OK;
+  for (size_t i = 0; i < a->run->in->dk && *same; i++) *same = a->values[0][i] == b->values[0][i];
+  return status;
+}
+
+static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head, size_t most, double limit, efla_message *why) {
+  size_t common = a->length < b->length ? a->length : b->length, before = c->violation.token, seen = 0;
+  bool same = true, apart = false;
+  efla_status status = same_start(a, b, head, &same, why);
+  for (size_t first = 0, n; first < common && same && status == EFLA_OK; first += n) {
+    n = common - first < most ? common - first : most;
+    status = side_read(a, head, first, n, why);
+    if (status == EFLA_OK) status = side_read(b, head, first, n, why);
+    if (status != EFLA_OK) break;
+    size_t agree = first_difference(a, b, n);
+    for (size_t t = 0; t < agree; t++) compare_row(c, a, b, head, first, t, limit);
+    seen += agree;
+    same = agree == n;
+    if (!same) apart = true;
+  }
+  apart |= same && a->length != b->length; /* the longer one has later tokens that the other has not */
+  c->pairs += seen > 0;
+  c->apart += seen > 0 && apart;
+  if (c->violation.token != before) c->parts = seen;
+  return status;
+}
+
+efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a, const efla_sequence_run *b, const double *limit,
+                                   efla_message *why) {
+  enum { NUMBERS = 1 << 20 };
+  const efla_tensors *in = a->in, *other = b->in;
+  if (in->heads != other->heads || in->dk != other->dk || in->dv != other->dv)
+    return efla_fail(why, EFLA_INPUT, "%s: %zu heads, dk %zu, dv %zu, expected %zu, %zu, %zu as in %s", other->path, other->heads,
+                     other->dk, other->dv, in->heads, in->dk, in->dv, in->path);
+  size_t numbers = 2 * in->dk + 2 * in->dv + 2, most = numbers < NUMBERS ? NUMBERS / numbers : 1;
+  if (most > in->tokens) most = in->tokens;
+  side x = {0}, y = {0};
+  efla_status status = side_init(&x, a, most, why);
+  if (status == EFLA_OK) status = side_init(&y, b, most, why);
+  for (size_t h = 0; h < in->heads && status == EFLA_OK; h++) {
+    bool same = false;
+    status = same_query(&x, &y, h, &same, why);
+    if (status == EFLA_OK && same) status = compare_head(c, &x, &y, h, most, limit[h], why);
+  }
+  free(x.block);
+  free(y.block);
+  return status;
+}

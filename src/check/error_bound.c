@@ -1,0 +1,99 @@
+#include "check/error_bound.h"
+
+#include "base/tokens.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double coarser(double a, double b) { return a > b ? a : b; }
+static double square(double x) { return x * x; }
+
+efla_units efla_units_of(const efla_format *state, const efla_format *output) {
+  double s = efla_format_unit(state), o = efla_format_unit(output), f32 = ldexp(1, -24);
+  double arithmetic = coarser(s, o) < f32 ? coarser(s, o) : f32; /* products are summed in f32 at the least */
+  return (efla_units){arithmetic, coarser(s, o), s};
+}
+
+efla_status efla_budget_init(efla_budget *budget, const efla_units *units, size_t dk) {
+  double *block = calloc(dk * dk + 2 * dk, sizeof *block);
+  *budget = (efla_budget){0};
+  if (!block) return EFLA_MEMORY;
+  *budget = (efla_budget){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
+  return EFLA_OK;
+}
+
+void efla_budget_clear(efla_budget *budget) {
+  free(budget->C);
+  *budget = (efla_budget){0};
+}
+
+static void measure_rows(efla_budget *budget, size_t dv, const long double *S) {
+  for (size_t i = 0; i < budget->dk; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < dv; j++) sum += square((double)S[i * dv + j]);
+    budget->rows[i] = sum;
+  }
+}
+
+void efla_budget_start(efla_budget *budget, size_t dv, const long double *S) {
+  memset(budget->C, 0, budget->dk * budget->dk * sizeof *budget->C);
+  measure_rows(budget, dv, S);
+  for (size_t i = 0; i < budget->dk; i++) budget->C[i * budget->dk + i] = square(budget->units.state) / 3 * budget->rows[i];
+}
+
+/* sum of y_i^2 |S_i|^2 */
+static double weigh(const efla_budget *budget, const double *y) {
+  double sum = 0;
+  for (size_t i = 0; i < budget->dk; i++) sum += square(y[i]) * budget->rows[i];
+  return sum;
+}
+
+/* w = C y, which is symmetric, row by row; returns y^T C y. */
+static double apply(const efla_budget *budget, const double *y, double *w) {
+  size_t dk = budget->dk;
+  double form = 0;
+  memset(w, 0, dk * sizeof *w);
+  for (size_t i = 0; i < dk; i++)
+    for (size_t j = 0; j < dk; j++) w[j] += budget->C[i * dk + j] * y[i];
+  for (size_t i = 0; i < dk; i++) form += w[i] * y[i];
+  return form;
+}
+
+void efla_budget_step(efla_budget *budget, const efla_token_sizes *token, size_t dv, const long double *S) {
+  size_t dk = budget->dk;
+  double *C = budget->C, *w = budget->w, a = token->gate, n = (double)dk, decay2 = square(token->decay);
+  double arithmetic = square(budget->units.arithmetic), operands = square(budget->units.operands),
+         state = square(budget->units.state);
+  double m = decay2 * weigh(budget, token->k);
+  double U = (arithmetic * (n + 2) * (m + token->read + token->v) + operands * (m + token->u + token->v) +
+              arithmetic * (n + 4) * token->u) /
+             3;
+  double s = decay2 * apply(budget, token->k, w);
+  measure_rows(budget, dv, S);
+  for (size_t i = 0; i < dk; i++) {
+    double ki = token->k[i], wi = decay2 * w[i];
+    for (size_t j = 0; j < dk; j++)
+      C[i * dk + j] = decay2 * C[i * dk + j] - a * (ki * decay2 * w[j] + wi * token->k[j]) + a * a * ki * token->k[j] * (s + U);
+    C[i * dk + i] += ((state + 2 * arithmetic) * budget->rows[i] + operands * square(a * ki) * token->u) / 3;
+  }
+}
+
+/* Numbers below the least normal one are rounded to a fixed gap. */
+static double subnormal(const efla_format *stored, size_t n) {
+  return (double)n * square(ldexp(1, stored->least - stored->digits)) / 3;
+}
+
+double efla_budget_readout(const efla_budget *budget, const double *q, double scale, double o2, size_t dv,
+                           const efla_format *stored) {
+  double arithmetic = square(budget->units.arithmetic), operands = square(budget->units.operands);
+  double read = scale == 0 ? 0 : o2 / square(scale);
+  double own = (arithmetic * ((double)budget->dk + 2) + operands) * (weigh(budget, q) + read) / 3;
+  return square(scale) * (apply(budget, q, budget->w) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
+}
+
+double efla_budget_state(const efla_budget *budget, size_t dv, const efla_format *stored) {
+  double sum = 0, norm = 0;
+  for (size_t i = 0; i < budget->dk; i++) sum += budget->C[i * budget->dk + i], norm += budget->rows[i];
+  return sum + square(efla_format_unit(stored)) * norm / 3 + subnormal(stored, budget->dk * dv);
+}

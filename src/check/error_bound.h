@@ -1,0 +1,77 @@
+/* The rounding that a kernel is entitled to: how large the errors of its state and of its read-outs may be on these very tokens.
+ *
+ * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most u^2 x^2/3
+ * for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by the transitions that the
+ * tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk), follows exactly
+ *
+ *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the gate, where
+ *
+ *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     u = v - S^T k in arithmetic: dk+2 roundings of partial sums, about as large as
+ *             + p (m + |u|^2 + |v|^2)                 their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
+ *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the gate's error (docs/bounds.md#coefficient)
+ *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
+ *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
+ *
+ * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A read-out
+ * has the variance, summed over its entries,
+ *
+ *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
+ *
+ * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
+ * state: as the errors do (docs/findings.md#accumulation).
+ *
+ * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.
+ * The constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of either
+ * (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
+#ifndef EFLA_CHECK_ERROR_BOUND_H
+#define EFLA_CHECK_ERROR_BOUND_H
+
+#include "number/format.h"
+#include "base/status.h"
+
+#define EFLA_BUDGET_TOKEN 8.
+#define EFLA_BUDGET_RMS   4.
+#define EFLA_BUDGET_DK    4096 /* the longest key for which C is kept */
+
+/* What a kernel computes in. */
+typedef struct efla_units {
+  double arithmetic, operands, state; /* unit roundoffs */
+} efla_units;
+
+/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are rounded to
+ * the coarser of the two. */
+efla_units efla_units_of(const efla_format *state, const efla_format *output);
+
+typedef struct efla_budget {
+  efla_units units;
+  size_t dk;
+  double *C;    /* (dk, dk) */
+  double *w;    /* (dk), scratch */
+  double *rows; /* (dk), |S_i|^2 of the state so far */
+} efla_budget;
+
+/* Fails with EFLA_MEMORY and leaves budget zeroed. */
+efla_status efla_budget_init(efla_budget *budget, const efla_units *units, size_t dk);
+void efla_budget_clear(efla_budget *budget);
+
+/* A state begins, known but for its storage: S (dk, dv). */
+void efla_budget_start(efla_budget *budget, size_t dv, const long double *S);
+
+/* What a token does; sums of squares. */
+typedef struct efla_token_sizes {
+  const double *k; /* (dk) as used */
+  double gate, decay;
+  double v, u, read; /* |v|^2, |v - S^T k|^2, |S^T k|^2 with the decayed state */
+} efla_token_sizes;
+
+/* Takes the token; S (dk, dv) is the state after it. */
+void efla_budget_step(efla_budget *budget, const efla_token_sizes *token, size_t dv, const long double *S);
+
+/* V of a read-out: q (dk), o2 = |o|^2 and the type that o is stored in. */
+double efla_budget_readout(const efla_budget *budget, const double *q, double scale, double o2, size_t dv,
+                           const efla_format *stored);
+
+/* The same for the state, summed over its entries, once it is stored. */
+double efla_budget_state(const efla_budget *budget, size_t dv, const efla_format *stored);
+
+#endif

@@ -1,0 +1,216 @@
+#include "check/fault_model.h"
+
+#include "efla/reference/recurrence.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sums of squares that one head adds to one suspect's. */
+typedef struct sums {
+  double o_error2, o_own2, S_error2, S_own2;
+} sums;
+
+typedef struct pass {
+  efla_suspects *suspects;
+  const efla_comparison *c;
+  const bool *tried; /* (heads of the file) */
+  efla_stream stream;
+  sums *sums;                /* (heads of a group, suspects) */
+  double *S;                 /* the same, (dk, dv) each */
+  double *o, *found, *start; /* (heads, tokens, dv) as found; final_state as found and initial_state, (heads, dk, dv) */
+  double *scratch;           /* (threads, 3 dk + dv) */
+} pass;
+
+static void scale_by(size_t n, double *values, double factor) {
+  for (size_t i = 0; i < n; i++) values[i] *= factor;
+}
+
+static void transpose(size_t n, const double *from, double *to) {
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) to[i * n + j] = from[j * n + i];
+}
+
+static void read_out(const efla_recipe *recipe, size_t dk, size_t dv, const double *q, const double *S, double *o) {
+  if (recipe->read != EFLA_READ_TRANSPOSED) {
+    efla_readout_f64(dk, dv, q, S, o);
+  } else {
+    for (size_t i = 0; i < dk; i++) o[i] = 0;
+    for (size_t i = 0; i < dk; i++)
+      for (size_t j = 0; j < dv; j++) o[i] += S[i * dv + j] * q[j];
+  }
+  scale_by(dv, o, recipe->scale);
+}
+
+/* Token t as the recipe has it; counts: whether it enters the state.  scratch (3 dk). */
+static void step(const efla_recipe *recipe, const efla_tokens *x, size_t t, double g, bool counts, double *S, double *o,
+                 double *scratch) {
+  size_t dk = x->dk, dv = x->dv;
+  double *key = scratch, *gate_key = key + dk, *q = gate_key + dk;
+  memcpy(key, x->k + t * dk, dk * sizeof *key);
+  memcpy(gate_key, key, dk * sizeof *key);
+  memcpy(q, x->q + t * dk, dk * sizeof *q);
+  recipe->keys->apply(dk, key);
+  recipe->gate_keys->apply(dk, gate_key);
+  recipe->queries->apply(dk, q);
+  double lambda = efla_lambda(dk, gate_key), epsilon = recipe->epsilon;
+  double gate = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
+                            : efla_gate(recipe->method, x->beta[t], lambda);
+  if (g != 0 && recipe->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
+  if (recipe->read == EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
+  if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &gate, S, NULL);
+  if (g != 0 && recipe->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
+  if (recipe->read != EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
+}
+
+static void start_state(const pass *p, const efla_recipe *recipe, const double *given, double *S) {
+  size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
+  if (recipe->start == EFLA_START_CARRIED && p->stream.sequence > 0) return;
+  if (recipe->start == EFLA_START_ZERO)
+    memset(S, 0, n * sizeof *S);
+  else if (recipe->start == EFLA_START_TRANSPOSED)
+    transpose(dk, given, S);
+  else
+    memcpy(S, given, n * sizeof *S);
+}
+
+/* The file's numbers that are not finite are nobody's. */
+static void add_squares(size_t n, const double *found, const double *own, double *error2, double *own2) {
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(found[i])) continue;
+    double difference = found[i] - own[i];
+    *error2 += isfinite(difference) ? difference * difference : INFINITY;
+    *own2 += own[i] * own[i];
+  }
+}
+
+static void advance(pass *p, size_t h, size_t s) {
+  efla_tokens x = efla_stream_tokens(&p->stream, h);
+  const efla_recipe *recipe = &p->suspects->suspect[s].recipe;
+  size_t n = x.dk * x.dv, at = h * p->suspects->n + s;
+  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv), *o = scratch + 3 * x.dk;
+  sums *to = &p->sums[at];
+  if (p->stream.begins) start_state(p, recipe, p->start + h * n, S);
+  size_t full = recipe->tail ? p->stream.length - p->stream.length % recipe->tail : p->stream.length;
+  for (size_t t = 0; t < x.tokens; t++) {
+    double g = p->stream.g ? p->stream.g[h * x.tokens + t] : 0;
+    step(recipe, &x, t, g, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
+    if (!recipe->tail_of_state) add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
+  }
+}
+
+/* final_state against every recipe's; a transposed one is turned back for the comparison. */
+static void compare_states(pass *p, size_t h, double *turned) {
+  size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
+  for (size_t s = 0; s < p->suspects->n; s++) {
+    const double *found = p->found + h * n;
+    size_t at = h * p->suspects->n + s;
+    if (p->suspects->suspect[s].recipe.transposed_final) {
+      transpose(dk, found, turned);
+      found = turned;
+    }
+    add_squares(n, found, p->S + at * n, &p->sums[at].S_error2, &p->sums[at].S_own2);
+  }
+}
+
+static efla_status try_block(pass *p, size_t threads, efla_message *why) {
+  const efla_span *span = &p->stream.span;
+  size_t n = p->suspects->n;
+  efla_tensors *in = p->c->in, *out = p->c->out;
+  efla_status status = efla_tensors_read(out, EFLA_O, span, p->o, why);
+  if (status == EFLA_OK && p->stream.begins)
+    status = efla_tensors_read_states(in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->start, why);
+  bool final = p->stream.ends && p->stream.whole && out->has[EFLA_FINAL_STATE];
+  if (status == EFLA_OK && final)
+    status = efla_tensors_read_states(out, EFLA_FINAL_STATE, p->stream.sequence, span->head, span->heads, p->found, why);
+  if (status != EFLA_OK) return status;
+  memset(p->sums, 0, span->heads * n * sizeof *p->sums);
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
+  for (size_t i = 0; i < span->heads * n; i++)
+    if (p->tried[span->head + i / n]) advance(p, i / n, i % n);
+  for (size_t h = 0; h < span->heads; h++) {
+    if (!p->tried[span->head + h]) continue;
+    if (final) compare_states(p, h, p->start + h * in->dk * in->dv); /* which is not needed any more */
+    for (size_t s = 0; s < n; s++) {
+      efla_suspect *to = &p->suspects->suspect[s];
+      const sums *from = &p->sums[h * n + s];
+      to->o_error2 += from->o_error2, to->o_own2 += from->o_own2;
+      to->S_error2 += from->S_error2, to->S_own2 += from->S_own2;
+    }
+  }
+  return EFLA_OK;
+}
+
+static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads, efla_message *why) {
+  const efla_tensors *in = p->c->in;
+  size_t state = in->dk * in->dv, n = p->suspects->n;
+  efla_walk walk = {.states = n + 2, .sequences = effort->sequences, .length = effort->tokens};
+  efla_status status = efla_stream_init(&p->stream, p->c->in, &walk, why);
+  if (status != EFLA_OK) return status;
+  size_t heads = p->stream.most_heads;
+  p->sums = malloc(heads * n * sizeof *p->sums);
+  p->S = malloc(heads * n * state * sizeof *p->S);
+  p->o = malloc(heads * p->stream.most_tokens * in->dv * sizeof *p->o);
+  p->found = malloc(heads * state * sizeof *p->found);
+  p->start = malloc(heads * state * sizeof *p->start);
+  p->scratch = malloc(threads * (3 * in->dk + in->dv) * sizeof *p->scratch);
+  return p->sums && p->S && p->o && p->found && p->start && p->scratch ? EFLA_OK : efla_fail_memory(why);
+}
+
+static void pass_clear(pass *p) {
+  efla_stream_clear(&p->stream);
+  free(p->sums);
+  free(p->S);
+  free(p->o);
+  free(p->found);
+  free(p->start);
+  free(p->scratch);
+}
+
+static double part(double error2, double own2, double expected) {
+  return error2 == 0 ? 0 : sqrt(error2 / own2) / (EFLA_BUDGET_RMS * expected);
+}
+
+static int by_score(const void *a, const void *b) {
+  const efla_suspect *x = a, *y = b;
+  if (x->score != y->score) return x->score < y->score ? -1 : 1;
+  return x->row[0] < y->row[0] ? -1 : x->row[0] > y->row[0];
+}
+
+/* What the budget expects, over the heads that were tried. */
+static void judge(efla_suspects *suspects, const efla_comparison *c, const bool *tried) {
+  efla_errors_of o = {0}, state = {0};
+  for (size_t h = 0; h < c->in->heads; h++) {
+    if (!tried[h]) continue;
+    o.variance += c->head[h].o.variance, o.truth2 += c->head[h].o.truth2;
+    state.variance += c->head[h].state.variance, state.truth2 += c->head[h].state.truth2;
+  }
+  for (size_t s = 0; s < suspects->n; s++) {
+    efla_suspect *one = &suspects->suspect[s];
+    const efla_suspect *reads = one->recipe.tail_of_state ? &suspects->suspect[0] : one;
+    double of_o = part(reads->o_error2, reads->o_own2, efla_errors_expected(&o));
+    double of_state = part(one->S_error2, one->S_own2, efla_errors_expected(&state));
+    one->score = of_o > of_state || isnan(of_o) ? of_o : of_state;
+    if (isnan(one->score)) one->score = INFINITY;
+  }
+  qsort(suspects->suspect + 1, suspects->n - 1, sizeof *suspects->suspect, by_score);
+}
+
+efla_status efla_suspects_try(efla_suspects *suspects, const efla_comparison *c, const efla_effort *effort, size_t threads,
+                              efla_message *why) {
+  size_t left = effort->heads;
+  bool *tried = calloc(c->in->heads, sizeof *tried);
+  if (!tried) return efla_fail_memory(why);
+  for (size_t h = 0; h < c->in->heads && left > 0; h++) left -= tried[h] = c->head[h].outside;
+  pass p = {.suspects = suspects, .c = c, .tried = tried};
+  efla_status status = pass_init(&p, effort, threads, why);
+  while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done)
+    status = try_block(&p, threads, why);
+  pass_clear(&p);
+  if (status == EFLA_OK) judge(suspects, c, tried);
+  free(tried);
+  return status;
+}
+
+bool efla_suspect_explains(const efla_suspect *suspect) { return suspect->score <= 1; }

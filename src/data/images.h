@@ -1,0 +1,35 @@
+/* Labelled images of digits: MNIST's, or built-in ones for where MNIST is not at hand. */
+#ifndef EFLA_DATA_IMAGES_H
+#define EFLA_DATA_IMAGES_H
+
+#include "data/mnist.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { EFLA_IMAGE_PIXELS = EFLA_MNIST_SIDE * EFLA_MNIST_SIDE, EFLA_IMAGE_CLASSES = EFLA_MNIST_CLASSES };
+
+typedef struct efla_images {
+  size_t count;          /* >= 1 */
+  unsigned char *pixels; /* (count, 784), row by row; 0 is paper, 255 ink */
+  unsigned char *labels; /* (count), 0 ... 9 */
+  const char *origin;    /* "mnist", or "built-in strokes": for tables and figures */
+} efla_images;
+
+/* MNIST's training or test set, the directory as for efla_mnist_read.  Fails with EFLA_INPUT or EFLA_MEMORY as
+ * efla_mnist_read and efla_mnist_read_labels do;  images is then zeroed. */
+efla_status efla_images_mnist(efla_images *images, const char *directory, bool training, efla_message *why);
+
+/* The first `count` >= 1 of an endless set of built-in digits (see data/strokes.h), labels drawn uniformly.  Image i follows from
+ * (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_MEMORY; images is
+ * then zeroed. */
+efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why);
+
+/* Accepts a zeroed struct. */
+void efla_images_clear(efla_images *images);
+
+/* Image i < count as numbers: pixels (784) in [0, 1], byte/255. */
+void efla_image_read(const efla_images *images, size_t i, float *pixels);
+
+#endif

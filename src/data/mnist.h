@@ -1,0 +1,24 @@
+/* MNIST's files: real keys and values, and digits to tell apart. */
+#ifndef EFLA_DATA_MNIST_H
+#define EFLA_DATA_MNIST_H
+
+#include "io/idx.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+
+enum {
+  EFLA_MNIST_SIDE = 28,   /* an image is 28 rows of 28 pixels */
+  EFLA_MNIST_CLASSES = 10 /* a label is 0 ... 9 */
+};
+
+/* Reads the images of the training or the test set from a directory, plain or with .gz.  The directory is the argument,
+ * or the environment variable EFLA_MNIST where that is NULL or empty.  Fails with EFLA_INPUT (see efla_idx_read; also
+ * where the images are not 28 x 28) or EFLA_MEMORY. */
+efla_status efla_mnist_read(efla_idx *images, const char *directory, bool training, efla_message *why);
+
+/* Reads their labels, one for each of so many images.  Fails also, with EFLA_INPUT, where there are fewer or more of them, none
+ * at all, or one is past 9. */
+efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training, efla_message *why);
+
+#endif

@@ -1,0 +1,70 @@
+/* The diagnosis of a stream of tokens with many heads: which methods are stable on it, what they and the number formats cost.
+ *
+ *     efla_diagnosis_init(&d, &plan, why);
+ *     for every sequence, for groups of at most plan.slots heads:
+ *       for every slot: efla_diagnosis_start(&d, slot, place of the first token, initial state, length)
+ *       for every block, for every slot: efla_diagnosis_advance(&d, slot, x, g, why)
+ *     efla_diagnosis_finish(&d);
+ *     read d.head[h], d.total, efla_diagnosis_sentence
+ *     efla_diagnosis_clear(&d);
+ *
+ * Different slots hold different heads and may advance at the same time. */
+#ifndef EFLA_DIAGNOSE_DIAGNOSIS_H
+#define EFLA_DIAGNOSE_DIAGNOSIS_H
+
+#include "diagnose/token_statistics.h"
+#include "diagnose/stability_run.h"
+
+/* What is to be diagnosed. */
+typedef struct efla_diagnosis_plan {
+  size_t sequences, heads, dk, dv;
+  size_t slots;             /* heads that are followed at a time */
+  size_t measure;           /* tokens per head to measure runs on, the first of the first sequences */
+  const efla_oracle *truth; /* against which */
+} efla_diagnosis_plan;
+
+typedef struct efla_slot {
+  efla_trial trial;
+  efla_place at; /* of the next token */
+  efla_status status;
+  efla_message why; /* where the oracle has refused */
+} efla_slot;
+
+typedef struct efla_diagnosis {
+  efla_diagnosis_plan plan;
+  efla_survey *survey; /* (heads) */
+  efla_findings *head; /* (heads) */
+  efla_findings total; /* of all heads, after finish */
+  efla_slot *slot;     /* (slots) */
+} efla_diagnosis;
+
+/* Fails with EFLA_MEMORY and leaves d zeroed. */
+efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_plan *plan, efla_message *why);
+void efla_diagnosis_clear(efla_diagnosis *d);
+
+/* Head `head` of a sequence of `length` tokens begins in a slot, from S (dk, dv), NULL: zero. */
+void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_t head, const double *S, size_t length);
+
+/* The next block of what the slot holds; g (x->tokens) log decays, or NULL. */
+void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x, const double *g);
+
+/* All has been read.  Returns EFLA_UNTRUSTED and why where the oracle has refused: deviations are inf there, the rest stands. */
+efla_status efla_diagnosis_finish(efla_diagnosis *d, efla_message *why);
+
+/* "t = 417, head 5", with the sequence where there are several; "-" for nowhere. */
+enum { EFLA_PLACE_TEXT = 96 };
+const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text[EFLA_PLACE_TEXT]);
+
+/* The factor by which the largest error of the state may still grow from the tokens measured to the end of the longest sequence, if
+ * it is a walk: sqrt of the ratio of lengths (number/rounding_law.h). */
+double efla_diagnosis_walk(const efla_findings *findings);
+
+/* The format with the fewest digits whose largest error, walked on to the end, is at most `tolerance`; of several the one that errs
+ * least; NULL if none does, or nothing was measured. */
+const efla_format *efla_diagnosis_sufficient(const efla_findings *findings, double tolerance);
+
+/* The verdict in one plain sentence. */
+enum { EFLA_SENTENCE = 768 };
+void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]);
+
+#endif

@@ -1,0 +1,59 @@
+#include "diagnose/diagnosis_report.h"
+
+#include <math.h>
+
+/* Columns: study, name, head, at, to, value, second. */
+static void row(efla_table *table, const char *study, const char *name, size_t head, double at, double to, double value,
+                double second) {
+  efla_table_row(table, efla_text(study), efla_text(name), efla_count(head), efla_real(at), efla_real(to), efla_real(value),
+                 efla_real(second));
+}
+
+static void write_steps(const efla_findings *f, efla_table *table) {
+  size_t bars = efla_quantiles_bars(EFLA_DIAGNOSIS_BARS);
+  for (size_t i = 0; i < bars; i++) {
+    double from, to;
+    size_t tokens = efla_quantiles_bar(&f->x, EFLA_DIAGNOSIS_BARS, i, &from, &to);
+    if (tokens > 0) row(table, "histogram", "x", 0, from, to, (double)tokens / (double)f->tokens, NAN);
+  }
+  for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++)
+    row(table, "limit", "x", b->first.head, b->limit, efla_somewhere(b->first) ? (double)b->first.token : NAN,
+        (double)b->tokens / (double)f->tokens, NAN);
+}
+
+static void write_methods(const efla_findings *f, efla_table *table) {
+  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++)
+    row(table, "error", m->method->name, m->deviation.state.at.head, NAN, NAN, m->deviation.state.value,
+        m->deviation.readout.value);
+}
+
+static void write_rates(const efla_findings *f, size_t head, efla_table *table) {
+  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++)
+    row(table, "rate", m->method->name, head, m->rise.value, NAN, m->rate.value, m->law.value);
+}
+
+static void write_chunks(const efla_findings *f, efla_table *table) {
+  for (const efla_chunk_finding *c = f->chunk; c < f->chunk + EFLA_FINDINGS_CHUNKS; c++)
+    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++)
+      row(table, "chunk", efla_findings_gate(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
+          c->largest[g].value);
+}
+
+static void write_formats(const efla_findings *f, const efla_diagnosis_about *about, efla_table *table) {
+  for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++)
+    row(table, "format", i->format->name, i->deviation.largest.at.head, i->format->digits,
+        i->deviation.largest.value * efla_diagnosis_walk(f), i->deviation.largest.value, i->deviation.readout.value);
+  for (size_t i = 0; i < about->tolerances; i++) {
+    const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
+    row(table, "tolerance", format ? format->name : "none", 0, about->tolerance[i], NAN, NAN, NAN);
+  }
+}
+
+void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table) {
+  if (d->total.tokens == 0) return;
+  write_steps(&d->total, table);
+  write_methods(&d->total, table);
+  for (size_t h = 0; h < d->plan.heads; h++) write_rates(&d->head[h], h, table);
+  write_chunks(&d->total, table);
+  write_formats(&d->total, about, table);
+}

@@ -1,0 +1,91 @@
+#include "diagnose/stability_limit.h"
+
+#include <gsl/gsl_integration.h>
+#include <math.h>
+
+enum { BATCHES = 20 };
+
+efla_status efla_rate_law_init(efla_rate_law *law, size_t dk) {
+  gsl_integration_fixed_workspace *normal =
+      gsl_integration_fixed_alloc(gsl_integration_fixed_hermite, EFLA_RATE_NODES, 0, 0.5, 0, 0);
+  gsl_integration_fixed_workspace *gamma =
+      gsl_integration_fixed_alloc(gsl_integration_fixed_laguerre, EFLA_RATE_NODES, 0, 1, (double)dk / 2 - 1, 0);
+  efla_growth_law_init(&law->directions, dk);
+  for (int i = 0; normal && gamma && i < EFLA_RATE_NODES;
+       i++) { /* weights are divided by the total mass: sqrt(2 pi), Gamma(dk/2) */
+    law->beta[i] = 1 / (1 + exp(-gsl_integration_fixed_nodes(normal)[i]));
+    law->beta_weight[i] = gsl_integration_fixed_weights(normal)[i] / sqrt(2 * M_PI);
+    law->lambda[i] = 2 * gsl_integration_fixed_nodes(gamma)[i] / (double)dk;
+    law->lambda_weight[i] = exp(log(gsl_integration_fixed_weights(gamma)[i]) - lgamma((double)dk / 2));
+  }
+  efla_status status = normal && gamma ? EFLA_OK : EFLA_MEMORY;
+  gsl_integration_fixed_free(normal);
+  gsl_integration_fixed_free(gamma);
+  return status;
+}
+
+double efla_rate_expected(const efla_rate_law *law, const efla_method *method, double norm, bool unit) {
+  double sum = 0;
+  for (int i = 0; i < EFLA_RATE_NODES; i++)
+    for (int j = 0; j < (unit ? 1 : EFLA_RATE_NODES); j++) {
+      double lambda = unit ? 1 : norm * norm * law->lambda[j], weight = law->beta_weight[i] * (unit ? 1 : law->lambda_weight[j]);
+      sum += weight * efla_growth_expected(&law->directions, efla_stability(method, law->beta[i] * lambda));
+    }
+  return sum;
+}
+
+efla_status efla_rate_measure(const efla_method *method, const efla_spec *spec, size_t tokens, efla_interval *gamma,
+                              efla_message *why) {
+  efla_source source;
+  efla_tokens x = {0};
+  efla_growth growth = {0};
+  double means[BATCHES] = {0};
+  size_t length = tokens / BATCHES;
+  efla_status status = efla_source_init(&source, spec, why);
+  if (status != EFLA_OK) return status;
+  if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK || efla_growth_init(&growth, method, spec->dk) != EFLA_OK)
+    status = efla_fail_memory(why);
+  for (int b = 0; b < BATCHES && status == EFLA_OK; b++) {
+    double before = growth.measured;
+    status = efla_source_next(&source, &x, why);
+    efla_growth_advance(&growth, &x);
+    means[b] = (growth.measured - before) / (double)length;
+  }
+  efla_student_mean(means, BATCHES, gamma);
+  efla_source_clear(&source);
+  efla_tokens_clear(&x);
+  efla_growth_clear(&growth);
+  return status;
+}
+
+efla_status efla_rate_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens, efla_interval *norm,
+                                        efla_message *why) {
+  double low = 0.1, high = 10;
+  efla_interval at = {0}, below = {0}, above = {0};
+  *norm = (efla_interval){INFINITY, INFINITY, INFINITY};
+  if (isinf(method->stable)) return EFLA_OK;
+  efla_status status = EFLA_OK;
+  for (int i = 0; i < 12 && status == EFLA_OK; i++) {
+    spec.norm = sqrt(low * high);
+    status = efla_rate_measure(method, &spec, tokens, &at, why);
+    *(at.mean > 0 ? &high : &low) = spec.norm;
+  }
+  double found = sqrt(low * high);
+  spec.norm = 0.95 * found;
+  if (status == EFLA_OK) status = efla_rate_measure(method, &spec, tokens, &below, why);
+  spec.norm = 1.05 * found;
+  if (status == EFLA_OK) status = efla_rate_measure(method, &spec, tokens, &above, why);
+  double half = (at.high - at.mean) * 0.1 * found / (above.mean - below.mean);
+  *norm = (efla_interval){found, found - half, found + half};
+  return status;
+}
+
+double efla_rate_expected_threshold(const efla_rate_law *law, const efla_method *method) {
+  double low = 0.1, high = 10;
+  if (isinf(method->stable)) return INFINITY;
+  while (high - low > 1e-6 * low) {
+    double middle = sqrt(low * high);
+    *(efla_rate_expected(law, method, middle, false) > 0 ? &high : &low) = middle;
+  }
+  return sqrt(low * high);
+}

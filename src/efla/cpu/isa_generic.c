@@ -1,0 +1,15 @@
+/* Any processor: registers of 16 bytes (SSE2, NEON), or what the compiler makes of them. */
+#include <stdbool.h>
+
+static bool supported(void) { return true; }
+
+#define VECTOR 16
+#define GROUP  1
+#define ROWS   6
+#define LEVEL  efla_level_generic
+#ifdef __x86_64__
+#define LEVEL_NAME "x86-64"
+#else
+#define LEVEL_NAME "generic"
+#endif
+#include "efla/cpu/isa.inc"

@@ -1,0 +1,16 @@
+/* AVX2 with fused multiply-add: 16 registers of 32 bytes. */
+#ifdef __x86_64__
+#include <stdbool.h>
+
+static bool supported(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+}
+
+#define VECTOR     32
+#define GROUP      1
+#define ROWS       6
+#define LEVEL      efla_level_x86_64_v3
+#define LEVEL_NAME "x86-64-v3"
+#include "efla/cpu/isa.inc"
+#endif

@@ -1,0 +1,19 @@
+#include "efla/reference/recurrence.h"
+
+#define LINKAGE
+
+#define REAL       double
+#define NAME(stem) stem##_f64
+#include "efla/reference/recurrence.inc"
+#undef REAL
+#undef NAME
+
+#define REAL       float
+#define NAME(stem) stem##_f32
+#include "efla/reference/recurrence.inc"
+#undef REAL
+#undef NAME
+
+#define REAL       long double
+#define NAME(stem) stem##_long
+#include "efla/reference/recurrence.inc"

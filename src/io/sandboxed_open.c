@@ -1,0 +1,73 @@
+#include "io/sandboxed_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the child says of the attempt: less than PIPE_BUF bytes, hence written at once. */
+typedef struct report {
+  efla_status status;
+  efla_message why;
+} report;
+
+static void limit(__rlimit_resource_t resource, rlim_t most) {
+  struct rlimit now;
+  if (getrlimit(resource, &now) != 0) return;
+  if (now.rlim_max != RLIM_INFINITY && most > now.rlim_max) most = now.rlim_max;
+  now.rlim_cur = most;
+  setrlimit(resource, &now);
+}
+
+/* Of this process, in bytes; 0 where /proc does not tell. */
+static rlim_t address_space(void) {
+  size_t pages = 0;
+  FILE *file = fopen("/proc/self/statm", "r");
+  if (!file) return 0;
+  if (fscanf(file, "%zu", &pages) != 1) pages = 0;
+  fclose(file);
+  return pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static _Noreturn void child(efla_attempt *attempt, const void *context, int answer) {
+  report told = {.status = EFLA_OK};
+  int nowhere = open("/dev/null", O_RDWR);
+  for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++) dup2(nowhere, i); /* last words are of no interest */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);                                                     /* nobody waits for an answer any more */
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, EFLA_REHEARSAL_SECONDS);
+  rlim_t have = address_space();
+  if (have > 0) limit(RLIMIT_AS, have + EFLA_REHEARSAL_MEMORY);
+  told.status = attempt(context, &told.why);
+  _exit(write(answer, &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
+}
+
+static bool read_report(int answer, report *told) {
+  ssize_t n;
+  do n = read(answer, told, sizeof *told);
+  while (n < 0 && errno == EINTR);
+  return n == (ssize_t)sizeof *told;
+}
+
+efla_status efla_rehearse(efla_attempt *attempt, const void *context, const char *path, efla_message *why) {
+  int ends[2], end = 0;
+  if (pipe2(ends, O_CLOEXEC) != 0) return EFLA_OK;
+  pid_t process = fork();
+  if (process == 0) child(attempt, context, ends[1]);
+  close(ends[1]);
+  report told;
+  bool survived = process > 0 && read_report(ends[0], &told);
+  close(ends[0]);
+  if (process < 0) return EFLA_OK;
+  while (waitpid(process, &end, 0) < 0 && errno == EINTR) continue;
+  if (survived && told.status == EFLA_OK) return EFLA_OK;
+  if (survived) return efla_fail(why, told.status, "%s", told.why.text);
+  return efla_fail(why, EFLA_INPUT, "%s: damaged: the library that reads it ends with '%s' on it, expected a whole file", path,
+                   WIFSIGNALED(end) ? strsignal(WTERMSIG(end)) : "an error");
+}

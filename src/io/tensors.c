@@ -1,0 +1,287 @@
+/* Tensor files: what is in one, and whether it fits together. */
+#include "io/shape.h"
+#include "io/stored.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+_Static_assert(sizeof(hid_t) == sizeof(int64_t), "the handles in efla_tensors are HDF5's");
+
+const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
+    [EFLA_Q] = {"q", EFLA_WIDTH_DK, .required = true, .finite = true},
+    [EFLA_K] = {"k", EFLA_WIDTH_DK, .required = true, .finite = true},
+    [EFLA_V] = {"v", EFLA_WIDTH_DV, .required = true, .finite = true},
+    [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, .required = true, .finite = true, .positive = true},
+    [EFLA_G] = {"g", EFLA_WIDTH_ONE, .finite = true},
+    [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
+    [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, .finite = true},
+    [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
+};
+
+const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
+
+efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
+  bool failed = false;
+  if (file->path) {
+    for (size_t i = 0; i < EFLA_TENSORS; i++)
+      if (file->has[i]) failed |= H5Dclose(file->dataset[i]) < 0;
+    failed |= file->file >= 0 && H5Fclose(file->file) < 0;
+  }
+  efla_status status = EFLA_OK;
+  if (failed) status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", file->path, efla_stored_reason());
+  free(file->path);
+  free(file->cu_seqlens);
+  free(file->scratch);
+  *file = (efla_tensors){0};
+  return status;
+}
+
+efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why) {
+  efla_status status = efla_stored_unchanged(file->file, &file->file_watch, why);
+  for (size_t i = 0; i < EFLA_TENSORS && status == EFLA_OK; i++)
+    if (file->has[i]) status = efla_stored_unchanged(file->dataset[i], &file->watch[i], why);
+  return status;
+}
+
+/* Opening has come to its end.  Of a file that changed meanwhile nothing else is worth telling. */
+static efla_status conclude(efla_tensors *file, efla_status status, efla_message *why) {
+  if (file->file >= 0 && efla_tensors_unchanged(file, why) != EFLA_OK) status = EFLA_INPUT;
+  if (status != EFLA_OK) efla_tensors_close(file, NULL);
+  return status;
+}
+
+static efla_status open_container(efla_tensors *file, const char *path, efla_message *why) {
+  struct stat status;
+  efla_stored_begin();
+  *file = (efla_tensors){.path = strdup(path), .scale = 1, .file = H5I_INVALID_HID};
+  if (!file->path) return efla_fail_memory(why);
+  if (stat(path, &status) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
+  if (!S_ISREG(status.st_mode)) return efla_fail(why, EFLA_INPUT, "%s: not a regular file, expected an HDF5 file", path);
+  htri_t known = H5Fis_hdf5(path);
+  if (known == 0) return efla_fail(why, EFLA_INPUT, "%s: not an HDF5 file, expected one (its signature is missing)", path);
+  if (known > 0) file->file = efla_stored_open(path);
+  if (file->file >= 0) file->file_watch = efla_stored_watch(file->file);
+  if (file->file >= 0) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", path,
+                   efla_stored_reason());
+}
+
+static efla_status read_attributes(efla_tensors *file, efla_message *why) {
+  char layout[16] = "BTHD";
+  efla_status status = efla_stored_number(file->file, file->path, "scale", &file->scale, why);
+  if (status == EFLA_OK)
+    status = efla_stored_text(file->file, file->path, "precision", file->precision, sizeof file->precision, why);
+  if (status == EFLA_OK) status = efla_stored_text(file->file, file->path, "layout", layout, sizeof layout, why);
+  if (status != EFLA_OK) return status;
+  for (size_t i = 0; efla_layout_name(i); i++) {
+    file->layout = (efla_layout)i;
+    if (!strcmp(efla_layout_name(i), layout)) return EFLA_OK;
+  }
+  return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
+}
+
+/* A compressed chunk is unpacked as a whole, whatever part of it is read. */
+static efla_status check_chunk(const efla_tensors *file, const char *name, hid_t plist, size_t size, efla_message *why) {
+  hsize_t chunk[H5S_MAX_RANK];
+  if (H5Pget_layout(plist) != H5D_CHUNKED || H5Pget_nfilters(plist) <= 0) return EFLA_OK;
+  int rank = H5Pget_chunk(plist, H5S_MAX_RANK, chunk);
+  double bytes = (double)size;
+  for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
+  if (bytes <= EFLA_LARGEST_CHUNK) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: %s: compressed in chunks of %.0f bytes, expected at most %d so that it can be streamed",
+                   file->path, name, bytes, EFLA_LARGEST_CHUNK);
+}
+
+/* Enough cache for the chunks that one block of tokens touches, so that each is unpacked once; HDF5's default holds 1 MiB. */
+enum { CACHE = 1 << 24 };
+
+static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset, efla_format *format,
+                                efla_message *why) {
+  *dataset = H5I_INVALID_HID;
+  if (H5Lexists(file->file, name, H5P_DEFAULT) <= 0)
+    return required ? efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name) : EFLA_OK;
+  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_chunk_cache(access, 12421, CACHE, 1); /* slots: a prime, 100 times the chunks that HDF5 thinks usual; read ones go first */
+  hid_t opened = H5Dopen2(file->file, name, access);
+  H5Pclose(access);
+  if (opened < 0)
+    return efla_fail(why, EFLA_INPUT, "%s: %s: expected a dataset, found none that opens: %s", file->path, name,
+                     efla_stored_reason());
+  hid_t type = H5Dget_type(opened), plist = H5Dget_create_plist(opened);
+  efla_status status = EFLA_OK;
+  if (!efla_stored_format(type, format))
+    status =
+        efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type", file->path, name);
+  if (status == EFLA_OK) status = check_chunk(file, name, plist, H5Tget_size(type), why);
+  H5Pclose(plist);
+  H5Tclose(type);
+  if (status == EFLA_OK)
+    *dataset = opened;
+  else
+    H5Dclose(opened);
+  return status;
+}
+
+static efla_status open_tensor(efla_tensors *file, efla_tensor tensor, bool required, efla_message *why) {
+  hid_t dataset;
+  efla_status status = open_dataset(file, efla_tensor_name(tensor), required, &dataset, &file->stored[tensor], why);
+  file->dataset[tensor] = dataset;
+  file->has[tensor] = dataset >= 0;
+  if (dataset >= 0) file->watch[tensor] = efla_stored_watch(dataset);
+  return status;
+}
+
+/* -1 where the dataspace is none of an array of known rank. */
+static int shape_of(hid_t dataset, hsize_t *size) {
+  hid_t space = H5Dget_space(dataset);
+  int rank = H5Sget_simple_extent_type(space) == H5S_SIMPLE ? H5Sget_simple_extent_dims(space, size, NULL) : 0;
+  H5Sclose(space);
+  return rank;
+}
+
+/* q tells rank, B, T, H and dk. */
+static efla_status read_sizes(efla_tensors *file, efla_message *why) {
+  hsize_t size[H5S_MAX_RANK] = {0};
+  int rank = shape_of(file->dataset[EFLA_Q], size);
+  char text[EFLA_SHAPE_TEXT];
+  if (rank < 2 || rank > 4)
+    return efla_fail(why, EFLA_INPUT, "%s: q: rank %d, expected 4 (%s), 3 (without B) or 2 (T,D)", file->path, rank,
+                     file->layout == EFLA_BTHD ? "B,T,H,D" : "B,H,T,D");
+  file->rank = (size_t)rank;
+  size_t *const sizes[] = {&file->batch, &file->tokens, &file->heads, &file->dk};
+  efla_axes axes = efla_axes_of(file, true);
+  for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : (size_t)size[axes.at[i]];
+  if (file->heads > EFLA_LARGEST_HEADS)
+    return efla_fail(why, EFLA_INPUT, "%s: q: shape %s has %zu heads (layout %s), expected at most %d", file->path,
+                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout), EFLA_LARGEST_HEADS);
+  if (file->batch && file->tokens && file->heads && file->dk) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: q: shape %s, expected no size of 0", file->path,
+                   efla_stored_shape(file->rank, size, text));
+}
+
+static efla_status written(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
+  return efla_stored_written(file->dataset[tensor], file->path, efla_tensor_name(tensor), why);
+}
+
+/* Its shape is what it is to be, and there are numbers in it. */
+static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
+  hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
+  char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
+  int rank = shape_of(file->dataset[tensor], size);
+  size_t n = efla_tensors_shape(file, tensor, wanted);
+  bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
+  if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return written(file, tensor, why);
+  if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk && size[3] == file->dv)
+    return written(file, tensor, why);
+  size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
+  bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
+                   efla_tensor_name(tensor), exchanged ? "transposed: " : "",
+                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), efla_stored_shape(n, wanted, wanted_text),
+                   efla_stored_shape(q_rank, q, q_text));
+}
+
+/* v tells dv, and the state must fit in memory. */
+static efla_status read_value_width(efla_tensors *file, efla_message *why) {
+  hsize_t size[H5S_MAX_RANK] = {0};
+  int rank = shape_of(file->dataset[EFLA_V], size);
+  file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
+  if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
+  if (file->dk <= EFLA_LARGEST_WIDTH && file->dv <= EFLA_LARGEST_WIDTH && file->dk <= EFLA_LARGEST_STATE / file->dv) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: q, v: last sizes %zu, %zu, expected at most %d each and a state of at most %d numbers",
+                   file->path, file->dk, file->dv, EFLA_LARGEST_WIDTH, EFLA_LARGEST_STATE);
+}
+
+static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, efla_message *why) {
+  enum { PIECE = 1 << 16 };
+  double *piece = malloc(PIECE * sizeof *piece);
+  if (!piece) return efla_fail_memory(why);
+  const efla_watch watch = efla_stored_watch(dataset);
+  const efla_origin from = {file->path, "cu_seqlens", dataset, &watch};
+  efla_status status = EFLA_OK;
+  for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
+    count = n - first < PIECE ? n - first : PIECE;
+    size_t *longer = realloc(file->cu_seqlens, (first + count) * sizeof *longer);
+    if (!longer) {
+      status = efla_fail_memory(why);
+      break;
+    }
+    file->cu_seqlens = longer;
+    status = efla_fetch(&from, &(efla_box){1, count, {first}, {count}}, piece, why);
+    for (size_t i = first; i < first + count && status == EFLA_OK; i++) {
+      double value = piece[i - first], least = i ? (double)longer[i - 1] + 1 : 0;
+      bool right = value == floor(value) && value >= least && value <= (i ? (double)file->tokens : 0);
+      if (i + 1 == n) right &= value == (double)file->tokens;
+      longer[i] = right ? (size_t)value : 0;
+      if (!right)
+        status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens[%zu]: %.17g, expected whole numbers rising from 0 to T = %zu",
+                           file->path, i, value, file->tokens);
+    }
+  }
+  free(piece);
+  return status;
+}
+
+static efla_status read_sequences(efla_tensors *file, efla_message *why) {
+  hid_t dataset;
+  hsize_t size[H5S_MAX_RANK] = {0};
+  efla_format format;
+  file->sequences = file->batch;
+  efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);
+  if (status != EFLA_OK || dataset < 0) return status;
+  int rank = shape_of(dataset, size);
+  if (rank != 1 || size[0] < 2 || size[0] - 1 > file->tokens || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
+    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %zu boundaries", file->path,
+                       (file->tokens < EFLA_LARGEST_SEQUENCES ? file->tokens : EFLA_LARGEST_SEQUENCES) + 1);
+  else if (file->batch != 1)
+    status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: with B = %zu in q, expected B = 1", file->path, file->batch);
+  if (status == EFLA_OK) status = efla_stored_written(dataset, file->path, "cu_seqlens", why);
+  if (status == EFLA_OK) status = read_boundaries(file, dataset, size[0], why);
+  file->sequences = (size_t)size[0] - 1;
+  H5Dclose(dataset);
+  return status;
+}
+
+efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_message *why) {
+  efla_status status = open_container(file, path, why);
+  if (status == EFLA_OK) status = read_attributes(file, why);
+  for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
+    status = open_tensor(file, t, efla_tensor_kinds[t].required, why);
+  if (status == EFLA_OK) status = read_sizes(file, why);
+  if (status == EFLA_OK) status = read_value_width(file, why);
+  if (status == EFLA_OK) status = read_sequences(file, why);
+  for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
+    if (file->has[t]) status = check_dataset(file, t, why);
+  return conclude(file, status, why);
+}
+
+efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, efla_message *why) {
+  file->batch = inputs->batch, file->tokens = inputs->tokens, file->heads = inputs->heads;
+  file->dk = inputs->dk, file->dv = inputs->dv, file->rank = inputs->rank;
+  file->layout = inputs->layout, file->scale = inputs->scale, file->sequences = inputs->sequences;
+  if (!inputs->cu_seqlens) return EFLA_OK;
+  size_t bytes = (inputs->sequences + 1) * sizeof *file->cu_seqlens;
+  file->cu_seqlens = malloc(bytes);
+  if (!file->cu_seqlens) return efla_fail_memory(why);
+  memcpy(file->cu_seqlens, inputs->cu_seqlens, bytes);
+  return EFLA_OK;
+}
+
+efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
+  efla_status status = open_container(file, path, why);
+  if (status == EFLA_OK) status = read_attributes(file, why);
+  if (status == EFLA_OK && file->layout != inputs->layout)
+    status = efla_fail(why, EFLA_INPUT, "%s: attribute layout: %s, expected %s as in %s", path, efla_layout_name(file->layout),
+                       efla_layout_name(inputs->layout), inputs->path);
+  if (status == EFLA_OK) status = efla_tensors_follow(file, inputs, why);
+  static const efla_tensor outputs[] = {EFLA_O, EFLA_FINAL_STATE};
+  for (size_t i = 0; i < 2 && status == EFLA_OK; i++) {
+    status = open_tensor(file, outputs[i], i == 0, why);
+    if (status == EFLA_OK && file->has[outputs[i]]) status = check_dataset(file, outputs[i], why);
+  }
+  return conclude(file, status, why);
+}

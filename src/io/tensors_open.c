@@ -1,0 +1,52 @@
+/* Tensor files: opened in a child process first, since the file may be anybody's. */
+#include "io/sandboxed_open.h"
+#include "io/shape.h"
+
+#include <stdlib.h>
+
+typedef struct candidate {
+  const char *path;
+  const efla_tensors *inputs; /* of the outputs in path; NULL: it is a file of inputs */
+} candidate;
+
+static efla_status open_trustingly(efla_tensors *file, const candidate *c, efla_message *why) {
+  return c->inputs ? efla_tensors_trust_outputs(file, c->path, c->inputs, why) : efla_tensors_trust(file, c->path, why);
+}
+
+/* Both ends of a dataset, which leads through the index of its chunks.  What the numbers are is told when they are read in turn. */
+static void touch(efla_tensors *file, efla_tensor tensor) {
+  const bool state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
+  double *values = malloc((state ? file->dk * file->dv : efla_tensors_width(file, tensor)) * sizeof *values);
+  for (int end = 0; end < 2 && values; end++) {
+    efla_span one = {.heads = 1, .tokens = 1};
+    if (end) one.batch = file->batch - 1, one.head = file->heads - 1, one.first = file->tokens - 1;
+    if (state)
+      (void)efla_tensors_read_states(file, tensor, end ? file->sequences - 1 : 0, one.head, 1, values, NULL);
+    else
+      (void)efla_tensors_read(file, tensor, &one, values, NULL);
+  }
+  free(values);
+}
+
+static efla_status try_out(const void *context, efla_message *why) {
+  efla_tensors file;
+  efla_status status = open_trustingly(&file, context, why);
+  if (status != EFLA_OK) return status;
+  for (efla_tensor t = 0; t < EFLA_TENSORS; t++)
+    if (file.has[t]) touch(&file, t);
+  return efla_tensors_close(&file, why);
+}
+
+static efla_status open_carefully(efla_tensors *file, const candidate *c, efla_message *why) {
+  *file = (efla_tensors){0};
+  efla_status status = efla_rehearse(try_out, c, c->path, why);
+  return status == EFLA_OK ? open_trustingly(file, c, why) : status;
+}
+
+efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why) {
+  return open_carefully(file, &(candidate){.path = path}, why);
+}
+
+efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
+  return open_carefully(file, &(candidate){.path = path, .inputs = inputs}, why);
+}

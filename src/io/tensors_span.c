@@ -1,0 +1,210 @@
+/* Tensor files: numbers in and out, a span at a time. */
+#include "io/shape.h"
+#include "io/stored.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { B, T, H, D };
+
+static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const efla_span *span) {
+  size_t width = efla_tensors_width(file, tensor);
+  efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  const size_t start[] = {span->batch, span->first, span->head, 0}, count[] = {1, span->tokens, span->heads, width};
+  efla_box b = {.rank = axes.rank, .n = span->tokens * span->heads * width};
+  for (size_t i = 0; i < 4; i++)
+    if (axes.at[i] >= 0) b.start[axes.at[i]] = start[i], b.count[axes.at[i]] = count[i];
+  return b;
+}
+
+/* A dataset of states has both leading axes, one of them (the sequences where q has no axis of heads), or none. */
+static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads) {
+  hid_t space = H5Dget_space(file->dataset[tensor]);
+  size_t rank = (size_t)H5Sget_simple_extent_ndims(space);
+  H5Sclose(space);
+  efla_box b = {.rank = rank, .n = heads * file->dk * file->dv};
+  size_t axis = 0;
+  if (rank == 4 || (rank == 3 && file->rank == 2)) b.start[axis] = sequence, b.count[axis++] = 1;
+  if (rank == 4 || (rank == 3 && file->rank > 2)) b.start[axis] = head, b.count[axis++] = heads;
+  b.count[axis++] = file->dk;
+  b.count[axis] = file->dv;
+  return b;
+}
+
+/* "k[0,417,5,3]" */
+static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *index, char text[EFLA_INDEX_TEXT]) {
+  size_t length = (size_t)snprintf(text, EFLA_INDEX_TEXT, "%s[", efla_tensor_name(tensor));
+  for (size_t i = 0; i < rank; i++)
+    length +=
+        (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%llu%s", (unsigned long long)index[i], i + 1 < rank ? "," : "]");
+  return text;
+}
+
+const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
+                               char text[EFLA_INDEX_TEXT]) {
+  efla_box b = token_box(file, tensor, span);
+  efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  if (axes.at[D] >= 0) b.start[axes.at[D]] = entry;
+  return index_text(tensor, b.rank, b.start, text);
+}
+
+const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t entry,
+                                     char text[EFLA_INDEX_TEXT]) {
+  efla_box b = state_box(file, tensor, sequence, head, 1);
+  b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
+  return index_text(tensor, b.rank, b.start, text);
+}
+
+/* Number `at` of the box is not what was expected. */
+static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const efla_box *b, size_t at, double value,
+                          efla_message *why) {
+  hsize_t index[4];
+  char text[EFLA_INDEX_TEXT];
+  for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected a finite number%s", file->path, index_text(tensor, b->rank, index, text),
+                   isnan(value) ? NAN : value, efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
+}
+
+static efla_status check_values(const efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
+                                efla_message *why) {
+  const efla_tensor_kind *kind = &efla_tensor_kinds[tensor];
+  if (!kind->finite) return EFLA_OK;
+  double least = kind->positive ? 0 : -DBL_MAX;
+  int wrong = 0; /* no way out of the loop, so that it runs several numbers at a time */
+  for (size_t i = 0; i < b->n; i++) wrong |= !(values[i] >= least) | !(values[i] <= DBL_MAX);
+  for (size_t i = 0; wrong && i < b->n; i++)
+    if (!(values[i] >= least && values[i] <= DBL_MAX)) return refuse(file, tensor, b, i, values[i], why);
+  return EFLA_OK;
+}
+
+static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values, efla_message *why) {
+  const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor]};
+  efla_status status = efla_fetch(&from, b, values, why);
+  return status == EFLA_OK ? check_values(file, tensor, b, values, why) : status;
+}
+
+static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values, efla_message *why) {
+  if (efla_store(file->dataset[tensor], b, values)) return EFLA_OK;
+  return efla_fail(why, EFLA_OUTPUT, "%s: %s: cannot write: %s", file->path, efla_tensor_name(tensor), efla_stored_reason());
+}
+
+/* to (rows, columns, width) from (columns, rows, width). */
+static void exchange(size_t rows, size_t columns, size_t width, const double *from, double *to) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) memcpy(to + (i * columns + j) * width, from + (j * rows + i) * width, width * sizeof *to);
+}
+
+static efla_status make_room(efla_tensors *file, size_t n, efla_message *why) {
+  if (n <= file->room) return EFLA_OK;
+  free(file->scratch);
+  file->scratch = malloc(n * sizeof *file->scratch);
+  file->room = file->scratch ? n : 0;
+  return file->scratch ? EFLA_OK : efla_fail_memory(why);
+}
+
+/* In the file the heads are inside a token: to be exchanged, unless there is only one of either. */
+static bool exchanged(const efla_tensors *file, const efla_span *span) {
+  return file->layout == EFLA_BTHD && span->heads > 1 && span->tokens > 1;
+}
+
+efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values, efla_message *why) {
+  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
+  efla_box b = token_box(file, tensor, span);
+  if (!exchanged(file, span)) return read_box(file, tensor, &b, values, why);
+  efla_status status = make_room(file, b.n, why);
+  if (status == EFLA_OK) status = read_box(file, tensor, &b, file->scratch, why);
+  if (status == EFLA_OK) exchange(span->heads, span->tokens, efla_tensors_width(file, tensor), file->scratch, values);
+  return status;
+}
+
+efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
+                               efla_message *why) {
+  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
+  efla_box b = token_box(file, tensor, span);
+  if (!exchanged(file, span)) return write_box(file, tensor, &b, values, why);
+  efla_status status = make_room(file, b.n, why);
+  if (status != EFLA_OK) return status;
+  exchange(span->tokens, span->heads, efla_tensors_width(file, tensor), values, file->scratch);
+  return write_box(file, tensor, &b, file->scratch, why);
+}
+
+efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads, double *S,
+                                     efla_message *why) {
+  if (!file->has[tensor]) {
+    assert(tensor == EFLA_INITIAL_STATE);
+    memset(S, 0, heads * file->dk * file->dv * sizeof *S);
+    return EFLA_OK;
+  }
+  efla_box b = state_box(file, tensor, sequence, head, heads);
+  return read_box(file, tensor, &b, S, why);
+}
+
+efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,
+                                      const double *S, efla_message *why) {
+  assert(file->has[tensor]);
+  efla_box b = state_box(file, tensor, sequence, head, heads);
+  return write_box(file, tensor, &b, S, why);
+}
+
+static bool wide(const efla_format *format) { return format->digits > 24; }
+
+double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format) {
+  double heads = (double)inputs->heads, o = (double)inputs->batch * (double)inputs->tokens * (double)inputs->dv;
+  double states = (double)inputs->sequences * (double)inputs->dk * (double)inputs->dv;
+  return heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
+}
+
+static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_format *format) {
+  hid_t type = wide(format) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
+  hsize_t size[4];
+  size_t rank = efla_tensors_shape(file, tensor, size);
+  hid_t space = H5Screate_simple((int)rank, size, NULL), plist = efla_stored_properties();
+  file->dataset[tensor] = H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  file->has[tensor] = file->dataset[tensor] >= 0;
+  file->stored[tensor] = *efla_format_find(wide(format) ? "f64" : "f32");
+  H5Pclose(plist);
+  H5Sclose(space);
+  return file->has[tensor];
+}
+
+static bool write_scale(efla_tensors *file) {
+  hid_t space = H5Screate(H5S_SCALAR);
+  hid_t attribute = H5Acreate2(file->file, "scale", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+  bool written = attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_DOUBLE, &file->scale) >= 0;
+  if (attribute >= 0) H5Aclose(attribute);
+  H5Sclose(space);
+  return written;
+}
+
+efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
+                                efla_message *why) {
+  efla_stored_begin();
+  *file = (efla_tensors){.path = strdup(path), .file = H5I_INVALID_HID};
+  efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);
+  if (status == EFLA_OK) {
+    file->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (file->file < 0 || !create_dataset(file, EFLA_O, format) || !create_dataset(file, EFLA_FINAL_STATE, format) ||
+        !write_scale(file))
+      status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());
+  }
+  if (status == EFLA_OK) status = efla_tensors_write_text(file, "layout", efla_layout_name(file->layout), why);
+  if (status != EFLA_OK) efla_tensors_close(file, NULL);
+  return status;
+}
+
+efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why) {
+  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+  H5Tset_size(type, H5T_VARIABLE); /* which h5py reads as a str */
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  hid_t attribute = H5Acreate2(file->file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  bool written = attribute >= 0 && H5Awrite(attribute, type, &text) >= 0;
+  if (attribute >= 0) H5Aclose(attribute);
+  H5Sclose(space);
+  H5Tclose(type);
+  if (written) return EFLA_OK;
+  return efla_fail(why, EFLA_OUTPUT, "%s: attribute %s: cannot write: %s", file->path, name, efla_stored_reason());
+}

@@ -1,0 +1,50 @@
+/* A forward pass of one head: any method, in any form of the delta rule, with its state in any number format.
+ *
+ *     S <- exp(g_t) S,   u = v_t - S^T k_t,   S <- S + a_t k_t u^T,   o_t = scale S^T q_t
+ *
+ * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded to the
+ * format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The gate
+ * is formed in f64 from the keys that are used. */
+#ifndef EFLA_NUMBER_FORWARD_H
+#define EFLA_NUMBER_FORWARD_H
+
+#include "efla/method.h"
+#include "number/format.h"
+
+struct efla_piece_f64;
+struct efla_piece_f32;
+
+/* A form: how the sums are ordered. */
+typedef struct efla_form {
+  const char *name, *what;
+  void (*run_f64)(const struct efla_piece_f64 *piece);
+  void (*run_f32)(const struct efla_piece_f32 *piece);
+} efla_form;
+
+extern const efla_form efla_forms[]; /* ends with a row whose name is NULL */
+const char *efla_form_name(size_t i);
+const efla_form *efla_form_find(const char *name);
+
+typedef struct efla_forward {
+  const efla_method *method;
+  const efla_key_treatment *keys;
+  const efla_form *form;
+  const efla_format *format;
+  size_t chunk; /* tokens that the chunkwise form takes at once */
+  size_t dk, dv;
+  double scale;
+} efla_forward;
+
+/* Numbers of scratch that a call needs. */
+size_t efla_forward_scratch(const efla_forward *forward);
+
+/* Rounds a state S (dk, dv) to what the pass can hold: to be called before the first block. */
+void efla_forward_start(const efla_forward *forward, double *S);
+
+/* The next block: x (forward->dk, forward->dv); g (x->tokens) the logarithms of the decays, NULL: none; S (dk, dv) in and out; o
+ * (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as data; the arrays do
+ * not overlap. */
+void efla_forward_advance(const efla_forward *forward, const efla_tokens *x, const double *g, double *S, double *o,
+                          double *scratch);
+
+#endif

@@ -1,0 +1,65 @@
+/* A run: one method advancing one state that is stored in one number format.
+ *
+ * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32, as accelerators do; the state, or the inputs, or
+ * both are rounded to the format on top of that.  The gate is formed in f64 from the keys that are used: one scalar per token. */
+#ifndef EFLA_NUMBER_STORED_RUN_H
+#define EFLA_NUMBER_STORED_RUN_H
+
+#include "efla/method.h"
+#include "number/format.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is stored in the format, and how it gets there. */
+typedef struct efla_storage {
+  const efla_format *format;
+  bool state;      /* after every token */
+  bool inputs;     /* q, k and v */
+  bool stochastic; /* the state's rounding; inputs go to the nearest */
+  uint64_t seed;   /* of stochastic rounding: names the run's stream, see efla_format_draw */
+  size_t chunk;    /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
+} efla_storage;
+
+/* The state in a format, to the nearest: the usual case. */
+efla_storage efla_storage_state(const efla_format *format);
+
+typedef struct efla_run {
+  const efla_method *method;
+  efla_storage storage;
+  size_t dk, dv;
+  double *S;     /* (dk, dv), the state after the last token */
+  double *o;     /* (dv), its read-out with the last query */
+  size_t tokens; /* consumed so far */
+  size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
+  bool f32;
+  size_t most;                  /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
+  double *before;               /* (dk, dv), the state before them */
+  double *gate, *scratch;       /* (most), as the form in use needs */
+  float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
+  float *gate32, *g32;          /* (most) */
+  float *scratch32;             /* as scratch */
+  uint64_t draws;               /* used so far by stochastic rounding */
+  void *block;
+} efla_run;
+
+/* Bytes of memory that a run takes. */
+size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv);
+
+/* Starts from the zero state.  Fails with EFLA_MEMORY and leaves run zeroed. */
+efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
+void efla_run_clear(efla_run *run);
+
+/* Starts anew from a state S (dk, dv), NULL: zero; where the state is stored it is rounded to the format.  The stream of draws goes
+ * on. */
+void efla_run_start(efla_run *run, const double *S);
+
+/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then
+ * hold inf or nan, and the state is not advanced further. */
+void efla_run_advance(efla_run *run, const efla_tokens *x);
+
+/* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none. */
+void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g);
+
+#endif

@@ -1,0 +1,76 @@
+#include "ode/growth.h"
+
+#include <gsl/gsl_sf_gamma.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* With c = z/sqrt(1+z^2) the expectation is (h(R) - h(1))/2, h(R) = E log(1 + R^2 z^2), and z = e^s turns the density
+ * of z into one that decays exponentially on both sides.  The nearest singularities, s = +-i pi/2 and s = -log R +- i
+ * pi/2, are pi/2 from the real line whatever R is, so the trapezoidal rule's error is exp(-pi^2/STEP) (Trefethen and
+ * Weideman 2014). */
+static const double STEP = 0.3; /* exp(-pi^2/0.3) = 5e-15 */
+static const double TAIL = 36;  /* e^-36 = 2e-16 */
+
+void efla_growth_law_init(efla_growth_law *law, size_t dk) {
+  *law = (efla_growth_law){.dk = dk};
+  if (dk == 1) return;
+  double d = (double)dk;
+  double scale = 2 * STEP * exp(gsl_sf_lngamma(d / 2) - gsl_sf_lngamma((d - 1) / 2)) / sqrt(M_PI);
+  for (double s = -TAIL; s < TAIL / (d - 1) + 1; s += STEP) {
+    double z = exp(s);
+    law->square[law->nodes] = z * z;
+    law->weight[law->nodes] = scale * z * pow(1 + z * z, -d / 2);
+    law->nodes++;
+  }
+  law->at_one = efla_growth_expected(law, 1);
+}
+
+/* h(R)/2 - h(1)/2.  Below z = e^-12 R^(-2/3) the terms, about R^2 z^3, no longer count. */
+double efla_growth_expected(const efla_growth_law *law, double R) {
+  if (law->dk == 1 || isnan(R)) return log(fabs(R));
+  double sum = 0, R2 = R * R, least = exp(-TAIL / 3 * 2) * pow(fmax(R2, 1), -2. / 3);
+  for (size_t i = law->nodes; i > 0 && law->square[i - 1] > least; i--) sum += law->weight[i - 1] * log1p(R2 * law->square[i - 1]);
+  return sum / 2 - law->at_one;
+}
+
+double efla_growth_step(size_t dk, const double *k, double a, double *w) {
+  double along = 0;
+  for (size_t i = 0; i < dk; i++) along += k[i] * w[i];
+  for (size_t i = 0; i < dk; i++) w[i] -= a * along * k[i];
+  double norm = sqrt(efla_lambda(dk, w));
+  if (!(norm > 0) || isinf(norm)) {
+    for (size_t i = 0; i < dk; i++) w[i] = i == 0;
+    return norm > 0 ? INFINITY : norm == 0 ? -INFINITY : NAN;
+  }
+  for (size_t i = 0; i < dk; i++) w[i] /= norm;
+  return log(norm);
+}
+
+void efla_growth_start(size_t dk, double *w) {
+  for (size_t i = 0; i < dk; i++) w[i] = sqrt((double)(i + 1));
+  double norm = sqrt(efla_lambda(dk, w));
+  for (size_t i = 0; i < dk; i++) w[i] /= norm;
+}
+
+efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk) {
+  *growth = (efla_growth){.method = method, .w = calloc(dk, sizeof *growth->w)};
+  if (!growth->w) return EFLA_MEMORY;
+  efla_growth_start(dk, growth->w);
+  efla_growth_law_init(&growth->law, dk);
+  return EFLA_OK;
+}
+
+void efla_growth_clear(efla_growth *growth) {
+  free(growth->w);
+  *growth = (efla_growth){0};
+}
+
+void efla_growth_advance(efla_growth *growth, const efla_tokens *x) {
+  for (size_t t = 0; t < x->tokens; t++) {
+    const double *k = x->k + t * x->dk;
+    double lambda = efla_lambda(x->dk, k), beta = x->beta[t];
+    growth->measured += efla_growth_step(x->dk, k, efla_gate(growth->method, beta, lambda), growth->w);
+    growth->predicted += efla_growth_expected(&growth->law, efla_stability(growth->method, beta * lambda));
+  }
+  growth->tokens += x->tokens;
+}

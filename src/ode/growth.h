@@ -1,0 +1,51 @@
+/* Growth of what a run forgets: the homogeneous product of transitions (I - a_t k_t k_t^T) acting on a vector.
+ *
+ * Its mean logarithmic rate per token is what decides between saturation and blow-up: below zero an error made now
+ * fades, above zero it wins. */
+#ifndef EFLA_ODE_GROWTH_H
+#define EFLA_ODE_GROWTH_H
+
+#include "efla/method.h"
+
+#include <stddef.h>
+
+#define EFLA_GROWTH_NODES 256
+
+/* The law for independent keys of uniformly random direction: one token whose key multiplies what lies along it by R
+ * changes the norm of a vector by log(1 + (R^2 - 1) c^2)/2, where c^2 ~ Beta(1/2, (dk-1)/2) is the squared cosine
+ * between both. */
+typedef struct efla_growth_law {
+  size_t dk, nodes;
+  double square[EFLA_GROWTH_NODES], weight[EFLA_GROWTH_NODES]; /* z^2 and its density times the step, z rising */
+  double at_one;
+} efla_growth_law;
+
+void efla_growth_law_init(efla_growth_law *law, size_t dk);
+
+/* The expectation of that change, for any R: absolute error about 1e-14 (1 + log(1 + |R|)). */
+double efla_growth_expected(const efla_growth_law *law, double R);
+
+/* A generic vector of norm one to start with, w (dk): no entry is zero and none equals another, so that no family of keys is
+ * orthogonal to it. */
+void efla_growth_start(size_t dk, double *w);
+
+/* w <- (I - a k k^T) w, scaled back to norm one; returns the logarithm of the norm it had.  k, w (dk), |w| = 1 on
+ * entry.  Where nothing is left (-inf) or the norm overflows (inf, nan), w starts again as the first unit vector. */
+double efla_growth_step(size_t dk, const double *k, double a, double *w);
+
+/* Both rates of one method along a stream of tokens: as measured on one vector, and as the law says for the x of these
+ * tokens if their keys had random directions. */
+typedef struct efla_growth {
+  const efla_method *method;
+  efla_growth_law law;
+  double *w;                  /* (dk) */
+  double measured, predicted; /* summed over the tokens */
+  size_t tokens;
+} efla_growth;
+
+/* Fails with EFLA_MEMORY. */
+efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk);
+void efla_growth_clear(efla_growth *growth);
+void efla_growth_advance(efla_growth *growth, const efla_tokens *x);
+
+#endif

@@ -1,0 +1,45 @@
+/* The rank-one recurrence in long double: the reference for long runs. */
+#include "oracle/advance.h"
+
+#include "efla/method.h"
+#include "efla/reference/recurrence.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+/* Rounding errors of one algorithm on one input scale with its unit roundoff.  So the gap between the recurrence in f64
+ * and in long double, which is f64's error, tells long double's: the gap times the ratio of the units; SAFETY covers
+ * that the errors of the two are different draws. */
+static const double SAFETY = 8;
+
+efla_status efla_longdouble_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+  if (LDBL_MANT_DIG <= DBL_MANT_DIG)
+    return efla_fail(why, EFLA_NOT_BUILT, "oracle longdouble: long double is no wider than double on this machine");
+  size_t dk = x->dk, dv = x->dv, state = dk * dv;
+  long double *wide = malloc((dk + dv) * sizeof *wide);
+  double *S64 = malloc(state * sizeof *S64);
+  if (!wide || !S64) {
+    free(wide);
+    free(S64);
+    return efla_fail_memory(why);
+  }
+  long double *k = wide, *v = wide + dk;
+  const efla_method *exact = efla_method_find("exact");
+  for (size_t e = 0; e < state; e++) S64[e] = (double)S[e];
+  for (size_t t = 0; t < x->tokens; t++) {
+    const double *k64 = x->k + t * dk, *v64 = x->v + t * dv;
+    for (size_t i = 0; i < dk; i++) k[i] = k64[i];
+    for (size_t j = 0; j < dv; j++) v[j] = v64[j];
+    long double lambda = 0;
+    for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
+    long double gate = efla_gate_long(exact, x->beta[t], lambda);
+    double gate64 = efla_gate(exact, x->beta[t], efla_lambda(dk, k64));
+    efla_recurrence_long(1, dk, dv, NULL, k, v, &gate, S, NULL);
+    efla_recurrence_f64(1, dk, dv, NULL, k64, v64, &gate64, S64, NULL);
+  }
+  double ratio = (double)LDBL_EPSILON / DBL_EPSILON;
+  *error = SAFETY * (ratio * efla_distance(state, S64, S) + (double)LDBL_EPSILON / 2 * efla_norm(state, S));
+  free(S64);
+  free(wide);
+  return EFLA_OK;
+}

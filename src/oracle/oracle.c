@@ -1,0 +1,126 @@
+#include "oracle/oracle.h"
+
+#include "efla/method.h"
+#include "efla/reference/recurrence.h"
+#include "oracle/advance.h"
+
+#include <float.h>
+#include <gsl/gsl_errno.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The limits say from where on an oracle's own error makes it useless as a truth: six digits for the ones in f64. */
+const efla_oracle efla_oracles[] = {
+    {.name = "gsl",
+     .what = "gsl_linalg_exponential_ss on the augmented matrix",
+     .trust = "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
+              "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-6,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_gsl_advance},
+    {.name = "expm1",
+     .what = "scaling and squaring of exp(A) - I on the augmented matrix",
+     .trust = "dk <= 256: relative error at most (2 dk + 16) u max(1, x)",
+     .error_kind = EFLA_ERROR_BOUND,
+     .limit = 1e-6,
+     .largest_x = INFINITY,
+     .largest_dk = 256,
+     .advance = efla_expm1_advance},
+    {.name = "odeiv",
+     .what = "GSL's adaptive Runge-Kutta rk8pd, tolerance 1e-13, on the matrix ODE",
+     .trust = "x <= 1e4: an explicit method needs about x/5 steps",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-6,
+     .largest_x = 1.0001e4,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_odeiv_advance},
+    {.name = "longdouble",
+     .what = "rank-one recurrence in long double",
+     .trust = "all tokens, long runs included, unless they erase the state down to its rounding errors",
+     .error_kind = EFLA_ERROR_ESTIMATED,
+     .limit = 1e-12,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_longdouble_advance},
+    {.name = "arb",
+     .what = "rank-one recurrence in 128-bit balls",
+     .trust = "all tokens, certified, unless they erase the state down to its rounding errors",
+     .error_kind = EFLA_ERROR_CERTIFIED,
+     .limit = 1e-12,
+     .largest_x = INFINITY,
+     .largest_dk = SIZE_MAX,
+     .advance = efla_arb_advance},
+    {.name = NULL},
+};
+
+const char *efla_oracle_name(size_t i) { return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL; }
+
+const efla_oracle *efla_oracle_find(const char *name) {
+  for (const efla_oracle *o = efla_oracles; o->name; o++)
+    if (!strcmp(o->name, name)) return o;
+  return NULL;
+}
+
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
+  gsl_set_error_handler_off();
+  return oracle->advance(x, S, error, why);
+}
+
+/* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in.
+ * Its own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v = 0). */
+static efla_status carry(const efla_tokens *x, double *factor) {
+  size_t dk = x->dk;
+  *factor = 0;
+  double *block = calloc(dk * dk + dk + x->tokens, sizeof *block);
+  if (!block) return EFLA_MEMORY;
+  double *P = block, *zero = block + dk * dk, *gate = zero + dk;
+  for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
+  efla_gates(efla_method_find("exact"), x, gate);
+  for (size_t t = 0; t < x->tokens; t++) efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, gate + t, P, NULL);
+  *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
+  if (!(*factor < 1)) *factor = 1;
+  free(block);
+  return EFLA_OK;
+}
+
+static efla_status refuse(const efla_oracle *oracle, efla_message *why, const char *what, double value) {
+  return efla_fail(why, EFLA_UNTRUSTED, "oracle %s refuses: %s %g; it can be trusted for %s", oracle->name, what, value,
+                   oracle->trust);
+}
+
+efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_tokens *x, efla_message *why) {
+  if (x->dk > oracle->largest_dk) return refuse(oracle, why, "dk =", (double)x->dk);
+  for (size_t t = 0; t < x->tokens; t++) {
+    double step = efla_token_x(x, t);
+    if (!(step <= oracle->largest_x)) return refuse(oracle, why, "beta*lambda =", step);
+  }
+  return EFLA_OK;
+}
+
+bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double *S, double own) {
+  double norm = efla_norm(n, S);
+  return isfinite(norm) && own <= oracle->limit * norm;
+}
+
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
+  size_t n = x->dk * x->dv;
+  double factor = 1, own = 0;
+  efla_status status = efla_oracle_admits(oracle, x, why);
+  if (status == EFLA_OK && *error > 0 && carry(x, &factor) != EFLA_OK) status = efla_fail_memory(why);
+  if (status == EFLA_OK) status = efla_oracle_raw(oracle, x, S, &own, why);
+  if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
+    status = efla_fail(why, EFLA_UNTRUSTED,
+                       "oracle %s refuses: its own error is %.3g of a state of norm %.3g, expected at most %.3g of it; it can be "
+                       "trusted for %s",
+                       oracle->name, own / efla_norm(n, S), efla_norm(n, S), oracle->limit, oracle->trust);
+  if (status == EFLA_OK)
+    *error = *error * factor + own;
+  else
+    *error = INFINITY;
+  for (size_t e = 0; e < n && status != EFLA_OK; e++) S[e] = NAN;
+  return status;
+}

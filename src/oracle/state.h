@@ -1,0 +1,13 @@
+/* Norms of states in long double; inf where a part is inf or nan. */
+#ifndef EFLA_ORACLE_STATE_H
+#define EFLA_ORACLE_STATE_H
+
+#include <stddef.h>
+
+/* Frobenius norm of a state of n entries. */
+double efla_norm(size_t n, const long double *S);
+
+/* Frobenius norm of S - truth. */
+double efla_distance(size_t n, const double *S, const long double *truth);
+
+#endif

@@ -1,0 +1,21 @@
+/* A forward pass through a tensor file: o and final_state of every head of every sequence, written to another file as they come. */
+#ifndef EFLA_RUN_FORWARD_STREAM_H
+#define EFLA_RUN_FORWARD_STREAM_H
+
+#include "io/tensors.h"
+#include "number/forward.h"
+
+/* A result that is not finite once it is stored. */
+typedef struct efla_bad {
+  size_t sequence, head, token; /* token counts from the sequence's first; SIZE_MAX: there is no such result */
+  double value;
+  char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
+} efla_bad;
+
+/* Reads `in`, writes o and final_state of `out`, on `threads` threads; the results have the same bits for any number of them.
+ * forward's dk, dv and scale are the file's.  *bad: the first result that is not finite, by token, then by sequence and head; where
+ * all of o is finite, the first such number in a final state.  Fails as the reader and the writer do, and with EFLA_MEMORY. */
+efla_status efla_pass(const efla_forward *forward, efla_tensors *in, efla_tensors *out, size_t threads, efla_bad *bad,
+                      efla_message *why);
+
+#endif

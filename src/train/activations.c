@@ -1,0 +1,95 @@
+#include "train/activations.h"
+
+#include "efla/cpu/kernel.h"
+#include "io/tensors.h"
+#include "nn/layers.h"
+#include "io/output.h"
+
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const double efla_inspection_quantiles[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
+
+void efla_inspection_clear(efla_inspection *x) {
+  free(x->block);
+  *x = (efla_inspection){0};
+}
+
+efla_status efla_inspect(efla_inspection *x, efla_training_f32 *training, const efla_images *images, size_t count,
+                         efla_message *why) {
+  efla_classifier_f32 *c = training->classifiers;
+  const efla_model *m = &c->model;
+  size_t tokens = m->tokens, width = m->width, rows = tokens * width;
+  *x = (efla_inspection){.images = count, .tokens = tokens, .width = width};
+  size_t bytes = (3 * count * rows + efla_padded(count * tokens)) * sizeof(float);
+  x->block = aligned_alloc(EFLA_LINE_BYTES, bytes);
+  if (!x->block) {
+    *x = (efla_inspection){0};
+    return efla_fail_memory(why);
+  }
+  x->q = x->block, x->k = x->q + count * rows, x->v = x->k + count * rows, x->beta = x->v + count * rows;
+  const float *parameters = training->parameters;
+  const float *W_q = parameters + efla_model_place(m, EFLA_W_Q).first, *W_v = parameters + efla_model_place(m, EFLA_W_V).first;
+  efla_classifier_load_f32(c, parameters);
+  for (size_t i = 0; i < count; i++) {
+    efla_image_read(images, i, c->x);
+    efla_classifier_encode_f32(c);
+    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_q, x->q + i * rows, c->scratch);
+    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_v, x->v + i * rows, c->scratch);
+    memcpy(x->k + i * rows, c->e.k, rows * sizeof(float));
+    memcpy(x->beta + i * tokens, c->e.beta, tokens * sizeof(float));
+  }
+  return EFLA_OK;
+}
+
+efla_status efla_inspection_save(const efla_inspection *x, const char *path, efla_message *why) {
+  efla_output output;
+  efla_status status = efla_output_begin(&output, path, why);
+  if (status != EFLA_OK) return status;
+  const efla_tensor_arrays arrays = {.batch = x->images,
+                                     .tokens = x->tokens,
+                                     .heads = 1,
+                                     .dk = x->width,
+                                     .dv = x->width,
+                                     .q = x->q,
+                                     .k = x->k,
+                                     .v = x->v,
+                                     .beta = x->beta};
+  status = efla_tensors_save(efla_output_name(&output), &arrays, why);
+  if (status == EFLA_OK) status = efla_output_finish(&output, why);
+  efla_output_abandon(&output);
+  return status;
+}
+
+/* values (n) are sorted.  GSL's running mean of an infinite number is infinite or nan, as it comes first or last: nan is told for
+ * both. */
+static efla_distribution distribution(const char *quantity, size_t n, double *values) {
+  efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
+  bool finite = isfinite(d.mean);
+  gsl_sort(values, 1, n);
+  for (size_t i = 0; i < EFLA_QUANTILES; i++)
+    d.quantile[i] = finite ? gsl_stats_quantile_from_sorted_data(values, 1, n, efla_inspection_quantiles[i]) : NAN;
+  d.most = finite ? values[n - 1] : NAN;
+  if (!finite) d.mean = NAN;
+  return d;
+}
+
+efla_status efla_inspection_summarise(const efla_inspection *x, efla_distribution distributions[EFLA_DISTRIBUTIONS],
+                                      efla_message *why) {
+  size_t n = x->images * x->tokens;
+  double *values = malloc(3 * n * sizeof *values);
+  if (!values) return efla_fail_memory(why);
+  double *beta = values, *lambda = beta + n, *product = lambda + n;
+  for (size_t t = 0; t < n; t++) {
+    beta[t] = (double)x->beta[t], lambda[t] = efla_kernel_lambda_f32(x->width, x->k + t * x->width);
+    product[t] = beta[t] * lambda[t];
+  }
+  distributions[0] = distribution("beta", n, beta);
+  distributions[1] = distribution("lambda", n, lambda);
+  distributions[2] = distribution("x", n, product);
+  free(values);
+  return EFLA_OK;
+}

@@ -1,0 +1,36 @@
+/* What a model makes of images before any state: its queries, keys, values and steps, and how beta, lambda and beta*lambda are
+ * distributed. */
+#ifndef EFLA_TRAIN_ACTIVATIONS_H
+#define EFLA_TRAIN_ACTIVATIONS_H
+
+#include "train/training.h"
+
+typedef struct efla_inspection {
+  size_t images, tokens, width;
+  float *q, *k, *v; /* (images, tokens, width); k as the recurrence sees it, of norm one where the model makes it so */
+  float *beta;      /* (images, tokens) */
+  float *block;
+} efla_inspection;
+
+/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_MEMORY; inspection is then zeroed. */
+efla_status efla_inspect(efla_inspection *inspection, efla_training_f32 *training, const efla_images *images, size_t count,
+                         efla_message *why);
+void efla_inspection_clear(efla_inspection *inspection);
+
+/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT, EFLA_MEMORY. */
+efla_status efla_inspection_save(const efla_inspection *inspection, const char *path, efla_message *why);
+
+/* The distribution of one quantity over all tokens. */
+enum { EFLA_QUANTILES = 7 };
+extern const double efla_inspection_quantiles[EFLA_QUANTILES]; /* .01, .05, .25, .5, .75, .95, .99 */
+typedef struct efla_distribution {
+  const char *quantity; /* beta, lambda, x = beta*lambda */
+  double mean, quantile[EFLA_QUANTILES], most;
+} efla_distribution;
+enum { EFLA_DISTRIBUTIONS = 3 };
+
+/* Fails with EFLA_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
+efla_status efla_inspection_summarise(const efla_inspection *inspection, efla_distribution distributions[EFLA_DISTRIBUTIONS],
+                                      efla_message *why);
+
+#endif

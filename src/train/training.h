@@ -1,0 +1,70 @@
+/* Training by epochs of shuffled batches, and evaluation, of models with a token per pixel and a class per label at least.
+ *
+ * A batch is dealt out in groups of EFLA_GROUP images; each group has a gradient of its own and is worked through in order by one thread, and groups
+ * are added up in order, so that the bits do not depend on the number of threads. */
+#ifndef EFLA_TRAIN_TRAINING_H
+#define EFLA_TRAIN_TRAINING_H
+
+#include "data/image_perturbation.h"
+#include "data/images.h"
+#include "train/adamw.h"
+#include "nn/classifier.h"
+
+enum { EFLA_GROUP = 16 };
+
+typedef struct efla_setup {
+  efla_model model;
+  efla_adamw rule;
+  size_t seed;  /* of the parameters and the order of images */
+  size_t batch; /* images; the last batch of an epoch has what is left */
+  size_t count; /* images of an epoch, the first ones of the set; 1 <= count */
+  size_t threads;
+  const efla_level *level; /* NULL: the best */
+} efla_setup;
+
+size_t efla_setup_steps(const efla_setup *setup); /* of one epoch */
+
+/* The mean over images of what a model makes of them. */
+typedef struct efla_score {
+  double accuracy; /* share of images whose largest logit is that of their label; where logits are not finite there is none */
+  double loss;     /* cross-entropy */
+} efla_score;
+
+/* A set of images under a perturbation at a level (perturbation NULL: as they are), the first `count` of them. */
+typedef struct efla_exam {
+  const efla_images *images;
+  size_t count;
+  const efla_image_perturbation *perturbation;
+  double level;
+  size_t seed; /* of the perturbation */
+} efla_exam;
+
+/* Each call of `step` takes the next batch; the state of a training is step, parameters and moments, and all else follows from the
+ * setup: one that is put in another training of the same setup goes on with the same bits. */
+#define EFLA_TRAINING(REAL, suffix)                                                                                                \
+  typedef struct efla_training_##suffix {                                                                                          \
+    efla_setup setup;                                                                                                              \
+    const efla_images *images;                                                                                                     \
+    size_t step;                                                                                                                   \
+    size_t numbers; /* in each of: */                                                                                              \
+    REAL *parameters, *moment1, *moment2;                                                                                          \
+    REAL *gradients;                       /* (groups, numbers) */                                                                 \
+    efla_classifier_##suffix *classifiers; /* (threads) */                                                                         \
+    size_t *order, epoch;                  /* the images' order in that epoch, from 1; 0: not drawn */                             \
+    gsl_rng *draw;                                                                                                                 \
+    double *losses; /* (batch, or as many as an exam has), of single images */                                                     \
+    size_t room;    /* of losses */                                                                                                \
+  } efla_training_##suffix;                                                                                                        \
+  /* The images stay the caller's.  Fails with EFLA_MEMORY; training is then zeroed. */                                            \
+  efla_status efla_training_init_##suffix(efla_training_##suffix *training, const efla_setup *setup, const efla_images *images,    \
+                                          efla_message *why);                                                                      \
+  void efla_training_clear_##suffix(efla_training_##suffix *training);                                                             \
+  /* The mean loss of the next batch, before the step that it leads to. */                                                         \
+  double efla_training_step_##suffix(efla_training_##suffix *training);                                                            \
+  /* Fails with EFLA_MEMORY. */                                                                                                    \
+  efla_status efla_training_examine_##suffix(efla_training_##suffix *training, const efla_exam *exam, efla_score *score,           \
+                                             efla_message *why);
+EFLA_TRAINING(float, f32)
+EFLA_TRAINING(double, f64)
+
+#endif
