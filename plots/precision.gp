@@ -30,7 +30,7 @@ set label 1 'error 1/2' at graph 0.05, first 0.9 tc rgb theory font ',11' front
 set title 'independent Gaussian keys, state stored (to nearest)'
 eval states('gaussian')
 set title '8 keys, revisited at random; state stored (to nearest)'
-set label 2 't^{1/2}' at graph 0.85, graph 0.1 tc rgb theory font ',12' front
+set label 2 't^{1/2}' at first 300, first 5e-9 tc rgb theory font ',12' front
 eval states('dictionary').", [10:*] 1e-9 * sqrt(x) with lines dt 4 lw 2 lc rgb theory"
 unset label 2
 set title '8 keys, revisited: what is stored in bf16, and how it is rounded'

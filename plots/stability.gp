@@ -10,7 +10,7 @@ unset key
 set palette defined (-1 '#0072b2', 0 'white', 1 '#d55e00')
 clip(g) = g > 0.05 ? 0.05 : g < -0.05 ? -0.05 : g
 set cbrange [-0.05:0.05]
-set cblabel 'γ per token (ends: beyond ±0.05)'
+set cblabel 'γ per token (ends: beyond ±0.05)' offset 1
 unset grid
 unset colorbox
 
@@ -41,7 +41,7 @@ set yrange [-0.03:0.08]
 set xrange [0.5:4.4]
 set xzeroaxis lc rgb theory
 plot for [m in methods] pick('study=map keys=raw method='.m) using 'norm':'predicted' with lines ls row(m), \
-  for [m in methods] pick('study=point method='.m) using 'norm':'measured':'low':'high' with yerrorbars ls row(m) lw 1 pt 7 ps 0.6
+  for [m in methods] pick('study=point method='.m) using 'norm':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.6
 set title 'γ against x = βλ (fixed)'
 set xlabel 'x = βλ'
 unset logscale x
@@ -57,13 +57,13 @@ set xrange [3:400]
 set yrange [1.2:2.6]
 unset xzeroaxis
 plot for [m in explicit] pick('study=threshold method='.m) using 'dk':'predicted' with lines ls row(m), \
-  for [m in explicit] pick('study=threshold method='.m) using 'dk':'measured':'low':'high' with yerrorbars ls row(m) lw 1 pt 7 ps 0.8
+  for [m in explicit] pick('study=threshold method='.m) using 'dk':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8
 set title 'limit against correlation of successive keys'
 set xlabel 'ρ'
 unset logscale x
 set xrange [-0.02:1.02]
 set yrange [0.5:2.6]
-plot for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured':'low':'high' with yerrorbars ls row(m) lw 1 pt 7 ps 0.8, \
+plot for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8, \
   for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured' with lines ls row(m) lw 1
 
 # heat map: measured; line: the law's zero

@@ -70,7 +70,7 @@ plot for [s=1:words(series)] for [i=1:words(bars)] '+' every ::0::0 \
   title (i == 1 ? word(series, s)[1:3].', d = '.word(series, s)[5:*] : ''), \
   1 with lines ls 110 notitle
 do for [i=1:words(bars)] { unset label 200 + i }
-set xtics
+set xtics nomirror
 
 # --- threads
 set title 'speed-up by threads, f32'
@@ -101,7 +101,7 @@ plot for [i=1:words(d_values)] for [c=1:3] '+' every ::0::0 \
   for [i=1:words(d_values)] '+' every ::0::0 using (4 + (i - 1.5) * 0.25):(decode_speed(word(d_values, i))) with boxes lc rgb tint(2 * i - 1) notitle, \
   real(most) with lines ls 110 title 'number of threads: '.most
 do for [c=1:4] { unset label 200 + c }
-set xtics
+set xtics nomirror
 
 # --- decoding: a roofline over the number of states
 set title 'decoding, one token for every state, f32, 1 thread'
@@ -109,6 +109,7 @@ set ylabel 'Gflop/s'
 set xlabel 'states (d = '.word(d_values, 1).': 16 KB each)'
 set logscale x 2
 set xrange [*:*]
+set yrange [*:*]   # stats leaves out what is beyond the ranges
 stats pick('panel=decode kernel=kernel precision=f32 threads=1') using 'gflops' nooutput
 low = STATS_min; high = STATS_max
 stats pick('panel=decode kernel=memory precision=f32 threads=1') using (6 * column('gflops')) nooutput
@@ -117,6 +118,7 @@ if (STATS_max > high) { high = STATS_max }
 if (gemm_rate('f32', 'decode') > high) { high = gemm_rate('f32', 'decode') }
 set logscale y
 set yrange [0.7 * low:1.3 * high * (high / low)**0.6]
+set ytics (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 set format x '%g'
 set key top right maxrows 6
 plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 threads=1 dk='.word(d_values, i)) using 'heads':'gflops' \
@@ -125,6 +127,7 @@ plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 th
     using 'heads':(6 * column('gflops')) with linespoints lc rgb theory dt 2 pt 4 + 2 * i title 'limit of memory, d = '.word(d_values, i), \
   gemm_rate('f32', 'decode') with lines ls 110 title 'square matrix product'
 unset logscale xy
+set ytics autofreq
 
 # --- levels
 set title 'levels of the instruction set, 1 head, 1 thread'
