@@ -153,7 +153,8 @@ int main(int argc, char **argv) {
       .description =
           "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), h_lambda (step times "
           "lambda; for the scheme crossover: where RK4 starts to beat EFLA with midpoint samples), error (relative, of the state), "
-          "floor (distance of two references), order (between this row and the one with half as many steps), seconds (the shortest of 5 runs).",
+          "floor (distance of two references), order (between this row and the one with half as many steps), seconds (the shortest "
+          "of 5 runs).",
       .options = options,
       .columns = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
       .run = run};

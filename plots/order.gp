@@ -18,7 +18,7 @@ unset key
 slope(x, p, at) = at * x**p
 do for [T in values('tokens', '')] {
   set title (T eq '1' ? 'one token' : T.' tokens').', βλ = '.header('x').', '.square(header('dk'))
-  set label 1 'slope 1' at 1.2e-3, 4e-3 tc rgb theory font ',11' front
+  set label 1 'slope 1' at 1.2e-3, 1.2e-2 tc rgb theory font ',11' front
   set label 2 'slope 2' at 1.2e-3, 2.5e-10 tc rgb theory font ',11' front
   set label 3 'slope 4' at 0.33, 1e-8 tc rgb theory font ',11' front
   plot pick('tokens='.T.' method=exact form=gate truth='.yardstick) using 'h_lambda':'floor':(1e-17) with filledcurves lc rgb shade, \
@@ -30,7 +30,7 @@ do for [T in values('tokens', '')] {
   do for [i = 1:3] { unset label i }
 }
 
-set title 'work and precision, one token: the textbook (all stages on the full state) against one exact step'
+set title 'work and precision, one token: textbook schemes (all stages on the full state) against one exact step'
 set xlabel 'time per token (s)'
 set xrange [1e-7:1]
 stages = ''

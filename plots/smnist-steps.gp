@@ -12,10 +12,10 @@ set multiplot layout 2,1 margins 0.055,0.985,0.12,0.885 spacing 0.05,0.09 title 
   '{/*0.8 one bar per seed: median, quartiles (box), 5 to 95 % (thick), 1 to 99 % (thin), largest (dot); grey: before training}' font ',16'
 # what is below the axis is drawn down to its end
 stats pick('quantity=x') using (column('q01') > 1e-4 ? column('q01') : 1e-4) nooutput
-low(q) = column(q) > STATS_min ? column(q) : STATS_min
-below = 0.9 * STATS_min
+least = STATS_min
+low(q) = column(q) > least ? column(q) : least
 stats pick('quantity=x') using 'most' nooutput
-set yrange [below:20 * STATS_max]   # room for what is said about trainings that diverged
+set yrange [0.9 * least:20 * STATS_max]   # room for what is said about trainings that diverged
 set logscale y
 set ylabel 'x = βλ'
 set format x '%g'

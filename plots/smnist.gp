@@ -25,7 +25,7 @@ set ytics 0.2
 array shown[2] = [method.':raw:'.fast, against.':unit:'.slow]
 part(w, i) = word(system("echo '".w."' | tr : ' '"), i)
 do for [r in rows] {
-  set ylabel (r eq 'published' ? "{/:Bold as published}" : '{/:Bold '.keys_of(r).' keys, learning rate '.rate(lr_of(r)).'}')."\n\naccuracy" offset -1
+  set ylabel (r eq 'published' ? "{/:Bold as published}" : '{/:Bold '.keys_of(r).' keys, learning rate '.rate(lr_of(r)).'}')."\n\naccuracy" offset -2
   do for [p in perturbations] {
     set title (r eq 'published' ? p : '')
     set xlabel (r eq 'unit:'.slow ? what_level(p) : '') offset 0,0.3

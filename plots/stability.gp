@@ -64,7 +64,7 @@ unset logscale x
 set xrange [-0.02:1.02]
 set yrange [0.5:2.6]
 plot for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8, \
-  for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured' with lines ls row(m) lw 1
+  for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured' with lines ls row(m)
 
 # heat map: measured; line: the law's zero
 first = word(explicit, 1)
@@ -72,7 +72,7 @@ rest(m) = real(word(values('predicted', 'study=map keys=raw norm=1 method='.m), 
 zero(m, g) = g > 0 ? rest_of[row(m)] / (rest_of[row(m)] - g) : NaN   # fraction f with f g + (1 - f) rest = 0
 array rest_of[20]
 do for [m in explicit] { rest_of[row(m)] = rest(m) }
-set title 'only a fraction of the keys is long: γ measured, '.first
+set title 'few keys are long: γ measured, '.first.'; thick: γ = 0'
 set xlabel 'norm of the long keys (others: 1)'
 set ylabel 'fraction of long keys'
 set logscale xy
@@ -92,5 +92,5 @@ load 'plots/legend.gp'
 plot for [m in methods] NaN with lines ls row(m) title m, \
   NaN with points pt 5 ps 2 lc rgb '#d55e00' title 'cells: γ > 0, blow-up', \
   NaN with points pt 5 ps 2 lc rgb '#0072b2' title 'cells: γ < 0, errors fade', \
-  NaN with lines lw 3 lc rgb theory title 'line in the map: γ = 0'
+  NaN with lines lw 3 lc rgb theory title 'thick, in the map: γ = 0'
 unset multiplot

@@ -16,6 +16,7 @@ set datafile columnheaders
 pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", where, table)
 values(column, where) = system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s'", column, where, table))
 largest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | tail -n 1", column, where, table)))
+smallest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | head -n 1", column, where, table)))
 header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 
 # --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.

@@ -39,7 +39,7 @@ do for [i=1:4] {
 }
 fitted(i) = column('tokens') >= start[i] ? exp(level[i]) * column('tokens')**slope[i] : NaN
 of(i) = pick('panel=tokens precision='.p.' kernel='.word(forms, i))
-set xrange [0.8 * real(word(values('tokens', 'panel=tokens'), 1)):1.25 * largest('tokens', 'panel=tokens')]
+set xrange [0.8 * smallest('tokens', 'panel=tokens'):1.25 * largest('tokens', 'panel=tokens')]
 plot of(1) using 'tokens':'seconds_min':'seconds_max' with filledcurves lc rgb shade title name(word(forms, 1)).': fastest to slowest', \
   for [i=1:4] of(i) using 'tokens':'seconds' with points ls 100 + i \
     title name(word(forms, i)).(slope[i] == slope[i] ? sprintf(': slope %.2f', slope[i]) : ''), \
