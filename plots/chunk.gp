@@ -39,7 +39,7 @@ do for [c in cosines] {
   unset label 1
 }
 
-set title 'largest entry of (I + L)^{-1} (scaled)'
+set title 'largest entry of (I + L)^{-1}'.blank.'(scaled)'
 set ylabel 'largest entry'
 set yrange [1e-4:1e30]
 set ytics 1,1e6,1e30

@@ -134,7 +134,7 @@ plot NaN with boxes lc rgb '#56b4e9' title 'steps; at each limit: share of token
   NaN with lines dt 3 lc rgb theory title 'errors: above it the state is lost', \
   for [g in gates] NaN with linespoints ls row(g) pt 7 title 'chunks: condition, gate '.g, \
   for [g in gates] NaN with linespoints ls row(g) lw 1 pt 6 title 'chunks: largest entry, gate '.g, \
-  NaN with lines dt 2 lc rgb theory title 'chunks: theorem, C^2 for 0 ≤ aλ ≤ 1', \
+  NaN with lines dt 2 lc rgb theory title 'chunks: theorem, C^2'.blank.'for 0 ≤ aλ ≤ 1', \
   NaN with points pt 7 ps 1.3 lc rgb '#0072b2' title 'formats: largest error of the state', \
   NaN with points pt 6 ps 1.5 lc rgb '#0072b2' title 'formats: read-outs (rms)', \
   NaN with points pt 2 ps 1.2 lc rgb '#d55e00' title 'formats: state after all tokens, at most', \

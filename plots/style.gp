@@ -39,7 +39,8 @@ set format y '10^{%T}'
 set key font ',11' spacing 1.05
 shade = '#d9d9d9'      # below an oracle's floor
 theory = '#404040'     # slopes and bounds
-blank = "\302\240"     # after a sub- or superscript, where svg viewers drop an ordinary one
+# After a sub- or superscript: svg viewers drop a blank at the start of a piece of text, so that one begins with a word joiner, which is not seen.
+blank = format eq 'svg' ? "\342\201\240\302\240" : ' '
 square(d) = 'd_k'.blank.'= d_v'.blank.'= '.d
 
 # --- who made this: once per figure, in the strip of 25 pixels at the bottom that scripts leave free.  Labels belong to every plot of a
