@@ -47,14 +47,18 @@ unset mytics
 set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 1e-2 tc rgb theory font ',11' front
 plot 1 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
-    using 'chunk':(beyond(column('largest'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)
+    using 'chunk':(beyond(column('largest'), 1e29)) with lines ls row(m), \
+  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+    using 'chunk':(beyond(column('largest'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 set title 'condition number of the scaled system'
 set ylabel 'condition (infinity norm)'
 set label 1 'theorem: at most C^2' at 500, 1e9 right tc rgb theory font ',11' front
 plot x**2 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
-    using 'chunk':(beyond(column('condition'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)
+    using 'chunk':(beyond(column('condition'), 1e29)) with lines ls row(m), \
+  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+    using 'chunk':(beyond(column('condition'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 
 set title square(header('dk')).'; every curve of the lower panels: one kind of keys'

@@ -6,7 +6,7 @@ perturbations = values('perturbation', '')
 real_input = header('family') eq 'mnist'
 what = real_input ? 'digit rows, asked by the row above' : 'Gaussian keys and values'
 set multiplot layout 3,5 margins 0.04,0.985,0.085,0.93 spacing 0.032,0.1 \
-  title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β' font ',16'
+  title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β, side by side' font ',16'
 unset key
 set format x '%g'
 set format y '%g'
@@ -22,6 +22,7 @@ level(p) = p eq 'dropout' ? 'share of entries set to zero' : p eq 'scaling' ? 'f
 title_of(p) = p eq 'noise_keys' ? 'Gaussian noise on keys' : p eq 'noise_values' ? 'Gaussian noise on values' : p eq 'noise_both' ? 'Gaussian noise on both' : \
   p eq 'burst' ? 'a burst of large tokens' : p eq 'sign_flips' ? 'flipped signs' : p eq 'pink_noise' ? '1/f noise along the tokens' : p eq 'brown_noise' ? '1/f^2'.blank.'noise along the tokens' : p
 dash(w) = keys(w) eq 'unit' ? 2 : 1
+point(w) = keys(w) eq 'unit' ? 6 : 7
 i = 0
 do for [p in perturbations] {
   i = i + 1
@@ -32,9 +33,15 @@ do for [p in perturbations] {
   most = p eq 'dropout' ? 0.85 : p eq 'scaling' ? 25 : p eq 'burst' ? 60 : p eq 'sign_flips' ? 0.32 : p eq 'quantisation' ? 6.5 : 2.5
   unset logscale x
   set xrange [least:most]
-  if (p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'pink_noise' || p eq 'brown_noise') { set logscale x }
-  plot for [w in ways] pick('perturbation='.p.' step=tuned method='.method(w).' keys='.keys(w)) using 'level':'accuracy':'accuracy_low':'accuracy_high' \
-    with yerrorlines ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6)
+  steps_by_factors = p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'pink_noise' || p eq 'brown_noise'
+  if (steps_by_factors) { set logscale x }
+  beside(i) = 0.005 * (i - 0.5 * (words(ways) + 1))   # points of one level side by side, in parts of the axis
+  at(level, i) = steps_by_factors ? level * (most / least)**beside(i) : level + (most - least) * beside(i)
+  of(w) = pick('perturbation='.p.' step=tuned method='.method(w).' keys='.keys(w))
+  plot for [i=1:words(ways)] of(word(ways, i)) using (at(column('level'), i)):'accuracy':'accuracy_low':'accuracy_high' \
+      with yerrorbars ls row(method(word(ways, i))) dt 1 pt point(word(ways, i)) lw 1.6, \
+    for [i=1:words(ways)] of(word(ways, i)) using (at(column('level'), i)):'accuracy' \
+      with linespoints ls row(method(word(ways, i))) dt dash(word(ways, i)) pt point(word(ways, i))
 }
 unset logscale x
 # paired differences at the same step and at each one's best, against two rivals
@@ -56,10 +63,11 @@ do for [r in rivals] {
     mean_difference('tuned', method(r), keys(r)) using ($0 + 1.18):2 with boxes lc rgb '#0072b2'
 }
 unset xzeroaxis
-set title 'means and 95 % bootstrap intervals of '.header('trials').' trials'
+set title 'thin: 95 % bootstrap intervals of '.header('trials').' trials'
 entries = words(ways) + 2
 load 'plots/legend.gp'
-plot for [w in ways] NaN with linespoints ls row(method(w)) dt dash(w) pt 5 + 2 / dash(w) lw (method(w) eq 'exact' ? 3 : 1.6) title name(w), \
+set key samplen 8
+plot for [w in ways] NaN with linespoints ls row(method(w)) dt dash(w) pt point(w) title name(w), \
   NaN with boxes lc rgb '#cccccc' title 'bars: β = '.header('beta').' for all', \
   NaN with boxes lc rgb '#0072b2' title 'bars: each with its best β'
 unset multiplot

@@ -17,7 +17,7 @@ cell(m, keys, lr, p) = 'method='.m.' keys='.keys.' lr='.lr.' perturbation='.p
 set multiplot layout 5,3 margins 0.09,0.985,0.06,0.925 spacing 0.035,0.037 title \
   'Is it the exact gate that makes a classifier robust?  Accuracy on '.digits.": as published, and at equal keys and rate\n".\
   '{/*0.8 as published: '.known_as(method, 'raw').' at rate '.rate(fast).', '.known_as(against, 'unit').' at rate '.rate(slow).".}\n".\
-  '{/*0.8 thick: mean of '.counted('panel=published').' with 95 % intervals; thin: single seeds; accuracy 0, below the chance of 0.1: logits overflow}' font ',16'
+  '{/*0.8 thick: mean of '.counted('panel=published').' with 95 % intervals (bars); thin: single seeds; accuracy 0, below the chance of 0.1: logits overflow}' font ',16'
 set format x '%g'
 set format y '%g'
 set yrange [0:1.02]
@@ -36,11 +36,13 @@ do for [r in rows] {
     if (p eq 'noise' && (r eq 'published' || r eq 'raw:'.fast)) { set key top right samplen 3 font ',11' } else { unset key }
     if (r eq 'published') {
       plot for [i=1:2] single(cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(part(shown[i], 1)) lw 0.8 notitle, \
-        for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean':'low':'high' with yerrorlines ls row(part(shown[i], 1)) \
+        for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean':'low':'high' with yerrorbars ls row(part(shown[i], 1)) dt 1 pt point_of(part(shown[i], 1)) lw 1.6 notitle, \
+        for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean' with linespoints ls row(part(shown[i], 1)) \
           title word(known_as(part(shown[i], 1), part(shown[i], 2)), 1)
     } else {
       plot for [m in methods] single(cell(m, keys_of(r), lr_of(r), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(m) lw 0.8 notitle, \
-        for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'mean':'low':'high' with yerrorlines ls row(m) lw (m eq 'exact' ? 2.5 : 1.6) title m
+        for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'mean':'low':'high' with yerrorbars ls row(m) dt 1 pt point_of(m) lw 1.6 notitle, \
+        for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'mean' with linespoints ls row(m) title m
     }
     set ylabel ''
   }

@@ -24,9 +24,10 @@ header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 if (!exists("all_methods")) all_methods = header('methods* table')   # of --method or --methods
 row(m) = int(system(sprintf("echo '%s' | tr , '\n' | grep -nx '%s' | cut -d: -f1", all_methods, m)))
 podo = '#d55e00 #0072b2 #009e73 #b8a000 #56b4e9 #cc79a7 #e69f00 #7f7f7f'
+point_of(m) = m eq 'exact' ? 7 : 4 + (row(m) - 1) % 8
 do for [m in system(sprintf("echo '%s' | tr , ' '", all_methods))] {
   i = row(m)
-  set style line i lc rgb word(podo, (i - 1) % 8 + 1) lw 1.6 dt 1 + (i - 1) / 4 % 4 pt 4 + (i - 1) % 8 ps 0.5
+  set style line i lc rgb word(podo, (i - 1) % 8 + 1) lw 1.6 dt 1 + (i - 1) / 4 % 4 pt point_of(m) ps 0.5
   if (m eq 'exact') { set style line i lc rgb 'black' lw 3.5 dt 1 pt 7 ps 0.5 }
 }
 
