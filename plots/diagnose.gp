@@ -65,7 +65,7 @@ plot 0 with lines lc rgb theory, \
   for [i=1:words(methods)] pick('study=rate name='.word(methods, i)) using (i + spread(column('head'))):(level(column('second'))) \
     with points pt 1 ps 0.9 lc rgb theory, \
   for [i=1:words(methods)] pick('study=rate name='.word(methods, i)) using (i + spread(column('head'))):(level(column('value'))) \
-    with points pt 7 ps 0.8 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1))
+    with points pt 7 ps 0.8 lc rgb '#'.colour(word(methods, i))
 unset object 1
 unset nonlinear y
 
@@ -80,9 +80,9 @@ stats [*:*] [*:*] pick('study=error') using (column('value') < 3e4 ? 0 : 1) noou
 set title 'errors against the exact flow, worst head (f64'.(STATS_max > 0 ? '; topmost: beyond' : '').')'
 plot 1 with lines dt 3 lc rgb theory, \
   for [i=1:words(methods)] pick('study=error name='.word(methods, i)) using (i - 0.08):(beyond(column('value'))) \
-    with points pt 7 ps 1.5 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1)), \
+    with points pt 7 ps 1.5 lc rgb '#'.colour(word(methods, i)), \
   for [i=1:words(methods)] pick('study=error name='.word(methods, i)) using (i + 0.08):(beyond(column('second'))) \
-    with points pt 6 ps 1.5 lw 1.5 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1))
+    with points pt 6 ps 1.5 lw 1.5 lc rgb '#'.colour(word(methods, i))
 
 # --- chunks
 set title 'chunks: condition of I + L, and largest entry of its inverse'

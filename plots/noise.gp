@@ -35,11 +35,12 @@ do for [p in perturbations] {
   set xrange [least:most]
   steps_by_factors = p eq 'scaling' || p eq 'burst' || p[1:5] eq 'noise' || p eq 'pink_noise' || p eq 'brown_noise'
   if (steps_by_factors) { set logscale x }
-  beside(i) = 0.005 * (i - 0.5 * (words(ways) + 1))   # points of one level side by side, in parts of the axis
+  apart = words(values('level', 'perturbation='.p)) > 1 ? 0.005 : 0.03   # points of one level side by side, in parts of the axis
+  beside(i) = apart * (i - 0.5 * (words(ways) + 1))
   at(level, i) = steps_by_factors ? level * (most / least)**beside(i) : level + (most - least) * beside(i)
   of(w) = pick('perturbation='.p.' step=tuned method='.method(w).' keys='.keys(w))
-  plot for [i=1:words(ways)] of(word(ways, i)) using (at(column('level'), i)):'accuracy':'accuracy_low':'accuracy_high' \
-      with yerrorbars ls row(method(word(ways, i))) dt 1 pt point(word(ways, i)) lw 1.6, \
+  plot for [i=1:words(ways)] of(word(ways, i)) using (at(column('level'), i)):'accuracy_low':(0):(column('accuracy_high') - column('accuracy_low')) \
+      @interval lc rgb '#'.colour(method(word(ways, i))), \
     for [i=1:words(ways)] of(word(ways, i)) using (at(column('level'), i)):'accuracy' \
       with linespoints ls row(method(word(ways, i))) dt dash(word(ways, i)) pt point(word(ways, i))
 }

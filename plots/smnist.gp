@@ -36,12 +36,12 @@ do for [r in rows] {
     if (p eq 'noise' && (r eq 'published' || r eq 'raw:'.fast)) { set key top right samplen 3 font ',11' } else { unset key }
     if (r eq 'published') {
       plot for [i=1:2] single(cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(part(shown[i], 1)) lw 0.8 notitle, \
-        for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean':'low':'high' with yerrorbars ls row(part(shown[i], 1)) dt 1 pt point_of(part(shown[i], 1)) lw 1.6 notitle, \
+        for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(part(shown[i], 1)) notitle, \
         for [i=1:2] effect_pick('panel=accuracy '.cell(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean' with linespoints ls row(part(shown[i], 1)) \
           title word(known_as(part(shown[i], 1), part(shown[i], 2)), 1)
     } else {
       plot for [m in methods] single(cell(m, keys_of(r), lr_of(r), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(m) lw 0.8 notitle, \
-        for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'mean':'low':'high' with yerrorbars ls row(m) dt 1 pt point_of(m) lw 1.6 notitle, \
+        for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(m) notitle, \
         for [m in methods] effect_pick('panel=accuracy '.cell(m, keys_of(r), lr_of(r), p)) using 'level':'mean' with linespoints ls row(m) title m
     }
     set ylabel ''

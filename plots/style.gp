@@ -30,6 +30,9 @@ do for [m in system(sprintf("echo '%s' | tr , ' '", all_methods))] {
   set style line i lc rgb word(podo, (i - 1) % 8 + 1) lw 1.6 dt 1 + (i - 1) / 4 % 4 pt point_of(m) ps 0.5
   if (m eq 'exact') { set style line i lc rgb 'black' lw 3.5 dt 1 pt 7 ps 0.5 }
 }
+colour(m) = m eq 'exact' ? '000000' : word(podo, (row(m) - 1) % 8 + 1)[2:7]
+# Intervals, using x:low:(0):(high - low) @interval: thin, unbroken, and without the white ring by which yerrorbars set off their points.
+interval = "with vectors heads size screen 0.0025,90 fixed dt 1 lw 1.6"
 
 # --- axes
 set grid lc rgb '#dddddd' lw 0.6
