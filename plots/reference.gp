@@ -11,9 +11,9 @@ set style line 3 lc rgb '#009e73' lw 2 pt 9 ps 0.45
 set style line 4 lc rgb '#7f7f7f' lw 2 pt 13 ps 0.45
 set style line 5 lc rgb '#000000' lw 3 pt 7 ps 0.3
 lengths = values('dk', '')
-middle = word(lengths, words(lengths) > 2 ? 3 : words(lengths))
+middle = word(lengths, words(lengths) > 3 ? 3 : words(lengths) > 1 ? 2 : 1)
 long = word(lengths, words(lengths))
-short = word(lengths, words(lengths) > 1 ? 2 : 1)
+short = word(lengths, words(lengths) > 3 ? 2 : 1)
 u = 2.0**-53
 set multiplot layout 3,3 margins 0.06,0.98,0.07,0.93 spacing 0.06,0.085 \
   title 'How far can a ground truth be trusted?  Relative error of exp(-x k k^T), |k| = 1, against '.(header('truth') eq 'arb' ? 'certified balls' : 'long double') font ',16'
