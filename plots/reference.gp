@@ -28,6 +28,7 @@ beyond = 1e3   # where values past the axis, inf and nan are shown
 # Their x alone; the first line, off the axis, keeps gnuplot from complaining where there are none.
 marks(f, d, condition) = sprintf("< awk -F, 'BEGIN { print \"x\"; print 1e-30 } $1 == \"%s\" && $2 == \"%s\" && $4 == \"gsl\" && %s { print $3 }' '%s'", f, d, condition, table)
 past = '$5 != "nan" && ($5 == "inf" || $5 + 0 >= 1e3)'
+farthest = system(sprintf("awk -F, 'BEGIN { most = 1e3 } !/^#/ && $4 == \"gsl\" && $5 !~ /[a-z]*n/ && $5 + 0 > most { most = $5 + 0 } END { print most }' '%s'", table)) + 0.
 lost = '$5 == "nan" && $10 != "nan"'
 errors(f, d) = sprintf("\
   plot pick('family=%s dk=%s oracle=closed_form') using 'x':'floor':(1e-20) with filledcurves lc rgb shade, \
@@ -61,7 +62,7 @@ load 'plots/legend.gp'
 plot for [i=1:5] NaN with linespoints ls i title name(word(oracles, i)), \
   NaN with lines dt 2 lc rgb theory title '(2d_k'.blank.'+ 16) u max(1, x)', \
   NaN with lines dt 3 lw 2 lc rgb theory title 'u/x', \
-  NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title 'past the axis, up to 10^{271}', \
+  NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title sprintf('past the axis, up to 10^{%d}', log10(farthest)), \
   NaN with points pt 2 ps 1.2 lw 2 lc rgb '#d55e00' title 'not a number', \
   NaN with boxes fs solid lc rgb shade title 'error of the truth itself'
 unset multiplot
