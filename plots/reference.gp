@@ -28,7 +28,7 @@ beyond = 1e3   # where values past the axis, inf and nan are shown
 # Their x alone; the first line, off the axis, keeps gnuplot from complaining where there are none.
 marks(f, d, condition) = sprintf("< awk -F, 'BEGIN { print \"x\"; print 1e-30 } $1 == \"%s\" && $2 == \"%s\" && $4 == \"gsl\" && %s { print $3 }' '%s'", f, d, condition, table)
 past = '$5 != "nan" && ($5 == "inf" || $5 + 0 >= 1e3)'
-farthest = system(sprintf("awk -F, 'BEGIN { most = 1e3 } !/^#/ && $4 == \"gsl\" && $5 !~ /[a-z]*n/ && $5 + 0 > most { most = $5 + 0 } END { print most }' '%s'", table)) + 0.
+farthest = system(sprintf("awk -F, 'BEGIN { most = 1e3 } !/^#/ && $4 == \"gsl\" && $5 !~ /n/ && $5 + 0 > most { most = $5 + 0 } END { print most }' '%s'", table)) + 0.
 lost = '$5 == "nan" && $10 != "nan"'
 errors(f, d) = sprintf("\
   plot pick('family=%s dk=%s oracle=closed_form') using 'x':'floor':(1e-20) with filledcurves lc rgb shade, \
