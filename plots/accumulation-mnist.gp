@@ -8,11 +8,12 @@ yardstick = word(truths, 1)
 reference = word(truths, words(truths))
 last = word(values('tokens', ''), words(values('tokens', '')))
 images = int((last + 27) / 28)
-set multiplot layout 2,2 margins 0.065,0.985,0.08,0.925 spacing 0.085,0.125 \
+set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.125 \
   title sprintf('Rows of handwritten digits: each 28-pixel row is the key, the row below it the value (first %d images of MNIST, raw keys)', images) font ',16'
 set logscale xy
 set yrange [1e-17:1e9]
 set ytics 1e-16,1e4,1e8
+unset mytics
 set xlabel 'token number (28 per image)'
 unset key
 panel(what, floor_of) = sprintf("\
@@ -25,7 +26,7 @@ panel(what, floor_of) = sprintf("\
 set title 'the state S'
 set ylabel 'relative error of the state'
 eval panel('error', 'floor')
-set title 'the read-out o = S^T q of a random query'
+set title 'the read-out o = S^T'.blank.'q of a random query'
 set ylabel 'relative error of the read-out'
 eval panel('readout_error', 'readout_floor')
 

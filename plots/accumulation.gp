@@ -9,11 +9,12 @@ methods = values('method', '')
 truths = values('truth', '')
 yardstick = word(truths, 1)
 reference = word(truths, words(truths))
-set multiplot layout 3,3 margins 0.055,0.99,0.055,0.925 spacing 0.035,0.06 \
+set multiplot layout 3,3 margins 0.06,0.98,0.075,0.925 spacing 0.04,0.065 \
   title 'Does the error of the '.what.' grow with the number of tokens?  Where errors fade it saturates; beyond the stability limit it explodes' font ',16'
 set logscale xy
 set yrange [1e-17:1e9]
 set ytics 1e-16,1e4,1e8
+unset mytics
 set format y '10^{%T}'
 unset key
 

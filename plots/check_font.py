@@ -22,6 +22,7 @@ for _chars, _widths in (
         ("αβγδεζηθικλμνξοπρσςτυφχψω", "631 549 411 494 439 494 603 521 329 549 549 576 521 493 549 549 549 603 439 439 576 603 549 686 686"),
         ("ΓΔΘΛΞΠΣΦΨΩ", "603 612 741 686 645 768 592 763 795 768")):
     OTHERS.update(zip(_chars, (int(w) for w in _widths.split())))
+OTHERS["\u2060"] = 0  # the word joiner, which is not seen
 UNKNOWN = 600
 
 # Extent above and below the base line, in font sizes.

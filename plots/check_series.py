@@ -74,14 +74,14 @@ class Legends:
         self.words = self._words()
 
     def _words(self):
-        """Where the tick labels are that are words, by axis (0 is x): lists of two or more in a row."""
+        """Where the tick labels are that are words: pairs of an axis (0 is x) and the places along it of two or more in a row."""
         rows = {}
         for text in self.drawing.texts:
             frame = self._beside(text)
             if text.tick and frame is not None and re.search(r"[^\W\d_]{2}", text.string):
                 axis = 0 if text.origin[1] > self.drawing.frames[frame][3] else 1
                 rows.setdefault((axis, frame, round(text.origin[1 - axis])), []).append(text.origin)
-        return {axis: [origin for key, row in rows.items() if key[0] == axis and len(row) > 1 for origin in row] for axis in (0, 1)}
+        return [(key[0], sorted({round(origin[key[0]]) for origin in row})) for key, row in rows.items() if len(row) > 1]
 
     def _beside(self, text):
         distance = [max(x0 - text.bounds[2], text.bounds[0] - x1, y0 - text.bounds[3], text.bounds[1] - y1)
@@ -93,15 +93,14 @@ class Legends:
 
     def named_by_axis(self, marks):
         """Whether a series stands at one place of an axis whose tick labels are words."""
-        for axis, origins in self.words.items():
-            places = sorted({round(origin[axis]) for origin in origins})
+        for axis, places in self.words:
             gaps = [b - a for a, b in zip(places, places[1:]) if b - a > 3]
             low = min(mark.bounds[axis] for mark in marks)
             high = max(mark.bounds[axis + 2] for mark in marks)
             if axis == 1:  # error bars and bands lie along the axis: the height of a mark is not its place
                 low = min((m.bounds[1] + m.bounds[3]) / 2 for m in marks)
                 high = max((m.bounds[1] + m.bounds[3]) / 2 for m in marks)
-            if gaps and high - low < min(gaps):
+            if gaps and high - low < min(gaps) and places[0] - gaps[0] < low and high < places[-1] + gaps[-1]:
                 return True
         return False
 

@@ -17,7 +17,7 @@ long_name(f) = f eq 'recurrence' ? 'token by token' : f eq 'substitution' ? 'for
   f eq 'inverse' ? 'inverse T by substitution' : f eq 'doubling' ? 'inverse T by doubling' : \
   f eq 'bf16_T' ? 'T stored in bf16' : f eq 'bf16_U' ? 'U stored in bf16' : 'S stored in bf16'
 keys_of(c) = c == 0 ? 'random keys' : c == 1 ? 'one key repeated' : sprintf('keys with cosine %g', c)
-set multiplot layout 2,3 margins 0.055,0.99,0.08,0.915 spacing 0.055,0.13 \
+set multiplot layout 2,3 margins 0.055,0.985,0.085,0.915 spacing 0.055,0.13 \
   title 'Chunks of C tokens: the exact gate keeps the triangular system tame; inverting it by doubling loses everything when keys are alike' font ',15'
 set logscale xy
 set logscale x 2
@@ -39,24 +39,29 @@ do for [c in cosines] {
   unset label 1
 }
 
-set title 'largest entry of (I + L)^{-1}, scaled'
+set title 'largest entry of (I + L)^{-1}'.blank.'(scaled)'
 set ylabel 'largest entry'
-set yrange [0.1:1e30]
+set yrange [1e-4:1e30]
 set ytics 1,1e6,1e30
-set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 8 tc rgb theory font ',11' front
+unset mytics
+set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 1e-2 tc rgb theory font ',11' front
 plot 1 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
-    using 'chunk':(beyond(column('largest'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)
+    using 'chunk':(beyond(column('largest'), 1e29)) with lines ls row(m), \
+  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+    using 'chunk':(beyond(column('largest'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 set title 'condition number of the scaled system'
 set ylabel 'condition (infinity norm)'
-set label 1 'theorem: at most C^2' at 100, 1e6 tc rgb theory font ',11' front
+set label 1 'theorem: at most C^2' at 500, 1e9 right tc rgb theory font ',11' front
 plot x**2 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
-    using 'chunk':(beyond(column('condition'), 1e29)) with linespoints ls row(m) pt (real(s) > 1 ? 7 : 6)
+    using 'chunk':(beyond(column('condition'), 1e29)) with lines ls row(m), \
+  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+    using 'chunk':(beyond(column('condition'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 
-set title 'd_k = d_v = '.header('dk').'; every curve of the lower panels: one kind of keys'
+set title square(header('dk')).'; every curve of the lower panels: one kind of keys'
 entries = words(forms) + words(methods) + 3
 load 'plots/legend.gp'
 plot for [i=1:words(forms)] NaN with linespoints ls 100 + i title 'above: '.long_name(word(forms, i)), \

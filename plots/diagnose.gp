@@ -49,7 +49,7 @@ unset xrange
 set format x '%g'
 
 # --- growth rates, on an axis that is linear about 0 and logarithmic beyond
-set title 'growth of old errors per token, every head'
+set title 'growth of old errors per token, every head (shaded: they grow)'
 set xlabel ''
 set ylabel 'log growth per token (ends: beyond)'
 set xrange [0.4:words(methods) + 0.6]
@@ -59,38 +59,30 @@ set nonlinear y via asinh(y / 0.002) inverse 0.002 * sinh(y)
 set ytics (-1, -0.1, -0.01, 0, 0.01, 0.1, 1)
 set yrange [-1:3]
 set object 1 rectangle from graph 0, first 0 to graph 1, graph 1 behind fc rgb '#fbe3d6' fs solid noborder
-set label 1 'grow' at graph 0.02, graph 0.96 tc rgb '#a04000' font ',11'
-set label 2 'fade' at graph 0.02, graph 0.04 tc rgb theory font ',11'
 level(rate) = rate > 2.5 ? 2.5 : rate < -0.9 ? -0.9 : rate
 spread(head) = heads < 2 ? 0 : 0.5 * (head / (heads - 1.) - 0.5)
 plot 0 with lines lc rgb theory, \
   for [i=1:words(methods)] pick('study=rate name='.word(methods, i)) using (i + spread(column('head'))):(level(column('second'))) \
     with points pt 1 ps 0.9 lc rgb theory, \
   for [i=1:words(methods)] pick('study=rate name='.word(methods, i)) using (i + spread(column('head'))):(level(column('value'))) \
-    with points pt 7 ps 0.8 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1))
+    with points pt 7 ps 0.8 lc rgb '#'.colour(word(methods, i))
 unset object 1
-unset label 1
-unset label 2
 unset nonlinear y
 
 # --- errors of the methods
-set title 'errors against the exact flow, worst head (f64)'
 set ylabel 'relative error'
 set logscale y
 set format y '10^{%T}'
 set ytics autofreq
 set yrange [1e-17:1e5]
-set label 1 'lost' at graph 0.02, first 2.5 tc rgb theory font ',11'
 beyond(e) = e < 3e4 ? e : 3e4
 stats [*:*] [*:*] pick('study=error') using (column('value') < 3e4 ? 0 : 1) nooutput
-if (STATS_max > 0) { set label 2 'off the scale' at graph 0.98, graph 0.97 right tc rgb theory font ',11' }
+set title 'errors against the exact flow, worst head (f64'.(STATS_max > 0 ? '; topmost: beyond' : '').')'
 plot 1 with lines dt 3 lc rgb theory, \
   for [i=1:words(methods)] pick('study=error name='.word(methods, i)) using (i - 0.08):(beyond(column('value'))) \
-    with points pt 7 ps 1.5 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1)), \
+    with points pt 7 ps 1.5 lc rgb '#'.colour(word(methods, i)), \
   for [i=1:words(methods)] pick('study=error name='.word(methods, i)) using (i + 0.08):(beyond(column('second'))) \
-    with points pt 6 ps 1.5 lw 1.5 lc rgb (word(methods, i) eq 'exact' ? 'black' : word(podo, (row(word(methods, i)) - 1) % 8 + 1))
-unset label 1
-unset label 2
+    with points pt 6 ps 1.5 lw 1.5 lc rgb '#'.colour(word(methods, i))
 
 # --- chunks
 set title 'chunks: condition of I + L, and largest entry of its inverse'
@@ -131,17 +123,18 @@ plot 2**(-x) with lines dt 2 lc rgb theory, \
 do for [i=1:words(tolerances)] { unset arrow 10 + i; unset label 10 + i }
 
 set title input noenhanced
-entries = 14
+entries = 15
 load 'plots/legend.gp'
-set key samplen 3 font ',12' at graph -0.05, graph 0.97
+set key samplen 3 at graph -0.05, graph 0.98
 plot NaN with boxes lc rgb '#56b4e9' title 'steps; at each limit: share of tokens beyond', \
   NaN with points pt 7 ps 0.8 lc rgb theory title 'growth: measured', \
   NaN with points pt 1 ps 0.9 lc rgb theory title 'growth: law for random directions', \
   NaN with points pt 7 ps 1.5 lc rgb theory title 'errors: state (rms)', \
   NaN with points pt 6 ps 1.5 lc rgb theory title 'errors: read-outs (rms)', \
+  NaN with lines dt 3 lc rgb theory title 'errors: above it the state is lost', \
   for [g in gates] NaN with linespoints ls row(g) pt 7 title 'chunks: condition, gate '.g, \
   for [g in gates] NaN with linespoints ls row(g) lw 1 pt 6 title 'chunks: largest entry, gate '.g, \
-  NaN with lines dt 2 lc rgb theory title 'chunks: theorem, C^2 for 0 ≤ aλ ≤ 1', \
+  NaN with lines dt 2 lc rgb theory title 'chunks: theorem, C^2'.blank.'for 0 ≤ aλ ≤ 1', \
   NaN with points pt 7 ps 1.3 lc rgb '#0072b2' title 'formats: largest error of the state', \
   NaN with points pt 6 ps 1.5 lc rgb '#0072b2' title 'formats: read-outs (rms)', \
   NaN with points pt 2 ps 1.2 lc rgb '#d55e00' title 'formats: state after all tokens, at most', \

@@ -13,7 +13,8 @@ set style line 103 lc rgb '#000000' lw 2 dt 2 pt 4 ps 0.7
 set style line 104 lc rgb '#d55e00' lw 1.6 pt 5 ps 0.6
 set style line 105 lc rgb '#009e73' lw 1.6 pt 7 ps 0.6
 set style line 106 lc rgb '#0072b2' lw 2 dt 4 pt 8 ps 0.8
-set multiplot layout 2,3 margins 0.055,0.99,0.08,0.915 spacing 0.06,0.14 \
+panels = (words(stiffness) < 4 ? words(stiffness) : 4)
+set multiplot layout 2,(panels > 2 ? 3 : 2) margins 0.06,0.98,0.085,0.915 spacing 0.065,0.14 \
   title 'Exact for held keys is not exact for moving ones: EFLA is a first- or second-order method then, ahead of RK4 only where a step is stiff' font ',16'
 unset key
 set logscale xy
@@ -21,12 +22,12 @@ set xlabel 'step × λ'
 set ylabel 'relative error of the state'
 set yrange [1e-14:1e3]
 middle = word(stiffness, words(stiffness) > 1 ? 2 : 1)
-do for [i=1:(words(stiffness) < 4 ? words(stiffness) : 4)] {
+do for [i=1:panels] {
   l = word(stiffness, i)
   set title 'λ = '.l.', frequencies up to 1, over a time of 4'
   x = values('h_lambda', 'scheme=crossover lambda='.l)
   if (x ne 'nan') { set arrow 1 from real(x), graph 0 to real(x), graph 1 nohead dt 3 lc rgb theory; \
-                    set label 1 sprintf('RK4 ahead below %.1f', real(x)) at real(x), 2e-13 right offset -0.5,0 tc rgb theory font ',11' front }
+                    set label 1 sprintf('RK4 ahead below %.1f', real(x)) at real(x), 30 right offset -0.5,0 tc rgb theory font ',11' front }
   set xrange [4. * real(l) / real(header('steps')) * 0.7 : 1.4 * real(l)]
   plot pick('scheme=left lambda='.l) using 'h_lambda':'floor':(1e-14) with filledcurves lc rgb shade, \
     for [s=1:words(schemes)] pick('lambda='.l.' scheme='.word(schemes, s)) using 'h_lambda':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
@@ -37,7 +38,7 @@ set title 'work and precision, λ = '.middle
 set xlabel 'time (s)'
 set xrange [*:*]
 plot for [s=1:words(schemes)] pick('lambda='.middle.' scheme='.word(schemes, s)) using 'seconds':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
-set title 'reference: GSL''s adaptive rk8pd; d_k = d_v = '.header('dk')
+set title 'reference: GSL''s adaptive rk8pd; '.square(header('dk'))
 entries = words(schemes) + 2
 load 'plots/legend.gp'
 plot for [s=1:words(schemes)] NaN with linespoints ls 100 + s title long_name(word(schemes, s)), \

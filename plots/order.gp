@@ -6,7 +6,7 @@ methods = values('method', 'form=gate')
 truths = values('truth', '')
 yardstick = word(truths, 1)          # the ground truth: its own error is shaded
 reference = word(truths, words(truths)) # what errors are measured against
-set multiplot layout 2,2 margins 0.065,0.985,0.08,0.925 spacing 0.085,0.125 \
+set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.125 \
   title "Cutting a token into n substeps: the error of a one-step method falls with its order; the exact flow has no step error" font ',16'
 set logscale xy
 set xlabel 'step times λ,  h λ = βλ/n'
@@ -17,22 +17,20 @@ unset key
 
 slope(x, p, at) = at * x**p
 do for [T in values('tokens', '')] {
-  set title (T eq '1' ? 'one token' : T.' tokens').', βλ = '.header('x').', d_k = d_v = '.header('dk')
-  set label 1 'slope 1' at 2.2e-2, 1.5e-1 tc rgb theory font ',11' front
-  set label 2 'slope 2' at 8e-3, 6e-9 tc rgb theory font ',11' front
-  set label 3 'slope 4' at 4.5e-2, 1e-12 tc rgb theory font ',11' front
-  set label 4 'rounding of n steps, 4 √n u' at 1.2e-2, 6e-14 tc rgb theory font ',11' front
-  set label 5 'error of the oracle '.yardstick at 5, 2.5e-17 right tc rgb theory font ',11' noenhanced front
+  set title (T eq '1' ? 'one token' : T.' tokens').', βλ = '.header('x').', '.square(header('dk'))
+  set label 1 'slope 1' at 1.2e-3, 1.2e-2 tc rgb theory font ',11' front
+  set label 2 'slope 2' at 1.2e-3, 2.5e-10 tc rgb theory font ',11' front
+  set label 3 'slope 4' at 0.33, 1e-8 tc rgb theory font ',11' front
   plot pick('tokens='.T.' method=exact form=gate truth='.yardstick) using 'h_lambda':'floor':(1e-17) with filledcurves lc rgb shade, \
        [1.2e-3:0.3] slope(x, 1, 1) with lines dt 2 lc rgb theory, \
        [1.2e-3:0.05] slope(x, 2, 8e-4) with lines dt 2 lc rgb theory, \
        [6e-3:0.3] slope(x, 4, 3e-6) with lines dt 2 lc rgb theory, \
        for [m in methods] pick('tokens='.T.' form=gate truth='.reference.' method='.m) using 'h_lambda':'error' with linespoints ls row(m), \
        pick('tokens='.T.' method=exact form=gate truth='.reference) using 'h_lambda':'rounding' with lines dt 3 lw 2 lc rgb theory
-  do for [i = 1:5] { unset label i }
+  do for [i = 1:3] { unset label i }
 }
 
-set title 'work and precision, one token: the textbook (all stages on the full state) against one exact step'
+set title 'work and precision, one token: textbook schemes (all stages on the full state) against one exact step'
 set xlabel 'time per token (s)'
 set xrange [1e-7:1]
 stages = ''

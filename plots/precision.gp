@@ -11,7 +11,7 @@ do for [i=1:words(formats)] {
   f = word(formats, i)
   set style line 100 + i lc rgb word(colours, (i - 1) % 7 + 1) lw (f eq 'tf32' ? 5 : 2.2) dt 1 + (f eq 'fp16')
 }
-set multiplot layout 2,3 margins 0.055,0.99,0.1,0.915 spacing 0.06,0.15 \
+set multiplot layout 2,3 margins 0.055,0.98,0.105,0.915 spacing 0.06,0.15 \
   title 'A state in few bits: rounding saturates where old content fades, and grows as √t in directions that no key revisits' font ',16'
 unset key
 set logscale xy
@@ -26,11 +26,11 @@ states(f) = sprintf("plot 0.5 with lines dt 3 lc rgb theory, \
   for [i=1:words(formats)] curve('%s', 'state', 'nearest', word(formats, i)) using 'tokens':'error' with lines ls 100 + i, \
   for [i=1:words(formats)] curve('%s', 'state', 'nearest', word(formats, i)) using (column('tokens')):(known('predicted')) with lines lc rgb 'black' lw 0.9 dt 2", f, f)
 
-set label 1 'error 1/2' at graph 0.02, first 0.9 tc rgb theory font ',11' front
+set label 1 'error 1/2' at graph 0.05, first 0.9 tc rgb theory font ',11' front
 set title 'independent Gaussian keys, state stored (to nearest)'
 eval states('gaussian')
 set title '8 keys, revisited at random; state stored (to nearest)'
-set label 2 't^{1/2}' at graph 0.85, graph 0.1 tc rgb theory font ',12' front
+set label 2 't^{1/2}' at first 300, first 5e-9 tc rgb theory font ',12' front
 eval states('dictionary').", [10:*] 1e-9 * sqrt(x) with lines dt 4 lw 2 lc rgb theory"
 unset label 2
 set title '8 keys, revisited: what is stored in bf16, and how it is rounded'
@@ -65,10 +65,10 @@ do for [f in 'gaussian dictionary'] {
 }
 unset arrow
 
-set title 'exact method, against its oracle; d_k = d_v = '.header('dk')
+set title 'exact method, against its oracle; '.square(header('dk'))
 entries = words(formats) + 6
 load 'plots/legend.gp'
-set key samplen 3 font ',12' at graph 0, graph 0.96
+set key samplen 3
 wrong(name) = number_of('useless', 'dictionary', name) > 0 ? sprintf(', past 1/2 at %.0f', number_of('useless', 'dictionary', name)) : ''
 plot for [i=1:words(formats)] NaN with lines ls 100 + i title sprintf('%s: 8 keys ∼ t^{%.2f}%s', word(formats, i), number_of('slope', 'dictionary', word(formats, i)), wrong(word(formats, i))), \
   NaN with lines lc rgb 'black' lw 0.9 dt 2 title 'predicted, nothing fitted', \

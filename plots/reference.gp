@@ -1,6 +1,6 @@
 # How far each oracle can be trusted: errors of one matrix exponential against certified truth.
-width = 1600
-height = 900
+width = 1500
+height = 1250
 load 'plots/style.gp'
 oracles = 'gsl expm1 odeiv longdouble closed_form'
 name(o) = o eq 'closed_form' ? 'closed form in f64 (EFLA)' : o eq 'gsl' ? "GSL's matrix exponential" : \
@@ -11,11 +11,11 @@ set style line 3 lc rgb '#009e73' lw 2 pt 9 ps 0.45
 set style line 4 lc rgb '#7f7f7f' lw 2 pt 13 ps 0.45
 set style line 5 lc rgb '#000000' lw 3 pt 7 ps 0.3
 lengths = values('dk', '')
-middle = word(lengths, words(lengths) > 2 ? 3 : words(lengths))
+middle = word(lengths, words(lengths) > 3 ? 3 : words(lengths) > 1 ? 2 : 1)
 long = word(lengths, words(lengths))
-short = word(lengths, words(lengths) > 1 ? 2 : 1)
+short = word(lengths, words(lengths) > 3 ? 2 : 1)
 u = 2.0**-53
-set multiplot layout 2,4 margins 0.05,0.99,0.085,0.915 spacing 0.045,0.135 \
+set multiplot layout 3,3 margins 0.06,0.98,0.07,0.93 spacing 0.06,0.085 \
   title 'How far can a ground truth be trusted?  Relative error of exp(-x k k^T), |k| = 1, against '.(header('truth') eq 'arb' ? 'certified balls' : 'long double') font ',16'
 unset key
 set logscale xy
@@ -23,10 +23,12 @@ set xlabel 'x = βλ'
 set xrange [5e-9:2e6]
 set yrange [1e-20:1e5]
 set ytics 1e-20,1e5,1e5
+unset mytics
 beyond = 1e3   # where values past the axis, inf and nan are shown
 # Their x alone; the first line, off the axis, keeps gnuplot from complaining where there are none.
 marks(f, d, condition) = sprintf("< awk -F, 'BEGIN { print \"x\"; print 1e-30 } $1 == \"%s\" && $2 == \"%s\" && $4 == \"gsl\" && %s { print $3 }' '%s'", f, d, condition, table)
 past = '$5 != "nan" && ($5 == "inf" || $5 + 0 >= 1e3)'
+farthest = system(sprintf("awk -F, 'BEGIN { most = 1e3 } !/^#/ && $4 == \"gsl\" && $5 !~ /n/ && $5 + 0 > most { most = $5 + 0 } END { print most }' '%s'", table)) + 0.
 lost = '$5 == "nan" && $10 != "nan"'
 errors(f, d) = sprintf("\
   plot pick('family=%s dk=%s oracle=closed_form') using 'x':'floor':(1e-20) with filledcurves lc rgb shade, \
@@ -36,29 +38,31 @@ errors(f, d) = sprintf("\
     (2 * %s + 16) * u * (x > 1 ? x : 1) with lines dt 2 lc rgb theory", f, d, f, d, f, d, f, d, d)
 do for [f in 'gaussian flat'] {
   do for [d in short.' '.middle.' '.long] {
-    set title (f eq 'flat' ? 'flat key (all |k_i| equal)' : 'Gaussian key').', d_k = '.d
+    set title (f eq 'flat' ? 'flat key (all |k_i| equal)' : 'Gaussian key').', d_k'.blank.'= '.d
     set ylabel (d eq short ? 'relative error (Frobenius norm)' : '')
     eval errors(f, d)
   }
-  if (f eq 'gaussian') {
-    set title 'gate read off the exponential, Gaussian key, d_k = '.middle
-    set ylabel 'relative error of the gate a'
-    plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'gate_error' with linespoints ls i, \
-      u / x with lines dt 3 lw 2 lc rgb theory
-  }
 }
+set title 'gate read off the exponential, Gaussian key, d_k'.blank.'= '.middle
+set ylabel 'relative error of the gate a'
+plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'gate_error' with linespoints ls i, \
+  u / x with lines dt 3 lw 2 lc rgb theory
 set title 'time per call at x = 1'
 set xlabel 'd_k'
 set ylabel 'seconds'
 set xrange [3:400]
-set yrange [1e-8:1e8]
-set ytics 1e-8,1e4,1
-set key top left Left reverse samplen 3 spacing 1.15 font ',12'
+set yrange [1e-8:*]
+set ytics autofreq
 one(o) = "< awk -F, -v where='family=gaussian oracle=".o."' -f plots/pick.awk '".table."' | awk -F, 'NR == 1 || ($3 > 0.9 && $3 < 1.1)'"
-plot for [i=1:5] one(word(oracles, i)) using 'dk':'seconds' with linespoints ls i title name(word(oracles, i)), \
-  NaN with lines dt 2 lc rgb theory title '(2d_k + 16) u max(1, x)', \
+plot for [i=1:5] one(word(oracles, i)) using 'dk':'seconds' with linespoints ls i
+
+set title 'the truth: '.(header('truth') eq 'arb' ? 'Arb' : 'long double')
+entries = 10
+load 'plots/legend.gp'
+plot for [i=1:5] NaN with linespoints ls i title name(word(oracles, i)), \
+  NaN with lines dt 2 lc rgb theory title '(2d_k'.blank.'+ 16) u max(1, x)', \
   NaN with lines dt 3 lw 2 lc rgb theory title 'u/x', \
-  NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title 'past the axis, up to 10^{271}', \
+  NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title sprintf('past the axis, up to 10^{%d}', log10(farthest)), \
   NaN with points pt 2 ps 1.2 lw 2 lc rgb '#d55e00' title 'not a number', \
   NaN with boxes fs solid lc rgb shade title 'error of the truth itself'
 unset multiplot

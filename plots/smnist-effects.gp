@@ -15,7 +15,7 @@ shade_of(p) = p eq 'published' ? 'black' : p eq 'gate' ? '#d55e00' : p eq 'keys'
 overall = ' method=- keys=- lr=-'
 # rows of an effect with the two other factors held name them
 held(f) = strcol(f eq 'gate' ? 'keys' : 'method') ne '-'
-set multiplot layout 2,4 margins 0.135,0.985,0.075,0.885 spacing 0.028,0.13 title \
+set multiplot layout 2,4 margins 0.135,0.98,0.085,0.885 spacing 0.028,0.13 title \
   'What is the published gain in robustness due to?  Differences in test accuracy on '.digits.", paired by seed\n".\
   '{/*0.8 published: '.known_as(method, 'raw').' at rate '.rate(fast).' minus '.known_as(against, 'unit').' at rate '.rate(slow).\
   '; 95 % intervals over '.counted('panel=published')."; small: with the two other factors held}" font ',16'

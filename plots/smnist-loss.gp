@@ -10,7 +10,7 @@ first = real(word(values('epoch', ''), 1))
 steps = '(per_epoch * (column("epoch") - first) + column("step"))'
 diverged(where) = int(system(sprintf("awk -F, -v where='%s loss=nan' -v list=seed -f plots/pick.awk '%s' | wc -l", where, table)))
 lost(where) = diverged(where) > 0 ? sprintf(' (%d of %d diverged)', diverged(where), words(values('seed', where))) : ''
-set multiplot layout 2,2 margins 0.06,0.985,0.075,0.89 spacing 0.05,0.09 \
+set multiplot layout 2,2 margins 0.06,0.985,0.1,0.88 spacing 0.05,0.09 \
   title 'Does the method change how training goes?  Loss on '.digits." at equal keys and learning rate\n".'{/*0.8 thick: mean over those of '.counted('panel=published').' that stay finite; thin: single seeds}' font ',16'
 stats pick('') using 'loss' nooutput
 top = STATS_max < 10 ? STATS_max : 10
@@ -26,6 +26,7 @@ do for [keys in 'raw unit'] {
     set title keys.' keys, learning rate '.rate(lr)
     set xlabel (keys eq 'unit' ? 'training step' : '')
     set ylabel (lr eq word(rates, 1) ? 'training loss (mean over '.header('loss-every').' steps)' : '')
+    if (keys eq 'unit' && lr eq word(rates, words(rates))) { eval provenance }
     cell(m) = 'method='.m.' keys='.keys.' lr='.lr
     plot for [m in methods] single(cell(m), 'seed') using @steps:'loss' with lines lc rgb faint(m) lw 0.8 notitle, \
       for [m in methods] pick(cell(m)) using @steps:'loss' smooth unique with lines ls row(m) title m.lost(cell(m))

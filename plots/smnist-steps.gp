@@ -12,8 +12,10 @@ set multiplot layout 2,1 margins 0.055,0.985,0.12,0.885 spacing 0.05,0.09 title 
   '{/*0.8 one bar per seed: median, quartiles (box), 5 to 95 % (thick), 1 to 99 % (thin), largest (dot); grey: before training}' font ',16'
 # what is below the axis is drawn down to its end
 stats pick('quantity=x') using (column('q01') > 1e-4 ? column('q01') : 1e-4) nooutput
-low(q) = column(q) > STATS_min ? column(q) : STATS_min
-set yrange [0.9 * STATS_min:*]
+least = STATS_min
+low(q) = column(q) > least ? column(q) : least
+stats pick('quantity=x') using 'most' nooutput
+set yrange [0.9 * least:20 * STATS_max]   # room for what is said about trainings that diverged
 set logscale y
 set ylabel 'x = βλ'
 set format x '%g'
@@ -26,6 +28,15 @@ do for [keys in 'raw unit'] {
   set title keys.' keys; dashed: x = 2, above which Euler and RK2 amplify; dotted: x = 2.785, above which RK4 does'
   set xtics () rotate by 30 right font ',11' noenhanced
   do for [i=1:words(cells)] { set xtics add ((keys eq 'unit' ? method_of(word(cells, i)).' '.rate(rate_of(word(cells, i))) : '') i) }
+  lost(i) = int(system(sprintf("awk -F, -v where='quantity=x keys=%s lr=%s method=%s when=after q50=nan' -v list=seed -f plots/pick.awk '%s' | wc -l", \
+    keys, rate_of(word(cells, i)), method_of(word(cells, i)), table)))
+  do for [i=1:words(cells)] {
+    if (lost(i) > 0) {
+      says = sprintf("%d of %d trainings\ndiverged", lost(i), seeds)
+      set label 100 + i says at i + 0.48, graph 0.94 right font ',10' tc rgb theory front
+    } else { unset label 100 + i }
+  }
+  if (keys eq 'unit') { eval provenance }
   of(i, when) = pick('quantity=x keys='.keys.' lr='.rate_of(word(cells, i)).' method='.method_of(word(cells, i)).' when='.when)
   tint(i, when) = when eq 'before' ? '#a0a0a0' : '#'.colour(method_of(word(cells, i)))
   plot 2 with lines dt 2 lc rgb theory notitle, 2.7852935634052818 with lines dt 3 lc rgb theory notitle, \

@@ -6,7 +6,6 @@ effect_pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", w
 effect_header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, effects))
 single(where, by) = sprintf("< awk -F, -v where='%s' -v cut=%s -f plots/pick.awk '%s'", where, by, table)   # one line per seed
 last(column) = system(sprintf("awk -F, -v list=%s -f plots/pick.awk '%s' | sort -g | tail -n 1", column, table))
-colour(m) = m eq 'exact' ? '000000' : word(podo, (row(m) - 1) % 8 + 1)[2:7]
 faint(m) = '#b0'.colour(m)
 rate(text) = system(sprintf("printf %%g '%s'", text))   # real() does not take 3e-3
 known_as(m, keys) = m eq 'exact' && keys eq 'raw' ? 'EFLA (exact, raw keys)' : m eq 'euler' && keys eq 'unit' ? 'DeltaNet (Euler, unit keys)' : \
@@ -18,4 +17,3 @@ counted(where) = system(sprintf("awk -F, -v list=seeds -v where='%s' -f plots/pi
   awk 'NR == 1 { least = $1 } END { print (least < $1 ? least \" to \" : \"\") $1 \" seed\" ($1 == 1 ? \"\" : \"s\") }'", where, effects))
 # the seeds that count here are those of the models
 footer = sprintf("%s · seeds %s · commit %s · %s", source, header('seeds'), header('commit'), header('date'))
-set label 1000 footer

@@ -10,14 +10,15 @@ method_of(w) = w[1:strstrt(w, ':') - 1]
 keys_of(w) = w[strstrt(w, ':') + 1:*]
 published(w) = effect_header(w eq method.':raw' ? 'lr' : 'lr-against')
 dash(w) = keys_of(w) eq 'raw' ? 1 : 2
+point(w) = keys_of(w) eq 'raw' ? 7 : 6
 array beside[4] = [0.955, 0.985, 1.015, 1.047]   # points of one rate side by side
-set multiplot layout 2,2 margins 0.06,0.985,0.075,0.89 spacing 0.05,0.1 \
-  title 'Is each method judged at a learning rate that serves it?  Test accuracy on '.digits." against the rate\n".'{/*0.8 means of '.counted('panel=accuracy').' with 95 % intervals (points side by side); circles: as published}' font ',16'
+set multiplot layout 2,2 margins 0.06,0.985,0.1,0.88 spacing 0.05,0.1 \
+  title 'Is each method judged at a learning rate that serves it?  Test accuracy on '.digits." against the rate\n".'{/*0.8 means of '.counted('panel=accuracy').' with 95 % intervals (thin bars; points side by side); circles: as published}' font ',16'
 set logscale x
 set xrange [7e-5:1.4e-2]
 set format y '%g'
 clip(a) = a > 1 ? 1 : a < 0 ? 0 : a   # an interval may reach beyond what an accuracy can be
-set key bottom center samplen 3 font ',11'
+set key bottom center samplen 7 font ',11'
 do for [p in 'clean scale noise dropout'] {
   set title (p eq 'clean' ? 'clean images' : p.', mean over all levels')
   set xlabel (p eq 'noise' || p eq 'dropout' ? 'learning rate' : '')
@@ -32,9 +33,12 @@ do for [p in 'clean scale noise dropout'] {
     set yrange [*:*]
     set ytics autofreq
   }
+  if (p eq 'dropout') { eval provenance }
   cell(w) = 'panel=accuracy level=mean perturbation='.p.' method='.method_of(w).' keys='.keys_of(w)
-  plot for [i=1:4] effect_pick(cell(word(ways, i))) using (beside[i] * column('lr')):'mean':(clip(column('low'))):(clip(column('high'))) with yerrorlines ls row(method_of(word(ways, i))) \
-      dt dash(word(ways, i)) pt (keys_of(word(ways, i)) eq 'raw' ? 7 : 6) ps 0.8 title known_as(method_of(word(ways, i)), keys_of(word(ways, i))), \
+  plot for [i=1:4] effect_pick(cell(word(ways, i))) using (beside[i] * column('lr')):(clip(column('low'))):(0):(clip(column('high')) - clip(column('low'))) @interval \
+      lc rgb '#'.colour(method_of(word(ways, i))) notitle, \
+    for [i=1:4] effect_pick(cell(word(ways, i))) using (beside[i] * column('lr')):'mean' with linespoints ls row(method_of(word(ways, i))) \
+      dt dash(word(ways, i)) pt point(word(ways, i)) ps 0.8 title known_as(method_of(word(ways, i)), keys_of(word(ways, i))), \
     for [i=1:4:3] effect_pick(cell(word(ways, i)).' lr='.published(word(ways, i))) using (beside[i] * column('lr')):'mean' with points pt 6 ps 3 lw 1.5 lc rgb '#'.colour(method_of(word(ways, i))) notitle
   unset key
 }

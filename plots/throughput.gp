@@ -11,19 +11,20 @@ rate(where) = (words(values('gflops', where)) > 0 ? real(word(values('gflops', w
 set style line 101 lc rgb '#000000' lw 3.5 pt 7 ps 0.8
 set style line 102 lc rgb '#0072b2' lw 2.5 dt 2 pt 5 ps 0.8
 set style line 110 lc rgb theory lw 1.5 dt 2
-set multiplot layout 2,3 margins 0.045,0.99,0.085,0.915 spacing 0.045,0.16 \
-  title 'How fast is the delta rule?  Rates count 6 d_k d_v operations per token and head; the limits were measured in the same run, in turn' font ',15'
+set multiplot layout 2,3 margins 0.05,0.985,0.095,0.915 spacing 0.05,0.17 \
+  title 'How fast is the delta rule?  Rates count 6 d_k'.blank.'d_v'.blank.'operations per token and head; the limits were measured in the same run, in turn' font ',15'
 unset key
 set format '%g'
 set logscale x 2
 set yrange [0:*]
-set xlabel 'd_k = d_v'
+set xlabel 'd_k'.blank.'= d_v'
 do for [p in precisions] {
   set title 'prefill, 4 heads, '.p
   set ylabel (p eq word(precisions, 1) ? 'Gflop/s' : '')
   set key top left Left reverse width 0
   g = gemm_rate(p, 'sizes')
-  set yrange [0:(most > 1 ? 1.6 * most : 1.5) * g]
+  high = largest('gflops', 'panel=sizes kernel=kernel precision='.p)
+  set yrange [0:1.5 * (high > most * g ? high : most * g)]   # above the data: the legend
   plot pick('panel=sizes kernel=kernel threads=1 precision='.p) using 'dk':'gflops' with linespoints ls 101 title 'kernel, 1 thread', \
     pick('panel=sizes kernel=kernel threads='.most.' precision='.p) using 'dk':'gflops' with linespoints ls 102 \
       title (most > 1 ? 'kernel, '.most.' threads' : ''), \
@@ -35,7 +36,6 @@ set key top right width 0
 # --- forms side by side: parts of gemm's rate
 set title 'forms and layouts, 1 thread, parts of the BLAS rate'
 set ylabel 'rate / rate of square product'
-set yrange [0:1.3]
 unset logscale x
 set xlabel ''
 unset xtics
@@ -58,18 +58,23 @@ do for [i=1:words(bars)] {
 series = ''
 do for [p in precisions] { do for [d in d_values] { series = series.p.':'.d.' ' } }
 tint(i) = word('#000000 #7f7f7f #0072b2 #56b4e9', i)
+high = 1
+do for [s=1:words(series)] { do for [i=1:words(bars)] {
+  rate_of_bar = part(word(bars, i), word(series, s)[5:*], word(series, s)[1:3])
+  if (rate_of_bar > high) { high = rate_of_bar }
+} }
+set yrange [0:1.3 * high]
 set key top left width 0 maxrows 2
 plot for [s=1:words(series)] for [i=1:words(bars)] '+' every ::0::0 \
   using (i + (s - 2.5) * 0.2):(part(word(bars, i), word(series, s)[5:*], word(series, s)[1:3])) with boxes lc rgb tint(s) \
   title (i == 1 ? word(series, s)[1:3].', d = '.word(series, s)[5:*] : ''), \
   1 with lines ls 110 notitle
 do for [i=1:words(bars)] { unset label 200 + i }
-set xtics
+set xtics nomirror
 
 # --- threads
 set title 'speed-up by threads, f32'
 set ylabel 'rate / rate of one thread'
-set yrange [0:most + 0.8]
 set xrange [0.4:4.6]
 unset xtics
 speed(h, layout, d) = rate('panel=prefill kernel=kernel pass=forward precision=f32 level='.level.' threads='.most.' heads='.h.' layout='.layout.' dk='.d) / \
@@ -83,6 +88,12 @@ do for [c=1:3] {
 }
 decode_speed(d) = rate('panel=decode pass=decode_cold precision=f32 threads='.most.' dk='.d) / rate('panel=decode pass=decode_cold precision=f32 threads=1 dk='.d)
 set label 204 "decoding,\ncold states" at 4, graph -0.05 center font ',9'
+high = real(most)
+do for [i=1:words(d_values)] {
+  do for [c=1:3] { s = speed(heads_of(c), layout_of(c), word(d_values, i)); if (s > high) { high = s } }
+  s = decode_speed(word(d_values, i)); if (s > high) { high = s }
+}
+set yrange [0:1.4 * high]
 set key top right maxrows 3
 plot for [i=1:words(d_values)] for [c=1:3] '+' every ::0::0 \
   using (c + (i - 1.5) * 0.25):(speed(heads_of(c), layout_of(c), word(d_values, i))) with boxes lc rgb tint(2 * i - 1) \
@@ -90,7 +101,7 @@ plot for [i=1:words(d_values)] for [c=1:3] '+' every ::0::0 \
   for [i=1:words(d_values)] '+' every ::0::0 using (4 + (i - 1.5) * 0.25):(decode_speed(word(d_values, i))) with boxes lc rgb tint(2 * i - 1) notitle, \
   real(most) with lines ls 110 title 'number of threads: '.most
 do for [c=1:4] { unset label 200 + c }
-set xtics
+set xtics nomirror
 
 # --- decoding: a roofline over the number of states
 set title 'decoding, one token for every state, f32, 1 thread'
@@ -98,7 +109,16 @@ set ylabel 'Gflop/s'
 set xlabel 'states (d = '.word(d_values, 1).': 16 KB each)'
 set logscale x 2
 set xrange [*:*]
-set yrange [0:1.7 * gemm_rate('f32', 'decode')]
+set yrange [*:*]   # stats leaves out what is beyond the ranges
+stats pick('panel=decode kernel=kernel precision=f32 threads=1') using 'gflops' nooutput
+low = STATS_min; high = STATS_max
+stats pick('panel=decode kernel=memory precision=f32 threads=1') using (6 * column('gflops')) nooutput
+if (STATS_min < low) { low = STATS_min }
+if (STATS_max > high) { high = STATS_max }
+if (gemm_rate('f32', 'decode') > high) { high = gemm_rate('f32', 'decode') }
+set logscale y
+set yrange [0.7 * low:1.3 * high * (high / low)**0.6]
+set ytics (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 set format x '%g'
 set key top right maxrows 6
 plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 threads=1 dk='.word(d_values, i)) using 'heads':'gflops' \
@@ -106,7 +126,8 @@ plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 th
   for [i=1:words(d_values)] pick('panel=decode kernel=memory precision=f32 threads=1 dk='.word(d_values, i)) \
     using 'heads':(6 * column('gflops')) with linespoints lc rgb theory dt 2 pt 4 + 2 * i title 'limit of memory, d = '.word(d_values, i), \
   gemm_rate('f32', 'decode') with lines ls 110 title 'square matrix product'
-unset logscale x
+unset logscale xy
+set ytics autofreq
 
 # --- levels
 set title 'levels of the instruction set, 1 head, 1 thread'
@@ -119,7 +140,9 @@ do for [i=1:words(levels)] {
   caption = word(levels, i)
   set label 200 + i caption at i, graph -0.05 center font ',10' noenhanced
 }
+set yrange [0:1.5 * largest('gflops', 'panel=prefill kernel=kernel pass=forward heads=1 threads=1')]
 set key top right maxrows 6
+eval provenance
 plot for [s=1:words(series)] for [i=1:words(levels)] '+' every ::0::0 \
   using (i + (s - 2.5) * 0.2):(rate('panel=prefill kernel=kernel pass=forward heads=1 threads=1 level='.word(levels, i).' precision='.word(series, s)[1:3].' dk='.word(series, s)[5:*])) \
   with boxes lc rgb tint(s) title (i == 1 ? word(series, s)[1:3].', d = '.word(series, s)[5:*] : '')

@@ -66,6 +66,11 @@ START_TEST(sound_figures) {
                            "NaN lc rgb '#404040' dt 2 title 'of f32'"); /* dashes have an entry of their own */
   check_passes("words.svg", "unset key\nset xtics ('first' 0.25, 'second' 0.75)\nplot '+' using (0.25):(0.1+0.5*$1) lc 1, "
                             "'+' using (0.75):(0.1+0.5*$1) lc 2"); /* named by the axis */
+  check_passes(
+      "rows.svg",
+      "set multiplot layout 2,1\nunset key\nset xtics ('first' 0.2, 'second' 0.8)\n"
+      "plot '+' using (0.05+0.3*$1):(0.5) lc 1, '+' using (0.65+0.3*$1):(0.5) lc 2\n"
+      "set xtics ('third' 0.3, 'fourth' 0.45)\nplot '+' using (0.3):1 lc 1, '+' using (0.45):1 lc 2"); /* each row by itself */
   check_passes("turned.svg",
                "unset key\nset xtics ('a long name' 0.2, 'another name' 0.25, 'a third name' 0.3) rotate by 45 right\n"
                "plot x"); /* boxes that overlap unless they are turned */
@@ -76,6 +81,11 @@ START_TEST(legends) {
   setup();
   check_fault("a.svg", "unset key\nplot x lc rgb 'red', x/2 lc rgb 'blue' dt 2",
               "legend: 2 of 2 series in panel 1 of 1 have no entry: ");
+  check_fault("axis.svg",
+              TWO_PANELS
+              "unset key\nset xtics ('first' 0.25, 'second' 0.75)\nplot '+' using (0.25):1 lc 1, '+' using (0.75):1 lc 2\n"
+              "set xtics 0.5\nplot '+' using (0.4):1 lc 1, '+' using (0.6):1 lc 2",
+              "legend: 2 of 2 series in panel 2 of 2 have no entry: "); /* the words are another panel's */
   check_fault("b.svg", "set key bottom right\nplot 0.5+x/2 title 'a', 0.5+x/3 title 'b', 0.5+x/4 notitle",
               "legend: 1 of 3 series in panel 1 of 1");
   check_fault("c.svg", "set key bottom right\nplot 0.5+x/2 lc 1 title 'a', 0.5+x/3 lc 1 dt 2 notitle",
