@@ -51,9 +51,12 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wco
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc $(PACKAGE_CFLAGS) $(CFLAGS)
 # The same objects make the static and the shared library, whose functions nobody is to replace by his own.
 LIBRARY_CFLAGS := -fPIC -fno-semantic-interposition
-# The hot kernels are exempt: they are compiled once per level of the instruction set, with its multiply-add.  Undefined behaviour is looked for in the
-# generic level only: the others are the same source, on which the compiler would spend minutes.
+# The hot kernels are exempt: they are compiled once per instruction set, with its multiply-add.  Undefined behaviour is looked for in the
+# generic set only: the others are the same source, on which the compiler would spend minutes.
 X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
+FLAGS_src/nn/gelu_generic   = $(FLAGS_src/efla/cpu/isa_generic)
+FLAGS_src/nn/gelu_x86_64_v3 = $(FLAGS_src/efla/cpu/isa_x86_64_v3)
+FLAGS_src/nn/gelu_x86_64_v4 = $(FLAGS_src/efla/cpu/isa_x86_64_v4)
 FLAGS_src/efla/cpu/isa_generic   := -ffp-contract=fast
 FLAGS_src/efla/cpu/isa_x86_64_v3 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v3)
 FLAGS_src/efla/cpu/isa_x86_64_v4 := -ffp-contract=fast -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-v4)

@@ -46,14 +46,14 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, efla
 
 /* From an open input to a complete file of outputs, which is only to be renamed. */
 static efla_status compute(efla_tensors *in, const char *name, const efla_cli *cli, efla_bad *bad, efla_message *why) {
-  const efla_forward forward = {.method = &efla_methods[method],
-                                .keys = &efla_key_treatments[keys],
-                                .form = &efla_forms[form],
-                                .format = &efla_formats[precision],
-                                .chunk = chunk,
-                                .dk = in->dk,
-                                .dv = in->dv,
-                                .scale = in->scale};
+  const efla_forward_spec forward = {.method = &efla_methods[method],
+                                     .keys = &efla_key_treatments[keys],
+                                     .form = &efla_forms[form],
+                                     .format = &efla_formats[precision],
+                                     .chunk = chunk,
+                                     .dk = in->dk,
+                                     .dv = in->dv,
+                                     .scale = in->scale};
   efla_tensors out;
   efla_message trouble;
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);

@@ -64,9 +64,9 @@ static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_tabl
     many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
   }
   one.threads = 1;
-  for (size_t l = 0; efla_level_name(l); l++) {
-    one.level = efla_level_at(l);
-    if (one.level != efla_level_best() && one.level->supported()) efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
+  for (size_t l = 0; efla_isa_name(l); l++) {
+    one.isa = efla_isa_at(l);
+    if (one.isa != efla_isa_best() && one.isa->supported()) efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
   }
   return efla_bench_run(&panel, cli->seed, table, why);
 }

@@ -8,7 +8,7 @@
 
 PREFIX  ?= /usr/local
 LIBDIR  ?= lib
-VERSION := $(shell sed -n 's/.*EFLA_VERSION "\(.*\)"/\1/p' src/app/provenance.h)
+VERSION := $(shell sed -n 's/.*define EFLA_VERSION  *"\(.*\)"/\1/p' src/efla/version.h)
 SONAME  := libefla.so.$(basename $(VERSION)) # until 1.0 a minor version may change the interface
 SHARED  := $(BUILD)/libefla.so.$(VERSION)
 STAGE   := $(BUILD)/stage

@@ -4,71 +4,73 @@
 
 #include "base/status.h" /* how functions fail */
 
-#include "base/tokens.h"              /* q, k, v, beta */
-#include "efla/method.h"              /* a method is its phi: gates */
+#include "base/tokens.h"                        /* q, k, v, beta */
+#include "efla/rule.h"                          /* a method is its phi: gates */
 #include "efla/reference/recurrence.h"          /* the delta rule token by token */
-#include "efla/cpu/chunk.h"               /* ... and chunk by chunk */
-#include "efla/cpu/kernel.h"              /* ... at the machine's speed, for batches of heads */
+#include "efla/cpu/chunk.h"                     /* ... and chunk by chunk */
+#include "efla/cpu/kernel.h"                    /* ... at the machine's speed, for batches of heads */
 #include "efla/reference/recurrence_backward.h" /* its derivative, naive */
-#include "efla/cpu/backward.h"            /* ... and at speed */
-#include "efla/cpu/query.h"               /* the last read-out without the state */
-#include "ode/growth.h"              /* saturation or blow-up */
-#include "ode/ode.h"                 /* the delta rule as an ODE, by the textbook */
+#include "efla/cpu/backward.h"                  /* ... and at speed */
+#include "efla/cpu/query.h"                     /* the last read-out without the state */
+#include "ode/chunk_system.h"                   /* a chunk's system and its inverse */
+#include "ode/growth.h"                         /* saturation or blow-up */
+#include "ode/ode.h"                            /* the delta rule as an ODE, by the textbook */
 #include "ode/zero_order_hold.h"                /* ... and when k, v truly move */
 
-#include "number/format.h"  /* number formats */
-#include "number/stored_run.h"     /* a method with its state in a format */
-#include "number/forward.h" /* a head from q, k, v, beta to o, in any form and format */
-#include "number/rounding_law.h"   /* the error that comes of it, predicted */
+#include "number/format.h"       /* number formats */
+#include "number/stored_run.h"   /* a method with its state in a format */
+#include "number/forward.h"      /* a head from q, k, v, beta to o, in any form and format */
+#include "number/rounding_law.h" /* the error that comes of it, predicted */
 
-#include "io/idx.h"                /* files of bytes */
-#include "data/mnist.h"              /* real input */
-#include "data/images.h"             /* digits to tell apart */
-#include "data/image_perturbation.h" /* ... and made hard to tell */
-#include "io/tensors.h"            /* your own tensors */
-#include "data/source.h"             /* input families */
-#include "data/perturbation.h"       /* noise */
-#include "data/recall.h"             /* associative recall */
-#include "task/recall_trials.h"             /* ... perturbed, many times */
-#include "data/signal.h"             /* smooth k(t), v(t) */
-#include "diagnose/stability_limit.h"               /* limits of stability on them */
+#include "io/idx.h"                   /* files of bytes */
+#include "data/mnist.h"               /* real input */
+#include "data/images.h"              /* digits to tell apart */
+#include "data/image_perturbation.h"  /* ... and made hard to tell */
+#include "io/tensors.h"               /* your own tensors */
+#include "data/source.h"              /* input families */
+#include "data/perturbation.h"        /* noise */
+#include "data/recall.h"              /* associative recall */
+#include "task/recall_trials.h"       /* ... perturbed, many times */
+#include "data/signal.h"              /* smooth k(t), v(t) */
+#include "diagnose/stability_limit.h" /* limits of stability on them */
 
 #include "oracle/oracle.h"    /* what is true, and how sure we are */
 #include "oracle/odeiv.h"     /* the ODE for moving k, v */
 #include "oracle/reference.h" /* errors along a stream */
 
-#include "run/forward_stream.h"             /* a tensor file from end to end */
-#include "stats/quantiles.h"        /* distributions in bounded memory */
-#include "diagnose/statistics.h"         /* what is found about a head */
-#include "diagnose/token_statistics.h"           /* ... from its tokens */
-#include "diagnose/stability_run.h"            /* ... from runs */
+#include "run/forward_stream.h"        /* a tensor file from end to end */
+#include "stats/quantiles.h"           /* distributions in bounded memory */
+#include "diagnose/statistics.h"       /* what is found about a head */
+#include "diagnose/token_statistics.h" /* ... from its tokens */
+#include "diagnose/stability_run.h"    /* ... from runs */
 #include "diagnose/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
 #include "diagnose/diagnosis_report.h" /* ... in words and numbers */
-#include "check/kernel_check.h"          /* is a kernel right? */
-#include "bench/panel.h"            /* how fast it is */
-#include "bench/baseline_rate.h"             /* ... beside BLAS */
+#include "check/kernel_check.h"        /* is a kernel right? */
+#include "bench/panel.h"               /* how fast it is */
+#include "bench/baseline_rate.h"       /* ... beside BLAS */
 
-#include "nn/model.h"      /* a classifier of sequential images */
-#include "nn/layers.h"     /* its layers, forward and backward */
-#include "nn/readout.h"    /* its delta rule, with the state or without */
-#include "nn/classifier.h" /* all of it */
-#include "train/adamw.h"      /* the rule that trains it */
-#include "train/training.h"   /* batches, epochs, exams */
-#include "train/checkpoint.h" /* what survives an interruption */
-#include "train/training_run.h"     /* a training brought to its end */
-#include "train/activations.h" /* what it has learned to write */
-#include "train/study.h"      /* many of them */
+#include "nn/model.h"           /* a classifier of sequential images */
+#include "nn/gelu.h"            /* GELU by vectors */
+#include "nn/layers.h"          /* its layers, forward and backward */
+#include "nn/readout.h"         /* its delta rule, with the state or without */
+#include "nn/classifier.h"      /* all of it */
+#include "train/adamw.h"        /* the rule that trains it */
+#include "train/training.h"     /* batches, epochs, exams */
+#include "train/checkpoint.h"   /* what survives an interruption */
+#include "train/training_run.h" /* a training brought to its end */
+#include "train/activations.h"  /* what it has learned to write */
+#include "train/study.h"        /* many of them */
 
 #include "stats/effects.h" /* what a difference between trained models is due to */
 
 #include "app/cli.h"        /* command line */
 #include "app/progress.h"   /* patience */
-#include "stats/interval.h"   /* means with intervals */
+#include "stats/interval.h" /* means with intervals */
 #include "app/figure.h"     /* pictures */
-#include "io/output.h"     /* files that are there whole or not at all */
-#include "io/lock.h"       /* one process at a time on a file */
+#include "io/output.h"      /* files that are there whole or not at all */
+#include "io/lock.h"        /* one process at a time on a file */
 #include "app/table.h"      /* results */
-#include "io/csv.h"            /* ... and read back */
+#include "io/csv.h"         /* ... and read back */
 #include "app/program.h"    /* the frame of an experiment */
 #include "app/provenance.h" /* version, commit, machine */
 

@@ -111,7 +111,7 @@ static void compare(const problem *p, int output, double u, const double *found,
   double worst = 0, bound = bound_of(p, u) * p->scale[output];
   for (size_t i = 0; i < p->size[output]; i++) { worst = testing_worse(worst, fabs(found[i] - truth[i])); }
   ck_assert_msg(worst <= bound, "%s: error %g exceeds %g (%g u): %zu tokens, dk %zu, dv %zu, level %s", names[output], worst, bound,
-                bound_of(p, 1), p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.level ? p->heads.level->name : "best");
+                bound_of(p, 1), p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.isa ? p->heads.isa->name : "best");
 }
 
 /* Forward and backward in one type, into fresh outputs.  The caller frees them, from out[0] ... */
@@ -158,7 +158,7 @@ START_TEST(every_shape) {
         if (tokens[t] == 1000 && sizes[a] * sizes[b] > 65 * 64) continue; /* the definition keeps 1000 states */
         efla_heads heads = {.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]};
         problem p = set_up(heads, "exact", (a + t) % 2, (b + t) % 3);
-        FOR_EACH_LEVEL(level) p.heads.level = level, check(&p, 1);
+        FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, 1);
         tear_down(&p);
       }
 }
@@ -170,7 +170,7 @@ START_TEST(every_layout_and_split) {
       for (size_t parts = 1; parts <= 3; parts++) {
         efla_heads heads = {.batch = 2, .heads = 3, .tokens = 150, .dk = 17, .dv = 70, .layout = (efla_layout)layout, .threads = 2};
         problem p = set_up(heads, "exact", decays, true);
-        FOR_EACH_LEVEL(level) p.heads.level = level, check(&p, parts);
+        FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, parts);
         tear_down(&p);
       }
 }
@@ -195,7 +195,7 @@ START_TEST(packed_sequences) {
       efla_heads heads = {.batch = 1, .heads = 2, .tokens = 500, .dk = 9, .dv = 40, .layout = (efla_layout)layout, .threads = 2};
       heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
       problem p = set_up(heads, "exact", decays, true);
-      FOR_EACH_LEVEL(level) p.heads.level = level, check(&p, 1);
+      FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, 1);
       tear_down(&p);
     }
 }

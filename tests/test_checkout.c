@@ -49,8 +49,8 @@ END_TEST
 /* Not even with debugging information. */
 START_TEST(objects_do_not_know_their_place) {
   const char *work = files_directory("checkout-place");
-  SHELL("make -s BUILD=$W/b MODE=release CFLAGS=-g $W/b/src/efla/method.o && test -s $W/b/src/efla/method.o");
-  ck_assert_msg(shell(work, "grep -F -- \"$R\" $W/b/src/efla/method.o") == 1, "the path of the build is in an object");
+  SHELL("make -s BUILD=$W/b MODE=release CFLAGS=-g $W/b/src/efla/rule.o && test -s $W/b/src/efla/rule.o");
+  ck_assert_msg(shell(work, "grep -F -- \"$R\" $W/b/src/efla/rule.o") == 1, "the path of the build is in an object");
 }
 END_TEST
 

@@ -131,7 +131,7 @@ START_TEST(budget_covers_the_toolkit_s_own_kernels) {
     for (const efla_format *format = efla_formats; format->name; format++)
       for (const efla_form *form = efla_forms; form->name; form++) {
         efla_tokens x = testing_tokens(families[i], 1, 300, 16, 5);
-        efla_forward forward = {efla_method_find("exact"), &efla_key_treatments[0], form, format, 32, 16, 5, 1};
+        efla_forward_spec forward = {efla_method_find("exact"), &efla_key_treatments[0], form, format, 32, 16, 5, 1};
         efla_units units = efla_units_of(format, efla_format_find(format->digits > 24 ? "f64" : "f32"));
         efla_claim claim = {.method = forward.method,
                             .keys = forward.keys,

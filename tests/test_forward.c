@@ -4,19 +4,19 @@
 
 #include <gsl/gsl_rng.h>
 
-static efla_forward forward_of(const char *form, const char *format, size_t chunk, const efla_tokens *x) {
-  return (efla_forward){.method = efla_method_find("exact"),
-                        .keys = &efla_key_treatments[0],
-                        .form = efla_form_find(form),
-                        .format = efla_format_find(format),
-                        .chunk = chunk,
-                        .dk = x->dk,
-                        .dv = x->dv,
-                        .scale = 1};
+static efla_forward_spec forward_of(const char *form, const char *format, size_t chunk, const efla_tokens *x) {
+  return (efla_forward_spec){.method = efla_method_find("exact"),
+                             .keys = &efla_key_treatments[0],
+                             .form = efla_form_find(form),
+                             .format = efla_format_find(format),
+                             .chunk = chunk,
+                             .dk = x->dk,
+                             .dv = x->dv,
+                             .scale = 1};
 }
 
 /* All of x in blocks of `block` tokens; S and o are to be freed. */
-static void advance(const efla_forward *forward, const efla_tokens *x, const double *g, size_t block, double **S, double **o) {
+static void advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, size_t block, double **S, double **o) {
   double *scratch = testing_poison(efla_forward_scratch(forward));
   *S = testing_poison(x->dk * x->dv), *o = testing_poison(x->tokens * x->dv);
   for (size_t e = 0; e < x->dk * x->dv; e++) (*S)[e] = sin((double)e);
@@ -29,7 +29,7 @@ static void advance(const efla_forward *forward, const efla_tokens *x, const dou
 }
 
 /* The definition, decay and scale included, in long double from the numbers that the pass uses. */
-static void define(const efla_forward *forward, const efla_tokens *x, const double *g, long double *S, long double *o) {
+static void define(const efla_forward_spec *forward, const efla_tokens *x, const double *g, long double *S, long double *o) {
   size_t dk = x->dk, dv = x->dv;
   for (size_t e = 0; e < dk * dv; e++) S[e] = (long double)sin((double)e);
   for (size_t t = 0; t < x->tokens; t++) {
@@ -86,7 +86,7 @@ START_TEST(every_form_answers_to_the_definition) {
           efla_tokens x = testing_tokens("gaussian", 1, T, dk, dv);
           double *g = kinds[kind] ? decays(kinds[kind], T) : NULL, *S, *o, norm = 0;
           long double *S_true = calloc(dk * dv, sizeof *S_true), *o_true = calloc(T * dv, sizeof *o_true);
-          efla_forward forward = forward_of(form->name, f ? "f32" : "f64", 16, &x);
+          efla_forward_spec forward = forward_of(form->name, f ? "f32" : "f64", 16, &x);
           forward.scale = 0.3;
           define(&forward, &x, g, S_true, o_true);
           advance(&forward, &x, g, 48, &S, &o);
@@ -113,7 +113,10 @@ START_TEST(every_format_answers_to_the_runs) {
       efla_storage storage = efla_storage_state(format);
       efla_run run;
       storage.chunk = chunk;
-      efla_forward forward = forward_of(chunk ? "chunk" : format->digits < 24 ? "recurrence" : "kernel", format->name, CHUNK, &x);
+      efla_forward_spec forward = forward_of(chunk                 ? "chunk"
+                                             : format->digits < 24 ? "recurrence"
+                                                                   : "kernel",
+                                             format->name, CHUNK, &x);
       double *scratch = testing_poison(efla_forward_scratch(&forward)), S[DK * DV] = {0}, o[CHUNK * DV];
       ck_assert_int_eq(efla_run_init(&run, forward.method, &storage, DK, DV), EFLA_OK);
       for (size_t t = 0; t < T; t += CHUNK) {
@@ -135,7 +138,7 @@ START_TEST(keys_and_methods) {
   efla_tokens x = testing_tokens("gaussian", 3, T, DK, DV);
   for (const efla_method *method = efla_methods; method->name; method++) {
     double *S, *o, *S_unit, *o_unit;
-    efla_forward forward = forward_of("recurrence", "f64", 1, &x);
+    efla_forward_spec forward = forward_of("recurrence", "f64", 1, &x);
     efla_tokens unit;
     ck_assert_int_eq(efla_tokens_init(&unit, T, DK, DV), EFLA_OK);
     efla_tokens_copy(&unit, &x);

@@ -47,7 +47,7 @@ static void check_untouched(const array *x, size_t rows, size_t columns, size_t 
     if (e / row >= rows || e % row >= columns) ck_assert(isnan(x->f64[e]) && isnan(x->f32[e]));
 }
 
-static void check_product(const efla_level *level, size_t rows, size_t columns, size_t inner, bool transposed, efla_part part,
+static void check_product(const efla_isa *level, size_t rows, size_t columns, size_t inner, bool transposed, efla_part part,
                           double keep) {
   size_t width = efla_padded(columns), row = efla_row(columns), a_row = transposed ? 1 : inner + 3,
          a_column = transposed ? rows + 1 : 1;
@@ -94,7 +94,7 @@ END_TEST
 
 /* (I - A) X = B for X in B's place, rows from the first to the last or with negative strides from the last to the first: the
  * residual of row i is within i u of its terms. */
-static void check_solve(const efla_level *level, size_t n, size_t columns, bool reversed) {
+static void check_solve(const efla_isa *level, size_t n, size_t columns, bool reversed) {
   size_t width = efla_padded(columns), row = efla_row(columns);
   array A = fresh(n * n + 1, true), B = fresh(n * row + 1, true), X = copy(&B);
   for (size_t e = 0; e < n * n; e++) A.f32[e] /= (float)n, A.f64[e] = (double)A.f32[e];
@@ -165,7 +165,7 @@ START_TEST(transposes) {
 END_TEST
 
 /* One chunk of every level, with decays down to 0, against the recurrence in long double; bound as in test_chunk.c. */
-static void check_chunk(const efla_level *level, size_t C, size_t dk, size_t dv, bool decays) {
+static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, bool decays) {
   size_t row = efla_row(dv);
   array q = fresh(C * dk, true), k = fresh(C * dk, true), v = fresh(C * dv, true), S = fresh(dk * row, true),
         o = fresh(C * dv, false);

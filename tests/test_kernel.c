@@ -79,7 +79,7 @@ static void close_to(size_t n, const double *found, const long double *truth, do
   double worst = 0, bound = testing_rounding(p->heads.tokens, p->heads.dk); /* measured: at most .12 of it */
   for (size_t i = 0; i < n; i++) { worst = testing_worse(worst, fabs((double)(found[i] - truth[i]))); }
   ck_assert_msg(worst <= bound * u * scale, "error %g of scale %g exceeds %g u: %zu tokens, dk %zu, dv %zu, level %s", worst, scale,
-                bound, p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.level->name);
+                bound, p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.isa->name);
 }
 
 static void close_to_f32(size_t n, const float *found, const long double *truth, double scale, const problem *p) {
@@ -111,7 +111,7 @@ START_TEST(every_shape) {
         if (tokens[t] == 1000 && a + b > 9 && a != b) continue; /* long runs of large states: the square ones */
         problem p = set_up((efla_heads){.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]},
                            (a + b + t) % 2, true);
-        FOR_EACH_LEVEL(level) p.heads.level = level, check(&p);
+        FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p);
         tear_down(&p);
       }
 }
@@ -123,7 +123,7 @@ START_TEST(every_layout) {
       for (int starts = 0; starts < 2; starts++) {
         efla_heads heads = {.batch = 2, .heads = 3, .tokens = 131, .dk = 17, .dv = 70, .layout = (efla_layout)layout};
         problem p = set_up(heads, decays, starts);
-        FOR_EACH_LEVEL(level) p.heads.level = level, p.heads.threads = 2, check(&p);
+        FOR_EACH_LEVEL(level) p.heads.isa = level, p.heads.threads = 2, check(&p);
         tear_down(&p);
       }
 }
@@ -137,7 +137,7 @@ START_TEST(packed_sequences) {
     efla_heads heads = {.batch = 1, .heads = 2, .tokens = 200, .dk = 9, .dv = 40, .layout = (efla_layout)layout};
     heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
     problem p = set_up(heads, layout, true);
-    FOR_EACH_LEVEL(level) p.heads.level = level, p.heads.threads = 2, check(&p);
+    FOR_EACH_LEVEL(level) p.heads.isa = level, p.heads.threads = 2, check(&p);
     for (size_t n = 0, state = 2 * 9 * 40; n < SEQUENCES; n++)
       ck_assert(packed[n] < packed[n + 1] || !memcmp(p.x.final + n * state, p.x.initial + n * state, state * sizeof(double)));
     tear_down(&p);
@@ -151,7 +151,7 @@ START_TEST(same_bits_for_any_number_of_threads) {
     efla_heads heads = {.batch = 1, .heads = 3, .tokens = 200, .dk = 20, .dv = 100, .layout = (efla_layout)layout};
     heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
     problem p = set_up(heads, true, true), one = p;
-    p.heads.level = one.heads.level = efla_level_best();
+    p.heads.isa = one.heads.isa = efla_isa_best();
     one.x32.o = malloc(p.rows * 100 * sizeof(float)), one.x32.final = malloc(p.states * sizeof(float));
     for (size_t threads = 1; threads <= 20; threads += threads < 4 ? 1 : 8) {
       p.heads.threads = threads;
@@ -173,7 +173,7 @@ END_TEST
 static void check_parts(efla_layout layout, size_t threads) {
   enum { HEADS = 3, DV = 35, ALL = SEQUENCES * HEADS * DV };
   efla_heads heads = {.batch = 1, .heads = HEADS, .tokens = 200, .dk = 21, .dv = DV, .layout = layout, .threads = threads};
-  heads.sequences = SEQUENCES, heads.cu_seqlens = packed, heads.level = efla_level_best();
+  heads.sequences = SEQUENCES, heads.cu_seqlens = packed, heads.isa = efla_isa_best();
   problem p = set_up(heads, true, true);
   double *scratch = testing_poison(efla_kernel_scratch_f64(&p.heads)), *last = testing_poison(ALL), *S = testing_poison(p.states);
   float *last32 = testing_narrow(ALL, last), *scratch32 = malloc(efla_kernel_scratch_f32(&p.heads) * sizeof *scratch32);
@@ -256,7 +256,7 @@ START_TEST(decoding) {
     for (int decays = 0; decays < 2; decays++) {
       problem p = set_up((efla_heads){.batch = 1, .heads = 3, .tokens = 40, .dk = sizes[s][0], .dv = sizes[s][1]}, decays, s % 2);
       FOR_EACH_LEVEL(level) {
-        p.heads.level = level;
+        p.heads.isa = level;
         decode(&p, 1);
         decode(&p, 2);
         decode(&p, 7);
@@ -269,7 +269,7 @@ END_TEST
 /* Blow-up is data: columns that overflow are inf or nan, as in the definition, and the others are as good as ever. */
 START_TEST(blow_up_is_data) {
   FOR_EACH_LEVEL(level) {
-    efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .level = level};
+    efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .isa = level};
     problem p = set_up(heads, false, true);
     for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.gate)[t] *= 30;
     double *scratch = testing_poison(efla_kernel_scratch_f64(&heads)), *S = testing_poison(160);

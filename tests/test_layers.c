@@ -16,7 +16,7 @@ typedef struct layer {
 
 /* Every array starts at a line. */
 static _Alignas(64) double scratch[WIDTH * WIDTH + ROWS * PADDED], kept[ROWS * WIDTH];
-static const efla_level *level;
+static const efla_isa *level;
 
 /* x (PADDED of which ROWS), W_in (WIDTH), P (ROWS, WIDTH) */
 static void embed(const double *in, double *out) {
@@ -138,7 +138,7 @@ END_TEST
 START_TEST(gradients_add_up) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
-  level = efla_level_best();
+  level = efla_isa_best();
   problem *p = set_up(&layers[1], draw);
   double once[MOST];
   linear_backward(p->in, p->weights, p->d_in);

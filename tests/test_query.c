@@ -98,7 +98,7 @@ static void tear_down(problem *p) {
     for (size_t i = 0; i < n; i++) at[i + 1] = values ? (REAL)values[i] : (REAL)NAN;                                               \
     return at + 1;                                                                                                                 \
   }                                                                                                                                \
-  static void run_##suffix(const efla_level *level, const problem *p, bool without, double *out[OUTPUTS]) {                        \
+  static void run_##suffix(const efla_isa *level, const problem *p, bool without, double *out[OUTPUTS]) {                          \
     size_t T = p->tokens, dk = p->dk, dv = p->dv, rows = efla_query_rows(T);                                                       \
     REAL *in[] = {place_##suffix(dk, p->q),   place_##suffix(T * dk, p->k),    place_##suffix(T * dv, p->v),                       \
                   place_##suffix(T, p->gate), place_##suffix(T, p->by_beta),   place_##suffix(T, p->by_lambda),                    \
@@ -178,7 +178,7 @@ END_TEST
 START_TEST(same_bits) {
   problem p = set_up(103, 65, 70, efla_method_find("exact"));
   double *once[OUTPUTS], *again[OUTPUTS], *alone[OUTPUTS];
-  run_f32(efla_level_best(), &p, false, once), run_f32(NULL, &p, false, again), run_f32(NULL, &p, true, alone);
+  run_f32(efla_isa_best(), &p, false, once), run_f32(NULL, &p, false, again), run_f32(NULL, &p, true, alone);
   for (int i = 0; i < OUTPUTS; i++) ck_assert_mem_eq(once[i], again[i], p.size[i] * sizeof **once);
   ck_assert_mem_eq(once[O], alone[O], p.size[O] * sizeof **once);
   free_outputs(once), free_outputs(again), free_outputs(alone);

@@ -7,7 +7,7 @@
 static const efla_heads awkward = {.batch = 1, .heads = 3, .tokens = 67, .dk = 17, .dv = 35, .layout = EFLA_BHTD, .threads = 2};
 
 static efla_bench_problem problem_of(const efla_contender *contender, bool f64, efla_heads heads) {
-  heads.level = efla_level_best();
+  heads.isa = efla_isa_best();
   return (efla_bench_problem){.contender = contender, .f64 = f64, .heads = heads, .chunk = 16};
 }
 

@@ -59,7 +59,7 @@ double testing_rounding(size_t tokens, size_t dk);
 
 /* Runs the statement that follows once for every level that this processor has. */
 #define FOR_EACH_LEVEL(level)                                                                                                      \
-  for (size_t level##_i = 0; efla_level_name(level##_i); level##_i++)                                                              \
-    for (const efla_level *level = efla_level_at(level##_i); level && level->supported(); level = NULL)
+  for (size_t level##_i = 0; efla_isa_name(level##_i); level##_i++)                                                                \
+    for (const efla_isa *level = efla_isa_at(level##_i); level && level->supported(); level = NULL)
 
 #endif

@@ -2,9 +2,9 @@
 #ifndef EFLA_APP_PROVENANCE_H
 #define EFLA_APP_PROVENANCE_H
 
-#include <stdio.h>
+#include "efla/version.h"
 
-#define EFLA_VERSION "0.1.0"
+#include <stdio.h>
 
 const char *efla_commit(void);
 

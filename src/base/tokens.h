@@ -6,6 +6,7 @@
 #define EFLA_BASE_TOKENS_H
 
 #include "base/status.h"
+#include "efla/rule.h"
 
 #include <stddef.h>
 
@@ -35,5 +36,11 @@ double efla_lambda(size_t dk, const double *k);
 
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
+
+/* The gates of a block: gate (x->tokens) from the keys as they are. */
+void efla_gates(const efla_method *method, const efla_tokens *x, double *gate);
+
+/* Treats all keys of x in place. */
+void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x);
 
 #endif

@@ -46,13 +46,13 @@ enum { PIECE = 4096 };
 static void touch(problem *p) {
   size_t n = efla_bench_states(&p->heads);
   assert(n % PIECE == 0);
-  const efla_level *level = p->heads.level;
+  const efla_isa *isa = p->heads.isa;
 #pragma omp parallel for schedule(static) num_threads((int)p->heads.threads) if (p->heads.threads > 1)
   for (size_t first = 0; first < n; first += PIECE)
     if (p->f64)
-      level->touch_f64(PIECE, (double *)p->S + first);
+      isa->touch_f64(PIECE, (double *)p->S + first);
     else
-      level->touch_f32(PIECE, (float *)p->S + first);
+      isa->touch_f32(PIECE, (float *)p->S + first);
 }
 static double touch_flops(const problem *p) { return (double)efla_bench_states(&p->heads); }
 static double touch_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }

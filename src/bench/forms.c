@@ -38,11 +38,11 @@ static void naive_head(problem *p, size_t tokens, void *q, void *k, void *v, voi
 static void naive(problem *p) { each_head(p, naive_head); }
 
 static void rows_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
-  const efla_level *level = p->heads.level;
+  const efla_isa *isa = p->heads.isa;
   if (p->f64)
-    level->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    isa->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
   else
-    level->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    isa->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
 }
 static void row_loop(problem *p) { each_head(p, rows_head); }
 

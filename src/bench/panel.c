@@ -13,7 +13,7 @@ void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pas
   assert(panel->n < EFLA_BENCH_MOST);
   heads.batch = at_least_one(heads.batch), heads.heads = at_least_one(heads.heads), heads.threads = at_least_one(heads.threads);
   heads.tokens = at_least_one(heads.tokens), heads.dk = at_least_one(heads.dk), heads.dv = at_least_one(heads.dv);
-  if (!heads.level) heads.level = efla_level_best();
+  if (!heads.isa) heads.isa = efla_isa_best();
   panel->problems[panel->n] =
       (efla_bench_problem){.contender = efla_contender_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk};
   assert(panel->problems[panel->n].contender);
@@ -71,7 +71,7 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
                  efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv), efla_count(h->batch * h->heads),
                  efla_count(h->tokens), efla_count(h->threads), efla_real(s.median), efla_real((double)h->tokens / s.median),
                  efla_real(flops / s.median * 1e-9), efla_real(of_gemm), efla_real(of_naive), efla_real(of_bandwidth),
-                 efla_text(panel->name), efla_text(h->level->name), efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
+                 efla_text(panel->name), efla_text(h->isa->name), efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
   return EFLA_OK;
 }
 

@@ -2,7 +2,8 @@
 #ifndef EFLA_CHECK_REFERENCE_TRAJECTORY_H
 #define EFLA_CHECK_REFERENCE_TRAJECTORY_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "check/error_bound.h"
 #include "oracle/oracle.h"
 

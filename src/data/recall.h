@@ -2,7 +2,8 @@
 #ifndef EFLA_DATA_RECALL_H
 #define EFLA_DATA_RECALL_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "data/source.h"
 
 typedef struct efla_recall {

@@ -1,6 +1,7 @@
 #include "diagnose/stability_run.h"
 
 #include "efla/cpu/chunk.h"
+#include "ode/chunk_system.h"
 
 #include <math.h>
 #include <stdlib.h>

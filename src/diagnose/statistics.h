@@ -5,7 +5,7 @@
 #ifndef EFLA_DIAGNOSE_STATISTICS_H
 #define EFLA_DIAGNOSE_STATISTICS_H
 
-#include "efla/method.h"
+#include "efla/rule.h"
 #include "stats/quantiles.h"
 #include "number/format.h"
 

@@ -3,6 +3,7 @@
 #ifndef EFLA_DIAGNOSE_TOKEN_STATISTICS_H
 #define EFLA_DIAGNOSE_TOKEN_STATISTICS_H
 
+#include "base/tokens.h"
 #include "diagnose/statistics.h"
 
 /* One vector per method, multiplied by the transitions of all tokens (ode/growth.h); it goes on from sequence to sequence. */

@@ -1,7 +1,7 @@
-#include "efla/method.h"
+/* SPDX-License-Identifier: MIT */
+#include "efla/rule.h"
 
 #include <assert.h>
-#include <gsl/gsl_cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -9,6 +9,10 @@
 /* phi of the exact flow: (1 - e^-x)/x.  expm1 keeps all digits where e^-x is close to 1. */
 static double phi_exact(double x) { return x == 0 ? 1 : -expm1(-x) / x; }
 static long double phi_exact_long(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
+
+/* psi of the exact flow, (e^-y - e^-z)/(z - y). */
+static double psi_exact(double y, double z) { return exp(-y) * phi_exact(z - y); }
+static long double psi_exact_long(long double y, long double z) { return expl(-y) * phi_exact_long(z - y); }
 
 /* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Below 2 the bracket cancels; there it equals e^-x x^2 sum x^n/(n+2)!, a sum of
  * positive terms, which Horner's rule gives to 4u; the first of the terms left out is 2^24/26! = 4e-20. */
@@ -78,7 +82,9 @@ const efla_method efla_methods[] = {
      .positive = INFINITY,
      .closed = phi_exact,
      .closed_slope = slope_exact,
-     .closed_long = phi_exact_long},
+     .closed_long = phi_exact_long,
+     .closed_psi = psi_exact,
+     .closed_psi_long = psi_exact_long},
     {.name = NULL},
 };
 
@@ -168,39 +174,4 @@ void efla_gate_slopes(const efla_method *method, double beta, double lambda, dou
   double x = beta * lambda, slope = efla_phi_slope(method, x);
   *by_beta = efla_phi(method, x) + x * slope;
   *by_lambda = beta * beta * slope;
-}
-
-void efla_gates(const efla_method *method, const efla_tokens *x, double *gate) {
-  for (size_t t = 0; t < x->tokens; t++) gate[t] = efla_gate(method, x->beta[t], efla_lambda(x->dk, x->k + t * x->dk));
-}
-
-static void keep(size_t dk, double *k) {
-  (void)dk;
-  (void)k;
-}
-
-/* First the largest entry goes to [1, 2), which is exact: a norm that is subnormal has lost digits, and one past the
- * largest number is inf, whatever BLAS does in between.  A zero key has no direction and stays zero. */
-static void normalise(size_t dk, double *k) {
-  double largest = 0;
-  for (size_t i = 0; i < dk; i++) largest = fmax(largest, fabs(k[i]));
-  if (largest == 0) return;
-  if (isfinite(largest))
-    for (size_t i = 0; i < dk; i++) k[i] = ldexp(k[i], -ilogb(largest));
-  double norm = cblas_dnrm2((int)dk, k, 1);
-  for (size_t i = 0; i < dk; i++) k[i] /= norm;
-}
-
-const efla_key_treatment efla_key_treatments[] = {
-    {"raw", "keys as they are (EFLA)", keep, false},
-    {"unit", "keys scaled to norm one (DeltaNet)", normalise, true},
-    {.name = NULL},
-};
-
-const char *efla_key_treatment_name(size_t i) {
-  return i < sizeof efla_key_treatments / sizeof *efla_key_treatments ? efla_key_treatments[i].name : NULL;
-}
-
-void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x) {
-  for (size_t t = 0; t < x->tokens; t++) treatment->apply(x->dk, x->k + t * x->dk);
 }

@@ -20,7 +20,7 @@ EFLA_ENCODING(double, f64)
 #define EFLA_CLASSIFIER(REAL, suffix)                                                                                              \
   typedef struct efla_classifier_##suffix {                                                                                        \
     efla_model model;                                                                                                              \
-    const efla_level *level;                                                                                                       \
+    const efla_isa *isa;                                                                                                           \
     const REAL *parameters;                                                                                                        \
     REAL *x;                                               /* (tokens): pixels, for the caller to fill */                          \
     efla_encoding_##suffix e;                              /* of the image */                                                      \
@@ -35,8 +35,8 @@ EFLA_ENCODING(double, f64)
     REAL *scratch, *reading;                                                                                                       \
     REAL *block;                                                                                                                   \
   } efla_classifier_##suffix;                                                                                                      \
-  /* level NULL: the best of this processor.  Fails with EFLA_MEMORY and leaves c zeroed. */                                       \
-  efla_status efla_classifier_init_##suffix(efla_classifier_##suffix *c, const efla_model *model, const efla_level *level,         \
+  /* isa NULL: the best of this processor.  Fails with EFLA_MEMORY and leaves c zeroed. */                                         \
+  efla_status efla_classifier_init_##suffix(efla_classifier_##suffix *c, const efla_model *model, const efla_isa *isa,             \
                                             efla_message *why);                                                                    \
   void efla_classifier_clear_##suffix(efla_classifier_##suffix *c);                                                                \
   /* Takes parameters (efla_model_numbers, aligned to lines), which must stay and stay as they are for what follows. */            \

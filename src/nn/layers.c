@@ -1,12 +1,14 @@
 #include "nn/layers.h"
 
+#include "nn/gelu.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-/* y = x Phi(x) and its derivative, by the C library: what level.h's gelu answers to. */
-static void gelu_f64(const efla_level *level, size_t n, const double *x, double *y, double *slope) {
-  (void)level;
+/* y = x Phi(x) and its derivative, by the C library: what gelu.h answers to. */
+static void gelu_f64(const efla_isa *isa, size_t n, const double *x, double *y, double *slope) {
+  (void)isa;
   for (size_t i = 0; i < n; i++) {
     double z = x[i], below = erfc(-z * M_SQRT1_2) / 2, density = exp(-z * z / 2) * (M_2_SQRTPI * M_SQRT1_2 / 2);
     slope[i] = below + (density > 0 ? z * density : 0);
@@ -14,7 +16,7 @@ static void gelu_f64(const efla_level *level, size_t n, const double *x, double 
   }
 }
 
-static void gelu_f32(const efla_level *level, size_t n, const float *x, float *y, float *slope) { level->gelu_f32(n, x, y, slope); }
+static void gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope) { efla_gelu_f32(isa, n, x, y, slope); }
 
 #define REAL       float
 #define NAME(stem) stem##_f32

@@ -21,19 +21,19 @@
  * norm     x (width) -> y = scale (x - mean)/sqrt(variance + EFLA_NORM_EPSILON) + shift; centred (width) is the fraction, *by its factor.
  * entropy  logits (classes) -> -log softmax(logits)[label]; d_logits (classes), NULL: not wanted, is its derivative times `weight`. */
 #define EFLA_LAYERS(REAL, suffix)                                                                                                  \
-  void efla_embed_forward_##suffix(const efla_level *level, size_t tokens, size_t width, const REAL *x, const REAL *W_in,          \
+  void efla_embed_forward_##suffix(const efla_isa *isa, size_t tokens, size_t width, const REAL *x, const REAL *W_in,              \
                                    const REAL *P, REAL *h, REAL *slope);                                                           \
-  void efla_embed_backward_##suffix(const efla_level *level, size_t tokens, size_t width, const REAL *x, const REAL *slope,        \
-                                    REAL *d_h, REAL *d_W_in, REAL *d_P);                                                           \
-  void efla_linear_forward_##suffix(const efla_level *level, size_t rows, size_t in, size_t out, const REAL *x, const REAL *W,     \
+  void efla_embed_backward_##suffix(const efla_isa *isa, size_t tokens, size_t width, const REAL *x, const REAL *slope, REAL *d_h, \
+                                    REAL *d_W_in, REAL *d_P);                                                                      \
+  void efla_linear_forward_##suffix(const efla_isa *isa, size_t rows, size_t in, size_t out, const REAL *x, const REAL *W,         \
                                     REAL *y, REAL *scratch);                                                                       \
-  void efla_linear_backward_##suffix(const efla_level *level, size_t rows, size_t in, size_t out, const REAL *x, const REAL *W,    \
+  void efla_linear_backward_##suffix(const efla_isa *isa, size_t rows, size_t in, size_t out, const REAL *x, const REAL *W,        \
                                      const REAL *d_y, REAL *d_x, REAL *d_W);                                                       \
   void efla_unit_forward_##suffix(size_t rows, size_t width, REAL *k, REAL *norm);                                                 \
   void efla_unit_backward_##suffix(size_t rows, size_t width, const REAL *k, const REAL *norm, REAL *d_k);                         \
-  void efla_beta_forward_##suffix(const efla_level *level, size_t tokens, size_t width, const REAL *h, const REAL *w, REAL b,      \
+  void efla_beta_forward_##suffix(const efla_isa *isa, size_t tokens, size_t width, const REAL *h, const REAL *w, REAL b,          \
                                   REAL *beta, REAL *scratch);                                                                      \
-  void efla_beta_backward_##suffix(const efla_level *level, size_t tokens, size_t width, const REAL *h, const REAL *w,             \
+  void efla_beta_backward_##suffix(const efla_isa *isa, size_t tokens, size_t width, const REAL *h, const REAL *w,                 \
                                    const REAL *beta, REAL *d_beta, REAL *d_h, REAL *d_w, REAL *d_b);                               \
   void efla_norm_forward_##suffix(size_t width, const REAL *x, const REAL *scale, const REAL *shift, REAL *y, REAL *centred,       \
                                   REAL *by);                                                                                       \

@@ -11,7 +11,8 @@
 #ifndef EFLA_NN_MODEL_H
 #define EFLA_NN_MODEL_H
 
-#include "efla/method.h"
+#include "base/status.h"
+#include "efla/rule.h"
 
 struct efla_reading;
 

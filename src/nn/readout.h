@@ -17,7 +17,7 @@
  * in scratch. */
 #define EFLA_ANSWER_TYPE(REAL, suffix)                                                                                             \
   typedef struct efla_answer_##suffix {                                                                                            \
-    const efla_level *level;                                                                                                       \
+    const efla_isa *isa;                                                                                                           \
     size_t tokens, width;                                                                                                          \
     const REAL *q;                  /* (width) */                                                                                  \
     const REAL *k, *h;              /* (tokens, width) */                                                                          \

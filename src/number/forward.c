@@ -11,7 +11,7 @@
 /* Tokens that a form takes at once where nothing else says how many. */
 enum { PIECE = 64 };
 
-static size_t piece_tokens(const efla_forward *forward);
+static size_t piece_tokens(const efla_forward_spec *forward);
 
 /* Rounds a state to the format: in f64 it is what it is. */
 static void store_f64(const efla_format *format, double *S, size_t n) { (void)format, (void)S, (void)n; }
@@ -42,15 +42,15 @@ const efla_form *efla_form_find(const char *name) {
   return NULL;
 }
 
-static bool chunkwise(const efla_forward *forward) { return forward->form->run_f64 == chunkwise_f64; }
+static bool chunkwise(const efla_forward_spec *forward) { return forward->form->run_f64 == chunkwise_f64; }
 
 /* A state that is stored in few bits is stored after every piece. */
-static size_t piece_tokens(const efla_forward *forward) {
+static size_t piece_tokens(const efla_forward_spec *forward) {
   if (chunkwise(forward)) return forward->chunk;
   return forward->format->digits < 24 ? 1 : PIECE;
 }
 
-size_t efla_forward_scratch(const efla_forward *forward) {
+size_t efla_forward_scratch(const efla_forward_spec *forward) {
   efla_heads heads = efla_heads_one(piece_tokens(forward), forward->dk, forward->dv);
   size_t n = heads.tokens, dk = heads.dk, dv = heads.dv;
   size_t forms[] = {efla_kernel_scratch_f64(&heads), efla_kernel_scratch_f32(&heads), efla_chunk_scratch(n, dk, dv)}, most = 0;
@@ -58,7 +58,7 @@ size_t efla_forward_scratch(const efla_forward *forward) {
   return n * dk + dk * dv + n * (2 * dk + 2 * dv + 2) + most; /* of doubles, which is enough for as many floats */
 }
 
-void efla_forward_start(const efla_forward *forward, double *S) {
+void efla_forward_start(const efla_forward_spec *forward, double *S) {
   if (forward->format->digits > 24) return;
   for (size_t e = 0; e < forward->dk * forward->dv; e++) {
     float stored = (float)S[e];
@@ -67,7 +67,7 @@ void efla_forward_start(const efla_forward *forward, double *S) {
   }
 }
 
-void efla_forward_advance(const efla_forward *forward, const efla_tokens *x, const double *g, double *S, double *o,
+void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, double *S, double *o,
                           double *scratch) {
   assert(x->dk == forward->dk && x->dv == forward->dv);
   if (forward->format->digits > 24)

@@ -8,7 +8,8 @@
 #ifndef EFLA_NUMBER_FORWARD_H
 #define EFLA_NUMBER_FORWARD_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "number/format.h"
 
 struct efla_piece_f64;
@@ -25,7 +26,7 @@ extern const efla_form efla_forms[]; /* ends with a row whose name is NULL */
 const char *efla_form_name(size_t i);
 const efla_form *efla_form_find(const char *name);
 
-typedef struct efla_forward {
+typedef struct efla_forward_spec {
   const efla_method *method;
   const efla_key_treatment *keys;
   const efla_form *form;
@@ -33,18 +34,18 @@ typedef struct efla_forward {
   size_t chunk; /* tokens that the chunkwise form takes at once */
   size_t dk, dv;
   double scale;
-} efla_forward;
+} efla_forward_spec;
 
 /* Numbers of scratch that a call needs. */
-size_t efla_forward_scratch(const efla_forward *forward);
+size_t efla_forward_scratch(const efla_forward_spec *forward);
 
 /* Rounds a state S (dk, dv) to what the pass can hold: to be called before the first block. */
-void efla_forward_start(const efla_forward *forward, double *S);
+void efla_forward_start(const efla_forward_spec *forward, double *S);
 
 /* The next block: x (forward->dk, forward->dv); g (x->tokens) the logarithms of the decays, NULL: none; S (dk, dv) in and out; o
  * (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as data; the arrays do
  * not overlap. */
-void efla_forward_advance(const efla_forward *forward, const efla_tokens *x, const double *g, double *S, double *o,
+void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, double *S, double *o,
                           double *scratch);
 
 #endif

@@ -16,7 +16,8 @@
 #ifndef EFLA_NUMBER_ROUNDING_LAW_H
 #define EFLA_NUMBER_ROUNDING_LAW_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "number/stored_run.h"
 
 typedef struct efla_drift {

@@ -5,7 +5,8 @@
 #ifndef EFLA_NUMBER_STORED_RUN_H
 #define EFLA_NUMBER_STORED_RUN_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "number/format.h"
 #include "base/status.h"
 

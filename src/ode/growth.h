@@ -5,7 +5,8 @@
 #ifndef EFLA_ODE_GROWTH_H
 #define EFLA_ODE_GROWTH_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 
 #include <stddef.h>
 

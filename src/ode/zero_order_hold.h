@@ -5,7 +5,8 @@
 #ifndef EFLA_ODE_ZERO_ORDER_HOLD_H
 #define EFLA_ODE_ZERO_ORDER_HOLD_H
 
-#include "efla/method.h"
+#include "base/tokens.h"
+#include "efla/rule.h"
 #include "ode/ode.h"
 
 /* Doubles of scratch for the functions below. */

@@ -1,7 +1,7 @@
 /* The rank-one recurrence in long double: the reference for long runs. */
 #include "oracle/advance.h"
 
-#include "efla/method.h"
+#include "efla/rule.h"
 #include "efla/reference/recurrence.h"
 
 #include <float.h>

@@ -1,6 +1,6 @@
 #include "oracle/oracle.h"
 
-#include "efla/method.h"
+#include "efla/rule.h"
 #include "efla/reference/recurrence.h"
 #include "oracle/advance.h"
 

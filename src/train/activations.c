@@ -37,8 +37,8 @@ efla_status efla_inspect(efla_inspection *x, efla_training_f32 *training, const 
   for (size_t i = 0; i < count; i++) {
     efla_image_read(images, i, c->x);
     efla_classifier_encode_f32(c);
-    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_q, x->q + i * rows, c->scratch);
-    efla_linear_forward_f32(c->level, tokens, width, width, c->e.h, W_v, x->v + i * rows, c->scratch);
+    efla_linear_forward_f32(c->isa, tokens, width, width, c->e.h, W_q, x->q + i * rows, c->scratch);
+    efla_linear_forward_f32(c->isa, tokens, width, width, c->e.h, W_v, x->v + i * rows, c->scratch);
     memcpy(x->k + i * rows, c->e.k, rows * sizeof(float));
     memcpy(x->beta + i * tokens, c->e.beta, tokens * sizeof(float));
   }

@@ -48,7 +48,7 @@ efla_status efla_checkpoint_write(const char *path, const char *settings, const 
   efla_stored_begin();
   hid_t file = H5Fcreate(efla_output_name(&output), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   bool fine = file >= 0 && strlen(settings) < SETTINGS && write_text(file, "settings", settings);
-  fine = fine && write_text(file, "commit", efla_commit()) && write_text(file, "level", efla_level_best()->name);
+  fine = fine && write_text(file, "commit", efla_commit()) && write_text(file, "level", efla_isa_best()->name);
   for (size_t i = 0; i < n && fine; i++) fine = write_array(file, &arrays[i]);
   if (file >= 0) fine &= H5Fclose(file) >= 0;
   if (!fine) status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());

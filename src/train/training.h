@@ -19,7 +19,7 @@ typedef struct efla_setup {
   size_t batch; /* images; the last batch of an epoch has what is left */
   size_t count; /* images of an epoch, the first ones of the set; 1 <= count */
   size_t threads;
-  const efla_level *level; /* NULL: the best */
+  const efla_isa *isa; /* NULL: the best */
 } efla_setup;
 
 size_t efla_setup_steps(const efla_setup *setup); /* of one epoch */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The backward pass at speed: gradients of the delta rule, chunk by chunk (adjoint.inc), for batches of heads.
  *
  * The forward pass leaves y and a state every EFLA_SEGMENT tokens (kernel.h).  From the last segment to the first, the states before

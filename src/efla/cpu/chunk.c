@@ -1,9 +1,9 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/cpu/chunk.h"
 
 #include "efla/cpu/isa.h"
 
 #include <assert.h>
-#include <gsl/gsl_cblas.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,34 +14,13 @@ size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv) {
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define GEMM       cblas_dgemm
 #define EXP        exp
 #include "efla/cpu/chunk.inc"
 #undef REAL
 #undef NAME
-#undef GEMM
 #undef EXP
 
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define GEMM       cblas_sgemm
 #define EXP        expf
 #include "efla/cpu/chunk.inc"
-
-/* A gate of zero leaves the unit row and column of its token; elsewhere entry (i, j) is multiplied by sqrt(a_j/a_i). */
-void efla_chunk_condition(size_t C, const double *L, const double *gate, double *T, double *largest, double *condition) {
-  double rows = 1, inverse_rows = 1;
-  efla_chunk_invert_f64(C, L, T);
-  *largest = 1; /* the diagonal's */
-  for (size_t i = 0; i < C; i++) {
-    double sum = 1, inverse_sum = 1;
-    for (size_t j = 0; j < i && gate[i] > 0; j++) {
-      double scale = sqrt(gate[j] / gate[i]), entry = fabs(T[i * C + j]) * scale;
-      sum += fabs(L[i * C + j]) * scale, inverse_sum += entry;
-      *largest = fmax(*largest, isnan(entry) ? INFINITY : entry);
-    }
-    rows = fmax(rows, isnan(sum) ? INFINITY : sum);
-    inverse_rows = fmax(inverse_rows, isnan(inverse_sum) ? INFINITY : inverse_sum);
-  }
-  *condition = rows * inverse_rows;
-}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/cpu/gradient.h"
 
 #include "efla/cpu/kernel.h"

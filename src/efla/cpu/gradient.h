@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and by its
  * inputs.
  *
@@ -7,7 +8,7 @@
 #define EFLA_CPU_GRADIENT_H
 
 #include "efla/cpu/heads.h"
-#include "efla/method.h"
+#include "efla/rule.h"
 
 /* Each array in the layout of its efla_heads, d_x the loss's derivative by x; states (sequences, heads, dk, dv).  Nothing overlaps,
  * but d_initial and d_final may be the same array. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/cpu/heads.h"
 
 #include <assert.h>

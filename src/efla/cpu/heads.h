@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A batch of heads: the shape of what attention kernels take, and how it lies in memory.
  *
  * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, gate_t, g_t of every batch entry, head and token; states (sequences, heads, dk, dv).
@@ -23,14 +24,12 @@ typedef struct efla_heads {
   size_t sequences;         /* packed one after another along the tokens of a single batch entry; not used if cu_seqlens is NULL */
   const size_t *cu_seqlens; /* (sequences + 1), from 0 to tokens, not decreasing; NULL: every batch entry is one sequence */
   size_t threads;           /* OpenMP threads of one call, 0 as 1; the results have the same bits for any number */
-  const efla_level *level;  /* NULL: the best that this processor supports */
+  const efla_isa *isa;      /* NULL: the best that this processor supports */
 } efla_heads;
 
-/* threads and level as they are meant: at least one, and never NULL. */
+/* threads and isa as they are meant: at least one, and never NULL. */
 static inline size_t efla_heads_threads(const efla_heads *heads) { return heads->threads ? heads->threads : 1; }
-static inline const efla_level *efla_heads_level(const efla_heads *heads) {
-  return heads->level ? heads->level : efla_level_best();
-}
+static inline const efla_isa *efla_heads_isa(const efla_heads *heads) { return heads->isa ? heads->isa : efla_isa_best(); }
 
 /* One head of one sequence, whose rows lie one after another; one thread. */
 static inline efla_heads efla_heads_one(size_t tokens, size_t dk, size_t dv) {

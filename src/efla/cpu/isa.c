@@ -1,23 +1,24 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/cpu/isa.h"
 
-extern const efla_level efla_level_x86_64_v4, efla_level_x86_64_v3, efla_level_generic;
+extern const efla_isa efla_isa_x86_64_v4, efla_isa_x86_64_v3, efla_isa_generic;
 
-static const efla_level *const levels[] = {
+static const efla_isa *const isas[] = {
 #ifdef __x86_64__
-    &efla_level_x86_64_v4,
-    &efla_level_x86_64_v3,
+    &efla_isa_x86_64_v4,
+    &efla_isa_x86_64_v3,
 #endif
-    &efla_level_generic,
+    &efla_isa_generic,
 };
 
-enum { LEVELS = sizeof levels / sizeof *levels };
+enum { ISAS = sizeof isas / sizeof *isas };
 
-const char *efla_level_name(size_t i) { return i < LEVELS ? levels[i]->name : NULL; }
+const char *efla_isa_name(size_t i) { return i < ISAS ? isas[i]->name : NULL; }
 
-const efla_level *efla_level_at(size_t i) { return levels[i]; }
+const efla_isa *efla_isa_at(size_t i) { return isas[i]; }
 
-const efla_level *efla_level_best(void) {
-  for (size_t i = 0; i + 1 < LEVELS; i++)
-    if (levels[i]->supported()) return levels[i];
-  return levels[LEVELS - 1]; /* any processor's */
+const efla_isa *efla_isa_best(void) {
+  for (size_t i = 0; i + 1 < ISAS; i++)
+    if (isas[i]->supported()) return isas[i];
+  return isas[ISAS - 1]; /* any processor's */
 }

@@ -1,7 +1,8 @@
-/* Instruction-set levels: the hot loops, compiled once for each width of vector registers and chosen at run time.
+/* SPDX-License-Identifier: MIT */
+/* Instruction sets: the hot loops, compiled once for each width of vector registers and chosen at run time.
  *
- * A level is one file level_*.c that includes level.inc with its vector size, compiled with the flags that the Makefile has for it.  All
- * levels do the same sums in the same order, but a level with fused multiply-add rounds less often: results of two levels agree to
+ * One is one file isa_*.c that includes isa.inc with its vector size, compiled with the flags that the Makefile has for it.  All
+ * instruction sets do the same sums in the same order, but one with fused multiply-add rounds less often: results of two agree to
  * rounding, not to the bit. */
 #ifndef EFLA_CPU_ISA_H
 #define EFLA_CPU_ISA_H
@@ -12,7 +13,7 @@
 #include <stddef.h>
 
 #define EFLA_TILE_BYTES 128 /* of a row of S: a tile is that many columns, packed (dk, TILE), aligned to its width */
-#define EFLA_BLOCK      64  /* most tokens of one call of a level's blocks */
+#define EFLA_BLOCK      64  /* most tokens of one call of its blocks */
 
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first
  * token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but neither read nor written. */
@@ -121,7 +122,7 @@ static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
          6 * C * efla_row(C) + 2 * C;
 }
 
-struct efla_level {
+struct efla_isa {
   const char *name;
   size_t vector;           /* bytes of a vector register */
   bool (*supported)(void); /* by this processor */
@@ -132,7 +133,7 @@ struct efla_level {
   /* Adds 1 to n numbers, a multiple of a tile, aligned to one: what the memory allows. */
   void (*touch_f32)(size_t n, float *x);
   void (*touch_f64)(size_t n, double *x);
-  /* The naive recurrence (recurrence.h) as the compiler makes it for this level: what the loops above are worth is measured by it. */
+  /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are worth is measured by it. */
   void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v, const float *gate,
                          float *S, float *o);
   void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *gate,
@@ -155,17 +156,13 @@ struct efla_level {
   void (*query_f64)(const efla_query_f64 *x);
   void (*query_backward_f32)(const efla_query_gradient_f32 *x);
   void (*query_backward_f64)(const efla_query_gradient_f64 *x);
-  /* y = x Phi(x), the exact GELU (Phi: the standard normal distribution), and its slope Phi(x) + x phi(x); n numbers each.  With
-   * Q = 1 - Phi(|x|) the errors are at most u (|y| + 12 |x| Q) + 2^-126 and u (|slope| + 12 (|x| phi + Q)) + 2^-123.  slope NULL: not
-   * wanted; y or slope may be x itself. */
-  void (*gelu_f32)(size_t n, const float *x, float *y, float *slope);
 };
 
-/* The name of level i of this build, the widest first; NULL past the end. */
-const char *efla_level_name(size_t i);
-/* That level, also where this processor does not support it. */
-const efla_level *efla_level_at(size_t i);
+/* The name of instruction set i of this build, the widest first; NULL past the end. */
+const char *efla_isa_name(size_t i);
+/* That one, also where this processor does not support it. */
+const efla_isa *efla_isa_at(size_t i);
 /* The first that this processor supports. */
-const efla_level *efla_level_best(void);
+const efla_isa *efla_isa_best(void);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Any processor: registers of 16 bytes (SSE2, NEON), or what the compiler makes of them. */
 #include <stdbool.h>
 
@@ -6,10 +7,10 @@ static bool supported(void) { return true; }
 #define VECTOR 16
 #define GROUP  1
 #define ROWS   6
-#define LEVEL  efla_level_generic
+#define ISA    efla_isa_generic
 #ifdef __x86_64__
-#define LEVEL_NAME "x86-64"
+#define ISA_NAME "x86-64"
 #else
-#define LEVEL_NAME "generic"
+#define ISA_NAME "generic"
 #endif
 #include "efla/cpu/isa.inc"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* AVX2 with fused multiply-add: 16 registers of 32 bytes. */
 #ifdef __x86_64__
 #include <stdbool.h>
@@ -7,10 +8,10 @@ static bool supported(void) {
          __builtin_cpu_supports("bmi2");
 }
 
-#define VECTOR     32
-#define GROUP      1
-#define ROWS       6
-#define LEVEL      efla_level_x86_64_v3
-#define LEVEL_NAME "x86-64-v3"
+#define VECTOR   32
+#define GROUP    1
+#define ROWS     6
+#define ISA      efla_isa_x86_64_v3
+#define ISA_NAME "x86-64-v3"
 #include "efla/cpu/isa.inc"
 #endif

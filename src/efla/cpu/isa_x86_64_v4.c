@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* AVX-512: 32 registers of 64 bytes, enough for the sums of two tokens. */
 #ifdef __x86_64__
 #include <stdbool.h>
@@ -8,10 +9,10 @@ static bool supported(void) {
          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
 }
 
-#define VECTOR     64
-#define GROUP      2
-#define ROWS       8
-#define LEVEL      efla_level_x86_64_v4
-#define LEVEL_NAME "x86-64-v4"
+#define VECTOR   64
+#define GROUP    2
+#define ROWS     8
+#define ISA      efla_isa_x86_64_v4
+#define ISA_NAME "x86-64-v4"
 #include "efla/cpu/isa.inc"
 #endif

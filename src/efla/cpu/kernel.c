@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/cpu/kernel.h"
 
 #include <assert.h>

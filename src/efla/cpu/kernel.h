@@ -1,13 +1,14 @@
+/* SPDX-License-Identifier: MIT */
 /* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for decoding.
  *
  * E3 as it stands, with gates of any method, and optionally the gated delta rule's decay: S <- exp(g_t) S before token t (Yang, Kautz,
  * Hatamizadeh 2024; the paper's Eqs. 51-68).  Columns of S do not see each other: every tile of 128 bytes of columns runs through the
- * tokens on its own (level.h, tile.inc).  The naive recurrence is what this answers to: the same sums in another order. */
+ * tokens on its own (isa.h, tile.inc).  The naive recurrence is what this answers to: the same sums in another order. */
 #ifndef EFLA_CPU_KERNEL_H
 #define EFLA_CPU_KERNEL_H
 
 #include "efla/cpu/heads.h"
-#include "efla/method.h"
+#include "efla/rule.h"
 
 /* What a call reads and writes, each in the layout of its efla_heads.  initial and final may be the same array; no others overlap. */
 #define EFLA_KERNEL_TYPE(REAL, suffix)                                                                                             \

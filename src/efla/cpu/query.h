@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The read-out of the last token's query without the state, from a zero initial state, and its derivative.
  *
  * S_T = sum_t [prod_{s>t} (I - a_s k_s k_s^T)] a_t k_t v_t^T is a sum of products that S_T^T q can apply to q instead: from the
@@ -48,13 +49,13 @@ static inline size_t efla_query_rows(size_t tokens) { return tokens / EFLA_QUERY
 EFLA_QUERY_TYPE(float, f32)
 EFLA_QUERY_TYPE(double, f64)
 
-typedef struct efla_level efla_level;
+typedef struct efla_isa efla_isa;
 
-/* By the loops of a level, NULL: the best; the backward pass by the forward pass's.  The same bits for the same level.  Never fail,
+/* By the loops of a isa, NULL: the best; the backward pass by the forward pass's.  The same bits for the same isa.  Never fail,
  * never allocate; inf and nan propagate as data. */
-void efla_query_forward_f32(const efla_level *level, const efla_query_f32 *x);
-void efla_query_forward_f64(const efla_level *level, const efla_query_f64 *x);
-void efla_query_backward_f32(const efla_level *level, const efla_query_gradient_f32 *x);
-void efla_query_backward_f64(const efla_level *level, const efla_query_gradient_f64 *x);
+void efla_query_forward_f32(const efla_isa *isa, const efla_query_f32 *x);
+void efla_query_forward_f64(const efla_isa *isa, const efla_query_f64 *x);
+void efla_query_backward_f32(const efla_isa *isa, const efla_query_gradient_f32 *x);
+void efla_query_backward_f64(const efla_isa *isa, const efla_query_gradient_f64 *x);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/reference/recurrence.h"
 
 #define LINKAGE

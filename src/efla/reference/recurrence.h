@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The delta rule as a recurrence, naive (docs/derivations.md#e3): the definition that fast forms answer to.
  *
  *     u = v_t - S^T k_t,   S <- S + a_t k_t u^T,   o_t = S^T q_t

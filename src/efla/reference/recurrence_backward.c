@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "efla/reference/recurrence_backward.h"
 
 #include "efla/reference/recurrence.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The derivative of the naive recurrence, in reverse, token by token, with every state stored: the definition that the fast
  * backward pass answers to.  With G the loss's derivative by S_t, read-out included, and S~ = d_t S_{t-1}:
  *

@@ -1,0 +1,4 @@
+/* GELU by vectors of 16 bytes. */
+#define VECTOR 16
+#define GELU   efla_gelu_generic_f32
+#include "nn/gelu.inc"

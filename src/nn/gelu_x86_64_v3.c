@@ -1,0 +1,6 @@
+/* GELU by vectors of 32 bytes. */
+#ifdef __x86_64__
+#define VECTOR 32
+#define GELU   efla_gelu_x86_64_v3_f32
+#include "nn/gelu.inc"
+#endif
