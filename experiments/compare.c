@@ -5,7 +5,7 @@
  * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's type,
  *           relative, and in units of what rounding is entitled to on these tokens (check/error_bound.h); how it depends on the
  *           token's number; whether o depends on later tokens, where there are two runs; and, if it is out of tolerance, which
- *           usual mistake explains it.
+ *           usual fault explains it.
  * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1: outside. */
 #include "efla.h"
 
@@ -44,7 +44,7 @@ static void print_errors(const char *what, const efla_errors_of *errors) {
          efla_errors_rms(errors), errors->ratio);
 }
 
-static void print_heads(const efla_inquiry *s) {
+static void print_heads(const efla_kernel_check *s) {
   char name[32];
   printf("\n%10s  %12s  %12s  %12s  %12s  %12s\n", "", "largest", "rms", "largest", "rms", "of what is");
   printf("%10s  %12s  %12s  %12s  %12s  %12s\n", "head", "[ulp]", "[ulp]", "relative", "relative", "granted");
@@ -93,13 +93,13 @@ static void print_causality(const efla_causality *c) {
            c->apart ? ": it does not depend on later tokens" : " (the inputs never differ: nothing about later tokens)");
 }
 
-static void print_mistake(const efla_inquiry *s) {
+static void print_mistake(const efla_kernel_check *s) {
   if (!s->comparison.total.outside) return;
   printf("mistake: ");
-  if (s->mistake) {
-    printf("%s\n", s->mistake->says);
-    for (const efla_suspect *next = s->mistake + 1;
-         next < s->suspects.suspect + s->suspects.n && next->score <= fmin(1, 2 * s->mistake->score); next++)
+  if (s->fault) {
+    printf("%s\n", s->fault->says);
+    for (const efla_fault_candidate *next = s->fault + 1;
+         next < s->candidates.candidate + s->candidates.n && next->score <= fmin(1, 2 * s->fault->score); next++)
       printf("  or: %s\n", next->says);
   } else if (s->tail) {
     printf("a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a chunk of %zu",
@@ -109,7 +109,7 @@ static void print_mistake(const efla_inquiry *s) {
     printf("\n");
   } else if (s->resembles) {
     printf("none alone; most like this one, which leaves %.2g of the error: %s\n",
-           s->resembles->score / s->suspects.suspect[0].score, s->resembles->says);
+           s->resembles->score / s->candidates.candidate[0].score, s->resembles->says);
   } else if (s->coarser) {
     printf("none of the usual ones; rounding of a state in %s would explain errors of this size\n", s->coarser->name);
   } else {
@@ -117,20 +117,20 @@ static void print_mistake(const efla_inquiry *s) {
   }
 }
 
-static void print_report(const efla_inquiry *s, const efla_question *ask) {
+static void print_report(const efla_kernel_check *s, const efla_kernel_check_options *ask) {
   const efla_tensors *in = &s->in, *out = s->comparison.out;
-  const efla_claim *claim = &s->comparison.claim;
+  const efla_kernel_spec *spec = &s->comparison.spec;
   static const char *const tolerances[] = {"what rounding is entitled to on these tokens", "ulps", "relative root mean square"};
   printf("%s: %zu sequences, %zu tokens each batch entry, %zu heads, dk %zu, dv %zu, scale %.6g%s%s\n", in->path, in->sequences,
          in->tokens, in->heads, in->dk, in->dv, in->scale, in->has[EFLA_G] ? ", with decay" : "",
          in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
   printf("held against: method %s, keys %s, truth %s\n", ask->method->name, ask->keys->name, ask->truth->name);
-  printf("o: %s", claim->o.name);
-  if (claim->o.digits != out->stored[EFLA_O].digits) printf(" (all of its numbers are, stored as %s)", out->stored[EFLA_O].name);
+  printf("o: %s", spec->o.name);
+  if (spec->o.digits != out->stored[EFLA_O].digits) printf(" (all of its numbers are, stored as %s)", out->stored[EFLA_O].name);
   printf("; state kept in %s", s->state->name);
   if (s->instead_of) printf(" (nothing is declared, and %s would not explain the errors)", s->instead_of->name);
   printf("; tolerance: ");
-  if (ask->tolerance.kind != EFLA_TOLERANCE_BUDGET) printf("%g ", ask->tolerance.value);
+  if (ask->tolerance.kind != EFLA_TOLERANCE_BOUND) printf("%g ", ask->tolerance.value);
   printf("%s\n", tolerances[ask->tolerance.kind]);
   print_heads(s);
   printf("\n");
@@ -143,7 +143,7 @@ static void print_report(const efla_inquiry *s, const efla_question *ask) {
   printf("verdict: %s\n", s->outside ? "outside the tolerance" : "within the tolerance");
 }
 
-static void write_rows(const efla_inquiry *s, efla_table *table) {
+static void write_rows(const efla_kernel_check *s, efla_table *table) {
   for (size_t h = 0; h < s->in.heads; h++)
     for (size_t b = 0; b < EFLA_BINS; b++) {
       const efla_bin *bin = &s->comparison.head[h].bins[b];
@@ -162,7 +162,7 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_question ask = {.input = input,
+  efla_kernel_check_options ask = {.input = input,
                        .outputs = outputs,
                        .against = against,
                        .method = &efla_methods[method],
@@ -170,14 +170,14 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
                        .truth = efla_oracle_find(truth_name(truth)),
                        .state = precision ? &efla_formats[precision - 1] : NULL,
                        .tolerance = tolerance};
-  efla_inquiry inquiry;
-  efla_status status = efla_inquiry_run(&inquiry, &ask, cli->threads, why);
+  efla_kernel_check check;
+  efla_status status = efla_kernel_check_run(&check, &ask, cli->threads, why);
   if (status == EFLA_OK) {
-    print_report(&inquiry, &ask);
-    write_rows(&inquiry, table);
-    if (inquiry.outside) status = EFLA_OUTSIDE, *why->text = 0; /* the report has said it */
+    print_report(&check, &ask);
+    write_rows(&check, table);
+    if (check.outside) status = EFLA_OUTSIDE, *why->text = 0; /* the report has said it */
   }
-  efla_inquiry_clear(&inquiry);
+  efla_kernel_check_clear(&check);
   return status;
 }
 

@@ -39,9 +39,9 @@ static void write_row(const efla_effect *e, efla_table *table) {
 }
 
 /* What the table lacks is left out, and said. */
-static void print_gaps(const efla_cli *cli, const efla_outcomes *o, const efla_effects *effects) {
+static void print_gaps(const efla_cli *cli, const efla_results *o, const efla_effects *effects) {
   for (size_t v = 0; v < o->variants; v++) {
-    size_t missing = efla_outcomes_missing(o, v);
+    size_t missing = efla_results_missing(o, v);
     if (missing > 0)
       fprintf(stderr, "%s: %s: %s, keys %s, lr %g lacks %zu of %zu accuracies (seeds, perturbations, levels and their means)\n",
               cli->name, input, o->variant[v].method, o->variant[v].keys, o->variant[v].lr, missing, o->conditions * o->seeds);
@@ -55,7 +55,7 @@ static void print_gaps(const efla_cli *cli, const efla_outcomes *o, const efla_e
 }
 
 /* One line per effect, one column per perturbation: means over levels. */
-static void print_summary(const efla_outcomes *o, const efla_effects *effects) {
+static void print_summary(const efla_results *o, const efla_effects *effects) {
   printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over seeds.\n"
          "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = gate + keys + lr + gate_keys_lr\n\n%-16s",
          efla_method_name(method), lr, efla_method_name(against), lr_against, "");
@@ -72,7 +72,7 @@ static void print_summary(const efla_outcomes *o, const efla_effects *effects) {
   printf("\n");
 }
 
-static efla_status summarise(const efla_cli *cli, const efla_outcomes *o, efla_table *table, efla_message *why) {
+static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_table *table, efla_message *why) {
   efla_effects effects;
   const efla_contrast contrast = {efla_method_name(method), efla_method_name(against), lr, lr_against};
   efla_status status = efla_effects_init(&effects, o, &contrast, input, why);
@@ -94,13 +94,13 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_csv study;
-  efla_outcomes outcomes;
+  efla_results results;
   efla_status status = efla_csv_read(&study, input, why);
   if (status != EFLA_OK) return status;
-  status = efla_outcomes_init(&outcomes, &study, input, why);
+  status = efla_results_init(&results, &study, input, why);
   if (status == EFLA_OK) {
-    status = summarise(cli, &outcomes, table, why);
-    efla_outcomes_clear(&outcomes);
+    status = summarise(cli, &results, table, why);
+    efla_results_clear(&results);
   }
   efla_csv_clear(&study);
   return status;

@@ -34,11 +34,11 @@ typedef struct problem {
 } problem;
 
 static void left(const problem *p, size_t steps) {
-  efla_hold_advance(efla_method_find("exact"), 0, &p->signal, 0, DURATION, steps, p->S, p->scratch);
+  efla_zero_order_hold_advance(efla_method_find("exact"), 0, &p->signal, 0, DURATION, steps, p->S, p->scratch);
 }
 
 static void midpoint(const problem *p, size_t steps) {
-  efla_hold_advance(efla_method_find("exact"), 0.5, &p->signal, 0, DURATION, steps, p->S, p->scratch);
+  efla_zero_order_hold_advance(efla_method_find("exact"), 0.5, &p->signal, 0, DURATION, steps, p->S, p->scratch);
 }
 
 /* The midpoint rule is symmetric: its error has even powers of h only, and (4 S_{h/2} - S_h)/3 drops the first. */
@@ -126,7 +126,7 @@ static void study(const problem *p, double lambda, efla_table *table) {
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_hold_scratch(d, d);
+  size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_zero_order_hold_scratch(d, d);
   double *block = malloc((4 * n + scratch) * sizeof *block);
   if (!block) return efla_fail_memory(why);
   problem p = {.start = block, .S = block + n, .half = block + 2 * n, .truth = block + 3 * n, .scratch = block + 4 * n};

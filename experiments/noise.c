@@ -20,7 +20,7 @@
 static size_t family, d;
 static efla_list methods, treatments, perturbations, candidates;
 
-static efla_trials contest;
+static efla_recall_trials contest;
 
 static const efla_option options[] = {
     {"family", "NAME", "gaussian", NULL, "where keys and values come from", EFLA_NAME, &family, 0, 0, efla_family_name},
@@ -71,7 +71,7 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   double *scores = calloc((3 * contest.n_ways + 1) * contest.trials, sizeof *scores);
   if (!scores) return efla_fail_memory(why);
   double *difference = scores + 3 * contest.n_ways * contest.trials;
-  efla_status status = efla_trials_run(&contest, p->perturbation, p->level, scores, why);
+  efla_status status = efla_recall_trials_run(&contest, p->perturbation, p->level, scores, why);
   p->built = status == EFLA_OK;
   for (size_t w = 0; w < contest.n_ways && status == EFLA_OK; w++) {
     efla_interval m[3], gain = {NAN, NAN, NAN};
@@ -134,12 +134,12 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   point *points = calloc(perturbations.n * EFLA_LEVELS, sizeof *points);
   if (!points) return efla_fail_memory(why);
-  for (size_t i = 0; i < 2 * methods.n * treatments.n && contest.n_ways < EFLA_WAYS; i++)
+  for (size_t i = 0; i < 2 * methods.n * treatments.n && contest.n_ways < EFLA_RECALL_CONFIGS; i++)
     contest.ways[contest.n_ways++] =
-        (efla_way){&efla_methods[methods.row[i / 2 / treatments.n]], &efla_key_treatments[treatments.row[i / 2 % treatments.n]],
+        (efla_recall_config){&efla_methods[methods.row[i / 2 / treatments.n]], &efla_key_treatments[treatments.row[i / 2 % treatments.n]],
                    i % 2 == 1, contest.spec.beta};
   size_t n = list_points(points, cli->quick);
-  efla_status status = efla_trials_tune(&contest, candidates.value, candidates.n, why);
+  efla_status status = efla_recall_trials_tune(&contest, candidates.value, candidates.n, why);
   if (status == EFLA_OK) status = efla_program_parallel(table, n, study, points, "points", n, why);
   if (status == EFLA_OK)
     fprintf(stderr,

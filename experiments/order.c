@@ -48,7 +48,7 @@ static void solve(const problem *p, const efla_method *method, const efla_tablea
   for (size_t t = 0; t < p->x.tokens; t++) {
     const double *k = p->x.k + t * dk, *v = p->x.v + t * dv;
     double gate = efla_gate(method, p->x.beta[t] / (double)n, efla_lambda(dk, k));
-    efla_hold hold = {dk, dv, k, v};
+    efla_zero_order_hold hold = {dk, dv, k, v};
     efla_signal signal = efla_signal_hold(&hold);
     if (tableau)
       (void)efla_ode_advance(tableau, &signal, 0, p->x.beta[t], n, p->S, p->scratch);

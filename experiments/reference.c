@@ -90,7 +90,7 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
       seconds = efla_seconds() - start;
     }
     if (status == EFLA_NOT_BUILT) continue;
-    if (status == EFLA_MEMORY) return *why = unsaid, status;
+    if (status == EFLA_NO_MEMORY) return *why = unsaid, status;
     bool vouched = admitted && status == EFLA_OK && efla_oracle_vouches(oracle, n, p->S, claimed);
     write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused", seconds / (double)calls);
   }

@@ -59,7 +59,7 @@ static efla_status compute(efla_tensors *in, const char *name, const efla_cli *c
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
   status = write_provenance(&out, cli, why);
-  if (status == EFLA_OK) status = efla_pass(&forward, in, &out, cli->threads, bad, why);
+  if (status == EFLA_OK) status = efla_forward_stream(&forward, in, &out, cli->threads, bad, why);
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
   return status;

@@ -16,7 +16,7 @@
 
 static efla_study study;
 static const char *mnist, *losses_file, *steps_file, *shard;
-static size_t width, reading, train_images;
+static size_t width, readout, train_images;
 static bool yardstick;
 
 static const efla_option options[] = {
@@ -26,16 +26,16 @@ static const efla_option options[] = {
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
     {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0, 4294967295., NULL},
-    {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.plan.epochs, 1, 1000, NULL},
-    {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.setup.batch, 1, 4096, NULL},
+    {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.study.epochs, 1, 1000, NULL},
+    {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.options.batch, 1, 4096, NULL},
     {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
-    {"reading", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &reading, 0, 0, efla_reading_name},
+    {"reading", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0, efla_readout_name},
     {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1, 1e6, NULL},
-    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.plan.examined, 1, 1e6,
+    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.study.evaluated, 1, 1e6,
      NULL},
-    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.plan.seed, 0, 4294967295., NULL},
+    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.study.seed, 0, 4294967295., NULL},
     {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
-    {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
+    {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.study.save, 1, 1e9, NULL},
     {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the cells, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
     {"finished", NULL, NULL, NULL, "only cells that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
      NULL},
@@ -45,7 +45,7 @@ static const efla_option options[] = {
      NULL},
     {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},
-    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.inspected, 4, 500,
+    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.recorded, 4, 500,
      NULL},
     {"yardstick", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &yardstick, 0, 0, NULL},
     {.name = NULL},
@@ -75,9 +75,9 @@ static efla_status read_shard(efla_message *why) {
   if ((study.shards > 1 || study.finished) && !study.cells)
     return efla_fail(why, EFLA_USAGE, "%s: expected --cells with it, where cells are kept",
                      study.finished ? "--finished" : "--shard");
-  if (study.shard > efla_study_cells(&study))
+  if (study.shard > efla_study_configs(&study))
     return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no cell, expected I of at most %zu, the number of cells", shard,
-                     efla_study_cells(&study));
+                     efla_study_configs(&study));
   return EFLA_OK;
 }
 
@@ -89,13 +89,13 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
   efla_status status = read_images(cli, true, &train_images, training, why);
-  if (status == EFLA_OK) status = read_images(cli, false, &study.plan.examined, test, why);
-  study.plan.training = training, study.plan.test = test;
-  study.setup.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
-  study.setup.model.reading = &efla_readings[reading];
-  study.setup.rule = efla_adamw_default(0);
-  study.setup.count = train_images, study.setup.threads = cli->threads;
-  if (study.inspected > study.plan.examined) study.inspected = study.plan.examined;
+  if (status == EFLA_OK) status = read_images(cli, false, &study.study.evaluated, test, why);
+  study.study.training = training, study.study.test = test;
+  study.options.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
+  study.options.model.readout = &efla_readouts[readout];
+  study.options.rule = efla_adamw_default(0);
+  study.options.count = train_images, study.options.threads = cli->threads;
+  if (study.recorded > study.study.evaluated) study.recorded = study.study.evaluated;
   return status;
 }
 

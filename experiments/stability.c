@@ -47,12 +47,12 @@ static void row(efla_table *rows, const char *study, const efla_method *method, 
 static const efla_interval nothing = {NAN, NAN, NAN};
 
 /* gamma against norm and against x: predicted on fine grids, measured at the norms asked for. */
-static efla_status study_rates(const efla_rate_law *law, const efla_method *method, efla_table *rows, efla_message *why) {
+static efla_status study_rates(const efla_stability_limit_law *law, const efla_method *method, efla_table *rows, efla_message *why) {
   efla_status status = EFLA_OK;
   for (int unit = 0; unit < 2; unit++)
     for (int i = 0; i <= 60; i++) {
       double norm = 0.5 * pow(2, i / 12.);
-      row(rows, "map", method, unit ? "unit" : "raw", d, norm, NAN, efla_rate_expected(law, method, norm, unit), nothing);
+      row(rows, "map", method, unit ? "unit" : "raw", d, norm, NAN, efla_stability_limit_expected(law, method, norm, unit), nothing);
     }
   for (int i = 0; i <= 80; i++) {
     double x = 0.1 * pow(10, i / 32.);
@@ -61,22 +61,22 @@ static efla_status study_rates(const efla_rate_law *law, const efla_method *meth
   for (size_t i = 0; i < norms.n && status == EFLA_OK; i++) {
     efla_spec spec = spec_of("gaussian", d, norms.value[i]);
     efla_interval gamma;
-    status = efla_rate_measure(method, &spec, tokens, &gamma, why);
-    row(rows, "point", method, "raw", d, spec.norm, NAN, efla_rate_expected(law, method, spec.norm, false), gamma);
+    status = efla_stability_limit_measure(method, &spec, tokens, &gamma, why);
+    row(rows, "point", method, "raw", d, spec.norm, NAN, efla_stability_limit_expected(law, method, spec.norm, false), gamma);
   }
   return status;
 }
 
 /* Only a fraction of the tokens, of the norms given, among tokens of norm one: parameter is the fraction. */
-static efla_status study_phase(const efla_rate_law *law, const efla_method *method, efla_table *rows, efla_message *why) {
+static efla_status study_phase(const efla_stability_limit_law *law, const efla_method *method, efla_table *rows, efla_message *why) {
   efla_status status = EFLA_OK;
   for (size_t f = 0; f < fractions.n; f++)
     for (size_t s = 0; s < sizes.n && status == EFLA_OK; s++) {
       efla_spec spec = spec_of("spikes", d, 1);
       efla_interval gamma;
       spec.fraction = fractions.value[f], spec.size = sizes.value[s];
-      double rare = efla_rate_expected(law, method, spec.size, false), rest = efla_rate_expected(law, method, 1, false);
-      status = efla_rate_measure(method, &spec, tokens, &gamma, why);
+      double rare = efla_stability_limit_expected(law, method, spec.size, false), rest = efla_stability_limit_expected(law, method, 1, false);
+      status = efla_stability_limit_measure(method, &spec, tokens, &gamma, why);
       row(rows, "phase", method, "raw", d, spec.size, spec.fraction, spec.fraction * rare + (1 - spec.fraction) * rest, gamma);
     }
   return status;
@@ -88,7 +88,7 @@ static efla_status study_correlated(const efla_method *method, efla_table *rows,
     efla_spec spec = spec_of("ar1", d, 1);
     efla_interval norm;
     spec.rho = correlations.value[r];
-    status = efla_rate_measure_threshold(method, spec, tokens, &norm, why);
+    status = efla_stability_limit_measure_threshold(method, spec, tokens, &norm, why);
     row(rows, "correlated", method, "raw", d, NAN, spec.rho, NAN, norm);
   }
   return status;
@@ -97,19 +97,19 @@ static efla_status study_correlated(const efla_method *method, efla_table *rows,
 static efla_status study_thresholds(const efla_method *method, efla_table *rows, efla_message *why) {
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) {
-    efla_rate_law law;
+    efla_stability_limit_law law;
     size_t dk = lengths.count[i];
     efla_interval norm = nothing;
-    status = efla_rate_law_init(&law, dk);
+    status = efla_stability_limit_law_init(&law, dk);
     if (status == EFLA_OK && dk <= 64)
-      status = efla_rate_measure_threshold(method, spec_of("gaussian", dk, 1), tokens, &norm, why); /* longer: the law alone */
-    if (status == EFLA_OK) row(rows, "threshold", method, "raw", dk, NAN, NAN, efla_rate_expected_threshold(&law, method), norm);
+      status = efla_stability_limit_measure_threshold(method, spec_of("gaussian", dk, 1), tokens, &norm, why); /* longer: the law alone */
+    if (status == EFLA_OK) row(rows, "threshold", method, "raw", dk, NAN, NAN, efla_stability_limit_expected_threshold(&law, method), norm);
   }
   return status;
 }
 
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
-  const efla_rate_law *law = context;
+  const efla_stability_limit_law *law = context;
   const efla_method *method = &efla_methods[methods.row[i / 4]];
   bool explicit_method = isfinite(method->stable);
   efla_status status = EFLA_OK;
@@ -122,9 +122,9 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_rate_law law;
+  efla_stability_limit_law law;
   seed = cli->seed;
-  efla_status status = efla_rate_law_init(&law, d);
+  efla_status status = efla_stability_limit_law_init(&law, d);
   return status == EFLA_OK ? efla_program_parallel(table, 4 * methods.n, study, &law, "studies", 4 * methods.n, why) : status;
 }
 

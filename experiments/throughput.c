@@ -2,11 +2,11 @@
  *
  * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, gates of the exact method; heads in the layout of the row.
  * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
- * Measures  seconds, all contenders of a panel in turn, each output compared with the definition first; rates as parts of BLAS's square
+ * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as parts of BLAS's square
  *           product (n = 1024), of the naive recurrence, and of reading and writing memory.
  * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in proportion to tokens, but
  *           for softmax attention, whose grows with their square.
- * Writes    one row per panel and contender. */
+ * Writes    one row per panel and benchmark case. */
 #include "efla.h"
 
 #include <math.h>

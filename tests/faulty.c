@@ -144,14 +144,14 @@ void faulty_write(const faulty *f, const char *path) {
   free(a.q), free(a.k), free(a.v), free(a.beta), free(a.g), free(a.o), free(a.S0), free(a.S);
 }
 
-efla_question faulty_question(const char *file) {
-  return (efla_question){
+efla_kernel_check_options faulty_question(const char *file) {
+  return (efla_kernel_check_options){
       .input = file, .method = efla_method_find("exact"), .keys = &efla_key_treatments[0], .truth = efla_oracle_find("longdouble")};
 }
 
-efla_inquiry faulty_inquire(const efla_question *ask) {
-  efla_inquiry inquiry;
+efla_kernel_check faulty_inquire(const efla_kernel_check_options *ask) {
+  efla_kernel_check inquiry;
   efla_message why = {{0}};
-  ck_assert_msg(efla_inquiry_run(&inquiry, ask, 2, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_msg(efla_kernel_check_run(&inquiry, ask, 2, &why) == EFLA_OK, "%s", why.text);
   return inquiry;
 }

@@ -37,8 +37,8 @@ faulty faulty_none(h5_sizes sizes);
 void faulty_write(const faulty *f, const char *path);
 
 /* Is the file's o right for the exact gate, raw keys, and the tolerance that is derived?  And the inquiry; the test ends where it fails. */
-efla_question faulty_question(const char *file);
-efla_inquiry faulty_inquire(const efla_question *ask);
+efla_kernel_check_options faulty_question(const char *file);
+efla_kernel_check faulty_inquire(const efla_kernel_check_options *ask);
 
 double faulty_euler(double beta, double lambda);
 double faulty_implicit(double beta, double lambda);

@@ -30,8 +30,8 @@ static const char *file_of(const uint8_t *bytes, size_t n) {
 }
 
 static void expect_refusal(efla_status status, const efla_message *why, const char *path) {
-  expect(status == EFLA_INPUT || status == EFLA_MEMORY, "a refusal is EFLA_INPUT or EFLA_MEMORY");
-  expect(status == EFLA_MEMORY || strstr(why->text, path), "a refusal names the file");
+  expect(status == EFLA_INPUT || status == EFLA_NO_MEMORY, "a refusal is EFLA_INPUT or EFLA_NO_MEMORY");
+  expect(status == EFLA_NO_MEMORY || strstr(why->text, path), "a refusal names the file");
 }
 
 static void read_idx(const uint8_t *bytes, size_t n) {

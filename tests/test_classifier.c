@@ -1,4 +1,4 @@
-/* The whole classifier: its gradient against central differences, with every method, key treatment and reading; f32 against f64. */
+/* The whole classifier: its gradient against central differences, with every method, key treatment and read-out; f32 against f64. */
 #include "differences.h"
 #include "testing.h"
 
@@ -13,8 +13,8 @@ typedef struct problem {
   double *parameters, *gradient;
 } problem;
 
-static efla_model model_of(const efla_method *method, const efla_key_treatment *keys, const efla_reading *reading) {
-  return (efla_model){.tokens = TOKENS, .width = WIDTH, .classes = CLASSES, .method = method, .keys = keys, .reading = reading};
+static efla_model model_of(const efla_method *method, const efla_key_treatment *keys, const efla_readout *readout) {
+  return (efla_model){.tokens = TOKENS, .width = WIDTH, .classes = CLASSES, .method = method, .keys = keys, .readout = readout};
 }
 
 static double *lines(size_t n) {
@@ -66,7 +66,7 @@ static void check_gradient(problem *p, size_t stride) {
       double doubt, found = p->gradient[place.first + i];
       double slope = differences_slope(loss, p, &p->parameters[place.first + i], operations, &doubt);
       ck_assert_msg(fabs(found - slope) <= doubt, "%s, %s keys, %s: %s[%zu]: %.17g, by differences %.17g +- %g",
-                    p->model.method->name, p->model.keys->name, p->model.reading->name, efla_parameter_name(q), i, found, slope,
+                    p->model.method->name, p->model.keys->name, p->model.readout->name, efla_parameter_name(q), i, found, slope,
                     doubt);
       CHECK_BOUND(doubt, 1e-3);
     }
@@ -78,7 +78,7 @@ START_TEST(gradient_equals_central_differences) {
   gsl_rng_set(draw, testing_seed());
   for (const efla_method *m = efla_methods; m->name; m++)
     for (const efla_key_treatment *k = efla_key_treatments; k->name; k++)
-      for (const efla_reading *r = efla_readings; r->name; r++) {
+      for (const efla_readout *r = efla_readouts; r->name; r++) {
         problem p;
         set_up(&p, model_of(m, k, r), draw);
         check_gradient(&p, 31);
@@ -90,7 +90,7 @@ END_TEST
 
 static double norm_of(size_t n, const double *x) { return sqrt(efla_lambda(n, x)); }
 
-/* Both readings are one function: logits and gradient as far apart as rounding makes them, 225 u as above, twice for the way back. */
+/* Both read-outs are one function: logits and gradient as far apart as rounding makes them, 225 u as above, twice for the way back. */
 START_TEST(readings_agree) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
@@ -98,12 +98,12 @@ START_TEST(readings_agree) {
     problem p[2];
     for (size_t r = 0; r < 2; r++) {
       gsl_rng_set(draw, testing_seed());
-      set_up(&p[r], model_of(m, &efla_key_treatments[0], &efla_readings[r]), draw);
+      set_up(&p[r], model_of(m, &efla_key_treatments[0], &efla_readouts[r]), draw);
       efla_classifier_load_f64(&p[r].c, p[r].parameters);
       efla_classifier_forward_f64(&p[r].c);
       efla_classifier_backward_f64(&p[r].c, LABEL, 1, p[r].gradient);
     }
-    ck_assert_str_ne(p[0].model.reading->name, p[1].model.reading->name);
+    ck_assert_str_ne(p[0].model.readout->name, p[1].model.readout->name);
     double size = norm_of(CLASSES, p[0].c.logits), gradient = norm_of(p[0].numbers, p[0].gradient);
     for (size_t i = 0; i < CLASSES; i++) CHECK_BOUND(fabs(p[0].c.logits[i] - p[1].c.logits[i]), 225 * U * size);
     for (size_t i = 0; i < p[0].numbers; i++) CHECK_BOUND(fabs(p[0].gradient[i] - p[1].gradient[i]), 2 * 225 * U * gradient);
@@ -118,7 +118,7 @@ START_TEST(logits_by_definition) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   problem p;
-  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[1], &efla_readings[0]), draw);
+  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[1], &efla_readouts[0]), draw);
   const double *of[EFLA_PARAMETERS];
   for (efla_parameter q = 0; q < EFLA_PARAMETERS; q++) of[q] = p.parameters + efla_model_place(&p.model, q).first;
   double S[WIDTH * WIDTH] = {0}, h[WIDTH], q[WIDTH], k[WIDTH], v[WIDTH], o[WIDTH], mean = 0, variance = 0;
@@ -162,7 +162,7 @@ START_TEST(f32_is_close_to_f64) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   problem p;
-  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[0], &efla_readings[0]), draw);
+  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[0], &efla_readouts[0]), draw);
   efla_classifier_f32 c;
   ck_assert_int_eq(efla_classifier_init_f32(&c, &p.model, NULL, NULL), EFLA_OK);
   float *parameters = aligned_alloc(64, p.numbers * sizeof *parameters),
@@ -189,13 +189,13 @@ START_TEST(paper_is_encoded_once) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   problem p, fresh;
-  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[1], &efla_readings[0]), draw);
+  set_up(&p, model_of(efla_method_find("exact"), &efla_key_treatments[1], &efla_readouts[0]), draw);
   efla_classifier_load_f64(&p.c, p.parameters);
-  for (size_t ink = 0; ink <= TOKENS; ink += 7) {
+  for (size_t foreground = 0; foreground <= TOKENS; foreground += 7) {
     gsl_rng_set(draw, testing_seed());
     set_up(&fresh, p.model, draw);
     efla_classifier_load_f64(&fresh.c, fresh.parameters);
-    for (size_t t = 0; t < TOKENS; t++) p.c.x[t] = fresh.c.x[t] = t < ink ? gsl_rng_uniform(draw) : 0;
+    for (size_t t = 0; t < TOKENS; t++) p.c.x[t] = fresh.c.x[t] = t < foreground ? gsl_rng_uniform(draw) : 0;
     efla_classifier_forward_f64(&p.c), efla_classifier_forward_f64(&fresh.c);
     ck_assert_mem_eq(p.c.logits, fresh.c.logits, CLASSES * sizeof *p.c.logits);
     memset(p.gradient, 0, p.numbers * sizeof *p.gradient);
@@ -213,7 +213,7 @@ START_TEST(not_finite) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   problem p;
-  set_up(&p, model_of(efla_method_find("euler"), &efla_key_treatments[0], &efla_readings[0]), draw);
+  set_up(&p, model_of(efla_method_find("euler"), &efla_key_treatments[0], &efla_readouts[0]), draw);
   p.parameters[efla_model_place(&p.model, EFLA_W_K).first + 5] = NAN;
   efla_classifier_load_f64(&p.c, p.parameters);
   ck_assert_uint_eq(efla_classifier_forward_f64(&p.c), CLASSES);

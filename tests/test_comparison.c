@@ -1,4 +1,4 @@
-/* What comparisons stand on: causality, growth along the tokens, the budget of rounding, certified truth. */
+/* What comparisons stand on: causality, growth along the tokens, the error bound of rounding, certified truth. */
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"
@@ -20,13 +20,13 @@ START_TEST(truth_that_blows_up) {
   faulty f = faulty_none((h5_sizes){1, 300, 2, 4, 4});
   f.norm = 20, f.gate = faulty_euler, f.f64 = true, f.o = f.stored = "f64";
   faulty_write(&f, path);
-  efla_question ask = faulty_question(path);
+  efla_kernel_check_options ask = faulty_question(path);
   ask.method = efla_method_find("euler");
-  efla_inquiry inquiry = faulty_inquire(&ask);
-  const efla_head_result *total = &inquiry.comparison.total;
+  efla_kernel_check check = faulty_inquire(&ask);
+  const efla_head_result *total = &check.comparison.total;
   ck_assert(total->unknown > 0 && total->o.numbers > 0 && 4 * total->unknown + total->o.numbers == 300 * 2 * 4);
   ck_assert_uint_eq(total->o.first.token, SIZE_MAX);
-  efla_inquiry_clear(&inquiry);
+  efla_kernel_check_clear(&check);
 }
 END_TEST
 
@@ -79,27 +79,27 @@ START_TEST(causality_is_seen) {
     faulty f = faulty_none(usual);
     f.same_until = 40, f.peeks = peeks;
     faulty_write(&f, path);
-    efla_question ask = faulty_question(path);
-    efla_inquiry inquiry = faulty_inquire(&ask);
-    const efla_causality *c = &inquiry.causality;
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    const efla_causality *c = &check.causality;
     ck_assert(c->pairs == 3 && c->apart == 3 && c->tokens == 120);
     ck_assert_uint_eq(c->differ, peeks ? 3 : 0);
-    ck_assert_int_eq(inquiry.outside, peeks);
+    ck_assert_int_eq(check.outside, peeks);
     if (peeks) ck_assert(c->violation.token == 39 && c->parts == 40);
     if (!peeks) ck_assert_uint_eq(c->violation.token, SIZE_MAX);
-    efla_inquiry_clear(&inquiry);
+    efla_kernel_check_clear(&check);
 
     faulty shorter = f; /* the first 70 tokens only: all that follows is later */
     f.same_until = 0, f.sizes.batch = shorter.sizes.batch = 1, shorter.sizes.tokens = 70, shorter.same_until = 0;
     faulty_write(&f, path);
     faulty_write(&shorter, second); /* other random numbers from the first token on: they are drawn in order of tokens ... */
     ask.against = second;
-    inquiry = faulty_inquire(&ask);
-    ck_assert(inquiry.causality.pairs == 3 && inquiry.causality.apart == 3 &&
-              inquiry.causality.tokens == 210); /* ... so they agree */
-    ck_assert_uint_eq(inquiry.causality.violation.token, peeks ? 69 : SIZE_MAX);
-    ck_assert_uint_eq(inquiry.causality.parts, peeks ? 70 : 0);
-    efla_inquiry_clear(&inquiry);
+    check = faulty_inquire(&ask);
+    ck_assert(check.causality.pairs == 3 && check.causality.apart == 3 &&
+              check.causality.tokens == 210); /* ... so they agree */
+    ck_assert_uint_eq(check.causality.violation.token, peeks ? 69 : SIZE_MAX);
+    ck_assert_uint_eq(check.causality.parts, peeks ? 70 : 0);
+    efla_kernel_check_clear(&check);
   }
 }
 END_TEST
@@ -111,17 +111,17 @@ START_TEST(runs_that_have_nothing_in_common) {
   faulty_write(&f, path);
   f.norm *= 2;
   faulty_write(&f, second);
-  efla_question ask = faulty_question(path);
-  efla_inquiry inquiry;
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check;
   efla_message why;
   ask.against = second;
-  ck_assert_int_eq(efla_inquiry_run(&inquiry, &ask, 1, &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_kernel_check_run(&check, &ask, 1, &why), EFLA_INPUT);
   ck_assert_msg(strstr(why.text, second) && strstr(why.text, "causality cannot be examined"), "%s", why.text);
-  efla_inquiry_clear(&inquiry);
+  efla_kernel_check_clear(&check);
 }
 END_TEST
 
-/* The budget: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty
+/* The error bound: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty
  * promise. */
 START_TEST(budget_covers_the_toolkit_s_own_kernels) {
   static const char *const families[] = {"gaussian", "unit", "dictionary", "cone"};
@@ -133,30 +133,30 @@ START_TEST(budget_covers_the_toolkit_s_own_kernels) {
         efla_tokens x = testing_tokens(families[i], 1, 300, 16, 5);
         efla_forward_spec forward = {efla_method_find("exact"), &efla_key_treatments[0], form, format, 32, 16, 5, 1};
         efla_units units = efla_units_of(format, efla_format_find(format->digits > 24 ? "f64" : "f32"));
-        efla_claim claim = {.method = forward.method,
+        efla_kernel_spec spec = {.method = forward.method,
                             .keys = forward.keys,
                             .scale = 1,
                             .truth = efla_oracle_find("longdouble"),
                             .units = units,
                             .o = *efla_format_find("f64")};
-        efla_track track;
+        efla_reference_trajectory trajectory;
         double S[80] = {0}, *o = testing_poison(300 * 5), *scratch = testing_poison(efla_forward_scratch(&forward)), largest = 0;
         double error2 = 0, variance = 0;
-        ck_assert_int_eq(efla_track_init(&track, &claim, 16, 5), EFLA_OK);
-        efla_track_start(&track, S);
+        ck_assert_int_eq(efla_reference_trajectory_init(&trajectory, &spec, 16, 5), EFLA_OK);
+        efla_reference_trajectory_start(&trajectory, S);
         efla_forward_advance(&forward, &x, NULL, S, o, scratch);
         for (size_t t = 0; t < 300; t++) {
           double error = 0;
-          ck_assert_int_eq(efla_track_step(&track, &x, t, 0, NULL), EFLA_OK);
-          for (size_t j = 0; j < 5; j++) error += (double)((o[t * 5 + j] - track.o[j]) * (o[t * 5 + j] - track.o[j]));
-          largest = fmax(largest, sqrt(error) / efla_track_readout_tolerance(&track, x.q + t * 16));
-          error2 += error, variance += track.variance;
+          ck_assert_int_eq(efla_reference_trajectory_step(&trajectory, &x, t, 0, NULL), EFLA_OK);
+          for (size_t j = 0; j < 5; j++) error += (double)((o[t * 5 + j] - trajectory.o[j]) * (o[t * 5 + j] - trajectory.o[j]));
+          largest = fmax(largest, sqrt(error) / efla_reference_trajectory_readout_tolerance(&trajectory, x.q + t * 16));
+          error2 += error, variance += trajectory.variance;
         }
-        ck_assert_msg(largest < 0.5 && sqrt(error2 / variance) < EFLA_BUDGET_RMS / 2, "%s %s %s: %g of the budget, rms %g",
+        ck_assert_msg(largest < 0.5 && sqrt(error2 / variance) < EFLA_ERROR_BOUND_RMS / 2, "%s %s %s: %g of the budget, rms %g",
                       families[i], format->name, form->name, largest, sqrt(error2 / variance));
-        if (form == efla_forms) least = fmin(least, largest); /* chunks round the state less often than the budget allows */
+        if (form == efla_forms) least = fmin(least, largest); /* chunks round the state less often than the error bound allows */
         free(o), free(scratch);
-        efla_track_clear(&track);
+        efla_reference_trajectory_clear(&trajectory);
         efla_tokens_clear(&x);
       }
   ck_assert_double_gt(least, 0.01);
@@ -167,24 +167,24 @@ END_TEST
 START_TEST(covariance_is_carried_by_the_transitions) {
   enum { T = 50, DK = 7, DV = 3 };
   efla_tokens x = testing_tokens("gaussian", 1.5, T, DK, DV);
-  efla_claim claim = {.method = efla_method_find("exact"),
+  efla_kernel_spec spec = {.method = efla_method_find("exact"),
                       .keys = &efla_key_treatments[0],
                       .scale = 1,
                       .truth = efla_oracle_find("longdouble"),
                       .units = {.state = 0.5},
                       .o = *efla_format_find("f64"),
                       .state = *efla_format_find("f64")};
-  efla_track track;
+  efla_reference_trajectory trajectory;
   double S[DK * DV], C[DK * DK] = {0}, M[DK * DK], MC[DK * DK], norm = 0, error = 0;
   for (size_t e = 0; e < DK * DV; e++) S[e] = cos((double)e);
-  ck_assert_int_eq(efla_track_init(&track, &claim, DK, DV), EFLA_OK);
-  efla_track_start(&track, S);
+  ck_assert_int_eq(efla_reference_trajectory_init(&trajectory, &spec, DK, DV), EFLA_OK);
+  efla_reference_trajectory_start(&trajectory, S);
   for (size_t i = 0; i < DK; i++) C[i * DK + i] = efla_lambda(DV, S + i * DV) / 12;
   for (size_t t = 0; t < T; t++) {
     double g = -0.05 * (double)(t % 3), a;
     efla_tokens one = efla_tokens_slice(&x, t, 1);
-    efla_gates(claim.method, &one, &a);
-    ck_assert_int_eq(efla_track_step(&track, &x, t, g, NULL), EFLA_OK);
+    efla_gates(spec.method, &one, &a);
+    ck_assert_int_eq(efla_reference_trajectory_step(&trajectory, &x, t, g, NULL), EFLA_OK);
     for (size_t e = 0; e < DK * DK; e++) M[e] = exp(g) * ((double)(e % (DK + 1) == 0) - a * one.k[e / DK] * one.k[e % DK]);
     for (size_t e = 0; e < DK * DK; e++) {
       MC[e] = 0;
@@ -195,14 +195,14 @@ START_TEST(covariance_is_carried_by_the_transitions) {
       for (size_t m = 0; m < DK; m++) C[e] += MC[e / DK * DK + m] * M[e % DK * DK + m];
     }
     for (size_t i = 0; i < DK; i++)
-      for (size_t j = 0; j < DV; j++) C[i * DK + i] += (double)(track.S[i * DV + j] * track.S[i * DV + j]) / 12;
+      for (size_t j = 0; j < DV; j++) C[i * DK + i] += (double)(trajectory.S[i * DV + j] * trajectory.S[i * DV + j]) / 12;
   }
   for (size_t e = 0; e < DK * DK; e++) {
     norm += C[e] * C[e];
-    error += (C[e] - track.budget.C[e]) * (C[e] - track.budget.C[e]);
+    error += (C[e] - trajectory.bound.C[e]) * (C[e] - trajectory.bound.C[e]);
   }
   CHECK_BOUND(sqrt(error), T * (DK + 8) * U * sqrt(norm));
-  efla_track_clear(&track);
+  efla_reference_trajectory_clear(&trajectory);
   efla_tokens_clear(&x);
 }
 END_TEST
@@ -214,16 +214,16 @@ START_TEST(certified_truth) {
   faulty f = faulty_none((h5_sizes){1, 40, 2, 6, 4});
   f.f64 = f.has_initial = f.has_decay = true, f.o = f.stored = "f64";
   faulty_write(&f, path);
-  efla_question ask = faulty_question(path);
-  efla_inquiry fast = faulty_inquire(&ask);
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check fast = faulty_inquire(&ask);
   ask.truth = efla_oracle_find("arb");
-  efla_inquiry certified = faulty_inquire(&ask);
+  efla_kernel_check certified = faulty_inquire(&ask);
   ck_assert(!certified.outside);
   double error = efla_errors_rms(&fast.comparison.total.o), other = efla_errors_rms(&certified.comparison.total.o);
   CHECK_BOUND(fabs(error - other), 40 * (6 + 8) * (double)LDBL_EPSILON); /* long double's own error, 14 units a token */
   ck_assert_double_gt(error, 0);
-  efla_inquiry_clear(&fast);
-  efla_inquiry_clear(&certified);
+  efla_kernel_check_clear(&fast);
+  efla_kernel_check_clear(&certified);
 #endif
 }
 END_TEST

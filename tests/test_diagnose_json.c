@@ -12,8 +12,8 @@ static efla_diagnosis by_the_library(const h5_sizes *sizes) {
   efla_message why;
   ck_assert_int_eq(efla_tensors_open(&file, ran.in, &why), EFLA_OK);
   ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){0}, &why), EFLA_OK);
-  const efla_diagnosis_plan plan = {sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble")};
-  ck_assert_int_eq(efla_diagnosis_init(&d, &plan, &why), EFLA_OK);
+  const efla_diagnosis_options options = {sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble")};
+  ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done)
     for (size_t h = 0; h < stream.span.heads; h++) {
       efla_tokens x = efla_stream_tokens(&stream, h);
@@ -56,7 +56,7 @@ static void check_deviation(json_object *object, const efla_deviation *d) {
 }
 
 /* Everything in "total" or in one of "heads" reads back as the very numbers that were found. */
-static void check_findings(json_object *object, efla_findings *f) {
+static void check_findings(json_object *object, efla_statistics *f) {
   json_object *x = get(object, "x"), *beyond = get(x, "beyond"), *quantiles = get(x, "quantiles"), *bars = get(x, "histogram");
   size_t tokens = 0;
   ck_assert_double_eq(number(object, "tokens"), (double)f->tokens);
@@ -83,12 +83,12 @@ static void check_findings(json_object *object, efla_findings *f) {
     check_place(method, "overflow_f32", f->method[m].overflow_f32);
     check_deviation(method, &f->method[m].deviation);
   }
-  for (size_t c = 0; c < EFLA_FINDINGS_CHUNKS * EFLA_FINDINGS_GATES; c++) {
+  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS * EFLA_STATISTICS_GATES; c++) {
     json_object *chunk = json_object_array_get_idx(get(object, "chunks"), c);
-    const efla_chunk_finding *expected = &f->chunk[c / EFLA_FINDINGS_GATES];
+    const efla_chunk_statistics *expected = &f->chunk[c / EFLA_STATISTICS_GATES];
     ck_assert_double_eq(number(chunk, "chunk"), (double)expected->chunk);
-    ck_assert_double_eq(number(chunk, "largest"), expected->largest[c % EFLA_FINDINGS_GATES].value);
-    ck_assert_double_eq(number(chunk, "condition"), expected->condition[c % EFLA_FINDINGS_GATES].value);
+    ck_assert_double_eq(number(chunk, "largest"), expected->largest[c % EFLA_STATISTICS_GATES].value);
+    ck_assert_double_eq(number(chunk, "condition"), expected->condition[c % EFLA_STATISTICS_GATES].value);
   }
   for (size_t i = 0; i < f->formats; i++) {
     json_object *format = json_object_array_get_idx(get(object, "precisions"), i);

@@ -1,4 +1,4 @@
-/* Diagnoses of tokens whose findings are known. */
+/* Diagnoses of tokens whose statistics are known. */
 #include "testing.h"
 
 static const efla_method *method(const char *name) { return efla_method_find(name); }
@@ -7,8 +7,8 @@ static const efla_method *method(const char *name) { return efla_method_find(nam
 static efla_diagnosis begin(size_t sequences, size_t heads, size_t dk, size_t dv, size_t measure) {
   efla_diagnosis d;
   efla_message why;
-  const efla_diagnosis_plan plan = {sequences, heads, dk, dv, 1, measure, efla_oracle_find("longdouble")};
-  ck_assert_int_eq(efla_diagnosis_init(&d, &plan, &why), EFLA_OK);
+  const efla_diagnosis_options options = {sequences, heads, dk, dv, 1, measure, efla_oracle_find("longdouble")};
+  ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   return d;
 }
 
@@ -26,7 +26,7 @@ static void finish(efla_diagnosis *d) {
   ck_assert_msg(efla_diagnosis_finish(d, &why) == EFLA_OK, "%s", why.text);
 }
 
-static const efla_method_finding *found(const efla_diagnosis *d, const char *name) { return efla_findings_method(&d->total, name); }
+static const efla_method_statistics *found(const efla_diagnosis *d, const char *name) { return efla_statistics_method(&d->total, name); }
 
 static bool says(const efla_diagnosis *d, const char *words) {
   char sentence[EFLA_SENTENCE];
@@ -65,7 +65,7 @@ START_TEST(one_key_repeated) {
       ck_assert_uint_eq(d.total.beyond[i].first.token, x > d.total.beyond[i].limit ? 0 : SIZE_MAX);
     }
     for (const efla_method *m = efla_methods; m->name; m++) {
-      const efla_method_finding *f = found(&d, m->name);
+      const efla_method_statistics *f = found(&d, m->name);
       double R = efla_stability(m, x), exact = exp(-x), errors = 0, states = 0, largest = 0, c2 = 1. / (DK * (DK + 1) / 2);
       double growth = log(1 - c2 + c2 * pow(R * R, N)) / 2;
       CHECK_BOUND(fabs(f->rate.value * N - growth), N * 8 * U + 1e-13 * fabs(growth));
@@ -151,10 +151,10 @@ START_TEST(one_token_beyond) {
     efla_tokens_clear(&x);
   }
   finish(&d);
-  const efla_beyond *two = efla_findings_beyond(&d.total, 2), *here = efla_findings_beyond(&d.head[5], 2);
+  const efla_beyond *two = efla_statistics_beyond(&d.total, 2), *here = efla_statistics_beyond(&d.head[5], 2);
   ck_assert(two && two->tokens == 1 && two->first.head == 5 && two->first.token == 417 && here->tokens == 1);
-  ck_assert_uint_eq(efla_findings_beyond(&d.head[4], 2)->tokens, 0);
-  ck_assert_uint_eq(efla_findings_beyond(&d.total, method("rk4")->stable)->tokens, 0);
+  ck_assert_uint_eq(efla_statistics_beyond(&d.head[4], 2)->tokens, 0);
+  ck_assert_uint_eq(efla_statistics_beyond(&d.total, method("rk4")->stable)->tokens, 0);
   ck_assert(
       says(&d, "0.025 % of tokens at beta*lambda > 2, first at t = 417, head 5: Euler with raw keys amplifies errors there but does"
                " not diverge"));
@@ -174,8 +174,8 @@ START_TEST(limits_are_the_methods) {
     ck_assert(is_one && isfinite(d.total.beyond[i].limit));
   }
   for (const efla_method *m = efla_methods; m->name; m++) {
-    ck_assert(isinf(m->stable) || efla_findings_beyond(&d.total, m->stable));
-    ck_assert(isinf(m->positive) || efla_findings_beyond(&d.total, m->positive));
+    ck_assert(isinf(m->stable) || efla_statistics_beyond(&d.total, m->stable));
+    ck_assert(isinf(m->positive) || efla_statistics_beyond(&d.total, m->positive));
   }
   efla_diagnosis_clear(&d);
 }
@@ -266,8 +266,8 @@ START_TEST(sufficient_formats) {
     const char *format;
     double error;
   } errors[] = {{"f64", 1e-16}, {"f32", 1e-7}, {"tf32", 4e-4}, {"fp16", INFINITY}, {"bf16", 3e-3}, {"e4m3", 0.1}, {"e5m2", NAN}};
-  efla_findings f;
-  ck_assert_int_eq(efla_findings_init(&f), EFLA_OK);
+  efla_statistics f;
+  ck_assert_int_eq(efla_statistics_init(&f), EFLA_OK);
   ck_assert_ptr_null(efla_diagnosis_sufficient(&f, 1)); /* nothing measured */
   f.longest = 400, f.most_measured = 400;
   for (size_t i = 0; i < f.formats; i++)
@@ -284,7 +284,7 @@ START_TEST(sufficient_formats) {
   for (size_t i = 0; i < f.formats; i++) /* both of 11 digits suffice */
     if (!strcmp(f.format[i].format->name, "fp16")) f.format[i].deviation.largest.value = 1e-4;
   ck_assert_str_eq(efla_diagnosis_sufficient(&f, 1e-3)->name, "fp16");
-  efla_findings_clear(&f);
+  efla_statistics_clear(&f);
 }
 END_TEST
 

@@ -65,7 +65,7 @@ static const efla_contrast contrast = {"exact", "euler", 3e-3, 1e-3};
 
 typedef struct found {
   efla_csv csv;
-  efla_outcomes outcomes;
+  efla_results results;
   efla_effects effects;
 } found;
 
@@ -73,14 +73,14 @@ static efla_status find(found *f, efla_message *why) {
   files_write(path, text, length);
   efla_status status = efla_csv_read(&f->csv, path, why);
   ck_assert_msg(status == EFLA_OK, "%s", why->text);
-  status = efla_outcomes_init(&f->outcomes, &f->csv, path, why);
-  if (status == EFLA_OK) status = efla_effects_init(&f->effects, &f->outcomes, &contrast, path, why);
+  status = efla_results_init(&f->results, &f->csv, path, why);
+  if (status == EFLA_OK) status = efla_effects_init(&f->effects, &f->results, &contrast, path, why);
   return status;
 }
 
 static void clear(found *f) {
   efla_effects_clear(&f->effects);
-  efla_outcomes_clear(&f->outcomes);
+  efla_results_clear(&f->results);
   efla_csv_clear(&f->csv);
 }
 
@@ -132,7 +132,7 @@ START_TEST(effects_of_a_constructed_study) {
   begin("effects");
   add_study(SEEDS, three);
   found f = found_in_file();
-  ck_assert(f.outcomes.variants == 12 && f.outcomes.conditions == CONDITIONS + 2 && f.outcomes.seeds == SEEDS);
+  ck_assert(f.results.variants == 12 && f.results.conditions == CONDITIONS + 2 && f.results.seeds == SEEDS);
   for (unsigned p = 1; p < FACTORS; p++) check_effect(&f, names[p], overall, planted[p], p == 4 ? spread : 0);
   check_effect(&f, "published", overall, planted[4] + planted[2] + planted[1] + planted[7], spread);
   check_effect(&f, "gate:rk4", overall, behind, 0);
@@ -149,7 +149,7 @@ START_TEST(effects_of_a_constructed_study) {
   }
   for (int s = 0; s < SEEDS; s++)
     ck_assert_double_eq(
-        efla_outcomes_at(&f.outcomes, efla_outcomes_find(&f.outcomes, (efla_variant){"rk4", "raw", 1e-3}), 0, (size_t)s),
+        efla_results_at(&f.results, efla_results_find(&f.results, (efla_variant){"rk4", "raw", 1e-3}), 0, (size_t)s),
         accuracy("rk4", 1, 0, s, 0));
   clear(&f);
 }
@@ -163,9 +163,9 @@ START_TEST(published_is_the_sum) {
   for (int i = 0; i < 8 * SEEDS; i++)
     for (size_t c = 0; c < CONDITIONS; c++) add_row(i & 4 ? "exact" : "euler", i & 2, i & 1, i / 8, 0, c, gsl_rng_uniform(draw));
   found f = found_in_file();
-  for (size_t c = 0; c < f.outcomes.conditions; c++) {
+  for (size_t c = 0; c < f.results.conditions; c++) {
     static const char *const parts[] = {"gate", "keys", "lr", "gate_keys_lr"};
-    const efla_condition at = f.outcomes.condition[c];
+    const efla_condition at = f.results.condition[c];
     double sum = 0, published = row_of(&f, "published", overall, at.perturbation, at.level)->interval.mean;
     for (size_t p = 0; p < 4; p++) sum += row_of(&f, parts[p], overall, at.perturbation, at.level)->interval.mean;
     /* Each part rounds by at most 7u + 2u for partial sums and mean; four of them, and three sums below 8 by 4u each. */
@@ -196,7 +196,7 @@ START_TEST(gaps) {
   ck_assert(e->seeds == 1 && e->interval.mean == 0.25 && e->interval.low == -INFINITY && e->interval.high == INFINITY);
   e = row_of(&f, "gate:rk4", overall, "clean", 0);
   ck_assert(e->seeds == 0 && isnan(e->interval.mean) && isnan(e->interval.low) && isnan(e->interval.high));
-  ck_assert_uint_eq(efla_outcomes_missing(&f.outcomes, efla_outcomes_find(&f.outcomes, (efla_variant){"euler", "unit", 1e-3})),
+  ck_assert_uint_eq(efla_results_missing(&f.results, efla_results_find(&f.results, (efla_variant){"euler", "unit", 1e-3})),
                     CONDITIONS + 2);
   clear(&f);
 }

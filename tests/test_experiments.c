@@ -1,15 +1,15 @@
 /* What the experiments found, as regressions: each program at small size, its table read back. */
 #include "testing.h"
 
-#include "findings.h"
+#include "tables.h"
 
 /* docs/bounds.md#orders: orders within .1 for h*lambda in [5e-3, .1], gates and stages alike; the exact flow moves by rounding only
  * (docs/bounds.md#semigroup: 4 sqrt(n) u, with the oracle's own error on top). */
 START_TEST(order_finds_the_orders) {
-  efla_csv csv = findings_run("order --dk 8 --dv 8 --tokens 1,3 --substeps 512");
+  efla_csv csv = run_table("order --dk 8 --dv 8 --tokens 1,3 --substeps 512");
   size_t seen = 0;
   for (size_t r = 0; r < csv.rows; r++) {
-    if (!findings_is(&csv, r, "truth", "longdouble")) continue;
+    if (!row_is(&csv, r, "truth", "longdouble")) continue;
     const efla_method *method = efla_method_find(efla_csv_text(&csv, r, "method"));
     double h_lambda = efla_csv_real(&csv, r, "h_lambda"), order = efla_csv_real(&csv, r, "order");
     if (!strcmp(method->name, "exact")) {
@@ -27,19 +27,19 @@ END_TEST
 /* docs/findings.md#accumulation: where the flow contracts, errors saturate, and exact stays at rounding level, docs/bounds.md#long-run: 5e-15 in f64 and 1e-6 in f32;
  * at rms norm 4 every explicit method blows up, and no other does. */
 START_TEST(accumulation_saturates_or_explodes) {
-  efla_csv csv = findings_run("accumulation --family gaussian,unit,spikes --norm 1,4 --tokens 3000 --truth longdouble");
+  efla_csv csv = run_table("accumulation --family gaussian,unit,spikes --norm 1,4 --tokens 3000 --truth longdouble");
   double early = NAN; /* the error of this run at 100 tokens; rows of one run are in the order of tokens */
   for (size_t r = 0; r < csv.rows; r++) {
     const efla_method *method = efla_method_find(efla_csv_text(&csv, r, "method"));
     double error = efla_csv_real(&csv, r, "error"), tokens = efla_csv_real(&csv, r, "tokens");
-    bool f64 = findings_is(&csv, r, "precision", "f64"), f32 = findings_is(&csv, r, "precision", "f32");
+    bool f64 = row_is(&csv, r, "precision", "f64"), f32 = row_is(&csv, r, "precision", "f32");
     if (!strcmp(method->name, "exact") && (f64 || f32)) CHECK_BOUND(error, f64 ? 5e-15 : 1e-6);
     if (isinf(method->stable)) ck_assert_str_eq(efla_csv_text(&csv, r, "blowup"), "0");
-    if (findings_is(&csv, r, "family", "unit") && !strcmp(method->name, "euler") && f64) {
+    if (row_is(&csv, r, "family", "unit") && !strcmp(method->name, "euler") && f64) {
       if (tokens == 100) early = error;
       if (tokens > 100) CHECK_BOUND(error, 2 * early); /* docs/bounds.md#global */
     }
-    if (findings_is(&csv, r, "family", "gaussian") && findings_is(&csv, r, "norm", "4") && isfinite(method->stable) &&
+    if (row_is(&csv, r, "family", "gaussian") && row_is(&csv, r, "norm", "4") && isfinite(method->stable) &&
         tokens == 3000)
       ck_assert_msg(efla_csv_real(&csv, r, "blowup") > 0, "%s", method->name);
   }
@@ -69,22 +69,22 @@ END_TEST
 /* docs/derivations.md#ground-truth: the closed form is right everywhere (error of one step, docs/bounds.md#step: 8u), expm1 squaring within docs/bounds.md#dense, each oracle within what it
  * claims; GSL is wrong, and refused, for flat keys below the edges of its table. */
 START_TEST(reference_finds_whom_to_trust) {
-  efla_csv csv = findings_run("reference --dk 16,64 --per-decade 1 --largest 1e5");
+  efla_csv csv = run_table("reference --dk 16,64 --per-decade 1 --largest 1e5");
   size_t refused = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double error = efla_csv_real(&csv, r, "error"), x = efla_csv_real(&csv, r, "x");
     double claimed = efla_csv_real(&csv, r, "claimed"), dk = efla_csv_real(&csv, r, "dk");
     double floor = efla_csv_real(&csv, r, "floor");
-    bool vouched = findings_is(&csv, r, "verdict", "vouched"), gsl = findings_is(&csv, r, "oracle", "gsl");
-    if (findings_is(&csv, r, "oracle", "closed_form")) CHECK_BOUND(error, 8 * U);
-    if (findings_is(&csv, r, "oracle", "expm1")) CHECK_BOUND(error, (2 * dk + 16) * U * fmax(1, x));
+    bool vouched = row_is(&csv, r, "verdict", "vouched"), gsl = row_is(&csv, r, "oracle", "gsl");
+    if (row_is(&csv, r, "oracle", "closed_form")) CHECK_BOUND(error, 8 * U);
+    if (row_is(&csv, r, "oracle", "expm1")) CHECK_BOUND(error, (2 * dk + 16) * U * fmax(1, x));
     if (vouched && !isnan(claimed)) CHECK_BOUND(error, claimed + 2 * floor);
-    if (gsl && findings_is(&csv, r, "family", "flat") && dk == 64 && x > 600 && x < 640) {
+    if (gsl && row_is(&csv, r, "family", "flat") && dk == 64 && x > 600 && x < 640) {
       ck_assert(!vouched);
       ck_assert_double_ge(error, 1);
       refused++;
     }
-    if (gsl && findings_is(&csv, r, "family", "gaussian")) ck_assert(vouched);
+    if (gsl && row_is(&csv, r, "family", "gaussian")) ck_assert(vouched);
   }
   ck_assert_uint_eq(refused, 1);
   efla_csv_clear(&csv);
@@ -104,8 +104,8 @@ START_TEST(reference_without_a_truth) {
                 "%s", err);
   ck_assert_int_eq(efla_csv_read(&csv, TEST_WORK "/scalar.csv", NULL), EFLA_OK);
   for (size_t r = 0; r < csv.rows; r++) {
-    if (!findings_is(&csv, r, "oracle", "closed_form")) continue;
-    bool scalar = findings_is(&csv, r, "dk", "1"), nan = isnan(efla_csv_real(&csv, r, "error"));
+    if (!row_is(&csv, r, "oracle", "closed_form")) continue;
+    bool scalar = row_is(&csv, r, "dk", "1"), nan = isnan(efla_csv_real(&csv, r, "error"));
     if (!nan) known[scalar]++;
     unknown += nan;
     ck_assert(!nan || (scalar && efla_csv_real(&csv, r, "x") > 1));

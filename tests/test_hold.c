@@ -45,10 +45,10 @@ END_TEST
 
 /* With k and v at rest every scheme is the exact flow, for any number of steps, also where a step is stiff: rounding as in docs/bounds.md#semigroup. */
 START_TEST(resting_keys_are_exact) {
-  double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_hold_scratch(D, DV)), gate;
+  double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV)), gate;
   for (int i = 0; i < D; i++) k[i] = cos(i);
   for (int j = 0; j < DV; j++) v[j] = sin(1 + j);
-  efla_hold hold = {D, DV, k, v};
+  efla_zero_order_hold hold = {D, DV, k, v};
   efla_signal signal = efla_signal_hold(&hold);
   for (double duration = 0.01; duration < 2000; duration *= 10)
     for (size_t steps = 1; steps <= 64; steps *= 4) {
@@ -60,7 +60,7 @@ START_TEST(resting_keys_are_exact) {
       double bound = 16 * U * (sqrt((double)steps) + log2(1 + duration * efla_lambda(D, k))) * 3;
       for (int e = 0; e < D * DV; e++) CHECK_BOUND(fabs(S[e] - T[e]), bound);
       for (int e = 0; e < D * DV; e++) S[e] = cos(3 * e);
-      efla_hold_advance(efla_method_find("exact"), 0.5, &signal, 0, duration, steps, S, scratch);
+      efla_zero_order_hold_advance(efla_method_find("exact"), 0.5, &signal, 0, duration, steps, S, scratch);
       for (int e = 0; e < D * DV; e++) CHECK_BOUND(fabs(S[e] - T[e]), bound);
     }
   free(scratch);
@@ -70,8 +70,8 @@ END_TEST
 static void advance(int scheme, const efla_signal *signal, size_t steps, double *S, double *scratch) {
   const efla_method *exact = efla_method_find("exact");
   for (int e = 0; e < D * DV; e++) S[e] = cos(e);
-  if (scheme == 0) efla_hold_advance(exact, 0, signal, 1, 2, steps, S, scratch);
-  if (scheme == 1) efla_hold_advance(exact, 0.5, signal, 1, 2, steps, S, scratch);
+  if (scheme == 0) efla_zero_order_hold_advance(exact, 0, signal, 1, 2, steps, S, scratch);
+  if (scheme == 1) efla_zero_order_hold_advance(exact, 0.5, signal, 1, 2, steps, S, scratch);
   if (scheme == 2) efla_cf4_advance(signal, 1, 2, steps, S, scratch);
 }
 
@@ -82,7 +82,7 @@ START_TEST(orders_on_a_smooth_signal) {
   efla_waves waves;
   ck_assert_int_eq(efla_waves_init(&waves, D, DV, 3, 1, testing_seed()), EFLA_OK);
   efla_signal signal = efla_waves_signal(&waves);
-  double truth[D * DV], S[D * DV], *scratch = testing_poison(efla_hold_scratch(D, DV));
+  double truth[D * DV], S[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV));
   advance(2, &signal, 20000, truth, scratch);
   for (int scheme = 0; scheme < 3; scheme++) {
     double error[2] = {0};
@@ -104,7 +104,7 @@ START_TEST(references_agree) {
   efla_message why = {{0}};
   ck_assert_int_eq(efla_waves_init(&waves, D, DV, 10, 1, testing_seed()), EFLA_OK);
   efla_signal signal = efla_waves_signal(&waves);
-  double S[D * DV], T[D * DV], *scratch = testing_poison(efla_hold_scratch(D, DV));
+  double S[D * DV], T[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV));
   for (int e = 0; e < D * DV; e++) T[e] = cos(e);
   ck_assert_int_eq(efla_odeiv_integrate(&signal, 1, 2, 0.01, 1, T, &why), EFLA_OK);
   advance(2, &signal, 20000, S, scratch);

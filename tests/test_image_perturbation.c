@@ -64,12 +64,12 @@ END_TEST
  * two deviations, erfc(sqrt 2), that of a binomial share, the correlation of unrelated ones 1/sqrt(n).  Rounding to f32 is 2^-24 of
  * a number. */
 START_TEST(noise_is_normal) {
-  static const float paper = 0;
+  static const float background = 0;
   const efla_image_perturbation *p = find("noise");
   const double n = ALL, beyond = erfc(sqrt(2));
   for (size_t l = 1; l < p->levels; l++) {
     double sigma = efla_image_level(p, l), mean = 0, square = 0, tail = 0, next = 0;
-    float *pixels = perturb(p, sigma, testing_seed(), &paper);
+    float *pixels = perturb(p, sigma, testing_seed(), &background);
     for (size_t i = 0; i < ALL; i++) {
       double x = (double)pixels[i];
       mean += x / n, square += x * x / n, tail += fabs(x) > 2 * sigma;
@@ -87,9 +87,9 @@ END_TEST
 /* Noise of deviation sigma is sigma times that of deviation 1, on any pixels: both were rounded to f32, relative
  * to their size.  What f64 rounds is 2^-29 of that, for which 2 U32 leaves room. */
 START_TEST(levels_share_their_noise) {
-  static const float paper = 0;
+  static const float background = 0;
   const efla_image_perturbation *p = find("noise");
-  float *one = perturb(p, 1, testing_seed(), &paper);
+  float *one = perturb(p, 1, testing_seed(), &background);
   for (size_t l = 1; l < p->levels; l++) {
     double sigma = efla_image_level(p, l);
     float *pixels = perturb(p, sigma, testing_seed(), NULL);
@@ -143,8 +143,8 @@ END_TEST
 
 /* Correlation of the noise of two calls; of unrelated ones it is 0 with the standard error 1/sqrt(n). */
 static double correlation(const efla_image_perturbation *p, size_t seed, const efla_image_perturbation *q, size_t other_seed) {
-  static const float paper = 0;
-  float *a = perturb(p, 1, seed, &paper), *b = perturb(q, 1, other_seed, &paper);
+  static const float background = 0;
+  float *a = perturb(p, 1, seed, &background), *b = perturb(q, 1, other_seed, &background);
   double sum = 0;
   for (size_t i = 0; i < ALL; i++) sum += (double)a[i] * (double)b[i] / ALL;
   free(a), free(b);

@@ -173,12 +173,12 @@ START_TEST(built_in_digits_look_like_ink_on_paper) {
   enum { N = 4000 };
   efla_images images = strokes(N, testing_seed(), true);
   size_t counts[EFLA_IMAGE_CLASSES] = {0};
-  double inked = 0, mean = 0, cut = 0;
+  double foreground_pixels = 0, mean = 0, cut = 0;
   for (size_t i = 0; i < N; i++) {
     const unsigned char *image = images.pixels + i * PIXELS;
     int darkest = 0, edge = 0;
     for (size_t p = 0; p < PIXELS; p++) {
-      inked += image[p] > 0, mean += image[p] / 255.;
+      foreground_pixels += image[p] > 0, mean += image[p] / 255.;
       if (image[p] > darkest) darkest = image[p];
       if ((p / SIDE % (SIDE - 1) == 0 || p % SIDE % (SIDE - 1) == 0) && image[p] > edge) edge = image[p];
     }
@@ -188,7 +188,7 @@ START_TEST(built_in_digits_look_like_ink_on_paper) {
     counts[images.labels[i]]++;
   }
   for (size_t c = 0; c < EFLA_IMAGE_CLASSES; c++) CHECK_BOUND(fabs((double)counts[c] - N * .1), 5 * sqrt(N * .1 * .9));
-  CHECK_BOUND(fabs(inked / N / PIXELS - .2025), 5 * .0009);
+  CHECK_BOUND(fabs(foreground_pixels / N / PIXELS - .2025), 5 * .0009);
   CHECK_BOUND(fabs(mean / N / PIXELS - .1348), 5 * .0007);
   CHECK_BOUND(fabs(cut / N - .037), 5 * .003);
   efla_images_clear(&images);
@@ -202,9 +202,9 @@ START_TEST(built_in_digits_are_upright) {
   double rows = 0, columns = 0, both = 0, below[EFLA_IMAGE_CLASSES] = {0};
   for (size_t i = 0; i < images.count * PIXELS; i++) {
     size_t label = images.labels[i / PIXELS];
-    double row = (double)(i % PIXELS / SIDE) - 13.5, column = (double)(i % SIDE) - 13.5, ink = images.pixels[i] / 255.;
-    below[label] += row * ink;
-    if (label == 1) rows += row * row * ink, columns += column * column * ink, both += row * column * ink;
+    double row = (double)(i % PIXELS / SIDE) - 13.5, column = (double)(i % SIDE) - 13.5, foreground = images.pixels[i] / 255.;
+    below[label] += row * foreground;
+    if (label == 1) rows += row * row * foreground, columns += column * column * foreground, both += row * column * foreground;
   }
   ck_assert(rows > 2 * columns && both < 0);
   ck_assert(below[7] < 0 && below[6] > 0);

@@ -1,4 +1,4 @@
-/* Inspections: queries, keys, values and steps by their definitions, the file that they go to, quantiles by brute force. */
+/* Activations: queries, keys, values and steps by their definitions, the file that they go to, quantiles by brute force. */
 #include "files.h"
 #include "testing.h"
 
@@ -11,12 +11,12 @@ static efla_images digits;
 
 /* A training that has made a step, so that no parameter is what it was. */
 static efla_training_f32 start(size_t keys) {
-  const efla_setup setup = {.model = {.tokens = TOKENS,
+  const efla_training_options options = {.model = {.tokens = TOKENS,
                                       .width = WIDTH,
                                       .classes = EFLA_IMAGE_CLASSES,
                                       .method = efla_method_find("exact"),
                                       .keys = &efla_key_treatments[keys],
-                                      .reading = &efla_readings[0]},
+                                      .readout = &efla_readouts[0]},
                             .rule = efla_adamw_default(3e-3),
                             .seed = testing_seed(),
                             .batch = IMAGES,
@@ -24,7 +24,7 @@ static efla_training_f32 start(size_t keys) {
                             .threads = 1};
   efla_training_f32 t;
   ck_assert_int_eq(efla_images_strokes(&digits, IMAGES, testing_seed(), true, NULL), EFLA_OK);
-  ck_assert_int_eq(efla_training_init_f32(&t, &setup, &digits, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_training_init_f32(&t, &options, &digits, NULL), EFLA_OK);
   efla_training_step_f32(&t);
   return t;
 }
@@ -34,15 +34,15 @@ static void end(efla_training_f32 *t) {
   efla_images_clear(&digits);
 }
 
-static efla_inspection inspect(efla_training_f32 *t, size_t count) {
-  efla_inspection x;
-  ck_assert_int_eq(efla_inspect(&x, t, &digits, count, NULL), EFLA_OK);
+static efla_activations inspect(efla_training_f32 *t, size_t count) {
+  efla_activations x;
+  ck_assert_int_eq(efla_activations_record(&x, t, &digits, count, NULL), EFLA_OK);
   ck_assert(x.images == count && x.tokens == TOKENS && x.width == WIDTH);
   return x;
 }
 
 static const float *of(const efla_training_f32 *t, efla_parameter p) {
-  return t->parameters + efla_model_place(&t->setup.model, p).first;
+  return t->parameters + efla_model_place(&t->options.model, p).first;
 }
 
 /* W x for one row of f32, and the sum of its terms' sizes. */
@@ -67,7 +67,7 @@ static void check_linear(const float *W, const float *h, const float *found) {
 START_TEST(by_definition) {
   for (size_t keys = 0; efla_key_treatments[keys].name; keys++) {
     efla_training_f32 t = start(keys);
-    efla_inspection x = inspect(&t, IMAGES);
+    efla_activations x = inspect(&t, IMAGES);
     efla_classifier_f32 *c = t.classifiers;
     efla_classifier_load_f32(c, t.parameters);
     for (size_t i = 0; i < IMAGES; i++) {
@@ -82,17 +82,17 @@ START_TEST(by_definition) {
         check_linear(of(&t, EFLA_W_Q), h, x.q + at);
         check_linear(of(&t, EFLA_W_V), h, x.v + at);
         CHECK_BOUND(fabs((double)x.beta[i * TOKENS + row] - 1 / (1 + exp(-s))), ((WIDTH + 2) * (size + fabs(s)) / 4 + 3) * U32);
-        if (!t.setup.model.keys->unit) check_linear(of(&t, EFLA_W_K), h, x.k + at);
+        if (!t.options.model.keys->unit) check_linear(of(&t, EFLA_W_K), h, x.k + at);
         for (size_t j = 0; j < WIDTH; j++) norm += (double)x.k[at + j] * (double)x.k[at + j];
-        if (t.setup.model.keys->unit) CHECK_BOUND(fabs(sqrt(norm) - 1), (WIDTH / 2 + 4) * U32);
+        if (t.options.model.keys->unit) CHECK_BOUND(fabs(sqrt(norm) - 1), (WIDTH / 2 + 4) * U32);
       }
       if (i > 0) ck_assert(memcmp(x.q, x.q + i * ROWS, ROWS * sizeof *x.q) != 0); /* images differ */
     }
-    efla_inspection first = inspect(&t, 2); /* of fewer images: the first ones */
+    efla_activations first = inspect(&t, 2); /* of fewer images: the first ones */
     ck_assert_mem_eq(first.q, x.q, 2 * ROWS * sizeof *x.q);
     ck_assert_mem_eq(first.beta, x.beta, 2 * TOKENS * sizeof *x.beta);
-    efla_inspection_clear(&first);
-    efla_inspection_clear(&x);
+    efla_activations_clear(&first);
+    efla_activations_clear(&x);
     end(&t);
   }
 }
@@ -112,13 +112,13 @@ static void check_tensor(efla_tensors *file, efla_tensor which, size_t width, co
 /* The file has the numbers, bit for bit, as f32. */
 START_TEST(there_and_back) {
   efla_training_f32 t = start(0);
-  efla_inspection x = inspect(&t, IMAGES);
+  efla_activations x = inspect(&t, IMAGES);
   efla_tensors file;
   efla_message why;
   char path[300];
   snprintf(path, sizeof path, "%s/x.h5", files_directory("inspection"));
   for (int again = 0; again < 2; again++) { /* the second replaces the first */
-    ck_assert_msg(efla_inspection_save(&x, path, &why) == EFLA_OK, "%s", why.text);
+    ck_assert_msg(efla_activations_save(&x, path, &why) == EFLA_OK, "%s", why.text);
     ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
     ck_assert(file.batch == IMAGES && file.tokens == TOKENS && file.heads == 1 && file.dk == WIDTH && file.dv == WIDTH);
     ck_assert(file.rank == 4 && file.sequences == IMAGES && !file.has[EFLA_G] && file.scale == 1);
@@ -130,7 +130,7 @@ START_TEST(there_and_back) {
     ck_assert_int_eq(efla_tensors_close(&file, &why), EFLA_OK);
     x.q[3] += 1;
   }
-  efla_inspection_clear(&x);
+  efla_activations_clear(&x);
   end(&t);
 }
 END_TEST
@@ -138,18 +138,18 @@ END_TEST
 /* The sentence names the file, and nothing is left; where the disk is full, HDF5 finds out when the file is closed. */
 START_TEST(nowhere_to_write) {
   efla_training_f32 t = start(0);
-  efla_inspection x = inspect(&t, 1);
+  efla_activations x = inspect(&t, 1);
   const char *directory = files_directory("inspection-nowhere");
   char missing[300];
   snprintf(missing, sizeof missing, "%s/missing/x.h5", directory);
   const char *const places[] = {missing, directory, "/dev/full"};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
     efla_message why = {{0}};
-    ck_assert_int_eq(efla_inspection_save(&x, places[i], &why), EFLA_OUTPUT);
+    ck_assert_int_eq(efla_activations_save(&x, places[i], &why), EFLA_OUTPUT);
     ck_assert_msg(strstr(why.text, places[i]) != NULL, "%s", why.text);
   }
   ck_assert_int_eq(rmdir(directory), 0); /* still empty */
-  efla_inspection_clear(&x);
+  efla_activations_clear(&x);
   end(&t);
 }
 END_TEST
@@ -176,12 +176,12 @@ static void check_distribution(const efla_distribution *d, const char *quantity,
   for (size_t q = 0; q < EFLA_QUANTILES; q++) {
     double place = (double)(n - 1) * share[q], below = floor(place);
     double low = of_rank(n, values, (size_t)below), high = of_rank(n, values, n > 1 ? (size_t)below + 1 : 0);
-    ck_assert_double_eq(efla_inspection_quantiles[q], share[q]);
+    ck_assert_double_eq(efla_activations_quantiles[q], share[q]);
     CHECK_BOUND(fabs(d->quantile[q] - (low + (place - below) * (high - low))), 3 * U * ((double)n * (high - low) + high));
   }
 }
 
-/* beta, lambda = |k|^2 and their product, in that order, for 1, 2, 21 and 101 tokens; the inspection is left as it was. */
+/* beta, lambda = |k|^2 and their product, in that order, for 1, 2, 21 and 101 tokens; the activations is left as it was. */
 START_TEST(quantiles_by_brute_force) {
   static const size_t sizes[][2] = {{1, 1}, {2, 1}, {3, 7}, {1, 101}};
   enum { MOST = 101 };
@@ -200,9 +200,9 @@ START_TEST(quantiles_by_brute_force) {
       }
       values[2][t] = values[0][t] * values[1][t];
     }
-    const efla_inspection x = {.images = sizes[s][0], .tokens = sizes[s][1], .width = WIDTH, .k = k, .beta = beta};
+    const efla_activations x = {.images = sizes[s][0], .tokens = sizes[s][1], .width = WIDTH, .k = k, .beta = beta};
     efla_distribution d[EFLA_DISTRIBUTIONS];
-    ck_assert_int_eq(efla_inspection_summarise(&x, d, NULL), EFLA_OK);
+    ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
     check_distribution(&d[0], "beta", n, values[0]);
     check_distribution(&d[1], "lambda", n, values[1]);
     check_distribution(&d[2], "x", n, values[2]);
@@ -226,16 +226,16 @@ START_TEST(nan_parameters) {
   } cases[] = {{EFLA_W_Q, true, true}, {EFLA_W_K, true, false}, {EFLA_B_BETA, false, true}, {EFLA_W_IN, false, false}};
   efla_training_f32 t = start(0);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    float *parameter = t.parameters + efla_model_place(&t.setup.model, cases[i].parameter).first, kept = *parameter;
+    float *parameter = t.parameters + efla_model_place(&t.options.model, cases[i].parameter).first, kept = *parameter;
     efla_distribution d[EFLA_DISTRIBUTIONS];
     *parameter = NAN;
-    efla_inspection x = inspect(&t, 2);
+    efla_activations x = inspect(&t, 2);
     *parameter = kept;
-    ck_assert_int_eq(efla_inspection_summarise(&x, d, NULL), EFLA_OK);
+    ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
     check_finite(&d[0], cases[i].beta);
     check_finite(&d[1], cases[i].lambda);
     check_finite(&d[2], cases[i].beta && cases[i].lambda);
-    efla_inspection_clear(&x);
+    efla_activations_clear(&x);
   }
   end(&t);
 }
@@ -250,8 +250,8 @@ START_TEST(one_that_is_not_finite) {
       float k[N * WIDTH] = {0}, beta[N] = {0};
       efla_distribution d[EFLA_DISTRIBUTIONS];
       k[where * WIDTH + where] = bad[b];
-      const efla_inspection x = {.images = N, .tokens = 1, .width = WIDTH, .k = k, .beta = beta};
-      ck_assert_int_eq(efla_inspection_summarise(&x, d, NULL), EFLA_OK);
+      const efla_activations x = {.images = N, .tokens = 1, .width = WIDTH, .k = k, .beta = beta};
+      ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
       check_finite(&d[0], true), check_finite(&d[1], false), check_finite(&d[2], false);
     }
 }

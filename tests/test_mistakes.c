@@ -1,4 +1,4 @@
-/* Kernels, right and wrong: the right ones pass in every format, every usual mistake is named, and the first wrong token found. */
+/* Kernels, right and wrong: the right ones pass in every format, every usual fault is named, and the first wrong token found. */
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"
@@ -14,12 +14,12 @@ static const h5_sizes usual = {2, 100, 3, 12, 12};
 
 static void check_right(const faulty *f, const char *what) {
   faulty_write(f, path);
-  efla_question ask = faulty_question(path);
-  efla_inquiry inquiry = faulty_inquire(&ask);
-  const efla_head_result *total = &inquiry.comparison.total;
-  ck_assert_msg(!inquiry.outside, "%s: o %g, state %g of what is granted, rms %g, expected %g", what, total->o.ratio,
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_inquire(&ask);
+  const efla_head_result *total = &check.comparison.total;
+  ck_assert_msg(!check.outside, "%s: o %g, state %g of what is granted, rms %g, expected %g", what, total->o.ratio,
                 total->state.ratio, efla_errors_rms(&total->o), efla_errors_expected(&total->o));
-  efla_inquiry_clear(&inquiry);
+  efla_kernel_check_clear(&check);
 }
 
 START_TEST(right_kernels_pass) {
@@ -49,41 +49,41 @@ START_TEST(states_in_few_bits) {
     f.state = f.o = f.stored = formats[i];
     f.norm = 0.1, f.sizes.tokens = 400;
     faulty_write(&f, path);
-    efla_question ask = faulty_question(path);
-    efla_inquiry inquiry = faulty_inquire(&ask);
-    ck_assert(!inquiry.outside && inquiry.instead_of && !strcmp(inquiry.state->name, formats[i]));
-    efla_inquiry_clear(&inquiry);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    ck_assert(!check.outside && check.instead_of && !strcmp(check.state->name, formats[i]));
+    efla_kernel_check_clear(&check);
     ask.state = efla_format_find("f32");
-    inquiry = faulty_inquire(&ask);
-    ck_assert(inquiry.outside && !inquiry.mistake && inquiry.coarser);
-    efla_inquiry_clear(&inquiry);
+    check = faulty_inquire(&ask);
+    ck_assert(check.outside && !check.fault && check.coarser);
+    efla_kernel_check_clear(&check);
     f.gate = faulty_euler, f.norm = 1;
     faulty_write(&f, path);
     ask.state = NULL;
-    inquiry = faulty_inquire(&ask);
-    ck_assert(inquiry.outside);
-    const efla_suspect *seen = inquiry.mistake ? inquiry.mistake : inquiry.resembles;
+    check = faulty_inquire(&ask);
+    ck_assert(check.outside);
+    const efla_fault_candidate *seen = check.fault ? check.fault : check.resembles;
     ck_assert(seen && strstr(seen->says, "beta itself is used as the gate"));
-    efla_inquiry_clear(&inquiry);
+    efla_kernel_check_clear(&check);
   }
 }
 END_TEST
 
-/* One mistake (or two) and words of the sentence that names it. */
+/* One fault (or two) and words of the sentence that names it. */
 static void check_named(const faulty *f, const char *keys, const char *words, const char *more) {
   faulty_write(f, path);
-  efla_question ask = faulty_question(path);
+  efla_kernel_check_options ask = faulty_question(path);
   ask.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
-  efla_inquiry inquiry = faulty_inquire(&ask);
-  ck_assert_msg(inquiry.outside, "%s: not noticed", words);
-  ck_assert_msg(inquiry.mistake != NULL, "%s: not recognised", words);
-  ck_assert_int_eq(inquiry.mistake->row[1] == SIZE_MAX, !*more); /* one mistake, or two */
-  ck_assert_msg(strstr(inquiry.mistake->says, words) && strstr(inquiry.mistake->says, more), "%s expected: %s", words,
-                inquiry.mistake->says);
-  efla_inquiry_clear(&inquiry);
+  efla_kernel_check check = faulty_inquire(&ask);
+  ck_assert_msg(check.outside, "%s: not noticed", words);
+  ck_assert_msg(check.fault != NULL, "%s: not recognised", words);
+  ck_assert_int_eq(check.fault->row[1] == SIZE_MAX, !*more); /* one fault, or two */
+  ck_assert_msg(strstr(check.fault->says, words) && strstr(check.fault->says, more), "%s expected: %s", words,
+                check.fault->says);
+  efla_kernel_check_clear(&check);
 }
 
-/* In f64, f32, and with o in bf16; words as in the table of mistakes. */
+/* In f64, f32, and with o in bf16; words as in the table of faults. */
 static void check_mistake(faulty f, const char *keys, const char *words, const char *more) {
   static const char *const formats[] = {"f64", "f32", "bf16"};
   for (size_t i = 0; i < 3; i++) {
@@ -149,7 +149,7 @@ START_TEST(two_mistakes_at_once) {
 }
 END_TEST
 
-/* What no recipe computes: zeros where the last chunk is incomplete. */
+/* What no fault model computes: zeros where the last chunk is incomplete. */
 START_TEST(wrong_tails_are_seen) {
   static const size_t chunks[] = {16, 64};
   set_up("compare-tail");
@@ -158,14 +158,14 @@ START_TEST(wrong_tails_are_seen) {
     f.sizes.tokens = 200 + i; /* tails of 8 and of 9 */
     f.zero_tail = chunks[i];
     faulty_write(&f, path);
-    efla_question ask = faulty_question(path);
-    efla_inquiry inquiry = faulty_inquire(&ask);
-    ck_assert(inquiry.outside && !inquiry.mistake);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    ck_assert(check.outside && !check.fault);
     size_t start = f.sizes.tokens - f.sizes.tokens % chunks[i];
-    ck_assert_uint_eq(inquiry.comparison.total.o.first.token, start);
-    ck_assert_msg(inquiry.tail && start == f.sizes.tokens - f.sizes.tokens % inquiry.tail, "chunk %zu, said %zu", chunks[i],
-                  inquiry.tail);
-    efla_inquiry_clear(&inquiry);
+    ck_assert_uint_eq(check.comparison.total.o.first.token, start);
+    ck_assert_msg(check.tail && start == f.sizes.tokens - f.sizes.tokens % check.tail, "chunk %zu, said %zu", chunks[i],
+                  check.tail);
+    efla_kernel_check_clear(&check);
   }
 }
 END_TEST
@@ -179,16 +179,16 @@ START_TEST(first_wrong_token_is_found) {
     faulty f = faulty_none(usual);
     f.nudged = tokens[i], f.nudge = 1e-3;
     faulty_write(&f, path);
-    efla_question ask = faulty_question(path);
-    efla_inquiry inquiry = faulty_inquire(&ask);
-    const efla_miss *miss = &inquiry.comparison.total.o.first;
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    const efla_miss *miss = &check.comparison.total.o.first;
     snprintf(place, sizeof place, "o[1,%zu,2,11]", tokens[i]);
-    ck_assert(inquiry.outside && miss->token == tokens[i] && miss->sequence == 1 && miss->head == 2);
+    ck_assert(check.outside && miss->token == tokens[i] && miss->sequence == 1 && miss->head == 2);
     ck_assert_str_eq(miss->index, place);
     CHECK_BOUND(fabs(miss->found - miss->expected - 1e-3), 1e-5); /* the kernel's own error beside it */
-    ck_assert(inquiry.comparison.head[2].outside && !inquiry.comparison.head[0].outside && !inquiry.comparison.head[1].outside);
-    ck_assert(!inquiry.mistake);
-    efla_inquiry_clear(&inquiry);
+    ck_assert(check.comparison.head[2].outside && !check.comparison.head[0].outside && !check.comparison.head[1].outside);
+    ck_assert(!check.fault);
+    efla_kernel_check_clear(&check);
   }
 }
 END_TEST
@@ -199,12 +199,12 @@ START_TEST(numbers_that_are_not_finite) {
   faulty f = faulty_none(usual);
   f.nudged = 42, f.nudge = NAN;
   faulty_write(&f, path);
-  efla_question ask = faulty_question(path);
-  efla_inquiry inquiry = faulty_inquire(&ask);
-  const efla_miss *miss = &inquiry.comparison.total.o.first;
-  ck_assert(inquiry.outside && miss->token == 42 && isnan(miss->found) && isfinite(miss->expected));
-  efla_inquiry_clear(&inquiry);
-  f.gate = faulty_euler; /* and what is finite still tells the mistake */
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_inquire(&ask);
+  const efla_miss *miss = &check.comparison.total.o.first;
+  ck_assert(check.outside && miss->token == 42 && isnan(miss->found) && isfinite(miss->expected));
+  efla_kernel_check_clear(&check);
+  f.gate = faulty_euler; /* and what is finite still tells the fault */
   check_named(&f, "raw", "beta itself is used as the gate", "");
 }
 END_TEST

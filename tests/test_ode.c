@@ -230,7 +230,7 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
   double h = x / (double)lambda, norm_k = sqrt((double)lambda), norm_v = frobenius(dv, one.v), norm_S = frobenius(state, S);
   response r = respond(t, h * lambda);
   long double a = h * r.phi;
-  efla_hold hold = {dk, dv, one.k, one.v};
+  efla_zero_order_hold hold = {dk, dv, one.k, one.v};
   efla_signal signal = efla_signal_hold(&hold);
   double bound = (efla_tableau_is_explicit(t) ? explicit_bound : implicit_bound)(t, &r, dk, h, norm_k, norm_v, norm_S, y0);
   efla_recurrence_long(1, dk, dv, NULL, k, v, &a, truth, NULL);

@@ -47,7 +47,7 @@ static double error_of_steps(const held *p, const efla_method *method, const efl
     for (size_t n = 0; n < steps; n++) efla_recurrence_f64(1, DK, DV, NULL, p->one.k, p->one.v, &gate, S, NULL);
   } else {
     double *scratch = testing_poison(efla_ode_scratch(tableau, DK, DV));
-    efla_hold hold = {DK, DV, p->one.k, p->one.v};
+    efla_zero_order_hold hold = {DK, DV, p->one.k, p->one.v};
     efla_signal signal = efla_signal_hold(&hold);
     ck_assert_int_eq(efla_ode_advance(tableau, &signal, 0, time, steps, S, scratch), EFLA_OK);
     free(scratch);

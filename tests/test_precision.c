@@ -1,5 +1,5 @@
 /* What is stored in few bits: runs against their definition, the drift of rounding against its law, and what the experiment found. */
-#include "findings.h"
+#include "tables.h"
 #include "testing.h"
 
 #include <gsl/gsl_rng.h>
@@ -143,7 +143,7 @@ END_TEST
 
 static efla_csv table;
 
-static bool is(size_t row, const char *column, const char *text) { return findings_is(&table, row, column, text); }
+static bool is(size_t row, const char *column, const char *text) { return row_is(&table, row, column, text); }
 
 static double at(size_t row, const char *column) { return efla_csv_real(&table, row, column); }
 
@@ -160,7 +160,7 @@ static size_t find(const char *study, const char *family, const char *name, cons
 static const double LAST = 20000, DK = 32, WORDS = 8;
 
 static void run(void) {
-  table = findings_run("precision --precision f32,fp16,bf16,e4m3,e5m2 --methods euler,implicit,exact --dk 32 --tokens 20000");
+  table = run_table("precision --precision f32,fp16,bf16,e4m3,e5m2 --methods euler,implicit,exact --dk 32 --tokens 20000");
 }
 
 /* Standard deviations of the logarithm of a relative error.  Its numerator's square is a sum over (dk - words) dk directions, weighted

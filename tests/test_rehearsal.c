@@ -39,14 +39,14 @@ static efla_status ask_for_memory(const void *context, efla_message *why) {
   (void)context;
   for (int i = 0; i < 12; i++)
     if (mmap(NULL, 100000000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-      return efla_fail(why, EFLA_MEMORY, "out of memory in piece %d", i);
+      return efla_fail(why, EFLA_NO_MEMORY, "out of memory in piece %d", i);
   return EFLA_OK;
 }
 
-static void check(efla_attempt *attempt, efla_status expected, const char *sentence) {
+static void check(efla_sandboxed_call *attempt, efla_status expected, const char *sentence) {
   static const int one = 1;
   efla_message why = {{0}};
-  ck_assert_int_eq(efla_rehearse(attempt, &one, "some/file", &why), expected);
+  ck_assert_int_eq(efla_sandboxed_open(attempt, &one, "some/file", &why), expected);
   ck_assert_msg(strstr(why.text, sentence) && strlen(sentence) <= strlen(why.text), "%s", why.text);
 }
 
@@ -54,16 +54,16 @@ START_TEST(what_comes_back) {
   check(succeed, EFLA_OK, "");
   ck_assert_int_eq(touched, 0); /* the child's memory is not ours */
   efla_message why;
-  ck_assert_int_eq(efla_rehearse(refuse, NULL, "some/file", &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_sandboxed_open(refuse, NULL, "some/file", &why), EFLA_INPUT);
   ck_assert(strlen(why.text) == 500 && why.text[499] == '7');
-  ck_assert_int_eq(efla_rehearse(refuse, NULL, "some/file", NULL), EFLA_INPUT);
+  ck_assert_int_eq(efla_sandboxed_open(refuse, NULL, "some/file", NULL), EFLA_INPUT);
 }
 END_TEST
 
 START_TEST(what_does_not) {
   check(crash, EFLA_INPUT, "some/file: damaged: the library that reads it ends with 'Killed'");
   check(leave, EFLA_INPUT, "some/file: damaged: ");
-  check(ask_for_memory, EFLA_MEMORY, "out of memory in piece 9");
+  check(ask_for_memory, EFLA_NO_MEMORY, "out of memory in piece 9");
 }
 END_TEST
 

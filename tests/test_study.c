@@ -1,4 +1,4 @@
-/* Studies: which cells there are, what their rows say beside courses run one by one, shares, and what is finished. */
+/* Studies: which cells there are, what their rows say beside training runs run one by one, shares, and what is finished. */
 #include "files.h"
 #include "testing.h"
 
@@ -21,13 +21,13 @@ static efla_study study_of(size_t epochs) {
   s.methods.row[1] = (size_t)(efla_method_find("euler") - efla_methods);
   s.rates = numbers(1, (const double[]){3e-3});
   s.seeds = numbers(2, (const double[]){7, 4294967295.});
-  s.plan = (efla_plan){&training, &test, epochs, TEST_IMAGES, 42, 3};
-  s.setup = (efla_setup){.model = {EFLA_IMAGE_PIXELS, 16, EFLA_IMAGE_CLASSES, NULL, NULL, &efla_readings[0]},
+  s.study = (efla_study_options){&training, &test, epochs, TEST_IMAGES, 42, 3};
+  s.options = (efla_training_options){.model = {EFLA_IMAGE_PIXELS, 16, EFLA_IMAGE_CLASSES, NULL, NULL, &efla_readouts[0]},
                          .rule = efla_adamw_default(0),
                          .batch = BATCH,
                          .count = IMAGES,
                          .threads = 1};
-  s.inspected = INSPECTED;
+  s.recorded = INSPECTED;
   return s;
 }
 
@@ -83,37 +83,37 @@ START_TEST(cells) {
   s.methods = (efla_list){.n = 3, .row = {4, 0, 8}};
   s.rates = numbers(4, (const double[]){1e-3, 3e-3, 1e-4, 1});
   s.seeds = numbers(3, (const double[]){5, 4294967295., 0});
-  s.setup.rule.decay = 0.125;
+  s.options.rule.decay = 0.125;
   bool seen[3][2][4][3] = {0};
-  ck_assert_uint_eq(efla_study_cells(&s), 72);
+  ck_assert_uint_eq(efla_study_configs(&s), 72);
   for (size_t i = 0; i < 72; i++) {
-    efla_setup setup = efla_study_cell(&s, i);
+    efla_training_options options = efla_study_config(&s, i);
     size_t m = 0, k = 0, r = 0;
-    while (setup.model.method != &efla_methods[s.methods.row[m]]) ck_assert_uint_lt(++m, 3);
-    while (setup.model.keys != &efla_key_treatments[s.treatments.row[k]]) ck_assert_uint_lt(++k, 2);
-    while (setup.rule.lr != s.rates.value[r]) ck_assert_uint_lt(++r, 4);
-    ck_assert(setup.seed == s.seeds.count[i / 24] && !seen[m][k][r][i / 24]);
+    while (options.model.method != &efla_methods[s.methods.row[m]]) ck_assert_uint_lt(++m, 3);
+    while (options.model.keys != &efla_key_treatments[s.treatments.row[k]]) ck_assert_uint_lt(++k, 2);
+    while (options.rule.lr != s.rates.value[r]) ck_assert_uint_lt(++r, 4);
+    ck_assert(options.seed == s.seeds.count[i / 24] && !seen[m][k][r][i / 24]);
     seen[m][k][r][i / 24] = true;
-    ck_assert(setup.batch == BATCH && setup.count == IMAGES && setup.threads == 1 && setup.rule.decay == 0.125);
-    ck_assert(setup.model.width == 16 && setup.model.reading == &efla_readings[0]);
+    ck_assert(options.batch == BATCH && options.count == IMAGES && options.threads == 1 && options.rule.decay == 0.125);
+    ck_assert(options.model.width == 16 && options.model.readout == &efla_readouts[0]);
   }
 }
 END_TEST
 
-static void ignore(void *context, const efla_course *course, size_t images) { (void)context, (void)course, (void)images; }
+static void ignore(void *context, const efla_training_run *run, size_t images) { (void)context, (void)run, (void)images; }
 
 /* A table says nan of what printf may call -nan. */
 static double plain(double x) { return isnan(x) ? (double)NAN : x; }
 
 /* method,keys,lr,seed */
-static size_t cell_text(char *line, size_t room, const efla_setup *r) {
+static size_t cell_text(char *line, size_t room, const efla_training_options *r) {
   return (size_t)snprintf(line, room, "%s,%s,%.17g,%zu,", r->model.method->name, r->model.keys->name, r->rule.lr, r->seed);
 }
 
 /* clean, then scale, noise and dropout, each from its first level on, after every epoch. */
-static void check_scores(char **text, const efla_course *c) {
+static void check_scores(char **text, const efla_training_run *c) {
   char line[512];
-  size_t n = cell_text(line, sizeof line, &c->training.setup);
+  size_t n = cell_text(line, sizeof line, &c->training.options);
   for (size_t e = 0; e < 2; e++)
     for (size_t x = 0; x < EXAMS; x++) {
       size_t p = x <= 10 ? 0 : x <= 21 ? 1 : 2, first[] = {1, 11, 22};
@@ -126,9 +126,9 @@ static void check_scores(char **text, const efla_course *c) {
 }
 
 /* Of three steps, and of what is left of an epoch: steps 3 and 4 of 4. */
-static void check_losses(char **text, const efla_course *c) {
+static void check_losses(char **text, const efla_training_run *c) {
   char line[512];
-  size_t n = cell_text(line, sizeof line, &c->training.setup);
+  size_t n = cell_text(line, sizeof line, &c->training.options);
   for (size_t e = 0; e < 2; e++) {
     const double *loss = c->losses + e * STEPS;
     snprintf(line + n, sizeof line - n, "%zu,3,%.17g", e + 1, (loss[0] + loss[1] + loss[2]) / 3);
@@ -138,14 +138,14 @@ static void check_losses(char **text, const efla_course *c) {
   }
 }
 
-static efla_inspection inspect(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
-  efla_inspection x;
-  ck_assert_int_eq(efla_inspect(&x, t, &test, INSPECTED, NULL), EFLA_OK);
-  ck_assert_int_eq(efla_inspection_summarise(&x, d, NULL), EFLA_OK);
+static efla_activations inspect(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
+  efla_activations x;
+  ck_assert_int_eq(efla_activations_record(&x, t, &test, INSPECTED, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
   return x;
 }
 
-static void check_steps(char **text, const efla_setup *r, const char *when, const efla_distribution *d) {
+static void check_steps(char **text, const efla_training_options *r, const char *when, const efla_distribution *d) {
   char line[1024];
   for (size_t i = 0; i < EFLA_DISTRIBUTIONS; i++, d++) {
     size_t n = cell_text(line, sizeof line, r);
@@ -157,7 +157,7 @@ static void check_steps(char **text, const efla_setup *r, const char *when, cons
 }
 
 /* A quarter of the inspected images, rounded up. */
-static void check_tensors(const char *directory, const efla_setup *r, const char *when, const efla_inspection *x) {
+static void check_tensors(const char *directory, const efla_training_options *r, const char *when, const efla_activations *x) {
   static double k[EFLA_IMAGE_PIXELS * 16];
   efla_tensors file;
   efla_message why;
@@ -185,21 +185,21 @@ START_TEST(rows) {
   close_page(&scores), close_page(&losses), close_page(&steps);
   char *score = scores.text, *loss = losses.text, *step = steps.text;
   for (size_t i = 0; i < 8; i++) {
-    const efla_setup setup = efla_study_cell(&s, i);
-    efla_course c;
+    const efla_training_options options = efla_study_config(&s, i);
+    efla_training_run c;
     efla_distribution d[EFLA_DISTRIBUTIONS];
-    ck_assert_int_eq(efla_course_open(&c, &s.plan, &setup, NULL, &why), EFLA_OK);
-    efla_inspection before = inspect(&c.training, d);
-    check_steps(&step, &setup, "before", d);
-    ck_assert_int_eq(efla_course_run(&c, ignore, NULL, &why), EFLA_OK);
-    efla_inspection after = inspect(&c.training, d);
-    check_steps(&step, &setup, "after", d);
+    ck_assert_int_eq(efla_training_run_open(&c, &s.study, &options, NULL, &why), EFLA_OK);
+    efla_activations before = inspect(&c.training, d);
+    check_steps(&step, &options, "before", d);
+    ck_assert_int_eq(efla_training_run_finish(&c, ignore, NULL, &why), EFLA_OK);
+    efla_activations after = inspect(&c.training, d);
+    check_steps(&step, &options, "after", d);
     check_scores(&score, &c);
     check_losses(&loss, &c);
-    check_tensors(s.tensors, &setup, "before", &before);
-    check_tensors(s.tensors, &setup, "after", &after);
-    efla_inspection_clear(&before), efla_inspection_clear(&after);
-    efla_course_clear(&c);
+    check_tensors(s.tensors, &options, "before", &before);
+    check_tensors(s.tensors, &options, "after", &after);
+    efla_activations_clear(&before), efla_activations_clear(&after);
+    efla_training_run_clear(&c);
   }
   ck_assert(!*score && !*loss && !*step); /* and nothing more */
   ck_assert_double_eq(s.images, 8 * 2 * IMAGES);
@@ -210,7 +210,7 @@ START_TEST(rows) {
 END_TEST
 
 /* The lines of a text that say something of this cell, to be freed. */
-static char *lines_of(const char *text, const efla_setup *r) {
+static char *lines_of(const char *text, const efla_training_options *r) {
   char cell[256], *found = NULL;
   size_t length = 0, n = cell_text(cell, sizeof cell, r);
   FILE *file = open_memstream(&found, &length);
@@ -241,9 +241,9 @@ START_TEST(shares) {
   ck_assert_double_eq(trained, 0);
   const char *at = all;
   for (size_t i = 0; i < 8; i++) {
-    const efla_setup setup = efla_study_cell(&s, i);
+    const efla_training_options options = efla_study_config(&s, i);
     for (size_t j = 0; j < 3; j++) {
-      char *lines = lines_of(share[j], &setup);
+      char *lines = lines_of(share[j], &options);
       if (j != i % 3) ck_assert_str_eq(lines, "");
       if (j == i % 3) ck_assert_msg(*lines && !strncmp(at, lines, strlen(lines)), "cell %zu", i), at += strlen(lines);
       free(lines);
@@ -269,15 +269,15 @@ START_TEST(unfinished) {
   s.seeds.n = 1, s.treatments.n = 1; /* exact and euler, raw keys, seed 7 */
   char *all = scores_of(&s, &trained), path[300];
   s.finished = true;
-  s.plan.epochs = 2, s.images = 0; /* then they are on their way */
+  s.study.epochs = 2, s.images = 0; /* then they are on their way */
   char *none = scores_of(&s, &trained);
   ck_assert_str_eq(none, "");
   ck_assert_double_eq(trained, 0);
-  s.plan.epochs = 1;
+  s.study.epochs = 1;
   snprintf(path, sizeof path, "%s/exact-raw-0.003-7.h5", s.cells);
   ck_assert_int_eq(unlink(path), 0);
   char *one = scores_of(&s, &trained);
-  const efla_setup euler = efla_study_cell(&s, 1);
+  const efla_training_options euler = efla_study_config(&s, 1);
   char *expected = lines_of(all, &euler);
   ck_assert_str_eq(one, expected);
   ck_assert(access(path, F_OK) != 0);

@@ -1,32 +1,32 @@
 /* The benchmark: that it finds wrong outputs before it times, that its ratios are what they say; never how fast anything is. */
-#include "findings.h"
+#include "tables.h"
 #include "testing.h"
 
 #include "bench/interleave.h"
 
 static const efla_heads awkward = {.batch = 1, .heads = 3, .tokens = 67, .dk = 17, .dv = 35, .layout = EFLA_BHTD, .threads = 2};
 
-static efla_bench_problem problem_of(const efla_contender *contender, bool f64, efla_heads heads) {
+static efla_bench_problem problem_of(const efla_benchmark_case *entry, bool f64, efla_heads heads) {
   heads.isa = efla_isa_best();
-  return (efla_bench_problem){.contender = contender, .f64 = f64, .heads = heads, .chunk = 16};
+  return (efla_bench_problem){.entry = entry, .f64 = f64, .heads = heads, .chunk = 16};
 }
 
-static void each_contender(void (*check)(const efla_contender *contender, bool f64)) {
-  const efla_contender *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_yardsticks};
+static void each_contender(void (*check)(const efla_benchmark_case *entry, bool f64)) {
+  const efla_benchmark_case *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_baselines};
   for (size_t i = 0; i < 3; i++)
-    for (const efla_contender *c = tables[i]; c->kernel; c++)
+    for (const efla_benchmark_case *c = tables[i]; c->kernel; c++)
       for (int f64 = 0; f64 < 2; f64++) check(c, f64);
 }
 
 /* A decoding step and softmax attention have one token, or one head, at a time. */
-static efla_heads shape_for(const efla_contender *c) {
+static efla_heads shape_for(const efla_benchmark_case *c) {
   efla_heads heads = awkward;
   if (!strncmp(c->pass, "decode", 6)) heads.tokens = 1;
   if (!strcmp(c->kernel, "softmax")) heads.heads = 1;
   return heads;
 }
 
-static void check_right(const efla_contender *c, bool f64) {
+static void check_right(const efla_benchmark_case *c, bool f64) {
   efla_message why = {""};
   efla_bench_problem p = problem_of(c, f64, shape_for(c));
   ck_assert_msg(efla_bench_check(&p, testing_seed(), &why) == EFLA_OK, "%s", why.text);
@@ -34,8 +34,8 @@ static void check_right(const efla_contender *c, bool f64) {
 START_TEST(every_contender_is_right) { each_contender(check_right); }
 END_TEST
 
-/* The same contenders with one number of what they read changed by 1 %, or not a number, before they work. */
-static const efla_contender *original;
+/* The same benchmark cases with one number of what they read changed by 1 %, or not a number, before they work. */
+static const efla_benchmark_case *original;
 static double factor;
 static void spoiled(efla_bench_problem *p) {
   void *array = !strcmp(original->kernel, "gates") ? p->beta : !strcmp(original->kernel, "gemm") ? p->q : p->v;
@@ -45,9 +45,9 @@ static void spoiled(efla_bench_problem *p) {
     ((float *)array)[0] *= (float)factor;
   original->work(p);
 }
-static void check_wrong(const efla_contender *c, bool f64) {
+static void check_wrong(const efla_benchmark_case *c, bool f64) {
   if (!c->deviation) return;
-  efla_contender wrong = *c;
+  efla_benchmark_case wrong = *c;
   efla_message why = {""};
   wrong.work = spoiled, original = c;
   efla_bench_problem p = problem_of(&wrong, f64, shape_for(c));
@@ -92,19 +92,19 @@ START_TEST(summaries) {
 }
 END_TEST
 
-/* Every row: rates follow from seconds and shape; yardsticks are 1 of themselves; medians lie between least and most. */
+/* Every row: rates follow from seconds and shape; baselines are 1 of themselves; medians lie between least and most. */
 START_TEST(rows_are_consistent) {
-  efla_csv csv = findings_run("throughput --quick --threads 2 --tokens 64,128 --softmax 64 --cold 8 --dk 16");
+  efla_csv csv = run_table("throughput --quick --threads 2 --tokens 64,128 --softmax 64 --cold 8 --dk 16");
   size_t gemms = 0, naives = 0, memories = 0, softmaxes = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double seconds = efla_csv_real(&csv, r, "seconds"), dk = efla_csv_real(&csv, r, "dk"), dv = efla_csv_real(&csv, r, "dv");
     double tokens = efla_csv_real(&csv, r, "tokens"), heads = efla_csv_real(&csv, r, "heads"), flops = 6 * dk * dv * tokens * heads;
-    bool gemm = findings_is(&csv, r, "kernel", "gemm"), naive = findings_is(&csv, r, "kernel", "naive");
-    bool memory = findings_is(&csv, r, "kernel", "memory"), softmax = findings_is(&csv, r, "kernel", "softmax");
+    bool gemm = row_is(&csv, r, "kernel", "gemm"), naive = row_is(&csv, r, "kernel", "naive");
+    bool memory = row_is(&csv, r, "kernel", "memory"), softmax = row_is(&csv, r, "kernel", "softmax");
     ck_assert(efla_csv_real(&csv, r, "seconds_min") <= seconds && seconds <= efla_csv_real(&csv, r, "seconds_max"));
     ck_assert_double_gt(seconds, 0);
     CHECK_BOUND(fabs(efla_csv_real(&csv, r, "tokens_per_s") * seconds / tokens - 1), 4 * U);
-    if (findings_is(&csv, r, "kernel", "gates")) flops = 2 * dk * tokens * heads;
+    if (row_is(&csv, r, "kernel", "gates")) flops = 2 * dk * tokens * heads;
     if (gemm) flops = 2 * pow(1024, 3);
     if (memory) flops = dk * dv * heads;
     if (softmax) flops = tokens * tokens * (dk + dv);

@@ -1,19 +1,19 @@
-/* Training: f32 against f64, the same bits for any number of threads, batches, exams. */
+/* Training: f32 against f64, the same bits for any number of threads, batches, evaluations. */
 #include "testing.h"
 
 enum { IMAGES = 200, BATCH = 48, STEPS = 20 };
 
 static efla_images digits;
 
-static efla_setup setup_of(const char *method, const char *keys, size_t threads) {
+static efla_training_options options_of(const char *method, const char *keys, size_t threads) {
   const efla_key_treatment *treatment = efla_key_treatments;
   while (strcmp(treatment->name, keys) != 0) treatment++;
-  return (efla_setup){.model = {.tokens = EFLA_IMAGE_PIXELS,
+  return (efla_training_options){.model = {.tokens = EFLA_IMAGE_PIXELS,
                                 .width = 16,
                                 .classes = EFLA_IMAGE_CLASSES,
                                 .method = efla_method_find(method),
                                 .keys = treatment,
-                                .reading = &efla_readings[0]},
+                                .readout = &efla_readouts[0]},
                       .rule = efla_adamw_default(3e-3),
                       .seed = testing_seed(),
                       .batch = BATCH,
@@ -29,11 +29,11 @@ START_TEST(f32_follows_f64) {
   draw_digits();
   const char *const cells[][2] = {{"exact", "raw"}, {"euler", "unit"}};
   for (size_t i = 0; i < 2; i++) {
-    efla_setup setup = setup_of(cells[i][0], cells[i][1], 2);
+    efla_training_options options = options_of(cells[i][0], cells[i][1], 2);
     efla_training_f32 narrow;
     efla_training_f64 wide;
-    ck_assert_int_eq(efla_training_init_f32(&narrow, &setup, &digits, NULL), EFLA_OK);
-    ck_assert_int_eq(efla_training_init_f64(&wide, &setup, &digits, NULL), EFLA_OK);
+    ck_assert_int_eq(efla_training_init_f32(&narrow, &options, &digits, NULL), EFLA_OK);
+    ck_assert_int_eq(efla_training_init_f64(&wide, &options, &digits, NULL), EFLA_OK);
     double first = 0, last = 0;
     for (size_t step = 0; step < STEPS; step++) {
       double loss = efla_training_step_f64(&wide);
@@ -52,12 +52,12 @@ START_TEST(same_bits_for_any_number_of_threads) {
   draw_digits();
   efla_training_f32 t[3];
   efla_score score[3];
-  const efla_exam exam = {&digits, 70, &efla_image_perturbations[1], 0.3, 42};
+  const efla_evaluation evaluation = {&digits, 70, &efla_image_perturbations[1], 0.3, 42};
   for (size_t i = 0; i < 3; i++) {
-    efla_setup setup = setup_of("exact", "raw", i + 1);
-    ck_assert_int_eq(efla_training_init_f32(&t[i], &setup, &digits, NULL), EFLA_OK);
+    efla_training_options options = options_of("exact", "raw", i + 1);
+    ck_assert_int_eq(efla_training_init_f32(&t[i], &options, &digits, NULL), EFLA_OK);
     for (size_t step = 0; step < 6; step++) efla_training_step_f32(&t[i]); /* into the second epoch */
-    ck_assert_int_eq(efla_training_examine_f32(&t[i], &exam, &score[i], NULL), EFLA_OK);
+    ck_assert_int_eq(efla_training_evaluate_f32(&t[i], &evaluation, &score[i], NULL), EFLA_OK);
     ck_assert_mem_eq(t[i].parameters, t[0].parameters, t[0].numbers * sizeof(float));
     ck_assert_mem_eq(&score[i], &score[0], sizeof *score);
   }
@@ -83,15 +83,15 @@ static double mean_loss(efla_training_f32 *t, const size_t *images, size_t n) {
 START_TEST(epochs_are_permutations) {
   draw_digits();
   efla_training_f32 t;
-  efla_setup setup = setup_of("exact", "raw", 1);
+  efla_training_options options = options_of("exact", "raw", 1);
   size_t before[IMAGES];
-  ck_assert_int_eq(efla_training_init_f32(&t, &setup, &digits, NULL), EFLA_OK);
-  ck_assert_uint_eq(efla_setup_steps(&setup), 5);
+  ck_assert_int_eq(efla_training_init_f32(&t, &options, &digits, NULL), EFLA_OK);
+  ck_assert_uint_eq(efla_training_steps(&options), 5);
   for (size_t epoch = 0; epoch < 2; epoch++)
     for (size_t step = 0; step < 5; step++) {
       size_t n = step < 4 ? BATCH : IMAGES - 4 * BATCH;
       efla_training_f32 same;
-      ck_assert_int_eq(efla_training_init_f32(&same, &setup, &digits, NULL), EFLA_OK);
+      ck_assert_int_eq(efla_training_init_f32(&same, &options, &digits, NULL), EFLA_OK);
       memcpy(same.parameters, t.parameters, t.numbers * sizeof *t.parameters);
       double loss = efla_training_step_f32(&t);
       ck_assert_double_eq(loss, mean_loss(&same, t.order + step * BATCH, n));
@@ -104,8 +104,8 @@ START_TEST(epochs_are_permutations) {
       memcpy(before, t.order, sizeof before);
     }
   efla_training_f32 other;
-  setup.seed++;
-  ck_assert_int_eq(efla_training_init_f32(&other, &setup, &digits, NULL), EFLA_OK);
+  options.seed++;
+  ck_assert_int_eq(efla_training_init_f32(&other, &options, &digits, NULL), EFLA_OK);
   for (size_t step = 0; step < 6; step++) efla_training_step_f32(&other);
   ck_assert(other.epoch == 2 && memcmp(other.order, t.order, sizeof before) != 0); /* another seed, another order */
   efla_training_clear_f32(&other);
@@ -134,9 +134,9 @@ static void gradient_by_hand(efla_training_f64 *t, const size_t *images, size_t 
 START_TEST(an_epoch_by_hand) {
   draw_digits();
   efla_training_f64 t, hand;
-  efla_setup setup = setup_of("implicit", "unit", 2);
-  ck_assert_int_eq(efla_training_init_f64(&t, &setup, &digits, NULL), EFLA_OK);
-  ck_assert_int_eq(efla_training_init_f64(&hand, &setup, &digits, NULL), EFLA_OK);
+  efla_training_options options = options_of("implicit", "unit", 2);
+  ck_assert_int_eq(efla_training_init_f64(&t, &options, &digits, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_training_init_f64(&hand, &options, &digits, NULL), EFLA_OK);
   double *gradient = hand.gradients, *group = gradient + hand.numbers; /* aligned, and not in use */
   for (size_t step = 1, first = 0; first < IMAGES; step++, first += BATCH) {
     size_t n = IMAGES - first < BATCH ? IMAGES - first : BATCH;
@@ -144,7 +144,7 @@ START_TEST(an_epoch_by_hand) {
     gradient_by_hand(&hand, t.order + first, n, gradient, group);
     ck_assert_mem_eq(t.gradients, gradient, t.numbers * sizeof *gradient);
     double norm = efla_adamw_norm_f64(hand.numbers, gradient);
-    efla_adamw_step_f64(&setup.rule, step, norm, hand.numbers, gradient, hand.parameters, hand.moment1, hand.moment2);
+    efla_adamw_step_f64(&options.rule, step, norm, hand.numbers, gradient, hand.parameters, hand.moment1, hand.moment2);
     ck_assert_mem_eq(t.parameters, hand.parameters, t.numbers * sizeof *t.parameters);
   }
   efla_training_clear_f64(&t);
@@ -153,18 +153,18 @@ START_TEST(an_epoch_by_hand) {
 }
 END_TEST
 
-START_TEST(exam_by_hand) {
+START_TEST(evaluation_by_hand) {
   draw_digits();
   efla_training_f32 t;
-  efla_setup setup = setup_of("exact", "raw", 2);
+  efla_training_options options = options_of("exact", "raw", 2);
   const efla_image_perturbation *p = &efla_image_perturbations[2];
   enum { COUNT = 37 };
   efla_score score;
   double loss = 0;
   size_t right = 0;
-  ck_assert_int_eq(efla_training_init_f32(&t, &setup, &digits, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_training_init_f32(&t, &options, &digits, NULL), EFLA_OK);
   for (size_t step = 0; step < 5; step++) efla_training_step_f32(&t);
-  ck_assert_int_eq(efla_training_examine_f32(&t, &(efla_exam){&digits, COUNT, p, 0.2, 7}, &score, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_training_evaluate_f32(&t, &(efla_evaluation){&digits, COUNT, p, 0.2, 7}, &score, NULL), EFLA_OK);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   for (size_t i = 0; i < COUNT; i++) {
     efla_classifier_f32 *c = t.classifiers; /* still loaded */
@@ -183,15 +183,15 @@ END_TEST
 
 /* The same seed starts every method alike, another seed does not; shapes and distributions are those of the script. */
 START_TEST(start) {
-  efla_setup setup = setup_of("exact", "raw", 1), other = setup_of("euler", "unit", 1);
-  size_t n = efla_model_numbers(&setup.model);
+  efla_training_options options = options_of("exact", "raw", 1), other = options_of("euler", "unit", 1);
+  size_t n = efla_model_numbers(&options.model);
   double *a = testing_poison(n), *b = testing_poison(n);
-  ck_assert_int_eq(efla_model_start(&setup.model, 5, a, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_model_start(&options.model, 5, a, NULL), EFLA_OK);
   ck_assert_int_eq(efla_model_start(&other.model, 5, b, NULL), EFLA_OK);
   ck_assert_mem_eq(a, b, n * sizeof *a);
-  ck_assert_int_eq(efla_model_start(&setup.model, 6, b, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_model_start(&options.model, 6, b, NULL), EFLA_OK);
   for (efla_parameter q = 0; q < EFLA_PARAMETERS; q++) {
-    efla_extent at = efla_model_place(&setup.model, q);
+    efla_extent at = efla_model_place(&options.model, q);
     size_t count = at.rows * at.columns;
     double sum = 0, squares = 0,
            bound[EFLA_PARAMETERS] = {[EFLA_W_IN] = 1, [EFLA_W_BETA] = 0.25, [EFLA_W_OUT] = 0.25, [EFLA_B_OUT] = 0.25};
@@ -215,6 +215,6 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {
-      f32_follows_f64, same_bits_for_any_number_of_threads, epochs_are_permutations, an_epoch_by_hand, exam_by_hand, start};
+      f32_follows_f64, same_bits_for_any_number_of_threads, epochs_are_permutations, an_epoch_by_hand, evaluation_by_hand, start};
   return testing_main("training", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -1,24 +1,24 @@
-/* Trials against their definition: every error from states carried along here, token by token. */
+/* Stability runs against their definition: every error from states carried along here, token by token. */
 #include "testing.h"
 
 #include <omp.h>
 
 enum { DK = 8, DV = 5, STATE = DK * DV };
 
-static efla_findings trial_of(size_t dk, size_t dv, const efla_tokens *x, const double *g, const double *S, size_t plan,
+static efla_statistics stability_run_of(size_t dk, size_t dv, const efla_tokens *x, const double *g, const double *S, size_t options,
                               size_t block) {
-  efla_findings f;
-  efla_trial trial;
+  efla_statistics f;
+  efla_stability_run stability;
   efla_message why;
-  ck_assert_int_eq(efla_findings_init(&f), EFLA_OK);
-  ck_assert_int_eq(efla_trial_init(&trial, efla_oracle_find("longdouble"), dk, dv), EFLA_OK);
-  efla_trial_start(&trial, S, plan);
+  ck_assert_int_eq(efla_statistics_init(&f), EFLA_OK);
+  ck_assert_int_eq(efla_stability_run_init(&stability, efla_oracle_find("longdouble"), dk, dv), EFLA_OK);
+  efla_stability_run_start(&stability, S, options);
   for (size_t t = 0; t < x->tokens; t += block) {
     efla_tokens part = efla_tokens_slice(x, t, x->tokens - t < block ? x->tokens - t : block);
-    ck_assert_int_eq(efla_trial_advance(&trial, &part, g ? g + t : NULL, (efla_place){3, 2, t}, &f, &why), EFLA_OK);
+    ck_assert_int_eq(efla_stability_run_advance(&stability, &part, g ? g + t : NULL, (efla_place){3, 2, t}, &f, &why), EFLA_OK);
   }
-  efla_trial_clear(&trial);
-  efla_findings_finish(&f, 2, dk);
+  efla_stability_run_clear(&stability);
+  efla_statistics_finish(&f, 2, dk);
   return f;
 }
 
@@ -31,12 +31,12 @@ typedef struct by_the_book {
 } by_the_book;
 
 static by_the_book follow(const efla_method *m, const efla_format *format, const efla_tokens *x, const double *g,
-                          const double *start, size_t plan) {
+                          const double *start, size_t options) {
   long double S[STATE] = {0}, truth[STATE] = {0}, k[DK], v[DV], q[DK], o[DV], o_truth[DV], sums[4] = {0};
   by_the_book found = {0};
   for (size_t e = 0; e < STATE && start; e++) S[e] = truth[e] = start[e];
   for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
-  for (size_t t = 0; t < plan; t++) {
+  for (size_t t = 0; t < options; t++) {
     double lambda = efla_lambda(DK, x->k + t * DK);
     long double gate = efla_gate(m, x->beta[t], lambda), exact = -expm1l(-(long double)x->beta[t] * lambda) / lambda;
     long double errors[4] = {0}, fade = g ? expl(g[t]) : 1;
@@ -77,7 +77,7 @@ START_TEST(errors_by_the_book) {
   for (size_t t = 0; t < N; t++) g[t] = -x.beta[N - 1 - t] / 10;
   for (int way = 0; way < 4; way++) {
     const double *decays = way & 1 ? g : NULL, *S = way & 2 ? start.v : NULL;
-    efla_findings f = trial_of(DK, DV, &x, decays, S, N, 64);
+    efla_statistics f = stability_run_of(DK, DV, &x, decays, S, N, 64);
     for (size_t m = 0; m < f.methods; m++) {
       by_the_book expected = follow(f.method[m].method, NULL, &x, decays, S, N);
       check(&f.method[m].deviation, &expected, N * (DK + 8) * U);
@@ -90,34 +90,34 @@ START_TEST(errors_by_the_book) {
       double slack = N * 8 * U32 + 2 * u * sqrt(N * share);
       CHECK_BOUND(fabs(f.format[i].deviation.largest.value - expected.largest), slack);
       CHECK_BOUND(fabs(f.format[i].deviation.state.value - expected.state), slack);
-      ck_assert_double_gt(expected.largest, slack); /* finding nothing would be noticed */
+      ck_assert_double_gt(expected.largest, slack); /* statistic nothing would be noticed */
     }
-    efla_findings_clear(&f);
+    efla_statistics_clear(&f);
   }
   efla_tokens_clear(&x);
   efla_tokens_clear(&start);
 }
 END_TEST
 
-/* Only the planned tokens are measured; where there are more than EFLA_TRIAL_COMPARED, the last of them is compared, and blocks
+/* Only the planned tokens are measured; where there are more than EFLA_STABILITY_RUN_COMPARED, the last of them is compared, and blocks
  * change what is found by rounding only, N (DK+8) u at most (docs/bounds.md#step; unit keys, so the flow fades). */
 START_TEST(plans_and_blocks) {
   enum { N = 1300 };
   static const size_t blocks[] = {1, 100, 128, N};
   efla_tokens x = testing_tokens("unit", 1, N, DK, DV);
-  efla_findings reference = trial_of(DK, DV, &x, NULL, NULL, 1100, 256);
+  efla_statistics reference = stability_run_of(DK, DV, &x, NULL, NULL, 1100, 256);
   ck_assert_uint_eq(reference.measured, 1100);
   ck_assert_uint_eq(reference.most_measured, 1100);
   for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
-    efla_findings f = trial_of(DK, DV, &x, NULL, NULL, 1100, blocks[b]);
+    efla_statistics f = stability_run_of(DK, DV, &x, NULL, NULL, 1100, blocks[b]);
     for (size_t m = 0; m < f.methods; m++) {
       CHECK_BOUND(fabs(f.method[m].deviation.state.value - reference.method[m].deviation.state.value), N * (DK + 8) * U);
       CHECK_BOUND(fabs(f.method[m].deviation.largest.value - reference.method[m].deviation.largest.value), N * (DK + 8) * U);
     }
     ck_assert_uint_eq(f.measured, 1100);
-    efla_findings_clear(&f);
+    efla_statistics_clear(&f);
   }
-  efla_findings_clear(&reference);
+  efla_statistics_clear(&reference);
   efla_tokens_clear(&x);
 }
 END_TEST
@@ -125,10 +125,10 @@ END_TEST
 /* One thread or three: the same bits. */
 START_TEST(threads_change_nothing) {
   efla_tokens x = testing_tokens("gaussian", 3, 300, DK, DV);
-  efla_findings f[2];
+  efla_statistics f[2];
   for (int i = 0; i < 2; i++) {
     omp_set_num_threads(1 + 2 * i);
-    f[i] = trial_of(DK, DV, &x, NULL, NULL, 200, 128);
+    f[i] = stability_run_of(DK, DV, &x, NULL, NULL, 200, 128);
     efla_quantiles_clear(&f[i].x); /* its addresses differ */
   }
   ck_assert_mem_eq(f[0].method, f[1].method, sizeof f->method);
@@ -138,10 +138,10 @@ START_TEST(threads_change_nothing) {
 }
 END_TEST
 
-/* Columns of the state do not see each other: of a state past EFLA_TRIAL_STATE numbers the first columns are run, and everything
+/* Columns of the state do not see each other: of a state past EFLA_STABILITY_RUN_STATE numbers the first columns are run, and everything
  * is as if the others had not been there. */
 START_TEST(wide_states_are_cut) {
-  enum { TALL = 512, WIDE = EFLA_TRIAL_STATE / TALL, N = 6 };
+  enum { TALL = 512, WIDE = EFLA_STABILITY_RUN_STATE / TALL, N = 6 };
   efla_tokens x = testing_tokens("gaussian", 1, N, TALL, WIDE + 3), narrow;
   double *S = testing_poison(TALL * (WIDE + 3)), *S_narrow = testing_poison(TALL * WIDE);
   ck_assert_int_eq(efla_tokens_init(&narrow, N, TALL, WIDE), EFLA_OK);
@@ -150,10 +150,10 @@ START_TEST(wide_states_are_cut) {
   for (size_t t = 0; t < N; t++) memcpy(narrow.v + t * WIDE, x.v + t * (WIDE + 3), WIDE * sizeof *x.v);
   for (size_t e = 0; e < TALL * (WIDE + 3); e++) S[e] = x.v[e % (N * (WIDE + 3))];
   for (size_t e = 0; e < TALL * WIDE; e++) S_narrow[e] = S[e / WIDE * (WIDE + 3) + e % WIDE];
-  efla_findings whole = trial_of(TALL, WIDE + 3, &x, NULL, S, N, N), cut = trial_of(TALL, WIDE, &narrow, NULL, S_narrow, N, N);
+  efla_statistics whole = stability_run_of(TALL, WIDE + 3, &x, NULL, S, N, N), cut = stability_run_of(TALL, WIDE, &narrow, NULL, S_narrow, N, N);
   ck_assert_mem_eq(whole.method, cut.method, sizeof cut.method);
   ck_assert_mem_eq(whole.format, cut.format, sizeof cut.format);
-  efla_findings_clear(&whole), efla_findings_clear(&cut);
+  efla_statistics_clear(&whole), efla_statistics_clear(&cut);
   efla_tokens_clear(&x), efla_tokens_clear(&narrow);
   free(S), free(S_narrow);
 }
@@ -172,10 +172,10 @@ START_TEST(chunks_of_one_key) {
   for (size_t t = 0; t < N; t++) x.k[t * DK] = 1, x.beta[t] = 2.25;
   for (size_t w = 0; w < 2; w++) {
     for (size_t t = 0; t < N; t++) g[t] = decays[w];
-    efla_findings f = trial_of(DK, DV, &x, w ? g : NULL, NULL, N, N);
-    for (size_t c = 0; c < EFLA_FINDINGS_CHUNKS; c++)
-      for (size_t gate = 0; gate < EFLA_FINDINGS_GATES; gate++) {
-        double a = efla_gate(efla_findings_gate(gate), 2.25, 1), fade = exp(decays[w]), row = 1, inverse_row = 1, largest = 1;
+    efla_statistics f = stability_run_of(DK, DV, &x, w ? g : NULL, NULL, N, N);
+    for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
+      for (size_t gate = 0; gate < EFLA_STATISTICS_GATES; gate++) {
+        double a = efla_gate(efla_statistics_gate(gate), 2.25, 1), fade = exp(decays[w]), row = 1, inverse_row = 1, largest = 1;
         for (size_t m = 1; m < f.chunk[c].chunk; m++) {
           double entry = a * pow(fabs(1 - a), (double)m - 1) * pow(fade, (double)m);
           row += a * pow(fade, (double)m), inverse_row += entry, largest = fmax(largest, entry);
@@ -185,7 +185,7 @@ START_TEST(chunks_of_one_key) {
         CHECK_BOUND(fabs(f.chunk[c].condition[gate].value / (row * inverse_row) - 1), slack);
         ck_assert_uint_eq(f.chunk[c].largest[gate].at.token, 0);
       }
-    efla_findings_clear(&f);
+    efla_statistics_clear(&f);
   }
   efla_tokens_clear(&x);
 }
@@ -199,15 +199,15 @@ START_TEST(the_worst_chunk_is_found) {
     for (size_t i = 0; i < DK; i++) x.k[t * DK + i] *= 3;
     x.beta[t] = 1;
   }
-  efla_findings f = trial_of(DK, DV, &x, NULL, NULL, 256, 128);
-  for (size_t c = 0; c < EFLA_FINDINGS_CHUNKS; c++) {
+  efla_statistics f = stability_run_of(DK, DV, &x, NULL, NULL, 256, 128);
+  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++) {
     size_t C = f.chunk[c].chunk;
     ck_assert_uint_eq(f.chunk[c].condition[1].at.token, 160 / C * C);
     CHECK_BOUND(f.chunk[c].largest[0].value, 1 + (double)(C * C) * U);
     CHECK_BOUND(f.chunk[c].condition[0].value, (double)(C * C) * (1 + (double)(C * C) * U));
     ck_assert_double_ge(f.chunk[c].largest[1].value, 9 * pow(8, 14)); /* a = 9: the corner of these 16 */
   }
-  efla_findings_clear(&f);
+  efla_statistics_clear(&f);
   efla_tokens_clear(&x);
 }
 END_TEST
@@ -218,13 +218,13 @@ START_TEST(formats_overflow) {
   for (size_t e = 0; e < DV; e++) x.v[40 * DV + e] = 1e3, x.v[50 * DV + e] = 1e6;
   for (size_t t = 40; t <= 50; t += 10)
     for (size_t i = 0; i < DK; i++) x.k[t * DK + i] = i == 0, x.beta[t] = 3;
-  efla_findings f = trial_of(DK, DV, &x, NULL, NULL, 60, 60);
+  efla_statistics f = stability_run_of(DK, DV, &x, NULL, NULL, 60, 60);
   for (size_t i = 0; i < f.formats; i++) {
     const efla_format *format = f.format[i].format;
     size_t expected = format->largest < 900 ? 40 : format->largest < 1e5 ? 50 : SIZE_MAX;
     ck_assert_msg(f.format[i].deviation.overflow.token == expected, "%s: %zu", format->name, f.format[i].deviation.overflow.token);
   }
-  efla_findings_clear(&f);
+  efla_statistics_clear(&f);
   efla_tokens_clear(&x);
 }
 END_TEST
@@ -235,15 +235,15 @@ START_TEST(a_refusal_is_told) {
   x.beta[4] = 1e6;
   efla_diagnosis d;
   efla_message why = {""};
-  const efla_diagnosis_plan plan = {1, 1, DK, DV, 1, 10, efla_oracle_find("odeiv")};
-  ck_assert_int_eq(efla_diagnosis_init(&d, &plan, &why), EFLA_OK);
+  const efla_diagnosis_options options = {1, 1, DK, DV, 1, 10, efla_oracle_find("odeiv")};
+  ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   efla_diagnosis_start(&d, 0, 0, 0, NULL, x.tokens);
   efla_diagnosis_advance(&d, 0, &x, NULL);
   ck_assert_int_eq(efla_diagnosis_finish(&d, &why), EFLA_UNTRUSTED);
   ck_assert_ptr_nonnull(strstr(why.text, "odeiv refuses"));
-  ck_assert_double_eq(efla_findings_method(&d.total, "exact")->deviation.state.value, INFINITY);
+  ck_assert_double_eq(efla_statistics_method(&d.total, "exact")->deviation.state.value, INFINITY);
   ck_assert_ptr_null(efla_diagnosis_sufficient(&d.total, 1e-3));
-  ck_assert_uint_eq(efla_findings_beyond(&d.total, 2)->tokens, 1);
+  ck_assert_uint_eq(efla_statistics_beyond(&d.total, 2)->tokens, 1);
   efla_diagnosis_clear(&d);
   efla_tokens_clear(&x);
 }

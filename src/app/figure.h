@@ -9,7 +9,7 @@
 /* Whether a picture of this name can be drawn by this script (its stem: "diagnose"), before anything is computed for it: the
  * name ends in .svg, .pdf or .png; plots/SCRIPT.gp is in the directory of the variable EFLA_DATADIR, or else in ../share/efla as
  * seen from the program, or in the tree whose bin or build/MODE/bin the program is in; gnuplot is installed.  Fails with EFLA_OUTPUT,
- * EFLA_MEMORY. */
+ * EFLA_NO_MEMORY. */
 efla_status efla_figure_check(const char *script, const char *picture, efla_message *why);
 
 /* One definition for the script: its string variable `name`. */

@@ -94,7 +94,7 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
   *branch = (efla_branch){.table = {.columns = table->columns}};
   branch->table.file = open_memstream(&branch->text, &branch->length);
-  return branch->table.file ? EFLA_OK : EFLA_MEMORY;
+  return branch->table.file ? EFLA_OK : EFLA_NO_MEMORY;
 }
 
 void efla_table_join(efla_table *table, efla_branch *branch) {

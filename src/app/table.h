@@ -47,7 +47,7 @@ efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
 
 /* Rows of parallel work: a branch collects rows in memory, from one thread; joining the branches one after another
- * gives the same table whatever the number of threads.  Fails with EFLA_MEMORY. */
+ * gives the same table whatever the number of threads.  Fails with EFLA_NO_MEMORY. */
 typedef struct efla_branch {
   efla_table table;
   char *text;

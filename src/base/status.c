@@ -13,4 +13,4 @@ efla_status efla_fail(efla_message *why, efla_status status, const char *format,
   return status;
 }
 
-efla_status efla_fail_memory(efla_message *why) { return efla_fail(why, EFLA_MEMORY, "out of memory"); }
+efla_status efla_fail_memory(efla_message *why) { return efla_fail(why, EFLA_NO_MEMORY, "out of memory"); }

@@ -7,7 +7,7 @@
 
 #include "efla/status.h"
 
-#define EFLA_MEMORY     EFLA_NO_MEMORY    /* an allocation failed */
+#define EFLA_NO_MEMORY     EFLA_NO_MEMORY    /* an allocation failed */
 #define EFLA_INPUT      ((efla_status)64) /* a file or an option does not hold what it should */
 #define EFLA_OUTPUT     ((efla_status)65) /* a table could not be written */
 #define EFLA_UNTRUSTED  ((efla_status)66) /* an oracle was asked for a truth that it cannot give */

@@ -8,9 +8,9 @@ efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv
   assert(dk > 0 && dv > 0);
   *x = (efla_tokens){0};
   size_t row;
-  if (__builtin_add_overflow(2 * dk + 1, dv, &row)) return EFLA_MEMORY;
+  if (__builtin_add_overflow(2 * dk + 1, dv, &row)) return EFLA_NO_MEMORY;
   double *block = calloc(tokens ? tokens : 1, row * sizeof *block); /* calloc checks the product */
-  if (!block) return EFLA_MEMORY;
+  if (!block) return EFLA_NO_MEMORY;
   *x = (efla_tokens){.tokens = tokens,
                      .dk = dk,
                      .dv = dv,

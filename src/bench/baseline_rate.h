@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 /* Flop per second of BLAS's sgemm on square matrices (n = 1024), one product per thread and all threads at once, the median of nine rounds.
- * Fails with EFLA_MEMORY. */
+ * Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_gemm_rate(size_t threads, double *rate, efla_message *why);
 
 #endif

@@ -120,7 +120,7 @@ static double softmax_deviation(const problem *done, const problem *given) {
   return worst;
 }
 
-const efla_contender efla_bench_yardsticks[] = {
+const efla_benchmark_case efla_bench_baselines[] = {
     {.kernel = "gemm",
      .pass = "forward",
      .extra = square_extra,

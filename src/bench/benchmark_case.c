@@ -27,10 +27,10 @@ size_t efla_bench_rows(const efla_heads *heads) { return heads->batch * heads->h
 
 size_t efla_bench_states(const efla_heads *heads) { return efla_heads_sequences(heads) * heads->heads * heads->dk * heads->dv; }
 
-const efla_contender *efla_contender_find(const char *kernel, const char *pass) {
-  const efla_contender *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_yardsticks};
+const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass) {
+  const efla_benchmark_case *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_baselines};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-    for (const efla_contender *c = tables[i]; c->kernel; c++)
+    for (const efla_benchmark_case *c = tables[i]; c->kernel; c++)
       if (!strcmp(c->kernel, kernel) && !strcmp(c->pass, pass)) return c;
   return NULL;
 }
@@ -48,7 +48,7 @@ static size_t divide(efla_bench_problem *p, char *base) {
   p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk), p->v = carve(p, base, &size, rows * dv);
   p->beta = carve(p, base, &size, rows), p->gate = carve(p, base, &size, rows), p->o = carve(p, base, &size, rows * dv);
   p->S = carve(p, base, &size, efla_bench_states(&p->heads));
-  p->extra = carve(p, base, &size, p->contender->extra ? p->contender->extra(p) : 0);
+  p->extra = carve(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
   return size;
 }
 
@@ -70,7 +70,7 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
   if (!p->block || !draw) {
     gsl_rng_free(draw);
     efla_bench_clear(p);
-    return EFLA_MEMORY;
+    return EFLA_NO_MEMORY;
   }
   divide(p, p->block);
   memset(p->block, 0, size); /* every page is there before anything is timed */
@@ -87,7 +87,7 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
     efla_kernel_gates_f64(h, exact, p->k, p->beta, p->gate);
   else
     efla_kernel_gates_f32(h, exact, p->k, p->beta, p->gate);
-  if (p->contender->start) p->contender->start(p);
+  if (p->entry->start) p->entry->start(p);
   return EFLA_OK;
 }
 
@@ -99,7 +99,7 @@ void efla_bench_clear(efla_bench_problem *p) {
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_message *why) {
-  if (!p->contender->deviation) return EFLA_OK;
+  if (!p->entry->deviation) return EFLA_OK;
   efla_bench_problem done = *p, given;
   done.heads.tokens = least(p->heads.tokens, 150), done.heads.heads = least(p->heads.heads, 5);
   given = done;
@@ -108,13 +108,13 @@ efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_mess
     efla_bench_clear(&done);
     return efla_fail_memory(why);
   }
-  done.contender->work(&done);
-  if (done.contender->finish) done.contender->finish(&done);
-  double deviation = done.contender->deviation(&done, &given);
+  done.entry->work(&done);
+  if (done.entry->finish) done.entry->finish(&done);
+  double deviation = done.entry->deviation(&done, &given);
   efla_bench_clear(&done);
   efla_bench_clear(&given);
   if (deviation <= 1) return EFLA_OK; /* and nan is not */
   return efla_fail(why, EFLA_UNTRUSTED,
                    "%s, %s, %s, dk %zu, dv %zu: differs from the definition by %g times what rounding explains",
-                   p->contender->kernel, p->contender->pass, p->f64 ? "f64" : "f32", p->heads.dk, p->heads.dv, deviation);
+                   p->entry->kernel, p->entry->pass, p->f64 ? "f64" : "f32", p->heads.dk, p->heads.dv, deviation);
 }

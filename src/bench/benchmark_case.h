@@ -1,4 +1,4 @@
-/* Contenders: what the benchmark times, the toolkit's own forms (forms.c, gradients.c) and what they are measured by (yardsticks.c), one row each.
+/* Benchmark cases: what the benchmark times, the toolkit's own forms (forms.c, gradients.c) and what they are measured by (baselines.c), one row each.
  *
  * A row says how to do a problem of a given shape once, what work that is, and how far its output is from the definition's. */
 #ifndef EFLA_BENCH_BENCHMARK_CASE_H
@@ -12,17 +12,17 @@
 
 /* One problem with its arrays, all of one type: float, or double where `f64`. */
 typedef struct efla_bench_problem {
-  const struct efla_contender *contender;
+  const struct efla_benchmark_case *entry;
   bool f64;
   efla_heads heads;                  /* shape, layout, threads, level (not NULL) */
   size_t chunk;                      /* tokens per chunk, for those who work by chunks */
   void *q, *k, *v, *beta, *gate, *o; /* in the layout of heads */
   void *S;                           /* (sequences, heads, dk, dv): where the state starts and ends */
-  void *extra;                       /* the contender's own, aligned to EFLA_TILE_BYTES */
+  void *extra;                       /* the benchmark case's own, aligned to EFLA_TILE_BYTES */
   void *block;
 } efla_bench_problem;
 
-typedef struct efla_contender {
+typedef struct efla_benchmark_case {
   const char *kernel, *pass;                    /* as in the table */
   size_t (*extra)(const efla_bench_problem *p); /* numbers of workspace of its own; NULL: none */
   void (*start)(efla_bench_problem *p);         /* before the first execution; NULL: nothing */
@@ -32,20 +32,20 @@ typedef struct efla_contender {
   double (*bytes)(const efla_bench_problem *p); /* read and written in memory where that is the limit; NULL: not counted */
   /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: nothing to compare. */
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
-} efla_contender;
+} efla_benchmark_case;
 
-extern const efla_contender efla_bench_forms[], efla_bench_gradients[],
-    efla_bench_yardsticks[]; /* each ends with a row whose kernel is NULL */
+extern const efla_benchmark_case efla_bench_forms[], efla_bench_gradients[],
+    efla_bench_baselines[]; /* each ends with a row whose kernel is NULL */
 
 /* The row of that name and pass, NULL if there is none. */
-const efla_contender *efla_contender_find(const char *kernel, const char *pass);
+const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass);
 
-/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, gates of the exact method.  Fails with EFLA_MEMORY. */
+/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, gates of the exact method.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed);
 void efla_bench_clear(efla_bench_problem *p);
 
 /* Does the same shape with few tokens and few heads once, and compares with the definition: EFLA_UNTRUSTED and why where it differs by
- * more than rounding explains.  Fails with EFLA_MEMORY. */
+ * more than rounding explains.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_message *why);
 
 /* The larger of two deviations; one that is nan is worse than any. */

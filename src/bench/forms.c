@@ -163,7 +163,7 @@ static double gate_deviation(const problem *done, const problem *given) {
   return worst / (double)(dk + 6);
 }
 
-const efla_contender efla_bench_forms[] = {
+const efla_benchmark_case efla_bench_forms[] = {
     {.kernel = "naive", .pass = "forward", .work = naive, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
     {.kernel = "row_loop", .pass = "forward", .work = row_loop, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
     {.kernel = "chunk",

@@ -132,7 +132,7 @@ static double deviation(const problem *done, const problem *given) {
   return worst / (3 * sqrt(steps) * u);
 }
 
-const efla_contender efla_bench_gradients[] = {
+const efla_benchmark_case efla_bench_gradients[] = {
     {.kernel = "kernel",
      .pass = "backward",
      .extra = extra,

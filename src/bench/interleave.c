@@ -35,7 +35,7 @@ void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void
 
 efla_status efla_bench_summarise(const double *values, size_t n, efla_bench_summary *summary) {
   double *sorted = malloc(n * sizeof *sorted);
-  if (!sorted) return EFLA_MEMORY;
+  if (!sorted) return EFLA_NO_MEMORY;
   memcpy(sorted, values, n * sizeof *sorted);
   gsl_sort(sorted, 1, n);
   *summary = (efla_bench_summary){gsl_stats_median_from_sorted_data(sorted, 1, n), sorted[0], sorted[n - 1]};

@@ -12,7 +12,7 @@
 void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void *context, size_t repeats, double least,
                            double *seconds, efla_progress *progress);
 
-/* Median, least and largest of n numbers that are all finite; Fails with EFLA_MEMORY. */
+/* Median, least and largest of n numbers that are all finite; Fails with EFLA_NO_MEMORY. */
 typedef struct efla_bench_summary {
   double median, least, most;
 } efla_bench_summary;

@@ -15,14 +15,14 @@ void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pas
   heads.tokens = at_least_one(heads.tokens), heads.dk = at_least_one(heads.dk), heads.dv = at_least_one(heads.dv);
   if (!heads.isa) heads.isa = efla_isa_best();
   panel->problems[panel->n] =
-      (efla_bench_problem){.contender = efla_contender_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk};
-  assert(panel->problems[panel->n].contender);
+      (efla_bench_problem){.entry = efla_benchmark_case_find(kernel, pass), .f64 = f64, .heads = heads, .chunk = chunk};
+  assert(panel->problems[panel->n].entry);
   panel->n++;
 }
 
 static void work(void *context, size_t i) {
   efla_bench_problem *p = (efla_bench_problem *)context + i;
-  p->contender->work(p);
+  p->entry->work(p);
 }
 
 /* What a ratio refers to must be alike in type and, as asked, in shape of a head, or in all states and threads. */
@@ -34,7 +34,7 @@ static const efla_bench_problem *find(const efla_bench_panel *panel, const char 
   for (size_t i = 0; i < panel->n; i++) {
     const efla_bench_problem *p = &panel->problems[i];
     const efla_heads *a = &p->heads;
-    if (strcmp(p->contender->kernel, kernel) != 0 || p->f64 != like->f64) continue;
+    if (strcmp(p->entry->kernel, kernel) != 0 || p->f64 != like->f64) continue;
     if (how == SHAPE && (a->dk != b->dk || a->dv != b->dv)) continue;
     if (how == STATES && (efla_bench_states(a) != efla_bench_states(b) || a->threads != b->threads)) continue;
     return p;
@@ -56,17 +56,17 @@ static double ratio(const efla_bench_panel *panel, const double *seconds, const 
 static efla_status write_row(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double *spare,
                              efla_table *table) {
   const efla_heads *h = &p->heads;
-  const efla_contender *c = p->contender;
+  const efla_benchmark_case *c = p->entry;
   efla_bench_summary s;
   if (efla_bench_summarise(seconds + (size_t)(p - panel->problems) * panel->repeats, panel->repeats, &s) != EFLA_OK)
-    return EFLA_MEMORY;
+    return EFLA_NO_MEMORY;
   const efla_bench_problem *gemm = find(panel, "gemm", p, TYPE), *naive = find(panel, "naive", p, SHAPE);
   const efla_bench_problem *memory = c->bytes ? find(panel, "memory", p, STATES) : NULL;
   double flops = c->flops(p), threads = (double)h->threads;
-  double of_gemm = ratio(panel, seconds, p, flops, gemm, gemm ? threads * gemm->contender->flops(gemm) : 0, spare);
-  double of_naive = ratio(panel, seconds, p, flops, naive, naive ? naive->contender->flops(naive) : 0, spare);
+  double of_gemm = ratio(panel, seconds, p, flops, gemm, gemm ? threads * gemm->entry->flops(gemm) : 0, spare);
+  double of_naive = ratio(panel, seconds, p, flops, naive, naive ? naive->entry->flops(naive) : 0, spare);
   double of_bandwidth =
-      ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->contender->bytes(memory) : 0, spare);
+      ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->entry->bytes(memory) : 0, spare);
   efla_table_row(table, efla_text(c->kernel), efla_text(c->pass), efla_text(p->f64 ? "f64" : "f32"),
                  efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv), efla_count(h->batch * h->heads),
                  efla_count(h->tokens), efla_count(h->threads), efla_real(s.median), efla_real((double)h->tokens / s.median),

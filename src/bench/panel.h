@@ -20,13 +20,13 @@ typedef struct efla_bench_panel {
   efla_bench_problem problems[EFLA_BENCH_MOST];
 } efla_bench_panel;
 
-/* Adds a problem: a contender, a type and a shape.  A zero in heads stands for 1; chunk: 0 where nothing is done by chunks. */
+/* Adds a problem: a benchmark case, a type and a shape.  A zero in heads stands for 1; chunk: 0 where nothing is done by chunks. */
 void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk);
 
 /* Checks all, prepares all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what stood side by side:
  * of_gemm is the rate over that of the panel's gemm of the same type times threads; of_naive over the panel's naive form of the same type, dk
  * and dv; of_bandwidth is bytes per second over those of the panel's memory row of the same states and threads; nan where there is none.
- * Fails with EFLA_UNTRUSTED where an output is wrong, EFLA_MEMORY. */
+ * Fails with EFLA_UNTRUSTED where an output is wrong, EFLA_NO_MEMORY. */
 efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why);
 
 #endif

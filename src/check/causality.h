@@ -22,7 +22,7 @@ typedef struct efla_causality {
 
 /* Compares two runs of the same heads, dk and dv, and adds to causality.  limit (heads): how far o may be off by rounding, relative
  * to the norm of o_t, so that the two may differ by twice that.  Fails with EFLA_INPUT (other sizes; as the reader does) and with
- * EFLA_MEMORY. */
+ * EFLA_NO_MEMORY. */
 efla_status efla_causality_compare(efla_causality *causality, const efla_sequence_run *a, const efla_sequence_run *b,
                                    const double *limit, efla_message *why);
 

@@ -50,7 +50,7 @@ static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t 
 
 /* Everything about one head while its sequence lasts. */
 typedef struct lane {
-  efla_track track;
+  efla_reference_trajectory trajectory;
   efla_miss first;      /* of this sequence */
   double before, after; /* largest error over what is granted, before that token and from it on */
   efla_status status;
@@ -69,14 +69,14 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   lane *l = &p->lanes[h];
   efla_head_result *result = &c->head[p->stream.span.head + h];
   const double *found = p->o + (h * x->tokens + t) * x->dv;
-  measured m = measure(x->dv, found, l->track.o, &c->claim.o);
+  measured m = measure(x->dv, found, l->trajectory.o, &c->spec.o);
   if (!isfinite(m.truth2)) {
     result->unknown++;
     return;
   }
   size_t token = p->stream.token + t;
-  double allowed = efla_track_readout_tolerance(&l->track, x->q + t * x->dk);
-  bool exceeded = add(&result->o, &c->tolerance, x->dv, &m, l->track.variance, allowed);
+  double allowed = efla_reference_trajectory_readout_tolerance(&l->trajectory, x->q + t * x->dk);
+  bool exceeded = add(&result->o, &c->tolerance, x->dv, &m, l->trajectory.variance, allowed);
   efla_bin *bin = &result->bins[efla_bin_of(token)];
   bin->tokens++;
   bin->error2 += m.error2, bin->truth2 += m.truth2;
@@ -88,7 +88,7 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   efla_span one = p->stream.span;
   one.head += h, one.first += t;
   l->first =
-      (efla_miss){p->stream.sequence, one.head, token, (double)l->track.o[m.worst], found[m.worst], sqrt(m.error2), allowed, ""};
+      (efla_miss){p->stream.sequence, one.head, token, (double)l->trajectory.o[m.worst], found[m.worst], sqrt(m.error2), allowed, ""};
   efla_tensors_index(c->out, EFLA_O, &one, m.worst, l->first.index);
 }
 
@@ -98,14 +98,14 @@ static void compare_state(pass *p, size_t h) {
   size_t head = p->stream.span.head + h, n = c->in->dk * c->in->dv;
   efla_head_result *result = &c->head[head];
   const double *found = p->S + h * n;
-  measured m = measure(n, found, l->track.S, &c->claim.state);
+  measured m = measure(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
-  double allowed = efla_track_state_tolerance(&l->track), sigma = allowed / EFLA_BUDGET_TOKEN;
+  double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory), sigma = allowed / EFLA_ERROR_BOUND_TOKEN;
   if (!add(&result->state, &c->tolerance, n, &m, sigma * sigma, allowed)) return;
   efla_miss miss = {p->stream.sequence,
                     head,
                     efla_stream_last(&p->stream),
-                    (double)l->track.S[m.worst],
+                    (double)l->trajectory.S[m.worst],
                     found[m.worst],
                     sqrt(m.error2),
                     allowed,
@@ -132,12 +132,12 @@ static void advance_lane(pass *p, size_t h) {
   lane *l = &p->lanes[h];
   efla_tokens x = efla_stream_tokens(&p->stream, h);
   if (p->stream.begins) {
-    efla_track_start(&l->track, p->S + h * x.dk * x.dv);
+    efla_reference_trajectory_start(&l->trajectory, p->S + h * x.dk * x.dv);
     l->first = nowhere;
     l->before = l->after = 0;
   }
   for (size_t t = 0; t < x.tokens && l->status == EFLA_OK; t++) {
-    l->status = efla_track_step(&l->track, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);
+    l->status = efla_reference_trajectory_step(&l->trajectory, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);
     if (l->status == EFLA_OK) compare_token(p, h, &x, t);
   }
 }
@@ -170,7 +170,7 @@ static efla_status compare_block(pass *p, size_t threads, efla_message *why) {
 
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_tensors *in = p->c->in;
-  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, what is found, the budget's C */
+  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, what is found, the error bound's C */
   efla_status status = efla_stream_init(&p->stream, p->c->in, &(efla_walk){.states = states}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
@@ -178,12 +178,12 @@ static efla_status pass_init(pass *p, efla_message *why) {
   p->o = malloc(heads * p->stream.most_tokens * in->dv * sizeof *p->o);
   p->S = malloc(heads * in->dk * in->dv * sizeof *p->S);
   bool room = p->lanes && p->o && p->S;
-  for (size_t h = 0; h < heads && room; h++) room = efla_track_init(&p->lanes[h].track, &p->c->claim, in->dk, in->dv) == EFLA_OK;
+  for (size_t h = 0; h < heads && room; h++) room = efla_reference_trajectory_init(&p->lanes[h].trajectory, &p->c->spec, in->dk, in->dv) == EFLA_OK;
   return room ? EFLA_OK : efla_fail_memory(why);
 }
 
 static void pass_clear(pass *p) {
-  for (size_t h = 0; p->lanes && h < p->stream.most_heads; h++) efla_track_clear(&p->lanes[h].track);
+  for (size_t h = 0; p->lanes && h < p->stream.most_heads; h++) efla_reference_trajectory_clear(&p->lanes[h].trajectory);
   efla_stream_clear(&p->stream);
   free(p->lanes);
   free(p->o);

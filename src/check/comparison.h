@@ -7,7 +7,7 @@
 #include "check/reference_trajectory.h"
 
 typedef struct efla_comparison {
-  efla_claim claim;
+  efla_kernel_spec spec;
   efla_tolerance tolerance;
   efla_tensors *in, *out; /* may be the same */
   efla_head_result *head; /* (in->heads) */
@@ -19,7 +19,7 @@ typedef struct efla_comparison {
 efla_status efla_output_format(efla_tensors *out, efla_tensor tensor, efla_format *format, efla_message *why);
 
 /* Compares everything, on `threads` threads; in and out must stay open.  Fails as the reader does, as the oracle does, and with
- * EFLA_MEMORY; comparison is to be cleared in any case. */
+ * EFLA_NO_MEMORY; comparison is to be cleared in any case. */
 efla_status efla_comparison_run(efla_comparison *comparison, size_t threads, efla_message *why);
 void efla_comparison_clear(efla_comparison *comparison);
 

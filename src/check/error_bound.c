@@ -15,67 +15,67 @@ efla_units efla_units_of(const efla_format *state, const efla_format *output) {
   return (efla_units){arithmetic, coarser(s, o), s};
 }
 
-efla_status efla_budget_init(efla_budget *budget, const efla_units *units, size_t dk) {
+efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk) {
   double *block = calloc(dk * dk + 2 * dk, sizeof *block);
-  *budget = (efla_budget){0};
-  if (!block) return EFLA_MEMORY;
-  *budget = (efla_budget){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
+  *bound = (efla_error_bound){0};
+  if (!block) return EFLA_NO_MEMORY;
+  *bound = (efla_error_bound){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
   return EFLA_OK;
 }
 
-void efla_budget_clear(efla_budget *budget) {
-  free(budget->C);
-  *budget = (efla_budget){0};
+void efla_error_bound_clear(efla_error_bound *bound) {
+  free(bound->C);
+  *bound = (efla_error_bound){0};
 }
 
-static void measure_rows(efla_budget *budget, size_t dv, const long double *S) {
-  for (size_t i = 0; i < budget->dk; i++) {
+static void measure_rows(efla_error_bound *bound, size_t dv, const long double *S) {
+  for (size_t i = 0; i < bound->dk; i++) {
     double sum = 0;
     for (size_t j = 0; j < dv; j++) sum += square((double)S[i * dv + j]);
-    budget->rows[i] = sum;
+    bound->rows[i] = sum;
   }
 }
 
-void efla_budget_start(efla_budget *budget, size_t dv, const long double *S) {
-  memset(budget->C, 0, budget->dk * budget->dk * sizeof *budget->C);
-  measure_rows(budget, dv, S);
-  for (size_t i = 0; i < budget->dk; i++) budget->C[i * budget->dk + i] = square(budget->units.state) / 3 * budget->rows[i];
+void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long double *S) {
+  memset(bound->C, 0, bound->dk * bound->dk * sizeof *bound->C);
+  measure_rows(bound, dv, S);
+  for (size_t i = 0; i < bound->dk; i++) bound->C[i * bound->dk + i] = square(bound->units.state) / 3 * bound->rows[i];
 }
 
 /* sum of y_i^2 |S_i|^2 */
-static double weigh(const efla_budget *budget, const double *y) {
+static double weigh(const efla_error_bound *bound, const double *y) {
   double sum = 0;
-  for (size_t i = 0; i < budget->dk; i++) sum += square(y[i]) * budget->rows[i];
+  for (size_t i = 0; i < bound->dk; i++) sum += square(y[i]) * bound->rows[i];
   return sum;
 }
 
 /* w = C y, which is symmetric, row by row; returns y^T C y. */
-static double apply(const efla_budget *budget, const double *y, double *w) {
-  size_t dk = budget->dk;
+static double apply(const efla_error_bound *bound, const double *y, double *w) {
+  size_t dk = bound->dk;
   double form = 0;
   memset(w, 0, dk * sizeof *w);
   for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dk; j++) w[j] += budget->C[i * dk + j] * y[i];
+    for (size_t j = 0; j < dk; j++) w[j] += bound->C[i * dk + j] * y[i];
   for (size_t i = 0; i < dk; i++) form += w[i] * y[i];
   return form;
 }
 
-void efla_budget_step(efla_budget *budget, const efla_token_sizes *token, size_t dv, const long double *S) {
-  size_t dk = budget->dk;
-  double *C = budget->C, *w = budget->w, a = token->gate, n = (double)dk, decay2 = square(token->decay);
-  double arithmetic = square(budget->units.arithmetic), operands = square(budget->units.operands),
-         state = square(budget->units.state);
-  double m = decay2 * weigh(budget, token->k);
+void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S) {
+  size_t dk = bound->dk;
+  double *C = bound->C, *w = bound->w, a = token->gate, n = (double)dk, decay2 = square(token->decay);
+  double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands),
+         state = square(bound->units.state);
+  double m = decay2 * weigh(bound, token->k);
   double U = (arithmetic * (n + 2) * (m + token->read + token->v) + operands * (m + token->u + token->v) +
               arithmetic * (n + 4) * token->u) /
              3;
-  double s = decay2 * apply(budget, token->k, w);
-  measure_rows(budget, dv, S);
+  double s = decay2 * apply(bound, token->k, w);
+  measure_rows(bound, dv, S);
   for (size_t i = 0; i < dk; i++) {
     double ki = token->k[i], wi = decay2 * w[i];
     for (size_t j = 0; j < dk; j++)
       C[i * dk + j] = decay2 * C[i * dk + j] - a * (ki * decay2 * w[j] + wi * token->k[j]) + a * a * ki * token->k[j] * (s + U);
-    C[i * dk + i] += ((state + 2 * arithmetic) * budget->rows[i] + operands * square(a * ki) * token->u) / 3;
+    C[i * dk + i] += ((state + 2 * arithmetic) * bound->rows[i] + operands * square(a * ki) * token->u) / 3;
   }
 }
 
@@ -84,16 +84,16 @@ static double subnormal(const efla_format *stored, size_t n) {
   return (double)n * square(ldexp(1, stored->least - stored->digits)) / 3;
 }
 
-double efla_budget_readout(const efla_budget *budget, const double *q, double scale, double o2, size_t dv,
+double efla_error_bound_readout(const efla_error_bound *bound, const double *q, double scale, double o2, size_t dv,
                            const efla_format *stored) {
-  double arithmetic = square(budget->units.arithmetic), operands = square(budget->units.operands);
+  double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands);
   double read = scale == 0 ? 0 : o2 / square(scale);
-  double own = (arithmetic * ((double)budget->dk + 2) + operands) * (weigh(budget, q) + read) / 3;
-  return square(scale) * (apply(budget, q, budget->w) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
+  double own = (arithmetic * ((double)bound->dk + 2) + operands) * (weigh(bound, q) + read) / 3;
+  return square(scale) * (apply(bound, q, bound->w) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
 }
 
-double efla_budget_state(const efla_budget *budget, size_t dv, const efla_format *stored) {
+double efla_error_bound_state(const efla_error_bound *bound, size_t dv, const efla_format *stored) {
   double sum = 0, norm = 0;
-  for (size_t i = 0; i < budget->dk; i++) sum += budget->C[i * budget->dk + i], norm += budget->rows[i];
-  return sum + square(efla_format_unit(stored)) * norm / 3 + subnormal(stored, budget->dk * dv);
+  for (size_t i = 0; i < bound->dk; i++) sum += bound->C[i * bound->dk + i], norm += bound->rows[i];
+  return sum + square(efla_format_unit(stored)) * norm / 3 + subnormal(stored, bound->dk * dv);
 }

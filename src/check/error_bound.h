@@ -20,7 +20,7 @@
  * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
  * state: as the errors do (docs/findings.md#accumulation).
  *
- * Tolerance: EFLA_BUDGET_TOKEN sqrt(V) for the norm of the error of a token, EFLA_BUDGET_RMS for the root mean square over a head.
+ * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root mean square over a head.
  * The constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of either
  * (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
@@ -29,9 +29,9 @@
 #include "number/format.h"
 #include "base/status.h"
 
-#define EFLA_BUDGET_TOKEN 8.
-#define EFLA_BUDGET_RMS   4.
-#define EFLA_BUDGET_DK    4096 /* the longest key for which C is kept */
+#define EFLA_ERROR_BOUND_TOKEN 8.
+#define EFLA_ERROR_BOUND_RMS   4.
+#define EFLA_ERROR_BOUND_DK    4096 /* the longest key for which C is kept */
 
 /* What a kernel computes in. */
 typedef struct efla_units {
@@ -42,20 +42,20 @@ typedef struct efla_units {
  * the coarser of the two. */
 efla_units efla_units_of(const efla_format *state, const efla_format *output);
 
-typedef struct efla_budget {
+typedef struct efla_error_bound {
   efla_units units;
   size_t dk;
   double *C;    /* (dk, dk) */
   double *w;    /* (dk), scratch */
   double *rows; /* (dk), |S_i|^2 of the state so far */
-} efla_budget;
+} efla_error_bound;
 
-/* Fails with EFLA_MEMORY and leaves budget zeroed. */
-efla_status efla_budget_init(efla_budget *budget, const efla_units *units, size_t dk);
-void efla_budget_clear(efla_budget *budget);
+/* Fails with EFLA_NO_MEMORY and leaves error bound zeroed. */
+efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk);
+void efla_error_bound_clear(efla_error_bound *bound);
 
 /* A state begins, known but for its storage: S (dk, dv). */
-void efla_budget_start(efla_budget *budget, size_t dv, const long double *S);
+void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long double *S);
 
 /* What a token does; sums of squares. */
 typedef struct efla_token_sizes {
@@ -65,13 +65,13 @@ typedef struct efla_token_sizes {
 } efla_token_sizes;
 
 /* Takes the token; S (dk, dv) is the state after it. */
-void efla_budget_step(efla_budget *budget, const efla_token_sizes *token, size_t dv, const long double *S);
+void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S);
 
 /* V of a read-out: q (dk), o2 = |o|^2 and the type that o is stored in. */
-double efla_budget_readout(const efla_budget *budget, const double *q, double scale, double o2, size_t dv,
+double efla_error_bound_readout(const efla_error_bound *bound, const double *q, double scale, double o2, size_t dv,
                            const efla_format *stored);
 
 /* The same for the state, summed over its entries, once it is stored. */
-double efla_budget_state(const efla_budget *budget, size_t dv, const efla_format *stored);
+double efla_error_bound_state(const efla_error_bound *bound, size_t dv, const efla_format *stored);
 
 #endif

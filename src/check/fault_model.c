@@ -7,17 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of squares that one head adds to one suspect's. */
+/* Sums of squares that one head adds to one fault candidate's. */
 typedef struct sums {
   double o_error2, o_own2, S_error2, S_own2;
 } sums;
 
 typedef struct pass {
-  efla_suspects *suspects;
+  efla_fault_candidates *candidates;
   const efla_comparison *c;
   const bool *tried; /* (heads of the file) */
   efla_stream stream;
-  sums *sums;                /* (heads of a group, suspects) */
+  sums *sums;                /* (heads of a group, fault candidates) */
   double *S;                 /* the same, (dk, dv) each */
   double *o, *found, *start; /* (heads, tokens, dv) as found; final_state as found and initial_state, (heads, dk, dv) */
   double *scratch;           /* (threads, 3 dk + dv) */
@@ -32,44 +32,44 @@ static void transpose(size_t n, const double *from, double *to) {
     for (size_t j = 0; j < n; j++) to[i * n + j] = from[j * n + i];
 }
 
-static void read_out(const efla_recipe *recipe, size_t dk, size_t dv, const double *q, const double *S, double *o) {
-  if (recipe->read != EFLA_READ_TRANSPOSED) {
+static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const double *q, const double *S, double *o) {
+  if (model->read != EFLA_READ_TRANSPOSED) {
     efla_readout_f64(dk, dv, q, S, o);
   } else {
     for (size_t i = 0; i < dk; i++) o[i] = 0;
     for (size_t i = 0; i < dk; i++)
       for (size_t j = 0; j < dv; j++) o[i] += S[i * dv + j] * q[j];
   }
-  scale_by(dv, o, recipe->scale);
+  scale_by(dv, o, model->scale);
 }
 
-/* Token t as the recipe has it; counts: whether it enters the state.  scratch (3 dk). */
-static void step(const efla_recipe *recipe, const efla_tokens *x, size_t t, double g, bool counts, double *S, double *o,
+/* Token t as the fault model has it; counts: whether it enters the state.  scratch (3 dk). */
+static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, double g, bool counts, double *S, double *o,
                  double *scratch) {
   size_t dk = x->dk, dv = x->dv;
   double *key = scratch, *gate_key = key + dk, *q = gate_key + dk;
   memcpy(key, x->k + t * dk, dk * sizeof *key);
   memcpy(gate_key, key, dk * sizeof *key);
   memcpy(q, x->q + t * dk, dk * sizeof *q);
-  recipe->keys->apply(dk, key);
-  recipe->gate_keys->apply(dk, gate_key);
-  recipe->queries->apply(dk, q);
-  double lambda = efla_lambda(dk, gate_key), epsilon = recipe->epsilon;
+  model->keys->apply(dk, key);
+  model->gate_keys->apply(dk, gate_key);
+  model->queries->apply(dk, q);
+  double lambda = efla_lambda(dk, gate_key), epsilon = model->epsilon;
   double gate = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
-                            : efla_gate(recipe->method, x->beta[t], lambda);
-  if (g != 0 && recipe->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
-  if (recipe->read == EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
+                            : efla_gate(model->method, x->beta[t], lambda);
+  if (g != 0 && model->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
+  if (model->read == EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
   if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &gate, S, NULL);
-  if (g != 0 && recipe->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
-  if (recipe->read != EFLA_READ_BEFORE) read_out(recipe, dk, dv, q, S, o);
+  if (g != 0 && model->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
+  if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }
 
-static void start_state(const pass *p, const efla_recipe *recipe, const double *given, double *S) {
+static void start_state(const pass *p, const efla_fault_model *model, const double *given, double *S) {
   size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
-  if (recipe->start == EFLA_START_CARRIED && p->stream.sequence > 0) return;
-  if (recipe->start == EFLA_START_ZERO)
+  if (model->start == EFLA_START_CARRIED && p->stream.sequence > 0) return;
+  if (model->start == EFLA_START_ZERO)
     memset(S, 0, n * sizeof *S);
-  else if (recipe->start == EFLA_START_TRANSPOSED)
+  else if (model->start == EFLA_START_TRANSPOSED)
     transpose(dk, given, S);
   else
     memcpy(S, given, n * sizeof *S);
@@ -87,26 +87,26 @@ static void add_squares(size_t n, const double *found, const double *own, double
 
 static void advance(pass *p, size_t h, size_t s) {
   efla_tokens x = efla_stream_tokens(&p->stream, h);
-  const efla_recipe *recipe = &p->suspects->suspect[s].recipe;
-  size_t n = x.dk * x.dv, at = h * p->suspects->n + s;
+  const efla_fault_model *model = &p->candidates->candidate[s].model;
+  size_t n = x.dk * x.dv, at = h * p->candidates->n + s;
   double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv), *o = scratch + 3 * x.dk;
   sums *to = &p->sums[at];
-  if (p->stream.begins) start_state(p, recipe, p->start + h * n, S);
-  size_t full = recipe->tail ? p->stream.length - p->stream.length % recipe->tail : p->stream.length;
+  if (p->stream.begins) start_state(p, model, p->start + h * n, S);
+  size_t full = model->tail ? p->stream.length - p->stream.length % model->tail : p->stream.length;
   for (size_t t = 0; t < x.tokens; t++) {
     double g = p->stream.g ? p->stream.g[h * x.tokens + t] : 0;
-    step(recipe, &x, t, g, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
-    if (!recipe->tail_of_state) add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
+    step(model, &x, t, g, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
+    if (!model->tail_of_state) add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
   }
 }
 
-/* final_state against every recipe's; a transposed one is turned back for the comparison. */
+/* final_state against every fault model's; a transposed one is turned back for the comparison. */
 static void compare_states(pass *p, size_t h, double *turned) {
   size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
-  for (size_t s = 0; s < p->suspects->n; s++) {
+  for (size_t s = 0; s < p->candidates->n; s++) {
     const double *found = p->found + h * n;
-    size_t at = h * p->suspects->n + s;
-    if (p->suspects->suspect[s].recipe.transposed_final) {
+    size_t at = h * p->candidates->n + s;
+    if (p->candidates->candidate[s].model.transposed_final) {
       transpose(dk, found, turned);
       found = turned;
     }
@@ -116,7 +116,7 @@ static void compare_states(pass *p, size_t h, double *turned) {
 
 static efla_status try_block(pass *p, size_t threads, efla_message *why) {
   const efla_span *span = &p->stream.span;
-  size_t n = p->suspects->n;
+  size_t n = p->candidates->n;
   efla_tensors *in = p->c->in, *out = p->c->out;
   efla_status status = efla_tensors_read(out, EFLA_O, span, p->o, why);
   if (status == EFLA_OK && p->stream.begins)
@@ -133,7 +133,7 @@ static efla_status try_block(pass *p, size_t threads, efla_message *why) {
     if (!p->tried[span->head + h]) continue;
     if (final) compare_states(p, h, p->start + h * in->dk * in->dv); /* which is not needed any more */
     for (size_t s = 0; s < n; s++) {
-      efla_suspect *to = &p->suspects->suspect[s];
+      efla_fault_candidate *to = &p->candidates->candidate[s];
       const sums *from = &p->sums[h * n + s];
       to->o_error2 += from->o_error2, to->o_own2 += from->o_own2;
       to->S_error2 += from->S_error2, to->S_own2 += from->S_own2;
@@ -144,7 +144,7 @@ static efla_status try_block(pass *p, size_t threads, efla_message *why) {
 
 static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads, efla_message *why) {
   const efla_tensors *in = p->c->in;
-  size_t state = in->dk * in->dv, n = p->suspects->n;
+  size_t state = in->dk * in->dv, n = p->candidates->n;
   efla_walk walk = {.states = n + 2, .sequences = effort->sequences, .length = effort->tokens};
   efla_status status = efla_stream_init(&p->stream, p->c->in, &walk, why);
   if (status != EFLA_OK) return status;
@@ -169,48 +169,48 @@ static void pass_clear(pass *p) {
 }
 
 static double part(double error2, double own2, double expected) {
-  return error2 == 0 ? 0 : sqrt(error2 / own2) / (EFLA_BUDGET_RMS * expected);
+  return error2 == 0 ? 0 : sqrt(error2 / own2) / (EFLA_ERROR_BOUND_RMS * expected);
 }
 
 static int by_score(const void *a, const void *b) {
-  const efla_suspect *x = a, *y = b;
+  const efla_fault_candidate *x = a, *y = b;
   if (x->score != y->score) return x->score < y->score ? -1 : 1;
   return x->row[0] < y->row[0] ? -1 : x->row[0] > y->row[0];
 }
 
-/* What the budget expects, over the heads that were tried. */
-static void judge(efla_suspects *suspects, const efla_comparison *c, const bool *tried) {
+/* What the error bound expects, over the heads that were tried. */
+static void judge(efla_fault_candidates *candidates, const efla_comparison *c, const bool *tried) {
   efla_errors_of o = {0}, state = {0};
   for (size_t h = 0; h < c->in->heads; h++) {
     if (!tried[h]) continue;
     o.variance += c->head[h].o.variance, o.truth2 += c->head[h].o.truth2;
     state.variance += c->head[h].state.variance, state.truth2 += c->head[h].state.truth2;
   }
-  for (size_t s = 0; s < suspects->n; s++) {
-    efla_suspect *one = &suspects->suspect[s];
-    const efla_suspect *reads = one->recipe.tail_of_state ? &suspects->suspect[0] : one;
+  for (size_t s = 0; s < candidates->n; s++) {
+    efla_fault_candidate *one = &candidates->candidate[s];
+    const efla_fault_candidate *reads = one->model.tail_of_state ? &candidates->candidate[0] : one;
     double of_o = part(reads->o_error2, reads->o_own2, efla_errors_expected(&o));
     double of_state = part(one->S_error2, one->S_own2, efla_errors_expected(&state));
     one->score = of_o > of_state || isnan(of_o) ? of_o : of_state;
     if (isnan(one->score)) one->score = INFINITY;
   }
-  qsort(suspects->suspect + 1, suspects->n - 1, sizeof *suspects->suspect, by_score);
+  qsort(candidates->candidate + 1, candidates->n - 1, sizeof *candidates->candidate, by_score);
 }
 
-efla_status efla_suspects_try(efla_suspects *suspects, const efla_comparison *c, const efla_effort *effort, size_t threads,
+efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_comparison *c, const efla_effort *effort, size_t threads,
                               efla_message *why) {
   size_t left = effort->heads;
   bool *tried = calloc(c->in->heads, sizeof *tried);
   if (!tried) return efla_fail_memory(why);
   for (size_t h = 0; h < c->in->heads && left > 0; h++) left -= tried[h] = c->head[h].outside;
-  pass p = {.suspects = suspects, .c = c, .tried = tried};
+  pass p = {.candidates = candidates, .c = c, .tried = tried};
   efla_status status = pass_init(&p, effort, threads, why);
   while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done)
     status = try_block(&p, threads, why);
   pass_clear(&p);
-  if (status == EFLA_OK) judge(suspects, c, tried);
+  if (status == EFLA_OK) judge(candidates, c, tried);
   free(tried);
   return status;
 }
 
-bool efla_suspect_explains(const efla_suspect *suspect) { return suspect->score <= 1; }
+bool efla_fault_candidate_explains(const efla_fault_candidate *candidate) { return candidate->score <= 1; }

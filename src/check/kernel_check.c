@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static efla_status open_files(efla_inquiry *s, const efla_question *ask, efla_message *why) {
+static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_status status = efla_tensors_open(&s->in, ask->input, why);
   if (status == EFLA_OK && ask->outputs) status = efla_tensors_open_outputs(&s->separate, ask->outputs, &s->in, why);
   if (status == EFLA_OK && ask->against) status = efla_tensors_open(&s->other, ask->against, why);
@@ -19,21 +19,21 @@ static efla_status open_files(efla_inquiry *s, const efla_question *ask, efla_me
 }
 
 /* What the kernel is held to. */
-static efla_status make_claim(efla_inquiry *s, const efla_question *ask, efla_message *why) {
-  efla_claim *claim = &s->comparison.claim;
+static efla_status make_claim(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
+  efla_kernel_spec *spec = &s->comparison.spec;
   efla_tensors *out = s->comparison.out;
-  *claim = (efla_claim){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
+  *spec = (efla_kernel_spec){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
   s->comparison.tolerance = ask->tolerance;
-  if (s->in.dk > EFLA_BUDGET_DK)
+  if (s->in.dk > EFLA_ERROR_BOUND_DK)
     return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input, s->in.dk,
-                     EFLA_BUDGET_DK);
-  efla_status status = efla_claim_check(claim, why);
-  if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &claim->o, why);
-  claim->state = claim->o;
-  if (status == EFLA_OK && out->has[EFLA_FINAL_STATE]) status = efla_output_format(out, EFLA_FINAL_STATE, &claim->state, why);
+                     EFLA_ERROR_BOUND_DK);
+  efla_status status = efla_kernel_spec_check(spec, why);
+  if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &spec->o, why);
+  spec->state = spec->o;
+  if (status == EFLA_OK && out->has[EFLA_FINAL_STATE]) status = efla_output_format(out, EFLA_FINAL_STATE, &spec->state, why);
   s->state = ask->state ? ask->state : efla_format_find(out->precision);
-  if (!s->state) s->state = efla_format_find(claim->o.digits > 24 ? "f64" : "f32");
-  claim->units = efla_units_of(s->state, &claim->o);
+  if (!s->state) s->state = efla_format_find(spec->o.digits > 24 ? "f64" : "f32");
+  spec->units = efla_units_of(s->state, &spec->o);
   return status;
 }
 
@@ -44,11 +44,11 @@ static size_t next_sequence(const efla_tensors *in, size_t sequence) {
 }
 
 /* Pairs of runs: sequences of the file that follow each other (or with empty ones between), and those of the second file. */
-static efla_status check_causality(efla_inquiry *s, const efla_question *ask, efla_message *why) {
+static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   size_t heads = s->in.heads, n = s->in.sequences, common = n < s->other.sequences ? n : s->other.sequences;
   double *limit = calloc(heads, sizeof *limit);
   if (!limit) return efla_fail_memory(why);
-  for (size_t h = 0; h < heads; h++) limit[h] = EFLA_BUDGET_TOKEN * efla_errors_expected(&s->comparison.head[h].o);
+  for (size_t h = 0; h < heads; h++) limit[h] = EFLA_ERROR_BOUND_TOKEN * efla_errors_expected(&s->comparison.head[h].o);
   efla_status status = EFLA_OK;
   for (size_t i = next_sequence(&s->in, 0), j; status == EFLA_OK && (j = next_sequence(&s->in, i + 1)) < n; i = j) {
     const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->in, s->comparison.out, j};
@@ -68,58 +68,58 @@ static efla_status check_causality(efla_inquiry *s, const efla_question *ask, ef
       ask->against, ask->input);
 }
 
-/* A mistake explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right recipe does. */
-static const efla_suspect *best(const efla_suspects *suspects, double most, double part) {
-  const efla_suspect *right = &suspects->suspect[0], *first = &suspects->suspect[1];
-  return suspects->n > 1 && first->score <= most && first->score <= part * right->score ? first : NULL;
+/* A fault explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right fault model does. */
+static const efla_fault_candidate *best(const efla_fault_candidates *candidates, double most, double part) {
+  const efla_fault_candidate *right = &candidates->candidate[0], *first = &candidates->candidate[1];
+  return candidates->n > 1 && first->score <= most && first->score <= part * right->score ? first : NULL;
 }
 
-static efla_status try_pairs(efla_inquiry *s, const efla_effort *effort, size_t threads, efla_message *why) {
-  efla_suspects *pairs = malloc(sizeof *pairs);
+static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, size_t threads, efla_message *why) {
+  efla_fault_candidates *pairs = malloc(sizeof *pairs);
   if (!pairs) return efla_fail_memory(why);
-  *pairs = s->suspects;
-  efla_suspects_pair(pairs, &s->comparison.claim, &s->in);
-  efla_status status = efla_suspects_try(pairs, &s->comparison, effort, threads, why);
-  if (status == EFLA_OK && best(pairs, 1, 0.5)) s->suspects = *pairs;
+  *pairs = s->candidates;
+  efla_fault_candidates_pair(pairs, &s->comparison.spec, &s->in);
+  efla_status status = efla_fault_candidates_try(pairs, &s->comparison, effort, threads, why);
+  if (status == EFLA_OK && best(pairs, 1, 0.5)) s->candidates = *pairs;
   free(pairs);
   return status;
 }
 
-/* Single mistakes on the first part of the file, or as far as it takes to meet the first wrong token; pairs on a smaller one. */
-static efla_status look_for_mistakes(efla_inquiry *s, size_t threads, efla_message *why) {
+/* Single faults on the first part of the file, or as far as it takes to meet the first wrong token; pairs on a smaller one. */
+static efla_status look_for_mistakes(efla_kernel_check *s, size_t threads, efla_message *why) {
   const efla_head_result *total = &s->comparison.total;
   size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
   const efla_effort much = {16, 8, 2 * first + 4096}, little = {4, 1, first + 256};
-  efla_suspects_list(&s->suspects, &s->comparison.claim, &s->in);
-  efla_status status = efla_suspects_try(&s->suspects, &s->comparison, &much, threads, why);
+  efla_fault_candidates_list(&s->candidates, &s->comparison.spec, &s->in);
+  efla_status status = efla_fault_candidates_try(&s->candidates, &s->comparison, &much, threads, why);
   if (status != EFLA_OK) return status;
-  s->mistake = best(&s->suspects, 1, 0.5);
-  if (!s->mistake) s->tail = efla_head_result_tail(total);
-  if (s->mistake || s->tail) return EFLA_OK;
+  s->fault = best(&s->candidates, 1, 0.5);
+  if (!s->fault) s->tail = efla_head_result_tail(total);
+  if (s->fault || s->tail) return EFLA_OK;
   status = try_pairs(s, &little, threads, why);
-  s->mistake = best(&s->suspects, 1, 0.5);
-  if (!s->mistake) s->resembles = best(&s->suspects, INFINITY, 0.1);
+  s->fault = best(&s->candidates, 1, 0.5);
+  if (!s->fault) s->resembles = best(&s->candidates, INFINITY, 0.1);
   return status;
 }
 
-/* The budget grows in proportion to the unit of the state's format.  Errors as large as o itself are not of rounding. */
-static const efla_format *find_coarser(const efla_inquiry *s) {
+/* The error bound grows in proportion to the unit of the state's format.  Errors as large as o itself are not of rounding. */
+static const efla_format *find_coarser(const efla_kernel_check *s) {
   const efla_errors_of *o = &s->comparison.total.o;
   if (!(efla_errors_rms(o) < 0.5)) return NULL;
-  double excess = fmax(sqrt(o->error2 / o->variance) / EFLA_BUDGET_RMS, o->ratio);
+  double excess = fmax(sqrt(o->error2 / o->variance) / EFLA_ERROR_BOUND_RMS, o->ratio);
   for (const efla_format *format = efla_formats; format->name; format++)
-    if (efla_format_unit(format) >= excess * s->comparison.claim.units.operands) return format;
+    if (efla_format_unit(format) >= excess * s->comparison.spec.units.operands) return format;
   return NULL;
 }
 
-/* Nobody has said what the kernel keeps its state in, and no mistake explains what is wrong: is it right with a state in the format
+/* Nobody has said what the kernel keeps its state in, and no fault explains what is wrong: is it right with a state in the format
  * of o? For every kernel that is as if that had been declared; but the wider format comes first, since its bound sees more
- * mistakes. */
-static efla_status try_format_of_o(efla_inquiry *s, size_t threads, efla_message *why) {
+ * faults. */
+static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_message *why) {
   efla_comparison again = s->comparison;
-  const efla_format *format = efla_format_find(again.claim.o.name);
+  const efla_format *format = efla_format_find(again.spec.o.name);
   if (!format || efla_format_unit(format) <= efla_format_unit(s->state)) return EFLA_OK;
-  again.claim.units = efla_units_of(format, format);
+  again.spec.units = efla_units_of(format, format);
   again.head = NULL;
   efla_status status = efla_comparison_run(&again, threads, why);
   if (status != EFLA_OK || again.total.outside) {
@@ -134,25 +134,25 @@ static efla_status try_format_of_o(efla_inquiry *s, size_t threads, efla_message
 }
 
 /* The comparison is outside: why? */
-static efla_status explain(efla_inquiry *s, const efla_question *ask, size_t threads, efla_message *why) {
+static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads, efla_message *why) {
   efla_status status = look_for_mistakes(s, threads, why);
-  if (status != EFLA_OK || s->mistake || s->tail || s->resembles) return status;
+  if (status != EFLA_OK || s->fault || s->tail || s->resembles) return status;
   bool declared = ask->state || efla_format_find(s->comparison.out->precision);
-  if (!declared && ask->tolerance.kind == EFLA_TOLERANCE_BUDGET) status = try_format_of_o(s, threads, why);
+  if (!declared && ask->tolerance.kind == EFLA_TOLERANCE_BOUND) status = try_format_of_o(s, threads, why);
   if (s->comparison.total.outside) s->coarser = find_coarser(s);
   return status;
 }
 
 /* What was said is about files that are still the same. */
-static efla_status check_files(const efla_inquiry *s, const efla_question *ask, efla_message *why) {
+static efla_status check_files(const efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_status status = efla_tensors_unchanged(&s->in, why);
   if (status == EFLA_OK && ask->outputs) status = efla_tensors_unchanged(&s->separate, why);
   if (status == EFLA_OK && ask->against) status = efla_tensors_unchanged(&s->other, why);
   return status;
 }
 
-efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t threads, efla_message *why) {
-  *s = (efla_inquiry){0};
+efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads, efla_message *why) {
+  *s = (efla_kernel_check){0};
   efla_causality_init(&s->causality);
   efla_status status = open_files(s, ask, why);
   if (status == EFLA_OK) status = make_claim(s, ask, why);
@@ -168,7 +168,7 @@ efla_status efla_inquiry_run(efla_inquiry *s, const efla_question *ask, size_t t
   return status;
 }
 
-void efla_inquiry_clear(efla_inquiry *s) {
+void efla_kernel_check_clear(efla_kernel_check *s) {
   efla_comparison_clear(&s->comparison);
   efla_tensors_close(&s->in, NULL);
   efla_tensors_close(&s->separate, NULL);

@@ -8,47 +8,47 @@
 
 static bool every_method(const efla_oracle *oracle) { return !strcmp(oracle->name, "longdouble"); }
 
-efla_status efla_claim_check(const efla_claim *claim, efla_message *why) {
-  if (every_method(claim->truth) || !strcmp(claim->method->name, "exact")) return EFLA_OK;
+efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, efla_message *why) {
+  if (every_method(spec->truth) || !strcmp(spec->method->name, "exact")) return EFLA_OK;
   return efla_fail(why, EFLA_USAGE, "--truth %s: knows the exact flow only, expected longdouble for --method %s",
-                   claim->truth->name, claim->method->name);
+                   spec->truth->name, spec->method->name);
 }
 
-efla_status efla_track_init(efla_track *track, const efla_claim *claim, size_t dk, size_t dv) {
-  *track = (efla_track){.claim = claim, .dk = dk, .dv = dv};
-  track->S = calloc(dk * dv + 2 * dv + 2 * dk, sizeof *track->S);
-  track->key = calloc(dk + dv, sizeof *track->key);
-  if (!track->S || !track->key || efla_budget_init(&track->budget, &claim->units, dk) != EFLA_OK) {
-    efla_track_clear(track);
-    return EFLA_MEMORY;
+efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory, const efla_kernel_spec *spec, size_t dk, size_t dv) {
+  *trajectory = (efla_reference_trajectory){.spec = spec, .dk = dk, .dv = dv};
+  trajectory->S = calloc(dk * dv + 2 * dv + 2 * dk, sizeof *trajectory->S);
+  trajectory->key = calloc(dk + dv, sizeof *trajectory->key);
+  if (!trajectory->S || !trajectory->key || efla_error_bound_init(&trajectory->bound, &spec->units, dk) != EFLA_OK) {
+    efla_reference_trajectory_clear(trajectory);
+    return EFLA_NO_MEMORY;
   }
-  track->o = track->S + dk * dv;
-  track->wide = track->o + dv;
-  track->read = track->key + dk;
+  trajectory->o = trajectory->S + dk * dv;
+  trajectory->wide = trajectory->o + dv;
+  trajectory->read = trajectory->key + dk;
   return EFLA_OK;
 }
 
-void efla_track_clear(efla_track *track) {
-  free(track->S);
-  free(track->key);
-  efla_budget_clear(&track->budget);
-  *track = (efla_track){0};
+void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory) {
+  free(trajectory->S);
+  free(trajectory->key);
+  efla_error_bound_clear(&trajectory->bound);
+  *trajectory = (efla_reference_trajectory){0};
 }
 
-void efla_track_start(efla_track *track, const double *S) {
-  for (size_t e = 0; e < track->dk * track->dv; e++) track->S[e] = S[e];
-  track->error = 0;
-  efla_budget_start(&track->budget, track->dv, track->S);
+void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S) {
+  for (size_t e = 0; e < trajectory->dk * trajectory->dv; e++) trajectory->S[e] = S[e];
+  trajectory->error = 0;
+  efla_error_bound_start(&trajectory->bound, trajectory->dv, trajectory->S);
 }
 
-/* What the budget wants to know of a token, from the decayed state before it. */
-static efla_token_sizes measure(const efla_track *track, const double *v) {
-  efla_token_sizes sizes = {.k = track->key};
-  double *read = track->read;
-  memset(read, 0, track->dv * sizeof *read);
-  for (size_t i = 0; i < track->dk; i++)
-    for (size_t j = 0; j < track->dv; j++) read[j] += track->key[i] * (double)track->S[i * track->dv + j];
-  for (size_t j = 0; j < track->dv; j++) {
+/* What the error bound wants to know of a token, from the decayed state before it. */
+static efla_token_sizes measure(const efla_reference_trajectory *trajectory, const double *v) {
+  efla_token_sizes sizes = {.k = trajectory->key};
+  double *read = trajectory->read;
+  memset(read, 0, trajectory->dv * sizeof *read);
+  for (size_t i = 0; i < trajectory->dk; i++)
+    for (size_t j = 0; j < trajectory->dv; j++) read[j] += trajectory->key[i] * (double)trajectory->S[i * trajectory->dv + j];
+  for (size_t j = 0; j < trajectory->dv; j++) {
     sizes.v += v[j] * v[j];
     sizes.read += read[j] * read[j];
     sizes.u += (v[j] - read[j]) * (v[j] - read[j]);
@@ -56,50 +56,50 @@ static efla_token_sizes measure(const efla_track *track, const double *v) {
   return sizes;
 }
 
-static efla_status advance(efla_track *track, const efla_tokens *x, size_t t, const long double *k, const long double *v,
+static efla_status advance(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, const long double *k, const long double *v,
                            long double gate, efla_message *why) {
-  if (every_method(track->claim->truth)) {
-    efla_recurrence_long(1, track->dk, track->dv, NULL, k, v, &gate, track->S, NULL);
+  if (every_method(trajectory->spec->truth)) {
+    efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, &gate, trajectory->S, NULL);
     return EFLA_OK;
   }
   efla_tokens one = efla_tokens_slice(x, t, 1);
-  one.k = track->key;
-  return efla_oracle_advance(track->claim->truth, &one, track->S, &track->error, why);
+  one.k = trajectory->key;
+  return efla_oracle_advance(trajectory->spec->truth, &one, trajectory->S, &trajectory->error, why);
 }
 
-efla_status efla_track_step(efla_track *track, const efla_tokens *x, size_t t, double g, efla_message *why) {
-  size_t dk = track->dk, dv = track->dv;
-  const efla_claim *claim = track->claim;
-  long double *q = track->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = expl(g);
-  memcpy(track->key, x->k + t * dk, dk * sizeof *track->key);
-  claim->keys->apply(dk, track->key);
+efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, double g, efla_message *why) {
+  size_t dk = trajectory->dk, dv = trajectory->dv;
+  const efla_kernel_spec *spec = trajectory->spec;
+  long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = expl(g);
+  memcpy(trajectory->key, x->k + t * dk, dk * sizeof *trajectory->key);
+  spec->keys->apply(dk, trajectory->key);
   for (size_t i = 0; i < dk; i++) {
-    q[i] = x->q[t * dk + i], k[i] = track->key[i];
+    q[i] = x->q[t * dk + i], k[i] = trajectory->key[i];
     lambda += k[i] * k[i];
   }
   for (size_t j = 0; j < dv; j++) v[j] = x->v[t * dv + j];
-  for (size_t e = 0; g != 0 && e < dk * dv; e++) track->S[e] *= decay;
-  track->error *= (double)decay;
-  long double gate = efla_gate_long(claim->method, x->beta[t], lambda);
-  efla_token_sizes sizes = measure(track, x->v + t * dv);
+  for (size_t e = 0; g != 0 && e < dk * dv; e++) trajectory->S[e] *= decay;
+  trajectory->error *= (double)decay;
+  long double gate = efla_gate_long(spec->method, x->beta[t], lambda);
+  efla_token_sizes sizes = measure(trajectory, x->v + t * dv);
   sizes.gate = (double)gate, sizes.decay = (double)decay;
-  efla_status status = advance(track, x, t, k, v, gate, why);
+  efla_status status = advance(trajectory, x, t, k, v, gate, why);
   if (status != EFLA_OK) return status;
-  efla_budget_step(&track->budget, &sizes, dv, track->S);
-  efla_readout_long(dk, dv, q, track->S, track->o);
+  efla_error_bound_step(&trajectory->bound, &sizes, dv, trajectory->S);
+  efla_readout_long(dk, dv, q, trajectory->S, trajectory->o);
   double o2 = 0;
   for (size_t j = 0; j < dv; j++) {
-    track->o[j] *= claim->scale;
-    o2 += (double)(track->o[j] * track->o[j]);
+    trajectory->o[j] *= spec->scale;
+    o2 += (double)(trajectory->o[j] * trajectory->o[j]);
   }
-  track->variance = efla_budget_readout(&track->budget, x->q + t * dk, claim->scale, o2, dv, &claim->o);
+  trajectory->variance = efla_error_bound_readout(&trajectory->bound, x->q + t * dk, spec->scale, o2, dv, &spec->o);
   return EFLA_OK;
 }
 
-double efla_track_readout_tolerance(const efla_track *track, const double *q) {
-  return EFLA_BUDGET_TOKEN * sqrt(track->variance) + fabs(track->claim->scale) * sqrt(efla_lambda(track->dk, q)) * track->error;
+double efla_reference_trajectory_readout_tolerance(const efla_reference_trajectory *trajectory, const double *q) {
+  return EFLA_ERROR_BOUND_TOKEN * sqrt(trajectory->variance) + fabs(trajectory->spec->scale) * sqrt(efla_lambda(trajectory->dk, q)) * trajectory->error;
 }
 
-double efla_track_state_tolerance(const efla_track *track) {
-  return EFLA_BUDGET_TOKEN * sqrt(efla_budget_state(&track->budget, track->dv, &track->claim->state)) + track->error;
+double efla_reference_trajectory_state_tolerance(const efla_reference_trajectory *trajectory) {
+  return EFLA_ERROR_BOUND_TOKEN * sqrt(efla_error_bound_state(&trajectory->bound, trajectory->dv, &trajectory->spec->state)) + trajectory->error;
 }

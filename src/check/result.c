@@ -55,10 +55,10 @@ void efla_head_result_init(efla_head_result *result) {
   for (size_t i = 0; i < EFLA_TAILS; i++) result->tail[i] = true;
 }
 
-/* Beyond what is granted over all numbers of a head: a mistake that is too small to show in any single token. */
+/* Beyond what is granted over all numbers of a head: a fault that is too small to show in any single token. */
 static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance) {
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
-  return tolerance->kind == EFLA_TOLERANCE_BUDGET && !(errors->error2 <= EFLA_BUDGET_RMS * EFLA_BUDGET_RMS * errors->variance);
+  return tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * errors->variance);
 }
 
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance) {

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What counts as within: of every token and final state the bound of budget.h, and over a head its root mean square; or so many
+/* What counts as within: of every token and final state the bound of error bound.h, and over a head its root mean square; or so many
  * ulps for every number; or so much relative error in root mean square over a head.  `value` belongs to the last two. */
 typedef struct efla_tolerance {
-  enum { EFLA_TOLERANCE_BUDGET, EFLA_TOLERANCE_ULPS, EFLA_TOLERANCE_RMS } kind;
+  enum { EFLA_TOLERANCE_BOUND, EFLA_TOLERANCE_ULPS, EFLA_TOLERANCE_RMS } kind;
   double value;
 } efla_tolerance;
 
@@ -24,7 +24,7 @@ typedef struct efla_miss {
   size_t sequence, head,
       token;              /* token counts from the sequence's first, of a state is the last (or 0); SIZE_MAX: there is no miss */
   double expected, found; /* the entry that is farthest off */
-  double error, allowed;  /* norm over the token's entries, or over the state's, and what the budget grants */
+  double error, allowed;  /* norm over the token's entries, or over the state's, and what the error bound grants */
   char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
 } efla_miss;
 
@@ -36,21 +36,21 @@ size_t efla_bin_first(size_t bin); /* the smallest token number of a bin; that o
 typedef struct efla_bin {
   size_t tokens;
   double error2, truth2; /* sums of squares */
-  double ulps, ratio;    /* largest; error over what the budget grants */
+  double ulps, ratio;    /* largest; error over what the error bound grants */
 } efla_bin;
 
 /* Errors of one of the two outputs.  An ulp is the gap between neighbours of the output's type at the largest entry of the token
  * (of the state), so that entries which cancel to nearly nothing do not count as lost. */
 typedef struct efla_errors_of {
   size_t numbers;
-  double error2, truth2, variance; /* sums over all numbers; of what the budget expects */
-  double ulps, relative, ratio;    /* largest: of an entry, and of the norm relative to the truth's and to what the budget grants */
+  double error2, truth2, variance; /* sums over all numbers; of what the error bound expects */
+  double ulps, relative, ratio;    /* largest: of an entry, and of the norm relative to the truth's and to what the error bound grants */
   double ulps2;                    /* sum of squares */
   efla_miss first;                 /* out of tolerance: the smallest token number, then the smallest sequence */
 } efla_errors_of;
 
 double efla_errors_rms(const efla_errors_of *errors);      /* relative, root mean square over all numbers */
-double efla_errors_expected(const efla_errors_of *errors); /* the same of what the budget expects */
+double efla_errors_expected(const efla_errors_of *errors); /* the same of what the error bound expects */
 double efla_errors_rms_ulps(const efla_errors_of *errors);
 
 /* Lengths of chunks whose incomplete last one may be at fault. */

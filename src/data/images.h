@@ -17,12 +17,12 @@ typedef struct efla_images {
   const char *origin;    /* "mnist", or "built-in strokes": for tables and figures */
 } efla_images;
 
-/* MNIST's training or test set, the directory as for efla_mnist_read.  Fails with EFLA_INPUT or EFLA_MEMORY as
+/* MNIST's training or test set, the directory as for efla_mnist_read.  Fails with EFLA_INPUT or EFLA_NO_MEMORY as
  * efla_mnist_read and efla_mnist_read_labels do;  images is then zeroed. */
 efla_status efla_images_mnist(efla_images *images, const char *directory, bool training, efla_message *why);
 
 /* The first `count` >= 1 of an endless set of built-in digits (see data/strokes.h), labels drawn uniformly.  Image i follows from
- * (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_MEMORY; images is
+ * (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_NO_MEMORY; images is
  * then zeroed. */
 efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why);
 

@@ -14,7 +14,7 @@ enum {
 
 /* Reads the images of the training or the test set from a directory, plain or with .gz.  The directory is the argument,
  * or the environment variable EFLA_MNIST where that is NULL or empty.  Fails with EFLA_INPUT (see efla_idx_read; also
- * where the images are not 28 x 28) or EFLA_MEMORY. */
+ * where the images are not 28 x 28) or EFLA_NO_MEMORY. */
 efla_status efla_mnist_read(efla_idx *images, const char *directory, bool training, efla_message *why);
 
 /* Reads their labels, one for each of so many images.  Fails also, with EFLA_INPUT, where there are fewer or more of them, none

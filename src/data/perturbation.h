@@ -23,7 +23,7 @@ const char *efla_perturbation_name(size_t i);
 const efla_perturbation *efla_perturbation_find(const char *name);
 
 /* Changes k and v of x in place; q and beta stay.  Sizes of noise are relative to the root mean square entry of the array that it is
- * added to.  Fails with EFLA_NOT_BUILT where FFTW is needed and was not there at build time, and with EFLA_MEMORY. */
+ * added to.  Fails with EFLA_NOT_BUILT where FFTW is needed and was not there at build time, and with EFLA_NO_MEMORY. */
 efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw, efla_message *why);
 
 #endif

@@ -9,11 +9,11 @@
 
 efla_status efla_recall_init(efla_recall *recall, size_t pairs, size_t dk, size_t dv) {
   *recall = (efla_recall){0};
-  if (efla_tokens_init(&recall->x, pairs, dk, dv) != EFLA_OK) return EFLA_MEMORY;
+  if (efla_tokens_init(&recall->x, pairs, dk, dv) != EFLA_OK) return EFLA_NO_MEMORY;
   recall->codes = calloc(pairs * dv + dk * dv + dv + pairs, sizeof *recall->codes);
   if (!recall->codes) {
     efla_tokens_clear(&recall->x);
-    return EFLA_MEMORY;
+    return EFLA_NO_MEMORY;
   }
   recall->S = recall->codes + pairs * dv;
   recall->o = recall->S + dk * dv;

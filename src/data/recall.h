@@ -13,7 +13,7 @@ typedef struct efla_recall {
   double *gate;  /* (pairs) */
 } efla_recall;
 
-/* Fails with EFLA_MEMORY. */
+/* Fails with EFLA_NO_MEMORY. */
 efla_status efla_recall_init(efla_recall *recall, size_t pairs, size_t dk, size_t dv);
 void efla_recall_clear(efla_recall *recall);
 

@@ -11,7 +11,7 @@ efla_status efla_waves_init(efla_waves *waves, size_t dk, size_t dv, double lamb
   if (!draw || !waves->phase) {
     gsl_rng_free(draw);
     efla_waves_clear(waves);
-    return EFLA_MEMORY;
+    return EFLA_NO_MEMORY;
   }
   gsl_rng_set(draw, seed);
   for (int m = 0; m < EFLA_SIGNAL_WAVES; m++) waves->frequency[m] = band * (m + gsl_rng_uniform(draw)) / EFLA_SIGNAL_WAVES;

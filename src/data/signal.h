@@ -15,7 +15,7 @@ typedef struct efla_waves {
   double *phase; /* (dk + dv, waves) */
 } efla_waves;
 
-/* Fails with EFLA_MEMORY. */
+/* Fails with EFLA_NO_MEMORY. */
 efla_status efla_waves_init(efla_waves *waves, size_t dk, size_t dv, double lambda, double band, size_t seed);
 void efla_waves_clear(efla_waves *waves);
 

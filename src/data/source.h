@@ -59,7 +59,7 @@ typedef struct efla_source {
   efla_idx images; /* mnist */
 } efla_source;
 
-/* Fails with EFLA_INPUT (dk or dv the family cannot have, MNIST missing or damaged) or EFLA_MEMORY; source is then
+/* Fails with EFLA_INPUT (dk or dv the family cannot have, MNIST missing or damaged) or EFLA_NO_MEMORY; source is then
  * zeroed. */
 efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_message *why);
 void efla_source_clear(efla_source *source);

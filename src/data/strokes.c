@@ -126,7 +126,7 @@ static void span(double a, double b, double reach, int *first, int *last) {
 }
 
 /* Ink falls from 1 to 0 over `edge` about half the pen's width; where lines cross the darker one is seen. */
-static void draw_line(const point *a, const point *b, double *ink) {
+static void draw_line(const point *a, const point *b, double *foreground) {
   int left, right, top, bottom;
   double reach = fmax(a->pen, b->pen) + edge / 2, dx = b->x - a->x, dy = b->y - a->y, square = dx * dx + dy * dy;
   span(a->x, b->x, reach, &left, &right);
@@ -136,7 +136,7 @@ static void draw_line(const point *a, const point *b, double *ink) {
       double x = column + .5 - a->x, y = row + .5 - a->y; /* from a to the pixel's centre */
       double along = square > 0 ? fmin(1, fmax(0, (x * dx + y * dy) / square)) : 0;
       double off_x = x - along * dx, off_y = y - along * dy, away = sqrt(off_x * off_x + off_y * off_y);
-      double shade = (a->pen + along * (b->pen - a->pen) - away) / edge + .5, *pixel = ink + row * SIDE + column;
+      double shade = (a->pen + along * (b->pen - a->pen) - away) / edge + .5, *pixel = foreground + row * SIDE + column;
       *pixel = fmax(*pixel, fmin(1, shade));
     }
 }
@@ -146,14 +146,14 @@ static double spline(double a, double b, double c, double d, double t) {
   return b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
 }
 
-static void draw_stroke(size_t n, const point *at, double *ink) {
+static void draw_stroke(size_t n, const point *at, double *foreground) {
   for (size_t i = 0; i + 1 < n; i++) {
     const point *b = at + i, *c = b + 1, *a = i > 0 ? b - 1 : b, *d = i + 2 < n ? c + 1 : c;
     point from = *b;
     for (int step = 1; step <= STEPS; step++) {
       double t = (double)step / STEPS;
       point to = {spline(a->x, b->x, c->x, d->x, t), spline(a->y, b->y, c->y, d->y, t), spline(a->pen, b->pen, c->pen, d->pen, t)};
-      draw_line(&from, &to, ink);
+      draw_line(&from, &to, foreground);
       from = to;
     }
   }
@@ -162,11 +162,11 @@ static void draw_stroke(size_t n, const point *at, double *ink) {
 void efla_strokes_draw(size_t digit, gsl_rng *draw, unsigned char *pixels) {
   assert(digit < EFLA_MNIST_CLASSES);
   writing w;
-  double ink[SIDE * SIDE] = {0};
+  double foreground[SIDE * SIDE] = {0};
   tremble(&w, ways[digit][gsl_rng_uniform_int(draw, WAYS)], draw);
   wave(&w, draw);
   lean(&w, draw);
   fit(&w, draw);
-  for (size_t s = 0; s < STROKES; s++) draw_stroke(w.n[s], w.at[s], ink);
-  for (size_t p = 0; p < SIDE * SIDE; p++) pixels[p] = (unsigned char)(255 * ink[p] + .5);
+  for (size_t s = 0; s < STROKES; s++) draw_stroke(w.n[s], w.at[s], foreground);
+  for (size_t p = 0; p < SIDE * SIDE; p++) pixels[p] = (unsigned char)(255 * foreground[p] + .5);
 }

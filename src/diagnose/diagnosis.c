@@ -6,69 +6,69 @@
 #include <stdlib.h>
 #include <string.h>
 
-efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_plan *plan, efla_message *why) {
-  *d = (efla_diagnosis){.plan = *plan,
-                        .survey = calloc(plan->heads, sizeof *d->survey),
-                        .head = calloc(plan->heads, sizeof *d->head),
-                        .slot = calloc(plan->slots, sizeof *d->slot)};
-  efla_status status = d->survey && d->head && d->slot ? efla_findings_init(&d->total) : EFLA_MEMORY;
-  for (size_t h = 0; h < plan->heads && status == EFLA_OK; h++) {
-    status = efla_survey_init(&d->survey[h], plan->dk);
-    if (status == EFLA_OK) status = efla_findings_init(&d->head[h]);
+efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_options *options, efla_message *why) {
+  *d = (efla_diagnosis){.options = *options,
+                        .token_stats = calloc(options->heads, sizeof *d->token_stats),
+                        .head = calloc(options->heads, sizeof *d->head),
+                        .slot = calloc(options->slots, sizeof *d->slot)};
+  efla_status status = d->token_stats && d->head && d->slot ? efla_statistics_init(&d->total) : EFLA_NO_MEMORY;
+  for (size_t h = 0; h < options->heads && status == EFLA_OK; h++) {
+    status = efla_token_statistics_init(&d->token_stats[h], options->dk);
+    if (status == EFLA_OK) status = efla_statistics_init(&d->head[h]);
   }
-  for (size_t s = 0; s < plan->slots && status == EFLA_OK; s++)
-    status = efla_trial_init(&d->slot[s].trial, plan->truth, plan->dk, plan->dv);
+  for (size_t s = 0; s < options->slots && status == EFLA_OK; s++)
+    status = efla_stability_run_init(&d->slot[s].stability, options->truth, options->dk, options->dv);
   if (status == EFLA_OK) return EFLA_OK;
   efla_diagnosis_clear(d);
   return efla_fail_memory(why);
 }
 
 void efla_diagnosis_clear(efla_diagnosis *d) {
-  for (size_t h = 0; d->survey && h < d->plan.heads; h++) efla_survey_clear(&d->survey[h]);
-  for (size_t h = 0; d->head && h < d->plan.heads; h++) efla_findings_clear(&d->head[h]);
-  for (size_t s = 0; d->slot && s < d->plan.slots; s++) efla_trial_clear(&d->slot[s].trial);
-  efla_findings_clear(&d->total);
-  free(d->survey);
+  for (size_t h = 0; d->token_stats && h < d->options.heads; h++) efla_token_statistics_clear(&d->token_stats[h]);
+  for (size_t h = 0; d->head && h < d->options.heads; h++) efla_statistics_clear(&d->head[h]);
+  for (size_t s = 0; d->slot && s < d->options.slots; s++) efla_stability_run_clear(&d->slot[s].stability);
+  efla_statistics_clear(&d->total);
+  free(d->token_stats);
   free(d->head);
   free(d->slot);
   *d = (efla_diagnosis){0};
 }
 
 void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_t head, const double *S, size_t length) {
-  efla_findings *f = &d->head[head];
-  size_t left = d->plan.measure > f->measured ? d->plan.measure - f->measured : 0;
+  efla_statistics *f = &d->head[head];
+  size_t left = d->options.measure > f->measured ? d->options.measure - f->measured : 0;
   if (length > f->longest) f->longest = length;
   d->slot[slot].at = (efla_place){sequence, head, 0};
-  efla_trial_start(&d->slot[slot].trial, S, length < left ? length : left);
+  efla_stability_run_start(&d->slot[slot].stability, S, length < left ? length : left);
 }
 
 void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x, const double *g) {
   efla_slot *s = &d->slot[slot];
-  efla_findings *f = &d->head[s->at.head];
+  efla_statistics *f = &d->head[s->at.head];
   efla_message why;
-  efla_survey_advance(&d->survey[s->at.head], x, g, s->at, f);
-  efla_status status = efla_trial_advance(&s->trial, x, g, s->at, f, &why);
+  efla_token_statistics_advance(&d->token_stats[s->at.head], x, g, s->at, f);
+  efla_status status = efla_stability_run_advance(&s->stability, x, g, s->at, f, &why);
   if (status != EFLA_OK) s->status = status, s->why = why;
   s->at.token += x->tokens;
 }
 
 efla_status efla_diagnosis_finish(efla_diagnosis *d, efla_message *why) {
-  for (size_t h = 0; h < d->plan.heads; h++) {
-    efla_findings_finish(&d->head[h], h, d->plan.dk);
-    efla_findings_merge(&d->total, &d->head[h]);
+  for (size_t h = 0; h < d->options.heads; h++) {
+    efla_statistics_finish(&d->head[h], h, d->options.dk);
+    efla_statistics_merge(&d->total, &d->head[h]);
   }
-  for (size_t s = 0; s < d->plan.slots; s++)
+  for (size_t s = 0; s < d->options.slots; s++)
     if (d->slot[s].status != EFLA_OK) return *why = d->slot[s].why, d->slot[s].status;
   return EFLA_OK;
 }
 
-double efla_diagnosis_walk(const efla_findings *f) {
+double efla_diagnosis_walk(const efla_statistics *f) {
   return f->most_measured > 0 ? sqrt((double)f->longest / (double)f->most_measured) : NAN;
 }
 
-const efla_format *efla_diagnosis_sufficient(const efla_findings *f, double tolerance) {
-  const efla_format_finding *best = NULL;
-  for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++) {
+const efla_format *efla_diagnosis_sufficient(const efla_statistics *f, double tolerance) {
+  const efla_format_statistics *best = NULL;
+  for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     if (!(i->deviation.largest.value * efla_diagnosis_walk(f) <= tolerance)) continue;
     bool narrower = !best || i->format->digits < best->format->digits;
     if (narrower || (i->format->digits == best->format->digits && i->deviation.largest.value < best->deviation.largest.value))
@@ -80,8 +80,8 @@ const efla_format *efla_diagnosis_sufficient(const efla_findings *f, double tole
 const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text[EFLA_PLACE_TEXT]) {
   int n = efla_somewhere(place) ? snprintf(text, EFLA_PLACE_TEXT, "t = %zu", place.token) : snprintf(text, EFLA_PLACE_TEXT, "-");
   if (!efla_somewhere(place)) return text;
-  if (d->plan.heads > 1) n += snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", head %zu", place.head);
-  if (d->plan.sequences > 1) snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", sequence %zu", place.sequence);
+  if (d->options.heads > 1) n += snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", head %zu", place.head);
+  if (d->options.sequences > 1) snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", sequence %zu", place.sequence);
   return text;
 }
 
@@ -112,10 +112,10 @@ static void say_error(sentence *s, double error) {
 }
 
 /* Keys of norm one as formats of eight digits and more store them: each entry is off by 2^-8 at most, so lambda by 2^-7. */
-static bool unit_keys(const efla_findings *f) { return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7; }
+static bool unit_keys(const efla_statistics *f) { return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7; }
 
 static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *beyond) {
-  const efla_findings *f = &d->total;
+  const efla_statistics *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   double share = 100 * (double)beyond->tokens / (double)f->tokens;
   if (beyond->tokens > 0)
@@ -125,17 +125,17 @@ static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *b
     say(s, "No token at beta*lambda > %g (largest %.3g): ", beyond->limit, f->x.most);
 }
 
-static void say_divergence(sentence *s, const efla_diagnosis *d, const efla_method_finding *m) {
+static void say_divergence(sentence *s, const efla_diagnosis *d, const efla_method_statistics *m) {
   char place[EFLA_PLACE_TEXT];
   say(s, " diverges");
-  if (d->plan.heads > 1) say(s, " in %zu of %zu heads", m->diverging, d->plan.heads);
+  if (d->options.heads > 1) say(s, " in %zu of %zu heads", m->diverging, d->options.heads);
   if (efla_somewhere(m->overflow_f32))
     say(s, " (past f32 from %s on)", efla_place_name(d, m->overflow_f32, place));
   else
     say(s, " (state lost from %s on)", efla_place_name(d, m->divergence, place));
 }
 
-static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_finding *euler, bool beyond) {
+static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_statistics *euler, bool beyond) {
   say(s, "Euler with %s keys", unit_keys(&d->total) ? "these unit" : "raw");
   if (euler->diverging > 0) {
     say_divergence(s, d, euler);
@@ -151,9 +151,9 @@ static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_fi
 }
 
 /* The other methods that diverge, after Euler's verdict. */
-static void say_others(sentence *s, const efla_findings *f, const efla_method_finding *euler) {
+static void say_others(sentence *s, const efla_statistics *f, const efla_method_statistics *euler) {
   const char *before = euler->diverging > 0 ? ", as do " : "; but these diverge: ";
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     if (m == euler || m->diverging == 0) continue;
     say(s, "%s%s", before, m->method->name);
     before = ", ";
@@ -163,17 +163,17 @@ static void say_others(sentence *s, const efla_findings *f, const efla_method_fi
 /* The heads in which Euler's state is lost though it does not diverge. */
 static void say_lost(sentence *s, const efla_diagnosis *d) {
   size_t lost = 0;
-  for (size_t h = 0; h < d->plan.heads; h++) {
-    const efla_method_finding *euler = efla_findings_method(&d->head[h], "euler");
+  for (size_t h = 0; h < d->options.heads; h++) {
+    const efla_method_statistics *euler = efla_statistics_method(&d->head[h], "euler");
     lost += euler->diverging == 0 && efla_somewhere(euler->deviation.lost);
   }
   if (lost > 0) say(s, "; Euler's state is off by more than itself in %zu more", lost);
 }
 
 void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]) {
-  const efla_findings *f = &d->total;
-  const efla_method_finding *euler = efla_findings_method(f, "euler");
-  const efla_beyond *beyond = efla_findings_beyond(f, euler->method->stable);
+  const efla_statistics *f = &d->total;
+  const efla_method_statistics *euler = efla_statistics_method(f, "euler");
+  const efla_beyond *beyond = efla_statistics_beyond(f, euler->method->stable);
   sentence s = {text, 0};
   if (f->tokens == 0) {
     say(&s, "There are no tokens.");

@@ -1,7 +1,7 @@
 /* The diagnosis of a stream of tokens with many heads: which methods are stable on it, what they and the number formats cost.
  *
- *     efla_diagnosis_init(&d, &plan, why);
- *     for every sequence, for groups of at most plan.slots heads:
+ *     efla_diagnosis_init(&d, &options, why);
+ *     for every sequence, for groups of at most options.slots heads:
  *       for every slot: efla_diagnosis_start(&d, slot, place of the first token, initial state, length)
  *       for every block, for every slot: efla_diagnosis_advance(&d, slot, x, g, why)
  *     efla_diagnosis_finish(&d);
@@ -16,30 +16,30 @@
 #include "diagnose/stability_run.h"
 
 /* What is to be diagnosed. */
-typedef struct efla_diagnosis_plan {
+typedef struct efla_diagnosis_options {
   size_t sequences, heads, dk, dv;
   size_t slots;             /* heads that are followed at a time */
   size_t measure;           /* tokens per head to measure runs on, the first of the first sequences */
   const efla_oracle *truth; /* against which */
-} efla_diagnosis_plan;
+} efla_diagnosis_options;
 
 typedef struct efla_slot {
-  efla_trial trial;
+  efla_stability_run stability;
   efla_place at; /* of the next token */
   efla_status status;
   efla_message why; /* where the oracle has refused */
 } efla_slot;
 
 typedef struct efla_diagnosis {
-  efla_diagnosis_plan plan;
-  efla_survey *survey; /* (heads) */
-  efla_findings *head; /* (heads) */
-  efla_findings total; /* of all heads, after finish */
+  efla_diagnosis_options options;
+  efla_token_statistics *token_stats; /* (heads) */
+  efla_statistics *head; /* (heads) */
+  efla_statistics total; /* of all heads, after finish */
   efla_slot *slot;     /* (slots) */
 } efla_diagnosis;
 
-/* Fails with EFLA_MEMORY and leaves d zeroed. */
-efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_plan *plan, efla_message *why);
+/* Fails with EFLA_NO_MEMORY and leaves d zeroed. */
+efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_options *options, efla_message *why);
 void efla_diagnosis_clear(efla_diagnosis *d);
 
 /* Head `head` of a sequence of `length` tokens begins in a slot, from S (dk, dv), NULL: zero. */
@@ -57,11 +57,11 @@ const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text
 
 /* The factor by which the largest error of the state may still grow from the tokens measured to the end of the longest sequence, if
  * it is a walk: sqrt of the ratio of lengths (number/rounding_law.h). */
-double efla_diagnosis_walk(const efla_findings *findings);
+double efla_diagnosis_walk(const efla_statistics *statistics);
 
 /* The format with the fewest digits whose largest error, walked on to the end, is at most `tolerance`; of several the one that errs
  * least; NULL if none does, or nothing was measured. */
-const efla_format *efla_diagnosis_sufficient(const efla_findings *findings, double tolerance);
+const efla_format *efla_diagnosis_sufficient(const efla_statistics *statistics, double tolerance);
 
 /* The verdict in one plain sentence. */
 enum { EFLA_SENTENCE = 768 };

@@ -51,13 +51,13 @@ static json_object *place(builder *b, efla_place at) {
   return object;
 }
 
-static json_object *steps(builder *b, efla_findings *f) {
+static json_object *steps(builder *b, efla_statistics *f) {
   json_object *object = new_object(b), *quantiles = new_array(b), *histogram = new_array(b), *beyond = new_array(b);
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
     json_object *quantile = new_object(b);
     put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
     put(b, quantile, "x", real(b, efla_quantiles_at(&f->x, efla_diagnosis_quantiles[i])));
-    put(b, quantile, "euler_over_exact_gate", real(b, efla_findings_gate_ratio(f, efla_diagnosis_quantiles[i])));
+    put(b, quantile, "euler_over_exact_gate", real(b, efla_statistics_gate_ratio(f, efla_diagnosis_quantiles[i])));
     append(b, quantiles, quantile);
   }
   for (size_t i = 0; i < efla_quantiles_bars(EFLA_DIAGNOSIS_BARS); i++) {
@@ -92,9 +92,9 @@ static void put_deviation(builder *b, json_object *object, const efla_deviation 
   put(b, object, "overflow", place(b, d->overflow));
 }
 
-static json_object *methods(builder *b, const efla_findings *f) {
+static json_object *methods(builder *b, const efla_statistics *f) {
   json_object *array = new_array(b);
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     json_object *object = new_object(b);
     put(b, object, "method", text(b, m->method->name));
     put(b, object, "growth_rate", real(b, m->rate.value));
@@ -108,13 +108,13 @@ static json_object *methods(builder *b, const efla_findings *f) {
   return array;
 }
 
-static json_object *chunks(builder *b, const efla_findings *f) {
+static json_object *chunks(builder *b, const efla_statistics *f) {
   json_object *array = new_array(b);
-  for (const efla_chunk_finding *c = f->chunk; c < f->chunk + EFLA_FINDINGS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) {
+  for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
+    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
       json_object *object = new_object(b);
       put(b, object, "chunk", count(b, c->chunk));
-      put(b, object, "method", text(b, efla_findings_gate(g)->name));
+      put(b, object, "method", text(b, efla_statistics_gate(g)->name));
       put(b, object, "largest", real(b, c->largest[g].value));
       put(b, object, "condition", real(b, c->condition[g].value));
       append(b, array, object);
@@ -122,9 +122,9 @@ static json_object *chunks(builder *b, const efla_findings *f) {
   return array;
 }
 
-static json_object *formats(builder *b, const efla_findings *f) {
+static json_object *formats(builder *b, const efla_statistics *f) {
   json_object *array = new_array(b);
-  for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++) {
+  for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     json_object *object = new_object(b);
     put(b, object, "precision", text(b, i->format->name));
     put(b, object, "digits", count(b, (size_t)i->format->digits));
@@ -135,7 +135,7 @@ static json_object *formats(builder *b, const efla_findings *f) {
   return array;
 }
 
-static json_object *sufficient(builder *b, const efla_findings *f, const efla_diagnosis_about *about) {
+static json_object *sufficient(builder *b, const efla_statistics *f, const efla_diagnosis_about *about) {
   json_object *array = new_array(b);
   for (size_t i = 0; i < about->tolerances; i++) {
     json_object *object = new_object(b);
@@ -147,7 +147,7 @@ static json_object *sufficient(builder *b, const efla_findings *f, const efla_di
   return array;
 }
 
-static json_object *findings(builder *b, efla_findings *f, const efla_diagnosis_about *about) {
+static json_object *statistics(builder *b, efla_statistics *f, const efla_diagnosis_about *about) {
   json_object *object = new_object(b);
   put(b, object, "tokens", count(b, f->tokens));
   put(b, object, "measured", count(b, f->measured));
@@ -169,13 +169,13 @@ efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_ab
   put(&b, all, "version", text(&b, EFLA_VERSION));
   put(&b, all, "commit", text(&b, efla_commit()));
   put(&b, all, "input", text(&b, about->input));
-  put(&b, all, "sequences", count(&b, d->plan.sequences));
-  put(&b, all, "dk", count(&b, d->plan.dk));
-  put(&b, all, "dv", count(&b, d->plan.dv));
-  put(&b, all, "truth", text(&b, d->plan.truth->name));
+  put(&b, all, "sequences", count(&b, d->options.sequences));
+  put(&b, all, "dk", count(&b, d->options.dk));
+  put(&b, all, "dv", count(&b, d->options.dv));
+  put(&b, all, "truth", text(&b, d->options.truth->name));
   put(&b, all, "verdict", text(&b, sentence));
-  put(&b, all, "total", findings(&b, &d->total, about));
-  for (size_t h = 0; h < d->plan.heads; h++) append(&b, heads, findings(&b, &d->head[h], about));
+  put(&b, all, "total", statistics(&b, &d->total, about));
+  for (size_t h = 0; h < d->options.heads; h++) append(&b, heads, statistics(&b, &d->head[h], about));
   put(&b, all, "heads", heads);
   const char *written =
       b.failed ? NULL : json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -17,7 +17,7 @@ typedef struct efla_diagnosis_about {
 void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out);
 
 /* One JSON object: file, sizes, "total" and "heads" with the same members, "verdict".  A place is {"token", "head", "sequence"}
- * or null; numbers that are not finite are the strings "inf", "-inf" and "nan".  Fails with EFLA_MEMORY. */
+ * or null; numbers that are not finite are the strings "inf", "-inf" and "nan".  Fails with EFLA_NO_MEMORY. */
 efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out, efla_message *why);
 
 /* The rows from which plots/diagnose.gp draws, and their columns: quantities of the total, and growth rates head by head. */

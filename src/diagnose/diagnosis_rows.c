@@ -9,7 +9,7 @@ static void row(efla_table *table, const char *study, const char *name, size_t h
                  efla_real(second));
 }
 
-static void write_steps(const efla_findings *f, efla_table *table) {
+static void write_steps(const efla_statistics *f, efla_table *table) {
   size_t bars = efla_quantiles_bars(EFLA_DIAGNOSIS_BARS);
   for (size_t i = 0; i < bars; i++) {
     double from, to;
@@ -21,26 +21,26 @@ static void write_steps(const efla_findings *f, efla_table *table) {
         (double)b->tokens / (double)f->tokens, NAN);
 }
 
-static void write_methods(const efla_findings *f, efla_table *table) {
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++)
+static void write_methods(const efla_statistics *f, efla_table *table) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++)
     row(table, "error", m->method->name, m->deviation.state.at.head, NAN, NAN, m->deviation.state.value,
         m->deviation.readout.value);
 }
 
-static void write_rates(const efla_findings *f, size_t head, efla_table *table) {
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++)
+static void write_rates(const efla_statistics *f, size_t head, efla_table *table) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++)
     row(table, "rate", m->method->name, head, m->rise.value, NAN, m->rate.value, m->law.value);
 }
 
-static void write_chunks(const efla_findings *f, efla_table *table) {
-  for (const efla_chunk_finding *c = f->chunk; c < f->chunk + EFLA_FINDINGS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++)
-      row(table, "chunk", efla_findings_gate(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
+static void write_chunks(const efla_statistics *f, efla_table *table) {
+  for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
+    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++)
+      row(table, "chunk", efla_statistics_gate(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
           c->largest[g].value);
 }
 
-static void write_formats(const efla_findings *f, const efla_diagnosis_about *about, efla_table *table) {
-  for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++)
+static void write_formats(const efla_statistics *f, const efla_diagnosis_about *about, efla_table *table) {
+  for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++)
     row(table, "format", i->format->name, i->deviation.largest.at.head, i->format->digits,
         i->deviation.largest.value * efla_diagnosis_walk(f), i->deviation.largest.value, i->deviation.readout.value);
   for (size_t i = 0; i < about->tolerances; i++) {
@@ -53,7 +53,7 @@ void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_abo
   if (d->total.tokens == 0) return;
   write_steps(&d->total, table);
   write_methods(&d->total, table);
-  for (size_t h = 0; h < d->plan.heads; h++) write_rates(&d->head[h], h, table);
+  for (size_t h = 0; h < d->options.heads; h++) write_rates(&d->head[h], h, table);
   write_chunks(&d->total, table);
   write_formats(&d->total, about, table);
 }

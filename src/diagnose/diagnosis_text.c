@@ -6,7 +6,7 @@
 
 const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES] = {0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1};
 
-static double share(size_t part, const efla_findings *f) { return 100 * (double)part / (double)f->tokens; }
+static double share(size_t part, const efla_statistics *f) { return 100 * (double)part / (double)f->tokens; }
 
 /* Cells of a table, to the right; "-" where there is nothing. */
 static void cell(FILE *out, int width, int digits, double value) {
@@ -33,15 +33,15 @@ static void token_cell(FILE *out, int width, efla_place place) {
 }
 
 static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
-  const efla_findings *f = &d->total;
-  const efla_diagnosis_plan *p = &d->plan;
+  const efla_statistics *f = &d->total;
+  const efla_diagnosis_options *p = &d->options;
   fprintf(out, "%s\n", about->input);
   if (p->sequences > 1) fprintf(out, "%zu sequences of up to ", p->sequences);
   fprintf(out, "%zu tokens, %zu head%s, dk = %zu, dv = %zu.  Tokens, heads and sequences count from 0.\n", f->longest, p->heads,
           p->heads == 1 ? "" : "s", p->dk, p->dv);
   fprintf(out, "Measured on %s%zu tokens of every head", f->measured < f->tokens ? "the first " : "all ",
           f->measured / (p->heads ? p->heads : 1));
-  size_t columns = p->slots > 0 ? d->slot->trial.columns : p->dv;
+  size_t columns = p->slots > 0 ? d->slot->stability.columns : p->dv;
   if (columns < p->dv) fprintf(out, " and the first %zu columns of the state", columns);
   fprintf(out, ", against oracle %s: errors, formats, chunks; on all tokens: the rest.\n\n", p->truth->name);
 }
@@ -62,7 +62,7 @@ static void write_quantiles(efla_quantiles *x, FILE *out) {
 }
 
 /* One line per factor of 2; of many the upper ones, and those below in one. */
-static void write_histogram(const efla_findings *f, FILE *out) {
+static void write_histogram(const efla_statistics *f, FILE *out) {
   enum { LINES = 16, WIDTH = 60, BARS = EFLA_QUANTILES_OCTAVES + 2 };
   size_t count[BARS], first = 0, last = BARS - 1, most = 1;
   double from[BARS], to[BARS];
@@ -85,9 +85,9 @@ static void write_histogram(const efla_findings *f, FILE *out) {
 }
 
 /* "euler, rk2 amplify errors": the methods that have this limit, and what they do beyond it. */
-static void write_beyond_methods(const efla_findings *f, double limit, bool stable, const char *does, FILE *out) {
+static void write_beyond_methods(const efla_statistics *f, double limit, bool stable, const char *does, FILE *out) {
   const char *before = "  ";
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     if ((stable ? m->method->stable : m->method->positive) != limit) continue;
     fprintf(out, "%s%s", before, m->method->name);
     before = ", ";
@@ -96,7 +96,7 @@ static void write_beyond_methods(const efla_findings *f, double limit, bool stab
 }
 
 static void write_limits(const efla_diagnosis *d, FILE *out) {
-  const efla_findings *f = &d->total;
+  const efla_statistics *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   fprintf(out, "%12s%10s%10s  %-34s%s\n", "beyond", "tokens", "share", "first", "  beyond it");
   for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
@@ -111,12 +111,12 @@ static void write_limits(const efla_diagnosis *d, FILE *out) {
 }
 
 static void write_methods(const efla_diagnosis *d, FILE *out) {
-  const efla_findings *f = &d->total;
+  const efla_statistics *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   fprintf(out, "Methods (worst head)%55s\n", "errors relative to the exact flow, f64");
   fprintf(out, "%12s%14s%8s%12s%11s%11s%11s%11s  %s\n", "method", "growth/token", "head", "by law", "state", "read-out", "largest",
           "lost from", "past f32 from");
-  for (const efla_method_finding *m = f->method; m < f->method + f->methods; m++) {
+  for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     fprintf(out, "%12s", m->method->name);
     rate_cell(out, 14, m->rate.value);
     fprintf(out, "%8zu", m->rate.at.head);
@@ -130,27 +130,27 @@ static void write_methods(const efla_diagnosis *d, FILE *out) {
   fputc('\n', out);
 }
 
-static void write_deltanet(efla_findings *f, FILE *out) {
+static void write_deltanet(efla_statistics *f, FILE *out) {
   static const struct {
     double order;
     const char *name;
   } at[] = {{0.5, "the median of x"}, {0.99, "its 99 % quantile"}, {1, "the largest"}};
-  const efla_method_finding *euler = efla_findings_method(f, "euler");
+  const efla_method_statistics *euler = efla_statistics_method(f, "euler");
   fputs("DeltaNet's gate (euler) over the exact one:", out);
   for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-    fprintf(out, "%s %.3g at %s", i ? "," : "", efla_findings_gate_ratio(f, at[i].order), at[i].name);
+    fprintf(out, "%s %.3g at %s", i ? "," : "", efla_statistics_gate_ratio(f, at[i].order), at[i].name);
   fprintf(out, ".\n  With it the state is off by %.3g, read-outs by %.3g (keys as they are; worst head).\n\n",
           euler->deviation.state.value, euler->deviation.readout.value);
 }
 
-static void write_chunks(const efla_findings *f, FILE *out) {
+static void write_chunks(const efla_statistics *f, FILE *out) {
   fputs("Chunks (worst): largest entry and condition of (I + L)^-1, scaled\n", out);
   fprintf(out, "%12s", "tokens");
-  for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) fprintf(out, "%15s largest  condition", efla_findings_gate(g)->name);
+  for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) fprintf(out, "%15s largest  condition", efla_statistics_gate(g)->name);
   fputc('\n', out);
-  for (const efla_chunk_finding *c = f->chunk; c < f->chunk + EFLA_FINDINGS_CHUNKS; c++) {
+  for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) {
+    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
       cell(out, 23, 4, c->largest[g].value);
       cell(out, 11, 4, c->condition[g].value);
     }
@@ -160,12 +160,12 @@ static void write_chunks(const efla_findings *f, FILE *out) {
 }
 
 static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
-  const efla_findings *f = &d->total;
+  const efla_statistics *f = &d->total;
   double walk = efla_diagnosis_walk(f);
   char place[EFLA_PLACE_TEXT];
   fputs("Formats: exact gate, state stored after every token (worst head)\n", out);
   fprintf(out, "%12s%8s%11s%11s%11s%14s  %s\n", "format", "digits", "state", "read-out", "largest", "at the end <=", "overflow");
-  for (const efla_format_finding *i = f->format; i < f->format + f->formats; i++) {
+  for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
     cell(out, 11, 3, i->deviation.state.value);
     cell(out, 11, 3, i->deviation.readout.value);
@@ -186,8 +186,8 @@ static void write_steps(const efla_diagnosis *d, FILE *out) {
   for (const efla_beyond *b = d->total.beyond; b < d->total.beyond + d->total.limits; b++) {
     fprintf(out, "%5s%4.3g%8s", ">", b->limit, "first");
   }
-  for (size_t h = 0; h < d->plan.heads; h++) {
-    efla_findings *f = &d->head[h];
+  for (size_t h = 0; h < d->options.heads; h++) {
+    efla_statistics *f = &d->head[h];
     fprintf(out, "\n%6zu%10zu", h, f->tokens);
     cell(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
     cell(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
@@ -203,7 +203,7 @@ static void write_steps(const efla_diagnosis *d, FILE *out) {
 static void write_rates(const efla_diagnosis *d, FILE *out) {
   fprintf(out, "Heads: growth per token\n%6s", "head");
   for (size_t m = 0; m < d->total.methods; m++) fprintf(out, "%11s", d->total.method[m].method->name);
-  for (size_t h = 0; h < d->plan.heads; h++) {
+  for (size_t h = 0; h < d->options.heads; h++) {
     fprintf(out, "\n%6zu", h);
     for (size_t m = 0; m < d->head[h].methods; m++) rate_cell(out, 11, d->head[h].method[m].rate.value);
   }
@@ -212,21 +212,21 @@ static void write_rates(const efla_diagnosis *d, FILE *out) {
 
 /* What a head costs: euler's errors, the longest chunk's condition, formats. */
 static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
-  size_t longest = EFLA_FINDINGS_CHUNKS - 1;
+  size_t longest = EFLA_STATISTICS_CHUNKS - 1;
   fprintf(out, "Heads: euler's errors and overflow, condition of chunks of %zu, sufficient formats\n",
           d->total.chunk[longest].chunk);
   fprintf(out, "%6s%11s%11s%11s%14s", "head", "state", "read-out", "lost from", "past f32 from");
-  for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) fprintf(out, "%12s", efla_findings_gate(g)->name);
+  for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) fprintf(out, "%12s", efla_statistics_gate(g)->name);
   for (size_t i = 0; i < about->tolerances; i++) cell(out, 10, 6, about->tolerance[i]);
-  for (size_t h = 0; h < d->plan.heads; h++) {
-    const efla_findings *f = &d->head[h];
-    const efla_method_finding *euler = efla_findings_method(f, "euler");
+  for (size_t h = 0; h < d->options.heads; h++) {
+    const efla_statistics *f = &d->head[h];
+    const efla_method_statistics *euler = efla_statistics_method(f, "euler");
     fprintf(out, "\n%6zu", h);
     cell(out, 11, 3, euler->deviation.state.value);
     cell(out, 11, 3, euler->deviation.readout.value);
     token_cell(out, 11, euler->deviation.lost);
     token_cell(out, 14, euler->overflow_f32);
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
+    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
     for (size_t i = 0; i < about->tolerances; i++) {
       const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
       fprintf(out, "%10s", format ? format->name : "none");
@@ -247,7 +247,7 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
     write_chunks(&d->total, out);
     write_formats(d, about, out);
   }
-  if (d->total.tokens > 0 && d->plan.heads > 1) {
+  if (d->total.tokens > 0 && d->options.heads > 1) {
     write_steps(d, out);
     write_rates(d, out);
     write_costs(d, about, out);

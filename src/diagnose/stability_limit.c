@@ -5,7 +5,7 @@
 
 enum { BATCHES = 20 };
 
-efla_status efla_rate_law_init(efla_rate_law *law, size_t dk) {
+efla_status efla_stability_limit_law_init(efla_stability_limit_law *law, size_t dk) {
   gsl_integration_fixed_workspace *normal =
       gsl_integration_fixed_alloc(gsl_integration_fixed_hermite, EFLA_RATE_NODES, 0, 0.5, 0, 0);
   gsl_integration_fixed_workspace *gamma =
@@ -18,13 +18,13 @@ efla_status efla_rate_law_init(efla_rate_law *law, size_t dk) {
     law->lambda[i] = 2 * gsl_integration_fixed_nodes(gamma)[i] / (double)dk;
     law->lambda_weight[i] = exp(log(gsl_integration_fixed_weights(gamma)[i]) - lgamma((double)dk / 2));
   }
-  efla_status status = normal && gamma ? EFLA_OK : EFLA_MEMORY;
+  efla_status status = normal && gamma ? EFLA_OK : EFLA_NO_MEMORY;
   gsl_integration_fixed_free(normal);
   gsl_integration_fixed_free(gamma);
   return status;
 }
 
-double efla_rate_expected(const efla_rate_law *law, const efla_method *method, double norm, bool unit) {
+double efla_stability_limit_expected(const efla_stability_limit_law *law, const efla_method *method, double norm, bool unit) {
   double sum = 0;
   for (int i = 0; i < EFLA_RATE_NODES; i++)
     for (int j = 0; j < (unit ? 1 : EFLA_RATE_NODES); j++) {
@@ -34,7 +34,7 @@ double efla_rate_expected(const efla_rate_law *law, const efla_method *method, d
   return sum;
 }
 
-efla_status efla_rate_measure(const efla_method *method, const efla_spec *spec, size_t tokens, efla_interval *gamma,
+efla_status efla_stability_limit_measure(const efla_method *method, const efla_spec *spec, size_t tokens, efla_interval *gamma,
                               efla_message *why) {
   efla_source source;
   efla_tokens x = {0};
@@ -58,7 +58,7 @@ efla_status efla_rate_measure(const efla_method *method, const efla_spec *spec, 
   return status;
 }
 
-efla_status efla_rate_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens, efla_interval *norm,
+efla_status efla_stability_limit_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens, efla_interval *norm,
                                         efla_message *why) {
   double low = 0.1, high = 10;
   efla_interval at = {0}, below = {0}, above = {0};
@@ -67,25 +67,25 @@ efla_status efla_rate_measure_threshold(const efla_method *method, efla_spec spe
   efla_status status = EFLA_OK;
   for (int i = 0; i < 12 && status == EFLA_OK; i++) {
     spec.norm = sqrt(low * high);
-    status = efla_rate_measure(method, &spec, tokens, &at, why);
+    status = efla_stability_limit_measure(method, &spec, tokens, &at, why);
     *(at.mean > 0 ? &high : &low) = spec.norm;
   }
   double found = sqrt(low * high);
   spec.norm = 0.95 * found;
-  if (status == EFLA_OK) status = efla_rate_measure(method, &spec, tokens, &below, why);
+  if (status == EFLA_OK) status = efla_stability_limit_measure(method, &spec, tokens, &below, why);
   spec.norm = 1.05 * found;
-  if (status == EFLA_OK) status = efla_rate_measure(method, &spec, tokens, &above, why);
+  if (status == EFLA_OK) status = efla_stability_limit_measure(method, &spec, tokens, &above, why);
   double half = (at.high - at.mean) * 0.1 * found / (above.mean - below.mean);
   *norm = (efla_interval){found, found - half, found + half};
   return status;
 }
 
-double efla_rate_expected_threshold(const efla_rate_law *law, const efla_method *method) {
+double efla_stability_limit_expected_threshold(const efla_stability_limit_law *law, const efla_method *method) {
   double low = 0.1, high = 10;
   if (isinf(method->stable)) return INFINITY;
   while (high - low > 1e-6 * low) {
     double middle = sqrt(low * high);
-    *(efla_rate_expected(law, method, middle, false) > 0 ? &high : &low) = middle;
+    *(efla_stability_limit_expected(law, method, middle, false) > 0 ? &high : &low) = middle;
   }
   return sqrt(low * high);
 }

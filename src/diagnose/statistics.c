@@ -21,7 +21,7 @@ void efla_place_take(efla_place *first, efla_place place) {
   if (place.token < first->token) *first = place;
 }
 
-const efla_method *efla_findings_gate(size_t g) { return efla_method_find(g == 0 ? "exact" : "euler"); }
+const efla_method *efla_statistics_gate(size_t g) { return efla_method_find(g == 0 ? "exact" : "euler"); }
 
 static const efla_worst none = {NAN, {0, 0, SIZE_MAX}};
 
@@ -31,7 +31,7 @@ static efla_deviation no_deviation(void) {
 
 /* The finite limits of all methods, rising, each once. */
 static size_t find_limits(efla_beyond *beyond) {
-  double all[EFLA_FINDINGS_LIMITS];
+  double all[EFLA_STATISTICS_LIMITS];
   size_t n = 0, distinct = 0;
   for (const efla_method *m = efla_methods; m->name; m++) {
     if (isfinite(m->positive)) all[n++] = m->positive;
@@ -43,14 +43,14 @@ static size_t find_limits(efla_beyond *beyond) {
   return distinct;
 }
 
-efla_status efla_findings_init(efla_findings *f) {
-  *f = (efla_findings){.beta = none, .lambda = none, .least_lambda = INFINITY};
+efla_status efla_statistics_init(efla_statistics *f) {
+  *f = (efla_statistics){.beta = none, .lambda = none, .least_lambda = INFINITY};
   efla_status status = efla_quantiles_init(&f->x);
   if (status != EFLA_OK) return status;
   f->limits = find_limits(f->beyond);
   for (const efla_method *m = efla_methods; m->name; m++) {
-    assert(f->methods < EFLA_FINDINGS_METHODS);
-    f->method[f->methods++] = (efla_method_finding){.method = m,
+    assert(f->methods < EFLA_STATISTICS_METHODS);
+    f->method[f->methods++] = (efla_method_statistics){.method = m,
                                                     .rate = none,
                                                     .law = none,
                                                     .rise = none,
@@ -59,22 +59,22 @@ efla_status efla_findings_init(efla_findings *f) {
                                                     .divergence = efla_nowhere};
   }
   for (const efla_format *format = efla_formats; format->name; format++) {
-    assert(f->formats < EFLA_FINDINGS_FORMATS);
-    f->format[f->formats++] = (efla_format_finding){format, no_deviation()};
+    assert(f->formats < EFLA_STATISTICS_FORMATS);
+    f->format[f->formats++] = (efla_format_statistics){format, no_deviation()};
   }
-  for (size_t c = 0; c < EFLA_FINDINGS_CHUNKS; c++)
-    f->chunk[c] = (efla_chunk_finding){.chunk = (size_t)16 << c, .largest = {none, none}, .condition = {none, none}};
+  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
+    f->chunk[c] = (efla_chunk_statistics){.chunk = (size_t)16 << c, .largest = {none, none}, .condition = {none, none}};
   return EFLA_OK;
 }
 
-void efla_findings_clear(efla_findings *f) {
+void efla_statistics_clear(efla_statistics *f) {
   efla_quantiles_clear(&f->x);
-  *f = (efla_findings){0};
+  *f = (efla_statistics){0};
 }
 
 /* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the mean
  * decay. */
-static double mean_law(const efla_findings *f, const efla_growth_law *law, const efla_method *method) {
+static double mean_law(const efla_statistics *f, const efla_growth_law *law, const efla_method *method) {
   double sum = f->decay;
   for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)
     if (f->x.bins[b] > 0)
@@ -84,37 +84,37 @@ static double mean_law(const efla_findings *f, const efla_growth_law *law, const
 
 static double ratio(double error, double truth) { return error == 0 ? 0 : error / truth; }
 
-static void finish_deviation(efla_deviation *d, const efla_findings *f, efla_place at) {
+static void finish_deviation(efla_deviation *d, const efla_statistics *f, efla_place at) {
   efla_worst_take(&d->state, ratio(d->state_norm, f->state_norm), at);
   efla_worst_take(&d->readout, ratio(d->readout_norm, f->readout_norm), at);
 }
 
-static bool diverges(const efla_findings *f, const efla_method_finding *m) {
-  const efla_beyond *beyond = efla_findings_beyond(f, m->method->stable);
+static bool diverges(const efla_statistics *f, const efla_method_statistics *m) {
+  const efla_beyond *beyond = efla_statistics_beyond(f, m->method->stable);
   if (!beyond || beyond->tokens == 0) return false;
   return efla_somewhere(m->overflow_f32) || efla_somewhere(m->deviation.overflow) || m->rise.value >= 24 * M_LN2 ||
          (m->rate.value > 0 && m->deviation.largest.value > 1);
 }
 
-static efla_place first_sign(const efla_method_finding *m) {
+static efla_place first_sign(const efla_method_statistics *m) {
   efla_place first = m->overflow_f32;
   efla_place_take(&first, m->deviation.lost);
   return efla_somewhere(first) ? first : m->rise.at;
 }
 
-void efla_findings_finish(efla_findings *f, size_t head, size_t dk) {
+void efla_statistics_finish(efla_statistics *f, size_t head, size_t dk) {
   efla_growth_law law;
   efla_place at = {0, head, 0};
   efla_growth_law_init(&law, dk);
   for (size_t m = 0; m < f->methods; m++) {
-    efla_method_finding *finding = &f->method[m];
+    efla_method_statistics *statistics = &f->method[m];
     if (f->tokens > 0) {
-      efla_worst_take(&finding->rate, finding->growth / (double)f->tokens, at);
-      efla_worst_take(&finding->law, mean_law(f, &law, finding->method), at);
+      efla_worst_take(&statistics->rate, statistics->growth / (double)f->tokens, at);
+      efla_worst_take(&statistics->law, mean_law(f, &law, statistics->method), at);
     }
-    if (f->measured > 0) finish_deviation(&finding->deviation, f, at);
-    finding->diverging = diverges(f, finding);
-    if (finding->diverging) finding->divergence = first_sign(finding);
+    if (f->measured > 0) finish_deviation(&statistics->deviation, f, at);
+    statistics->diverging = diverges(f, statistics);
+    if (statistics->diverging) statistics->divergence = first_sign(statistics);
   }
   for (size_t i = 0; i < f->formats && f->measured > 0; i++) finish_deviation(&f->format[i].deviation, f, at);
 }
@@ -134,10 +134,10 @@ static void merge_deviation(efla_deviation *total, const efla_deviation *head) {
   efla_place_take(&total->overflow, head->overflow);
 }
 
-static void merge_methods(efla_findings *total, const efla_findings *head) {
+static void merge_methods(efla_statistics *total, const efla_statistics *head) {
   for (size_t m = 0; m < total->methods; m++) {
-    efla_method_finding *to = &total->method[m];
-    const efla_method_finding *from = &head->method[m];
+    efla_method_statistics *to = &total->method[m];
+    const efla_method_statistics *from = &head->method[m];
     to->growth += from->growth, to->diverging += from->diverging;
     merge_worst(&to->rate, &from->rate);
     merge_worst(&to->law, &from->law);
@@ -148,7 +148,7 @@ static void merge_methods(efla_findings *total, const efla_findings *head) {
   }
 }
 
-void efla_findings_merge(efla_findings *total, const efla_findings *head) {
+void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) {
   total->tokens += head->tokens, total->measured += head->measured;
   if (head->longest > total->longest) total->longest = head->longest;
   if (head->most_measured > total->most_measured) total->most_measured = head->most_measured;
@@ -162,8 +162,8 @@ void efla_findings_merge(efla_findings *total, const efla_findings *head) {
   }
   merge_methods(total, head);
   for (size_t i = 0; i < total->formats; i++) merge_deviation(&total->format[i].deviation, &head->format[i].deviation);
-  for (size_t c = 0; c < EFLA_FINDINGS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_FINDINGS_GATES; g++) {
+  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
+    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
       merge_worst(&total->chunk[c].largest[g], &head->chunk[c].largest[g]);
       merge_worst(&total->chunk[c].condition[g], &head->chunk[c].condition[g]);
     }
@@ -172,18 +172,18 @@ void efla_findings_merge(efla_findings *total, const efla_findings *head) {
   total->readout_norm = hypot(total->readout_norm, head->readout_norm);
 }
 
-double efla_findings_gate_ratio(efla_findings *f, double order) {
+double efla_statistics_gate_ratio(efla_statistics *f, double order) {
   double x = efla_quantiles_at(&f->x, order);
   return efla_phi(efla_method_find("euler"), x) / efla_phi(efla_method_find("exact"), x);
 }
 
-const efla_method_finding *efla_findings_method(const efla_findings *f, const char *name) {
+const efla_method_statistics *efla_statistics_method(const efla_statistics *f, const char *name) {
   for (size_t m = 0; m < f->methods; m++)
     if (!strcmp(f->method[m].method->name, name)) return &f->method[m];
   return NULL;
 }
 
-const efla_beyond *efla_findings_beyond(const efla_findings *f, double limit) {
+const efla_beyond *efla_statistics_beyond(const efla_statistics *f, double limit) {
   for (size_t i = 0; i < f->limits; i++)
     if (f->beyond[i].limit == limit) return &f->beyond[i];
   return NULL;

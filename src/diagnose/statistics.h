@@ -1,6 +1,6 @@
-/* What is found about one head's tokens, and how the findings of several heads become those of all.
+/* What is found about one head's tokens, and how the statistics of several heads become those of all.
  *
- * Everything that is counted or measured along the stream is collected here: by survey.h from every token, by trial.h from runs.
+ * Everything that is counted or measured along the stream is collected here: by token statistics.h from every token, by stability run.h from runs.
  * Tokens, heads and sequences count from 0; a batch entry is a sequence. */
 #ifndef EFLA_DIAGNOSE_STATISTICS_H
 #define EFLA_DIAGNOSE_STATISTICS_H
@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 enum {
-  EFLA_FINDINGS_METHODS = 24, /* rows of the method table, of the format table: at most */
-  EFLA_FINDINGS_FORMATS = 12,
-  EFLA_FINDINGS_LIMITS = 2 * EFLA_FINDINGS_METHODS,
-  EFLA_FINDINGS_CHUNKS = 4, /* chunk lengths 16, 32, 64, 128 */
-  EFLA_FINDINGS_GATES = 2   /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_METHODS = 24, /* rows of the method table, of the format table: at most */
+  EFLA_STATISTICS_FORMATS = 12,
+  EFLA_STATISTICS_LIMITS = 2 * EFLA_STATISTICS_METHODS,
+  EFLA_STATISTICS_CHUNKS = 4, /* chunk lengths 16, 32, 64, 128 */
+  EFLA_STATISTICS_GATES = 2   /* of the chunks' systems: exact, euler */
 };
 
 typedef struct efla_place {
@@ -54,7 +54,7 @@ typedef struct efla_deviation {
   efla_place overflow;             /* the first token after which the state is not finite */
 } efla_deviation;
 
-typedef struct efla_method_finding {
+typedef struct efla_method_statistics {
   const efla_method *method;
   double growth;            /* summed log growth along the stream */
   efla_worst rate;          /* per token: of the product of transitions, measured on a vector */
@@ -62,21 +62,21 @@ typedef struct efla_method_finding {
   efla_worst rise;          /* largest log growth over any stretch of tokens */
   efla_place overflow_f32;  /* a state in f32, over all tokens; for methods with a limit of stability */
   efla_deviation deviation; /* in f64, over the measured tokens */
-  size_t diverging;         /* heads in which it diverges, see efla_findings_finish */
+  size_t diverging;         /* heads in which it diverges, see efla_statistics_finish */
   efla_place divergence;    /* then: where its state is first lost, or growth is largest if it never is */
-} efla_method_finding;
+} efla_method_statistics;
 
-typedef struct efla_format_finding {
+typedef struct efla_format_statistics {
   const efla_format *format;
   efla_deviation deviation; /* of the exact method with the state in this format, over the measured tokens */
-} efla_format_finding;
+} efla_format_statistics;
 
-typedef struct efla_chunk_finding {
+typedef struct efla_chunk_statistics {
   size_t chunk;
-  efla_worst largest[EFLA_FINDINGS_GATES], condition[EFLA_FINDINGS_GATES]; /* scaled, as in efla/cpu/chunk.h */
-} efla_chunk_finding;
+  efla_worst largest[EFLA_STATISTICS_GATES], condition[EFLA_STATISTICS_GATES]; /* scaled, as in efla/cpu/chunk.h */
+} efla_chunk_statistics;
 
-typedef struct efla_findings {
+typedef struct efla_statistics {
   size_t tokens, measured; /* of all sequences; those that runs were measured on */
   size_t longest;          /* tokens of the longest sequence */
   size_t most_measured;    /* of one sequence */
@@ -85,19 +85,19 @@ typedef struct efla_findings {
   double least_lambda;
   double decay;                             /* summed g */
   size_t limits, methods, formats;          /* rows in use below */
-  efla_beyond beyond[EFLA_FINDINGS_LIMITS]; /* limits rise */
-  efla_method_finding method[EFLA_FINDINGS_METHODS];
-  efla_format_finding format[EFLA_FINDINGS_FORMATS];
-  efla_chunk_finding chunk[EFLA_FINDINGS_CHUNKS];
+  efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* limits rise */
+  efla_method_statistics method[EFLA_STATISTICS_METHODS];
+  efla_format_statistics format[EFLA_STATISTICS_FORMATS];
+  efla_chunk_statistics chunk[EFLA_STATISTICS_CHUNKS];
   double state_norm, readout_norm; /* of the true states and read-outs at all compared tokens together */
-} efla_findings;
+} efla_statistics;
 
-/* The gates of the chunks' systems, in the order of efla_chunk_finding. */
-const efla_method *efla_findings_gate(size_t g);
+/* The gates of the chunks' systems, in the order of efla_chunk_statistics. */
+const efla_method *efla_statistics_gate(size_t g);
 
-/* Nothing found.  Fails with EFLA_MEMORY, and then findings is zeroed. */
-efla_status efla_findings_init(efla_findings *findings);
-void efla_findings_clear(efla_findings *findings);
+/* Nothing found.  Fails with EFLA_NO_MEMORY, and then statistics is zeroed. */
+efla_status efla_statistics_init(efla_statistics *statistics);
+void efla_statistics_clear(efla_statistics *statistics);
 
 /* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its number, dk
  * the length of its keys.
@@ -105,17 +105,17 @@ void efla_findings_clear(efla_findings *findings);
  * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some stretch of
  * tokens what came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c) old errors grow in the
  * mean and the state was measured off by more than its own size. */
-void efla_findings_finish(efla_findings *findings, size_t head, size_t dk);
+void efla_statistics_finish(efla_statistics *statistics, size_t head, size_t dk);
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
-void efla_findings_merge(efla_findings *total, const efla_findings *head);
+void efla_statistics_merge(efla_statistics *total, const efla_statistics *head);
 
 /* How many times as large as the exact gate euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x),
  * which rises with x. */
-double efla_findings_gate_ratio(efla_findings *findings, double order);
+double efla_statistics_gate_ratio(efla_statistics *statistics, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */
-const efla_method_finding *efla_findings_method(const efla_findings *findings, const char *name);
-const efla_beyond *efla_findings_beyond(const efla_findings *findings, double limit);
+const efla_method_statistics *efla_statistics_method(const efla_statistics *statistics, const char *name);
+const efla_beyond *efla_statistics_beyond(const efla_statistics *statistics, double limit);
 
 #endif

@@ -5,19 +5,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-efla_status efla_survey_init(efla_survey *survey, size_t dk) {
-  *survey = (efla_survey){.dk = dk, .w = malloc(EFLA_FINDINGS_METHODS * dk * sizeof *survey->w)};
-  if (!survey->w) return EFLA_MEMORY;
-  for (size_t m = 0; m < EFLA_FINDINGS_METHODS; m++) efla_growth_start(dk, survey->w + m * dk);
+efla_status efla_token_statistics_init(efla_token_statistics *token_stats, size_t dk) {
+  *token_stats = (efla_token_statistics){.dk = dk, .w = malloc(EFLA_STATISTICS_METHODS * dk * sizeof *token_stats->w)};
+  if (!token_stats->w) return EFLA_NO_MEMORY;
+  for (size_t m = 0; m < EFLA_STATISTICS_METHODS; m++) efla_growth_start(dk, token_stats->w + m * dk);
   return EFLA_OK;
 }
 
-void efla_survey_clear(efla_survey *survey) {
-  free(survey->w);
-  *survey = (efla_survey){0};
+void efla_token_statistics_clear(efla_token_statistics *token_stats) {
+  free(token_stats->w);
+  *token_stats = (efla_token_statistics){0};
 }
 
-static void take_token(efla_findings *f, double beta, double lambda, efla_place at) {
+static void take_token(efla_statistics *f, double beta, double lambda, efla_place at) {
   double x = beta * lambda;
   efla_quantiles_add(&f->x, x);
   efla_worst_take(&f->beta, beta, at);
@@ -29,19 +29,19 @@ static void take_token(efla_findings *f, double beta, double lambda, efla_place 
   }
 }
 
-void efla_survey_advance(efla_survey *survey, const efla_tokens *x, const double *g, efla_place at, efla_findings *f) {
-  size_t dk = survey->dk;
+void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
+  size_t dk = token_stats->dk;
   for (size_t t = 0; t < x->tokens; t++, at.token++) {
     const double *k = x->k + t * dk;
     double beta = x->beta[t], lambda = efla_lambda(dk, k);
     take_token(f, beta, lambda, at);
     if (g) f->decay += g[t];
     for (size_t m = 0; m < f->methods; m++) {
-      efla_method_finding *finding = &f->method[m];
-      double step = efla_growth_step(dk, k, efla_gate(finding->method, beta, lambda), survey->w + m * dk) + (g ? g[t] : 0);
-      finding->growth += step;
-      survey->excess[m] = fmax(0, survey->excess[m] + step);
-      efla_worst_take(&finding->rise, survey->excess[m], at);
+      efla_method_statistics *statistics = &f->method[m];
+      double step = efla_growth_step(dk, k, efla_gate(statistics->method, beta, lambda), token_stats->w + m * dk) + (g ? g[t] : 0);
+      statistics->growth += step;
+      token_stats->excess[m] = fmax(0, token_stats->excess[m] + step);
+      efla_worst_take(&statistics->rise, token_stats->excess[m], at);
     }
   }
   f->tokens += x->tokens;

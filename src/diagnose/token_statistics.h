@@ -7,18 +7,18 @@
 #include "diagnose/statistics.h"
 
 /* One vector per method, multiplied by the transitions of all tokens (ode/growth.h); it goes on from sequence to sequence. */
-typedef struct efla_survey {
+typedef struct efla_token_statistics {
   size_t dk;
-  double *w;                            /* (EFLA_FINDINGS_METHODS, dk), of norm one */
-  double excess[EFLA_FINDINGS_METHODS]; /* log growth since its last minimum */
-} efla_survey;
+  double *w;                            /* (EFLA_STATISTICS_METHODS, dk), of norm one */
+  double excess[EFLA_STATISTICS_METHODS]; /* log growth since its last minimum */
+} efla_token_statistics;
 
-/* Fails with EFLA_MEMORY. */
-efla_status efla_survey_init(efla_survey *survey, size_t dk);
-void efla_survey_clear(efla_survey *survey);
+/* Fails with EFLA_NO_MEMORY. */
+efla_status efla_token_statistics_init(efla_token_statistics *token_stats, size_t dk);
+void efla_token_statistics_clear(efla_token_statistics *token_stats);
 
-/* Takes a block of one head into findings; at: the place of its first token.  g (x->tokens), or NULL: log decays, by which the
+/* Takes a block of one head into statistics; at: the place of its first token.  g (x->tokens), or NULL: log decays, by which the
  * state is multiplied before each token. */
-void efla_survey_advance(efla_survey *survey, const efla_tokens *x, const double *g, efla_place at, efla_findings *findings);
+void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g, efla_place at, efla_statistics *statistics);
 
 #endif

@@ -15,7 +15,7 @@ typedef struct efla_csv {
 } efla_csv;
 
 /* Fails with EFLA_INPUT (missing file, one that changes while it is read, no line with the columns' names, a row with another number of cells than that, a zero
- * byte) or EFLA_MEMORY.  Memory is a small multiple of the file's length. */
+ * byte) or EFLA_NO_MEMORY.  Memory is a small multiple of the file's length. */
 efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why);
 void efla_csv_clear(efla_csv *csv);
 

@@ -19,7 +19,7 @@ typedef struct efla_lock {
 
 /* Takes the lock of the file at path, which need not exist.  Where another process holds it: waits until that releases it or dies, or
  * without `wait` returns EFLA_OK with path NULL and the rival named.  SIGINT, SIGTERM and SIGHUP remove FILE.lock, as release does.
- * Fails with EFLA_OUTPUT (no file can be made there) or EFLA_MEMORY, and then it is not held. */
+ * Fails with EFLA_OUTPUT (no file can be made there) or EFLA_NO_MEMORY, and then it is not held. */
 efla_status efla_lock_take(efla_lock *lock, const char *path, bool wait, efla_message *why);
 
 /* Does nothing for a lock that is not held. */

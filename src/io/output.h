@@ -21,7 +21,7 @@ typedef struct efla_output {
 
 /* Takes charge of path and makes an empty efla_output_name(output), for the caller to open and fill.  It gets the permissions of
  * the file that it will replace.  Fails with EFLA_OUTPUT (a directory, an empty name, a place that cannot be written to) or
- * EFLA_MEMORY, and then output is zeroed. */
+ * EFLA_NO_MEMORY, and then output is zeroed. */
 efla_status efla_output_begin(efla_output *output, const char *path, efla_message *why);
 
 /* The file to write: valid until finish or abandon. */

@@ -35,15 +35,15 @@ static rlim_t address_space(void) {
   return pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-static _Noreturn void child(efla_attempt *attempt, const void *context, int answer) {
+static _Noreturn void child(efla_sandboxed_call *attempt, const void *context, int answer) {
   report told = {.status = EFLA_OK};
   int nowhere = open("/dev/null", O_RDWR);
   for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++) dup2(nowhere, i); /* last words are of no interest */
   prctl(PR_SET_PDEATHSIG, SIGKILL);                                                     /* nobody waits for an answer any more */
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, EFLA_REHEARSAL_SECONDS);
+  limit(RLIMIT_CPU, EFLA_SANDBOX_SECONDS);
   rlim_t have = address_space();
-  if (have > 0) limit(RLIMIT_AS, have + EFLA_REHEARSAL_MEMORY);
+  if (have > 0) limit(RLIMIT_AS, have + EFLA_SANDBOX_MEMORY);
   told.status = attempt(context, &told.why);
   _exit(write(answer, &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
 }
@@ -55,7 +55,7 @@ static bool read_report(int answer, report *told) {
   return n == (ssize_t)sizeof *told;
 }
 
-efla_status efla_rehearse(efla_attempt *attempt, const void *context, const char *path, efla_message *why) {
+efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path, efla_message *why) {
   int ends[2], end = 0;
   if (pipe2(ends, O_CLOEXEC) != 0) return EFLA_OK;
   pid_t process = fork();

@@ -8,15 +8,15 @@
 #include "base/status.h"
 
 enum {
-  EFLA_REHEARSAL_MEMORY = 1000000000, /* bytes that the child may have beyond those of this process */
-  EFLA_REHEARSAL_SECONDS = 10         /* of processor time */
+  EFLA_SANDBOX_MEMORY = 1000000000, /* bytes that the child may have beyond those of this process */
+  EFLA_SANDBOX_SECONDS = 10         /* of processor time */
 };
 
 /* Does what is to be tried; the process that it does it in ends thereafter. */
-typedef efla_status efla_attempt(const void *context, efla_message *why);
+typedef efla_status efla_sandboxed_call(const void *context, efla_message *why);
 
 /* What the attempt returns and says in the child; EFLA_INPUT and a sentence about path where the child does not survive it.  EFLA_OK
  * without an attempt where no child can be had.  Forks: no other thread should be within malloc or what the attempt uses. */
-efla_status efla_rehearse(efla_attempt *attempt, const void *context, const char *path, efla_message *why);
+efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path, efla_message *why);
 
 #endif

@@ -78,7 +78,7 @@ typedef struct efla_tensors {
 /* Opens a file to read and checks everything but the numbers of the tensors themselves.  Fails with EFLA_INPUT and a sentence with
  * file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another rank or shape than
  * the rest, of a type that holds no numbers, packed by a filter that is not available, or never written; cu_seqlens that
- * decrease, or are not from 0 to T; sizes past the limits above.  Also with EFLA_MEMORY. file is then zeroed. */
+ * decrease, or are not from 0 to T; sizes past the limits above.  Also with EFLA_NO_MEMORY. file is then zeroed. */
 efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message *why);
 
 /* The same for a file with o, and perhaps final_state, that belong to the inputs in `inputs`, as bin/run writes it.  Sizes, layout,
@@ -86,7 +86,7 @@ efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message
 efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why);
 
 /* Creates a file for o and final_state of these inputs, stored as f64 if format has more than 24 digits and as f32 otherwise.
- * Fails with EFLA_OUTPUT or EFLA_MEMORY, and then file is zeroed; what is on disk is the caller's to remove. */
+ * Fails with EFLA_OUTPUT or EFLA_NO_MEMORY, and then file is zeroed; what is on disk is the caller's to remove. */
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
                                 efla_message *why);
 
@@ -182,7 +182,7 @@ typedef struct efla_stream {
   double *block;
 } efla_stream;
 
-/* Fails with EFLA_MEMORY; stream is then zeroed.  Asking for outputs is asking for file->has[EFLA_O]. */
+/* Fails with EFLA_NO_MEMORY; stream is then zeroed.  Asking for outputs is asking for file->has[EFLA_O]. */
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why);
 void efla_stream_clear(efla_stream *stream);
 

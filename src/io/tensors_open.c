@@ -39,7 +39,7 @@ static efla_status try_out(const void *context, efla_message *why) {
 
 static efla_status open_carefully(efla_tensors *file, const candidate *c, efla_message *why) {
   *file = (efla_tensors){0};
-  efla_status status = efla_rehearse(try_out, c, c->path, why);
+  efla_status status = efla_sandboxed_open(try_out, c, c->path, why);
   return status == EFLA_OK ? open_trustingly(file, c, why) : status;
 }
 

@@ -15,7 +15,7 @@
 EFLA_ENCODING(float, f32)
 EFLA_ENCODING(double, f64)
 
-/* What one thread keeps of an image between forward and backward; arrays as in reading.h and layers.h.  Most pixels of digits are
+/* What one thread keeps of an image between forward and backward; arrays as in read-out.h and layers.h.  Most pixels of digits are
  * paper, exactly 0, and tokens of paper are the same in all images: they are encoded once, the others image by image. */
 #define EFLA_CLASSIFIER(REAL, suffix)                                                                                              \
   typedef struct efla_classifier_##suffix {                                                                                        \
@@ -24,18 +24,18 @@ EFLA_ENCODING(double, f64)
     const REAL *parameters;                                                                                                        \
     REAL *x;                                               /* (tokens): pixels, for the caller to fill */                          \
     efla_encoding_##suffix e;                              /* of the image */                                                      \
-    efla_encoding_##suffix paper;                          /* of an image of zeros */                                              \
-    efla_encoding_##suffix ink;                            /* of the image's other tokens, (inked) of them one after another */    \
-    size_t *where, inked;                                  /* which they are */                                                    \
+    efla_encoding_##suffix background;                          /* of an image of zeros */                                              \
+    efla_encoding_##suffix foreground;                            /* of the image's other tokens, (inked) of them one after another */    \
+    size_t *where, foreground_pixels;                                  /* which they are */                                                    \
     REAL *ink_x, *ink_P;                                   /* (inked), (inked, width): their pixels and positions */               \
     REAL *d_h, *d_k, *d_beta;                              /* (tokens, width), (tokens) */                                         \
     REAL *q, *o, *centred, *normed, *d_q, *d_o, *d_normed; /* (width) */                                                           \
     REAL *logits, *d_logits;                               /* (classes) */                                                         \
     REAL by;                                               /* LayerNorm's factor */                                                \
-    REAL *scratch, *reading;                                                                                                       \
+    REAL *scratch, *readout;                                                                                                       \
     REAL *block;                                                                                                                   \
   } efla_classifier_##suffix;                                                                                                      \
-  /* isa NULL: the best of this processor.  Fails with EFLA_MEMORY and leaves c zeroed. */                                         \
+  /* isa NULL: the best of this processor.  Fails with EFLA_NO_MEMORY and leaves c zeroed. */                                         \
   efla_status efla_classifier_init_##suffix(efla_classifier_##suffix *c, const efla_model *model, const efla_isa *isa,             \
                                             efla_message *why);                                                                    \
   void efla_classifier_clear_##suffix(efla_classifier_##suffix *c);                                                                \

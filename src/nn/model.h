@@ -14,13 +14,13 @@
 #include "base/status.h"
 #include "efla/rule.h"
 
-struct efla_reading;
+struct efla_readout;
 
 typedef struct efla_model {
   size_t tokens, width, classes; /* width: of h, q, k, v; a multiple of EFLA_PAD */
   const efla_method *method;
   const efla_key_treatment *keys;
-  const struct efla_reading *reading; /* how o is computed, see reading.h */
+  const struct efla_readout *readout; /* how o is computed, see read-out.h */
 } efla_model;
 
 typedef enum efla_parameter {
@@ -51,7 +51,7 @@ size_t efla_model_numbers(const efla_model *model);
 
 /* The start of a training: parameters (efla_model_numbers), drawn from the seed alone, so that all methods start alike; rounded to
  * f32, so that trainings in f32 and f64 do too.  Distributions as the script has them: Xavier uniform for W_q, W_k, W_v, positions N(0, .02^2),
- * b_b = -2, and PyTorch's defaults elsewhere.  Fails with EFLA_MEMORY. */
+ * b_b = -2, and PyTorch's defaults elsewhere.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_model_start(const efla_model *model, size_t seed, double *parameters, efla_message *why);
 
 #endif

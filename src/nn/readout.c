@@ -17,7 +17,7 @@
 #define NAME(stem) stem##_f64
 #include "nn/readout.inc"
 
-const efla_reading efla_readings[] = {
+const efla_readout efla_readouts[] = {
     {"query", "without the state: the product of transitions applied to the query", query_scratch_f32, query_scratch_f64,
      query_forward_f32, query_forward_f64, query_backward_f32, query_backward_f64},
     {"state", "by the state, as layers do that read out every token", state_scratch_f32, state_scratch_f64, state_forward_f32,
@@ -25,4 +25,4 @@ const efla_reading efla_readings[] = {
     {.name = NULL},
 };
 
-const char *efla_reading_name(size_t i) { return i < sizeof efla_readings / sizeof *efla_readings ? efla_readings[i].name : NULL; }
+const char *efla_readout_name(size_t i) { return i < sizeof efla_readouts / sizeof *efla_readouts ? efla_readouts[i].name : NULL; }

@@ -33,7 +33,7 @@
 EFLA_ANSWER_TYPE(float, f32)
 EFLA_ANSWER_TYPE(double, f64)
 
-typedef struct efla_reading {
+typedef struct efla_readout {
   const char *name, *what;
   size_t (*scratch_f32)(size_t tokens, size_t width); /* numbers */
   size_t (*scratch_f64)(size_t tokens, size_t width);
@@ -41,9 +41,9 @@ typedef struct efla_reading {
   void (*forward_f64)(const efla_answer_f64 *a);
   void (*backward_f32)(const efla_answer_f32 *a);
   void (*backward_f64)(const efla_answer_f64 *a);
-} efla_reading;
+} efla_readout;
 
-extern const efla_reading efla_readings[]; /* ends with a row whose name is NULL */
-const char *efla_reading_name(size_t i);
+extern const efla_readout efla_readouts[]; /* ends with a row whose name is NULL */
+const char *efla_readout_name(size_t i);
 
 #endif

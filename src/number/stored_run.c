@@ -40,7 +40,7 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
   size_t most = at_once(storage), state = dk * dv, doubles = doubles_of(storage, dk, dv);
   *run = (efla_run){0};
   double *block = calloc(doubles + (floats_of(storage, dk, dv) + 1) / 2, sizeof *block);
-  if (!block) return EFLA_MEMORY;
+  if (!block) return EFLA_NO_MEMORY;
   void *rest = block + doubles;
   float *block32 = rest;
   *run = (efla_run){.method = method,

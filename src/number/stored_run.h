@@ -48,7 +48,7 @@ typedef struct efla_run {
 /* Bytes of memory that a run takes. */
 size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv);
 
-/* Starts from the zero state.  Fails with EFLA_MEMORY and leaves run zeroed. */
+/* Starts from the zero state.  Fails with EFLA_NO_MEMORY and leaves run zeroed. */
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
 void efla_run_clear(efla_run *run);
 

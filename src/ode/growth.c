@@ -54,7 +54,7 @@ void efla_growth_start(size_t dk, double *w) {
 
 efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk) {
   *growth = (efla_growth){.method = method, .w = calloc(dk, sizeof *growth->w)};
-  if (!growth->w) return EFLA_MEMORY;
+  if (!growth->w) return EFLA_NO_MEMORY;
   efla_growth_start(dk, growth->w);
   efla_growth_law_init(&growth->law, dk);
   return EFLA_OK;

@@ -44,7 +44,7 @@ typedef struct efla_growth {
   size_t tokens;
 } efla_growth;
 
-/* Fails with EFLA_MEMORY. */
+/* Fails with EFLA_NO_MEMORY. */
 efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk);
 void efla_growth_clear(efla_growth *growth);
 void efla_growth_advance(efla_growth *growth, const efla_tokens *x);

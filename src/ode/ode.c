@@ -5,12 +5,12 @@
 
 static void sample_hold(const void *context, double time, double *k, double *v) {
   (void)time;
-  const efla_hold *hold = context;
+  const efla_zero_order_hold *hold = context;
   memcpy(k, hold->k, hold->dk * sizeof *k);
   memcpy(v, hold->v, hold->dv * sizeof *v);
 }
 
-efla_signal efla_signal_hold(const efla_hold *hold) {
+efla_signal efla_signal_hold(const efla_zero_order_hold *hold) {
   return (efla_signal){.dk = hold->dk, .dv = hold->dv, .sample = sample_hold, .context = hold};
 }
 
@@ -67,7 +67,7 @@ static efla_status implicit_slopes(const efla_tableau *tableau, size_t dk, size_
           w.matrix[(i * dk + p) * size + j * dk + q] = (i == j && p == q) + h * tableau->a[i][j] * k[p] * k[q];
   }
   gsl_permutation *permutation = gsl_permutation_alloc(size);
-  if (!permutation) return EFLA_MEMORY;
+  if (!permutation) return EFLA_NO_MEMORY;
   gsl_matrix_view matrix = gsl_matrix_view_array(w.matrix, size, size);
   gsl_matrix_view slopes = gsl_matrix_view_array(w.slopes, size, dv);
   int sign;
@@ -92,7 +92,7 @@ efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *sig
     if (efla_tableau_is_explicit(tableau))
       explicit_slopes(tableau, dk, dv, h, S, w);
     else if (implicit_slopes(tableau, dk, dv, h, S, w) != EFLA_OK)
-      return EFLA_MEMORY;
+      return EFLA_NO_MEMORY;
     for (int i = 0; i < tableau->stages; i++)
       for (size_t e = 0; e < n; e++) S[e] += h * tableau->b[i] * w.slopes[(size_t)i * n + e];
   }

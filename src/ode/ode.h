@@ -37,11 +37,11 @@ typedef struct efla_signal {
 } efla_signal;
 
 /* Zero-order hold: one key and one value at all times. */
-typedef struct efla_hold {
+typedef struct efla_zero_order_hold {
   size_t dk, dv;
   const double *k, *v;
-} efla_hold;
-efla_signal efla_signal_hold(const efla_hold *hold);
+} efla_zero_order_hold;
+efla_signal efla_signal_hold(const efla_zero_order_hold *hold);
 
 /* dS = -k k^T S + k v^T (docs/derivations.md#e1; the paper's Eq. 10); S, dS (dk, dv), not overlapping. */
 void efla_ode_rhs(size_t dk, size_t dv, const double *k, const double *v, const double *S, double *dS);
@@ -50,7 +50,7 @@ void efla_ode_rhs(size_t dk, size_t dv, const double *k, const double *v, const 
 size_t efla_ode_scratch(const efla_tableau *tableau, size_t dk, size_t dv);
 
 /* steps equal steps from time to time + duration, in place on S (dk, dv).  Implicit tableaux solve the linear system of
- * all stages by LU with pivoting.  Fails only with EFLA_MEMORY (GSL's permutation). */
+ * all stages by LU with pivoting.  Fails only with EFLA_NO_MEMORY (GSL's permutation). */
 efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration, size_t steps,
                              double *S, double *scratch);
 

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-size_t efla_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv; }
+size_t efla_zero_order_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv; }
 
-void efla_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
+void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
                        size_t steps, double *S, double *scratch) {
   size_t dk = signal->dk;
   double h = duration / (double)steps, *k = scratch, *v = scratch + dk;

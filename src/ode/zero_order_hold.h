@@ -10,11 +10,11 @@
 #include "ode/ode.h"
 
 /* Doubles of scratch for the functions below. */
-size_t efla_hold_scratch(size_t dk, size_t dv);
+size_t efla_zero_order_hold_scratch(size_t dk, size_t dv);
 
 /* steps equal steps from time to time + duration, in place on S (dk, dv); in each, k and v are held at their values at the part
  * `point` of the step (0: left end, 1/2: midpoint) and advanced by the method's gate.  Never fails. */
-void efla_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
+void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
                        size_t steps, double *S, double *scratch);
 
 /* The exact flow over a unit of time of two keys at once, dS/dt = -sum_i w_i k_i (k_i^T S - v_i^T), with weights of any sign.  With

@@ -9,7 +9,7 @@
 
 efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
   size_t dk = x->dk, dv = x->dv, n = dk + 1, state = dk * dv;
-  efla_status status = EFLA_MEMORY;
+  efla_status status = EFLA_NO_MEMORY;
   double *block = malloc((2 * n * n + 2 * state) * sizeof *block);
   long double *before = malloc(state * sizeof *before);
   if (!block || !before) goto done;
@@ -34,5 +34,5 @@ efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error
 done:
   free(before);
   free(block);
-  return status == EFLA_MEMORY ? efla_fail_memory(why) : status;
+  return status == EFLA_NO_MEMORY ? efla_fail_memory(why) : status;
 }

@@ -52,7 +52,7 @@ static double largest_entry(size_t n, const double *values) {
 
 /* One token.  The tolerance is relative to what a state of this size and this token can reach. */
 static efla_status integrate(const efla_tokens *x, size_t t, double *S, efla_message *why) {
-  efla_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
+  efla_zero_order_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
   efla_signal signal = efla_signal_hold(&hold);
   double beta = x->beta[t], lambda = efla_lambda(x->dk, hold.k);
   if (!(beta > 0 && lambda > 0)) return EFLA_OK; /* nothing moves */
@@ -62,7 +62,7 @@ static efla_status integrate(const efla_tokens *x, size_t t, double *S, efla_mes
 
 efla_status efla_odeiv_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
   size_t state = x->dk * x->dv;
-  efla_status status = EFLA_MEMORY;
+  efla_status status = EFLA_NO_MEMORY;
   double *S64 = malloc(state * sizeof *S64);
   long double *before = malloc(state * sizeof *before);
   if (!S64 || !before) goto done;
@@ -77,5 +77,5 @@ efla_status efla_odeiv_advance(const efla_tokens *x, long double *S, double *err
 done:
   free(before);
   free(S64);
-  return status == EFLA_MEMORY ? efla_fail_memory(why) : status;
+  return status == EFLA_NO_MEMORY ? efla_fail_memory(why) : status;
 }

@@ -7,7 +7,7 @@
 
 /* Advances S (dk, dv) in place from time to time + duration with relative tolerance 1e-13; `reach` is the size that entries of S may
  * come to and that the absolute tolerance refers to.  `step` is the first step tried.  Fails with EFLA_UNTRUSTED where GSL's stepper
- * gives up and with EFLA_MEMORY. */
+ * gives up and with EFLA_NO_MEMORY. */
 efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double duration, double step, double reach, double *S,
                                  efla_message *why);
 

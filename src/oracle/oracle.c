@@ -76,7 +76,7 @@ static efla_status carry(const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;
   double *block = calloc(dk * dk + dk + x->tokens, sizeof *block);
-  if (!block) return EFLA_MEMORY;
+  if (!block) return EFLA_NO_MEMORY;
   double *P = block, *zero = block + dk * dk, *gate = zero + dk;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
   efla_gates(efla_method_find("exact"), x, gate);

@@ -45,7 +45,7 @@ const efla_oracle *efla_oracle_find(const char *name);
  * Keys are taken as they are.  Returns
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
- *   EFLA_MEMORY. */
+ *   EFLA_NO_MEMORY. */
 efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why)
     __attribute__((warn_unused_result));
 

@@ -9,7 +9,7 @@
 efla_status efla_reference_init(efla_reference *reference, const efla_oracle *oracle, size_t dk, size_t dv) {
   long double *block = calloc(dk * dv + dv + dk, sizeof *block);
   *reference = (efla_reference){.oracle = oracle, .dk = dk, .dv = dv, .S = block};
-  if (!block) return EFLA_MEMORY;
+  if (!block) return EFLA_NO_MEMORY;
   reference->o = block + dk * dv;
   reference->q = reference->o + dv;
   return EFLA_OK;

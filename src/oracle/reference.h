@@ -15,7 +15,7 @@ typedef struct efla_reference {
   efla_message why;
 } efla_reference;
 
-/* Starts from the zero state.  Fails with EFLA_MEMORY. */
+/* Starts from the zero state.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_reference_init(efla_reference *reference, const efla_oracle *oracle, size_t dk, size_t dv);
 void efla_reference_clear(efla_reference *reference);
 

@@ -93,7 +93,7 @@ static efla_status pass_block(pass *p, efla_message *why) {
   return efla_tensors_write_states(p->out, EFLA_FINAL_STATE, stream->sequence, span->head, span->heads, p->S, why);
 }
 
-efla_status efla_pass(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads, efla_bad *bad,
+efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads, efla_bad *bad,
                       efla_message *why) {
   assert(forward->dk == in->dk && forward->dv == in->dv && threads > 0);
   pass p = {.forward = forward, .in = in, .out = out, .threads = threads, .first.token = SIZE_MAX, .final.token = SIZE_MAX};

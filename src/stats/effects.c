@@ -26,12 +26,12 @@ static efla_variant corner_of(const efla_contrast *contrast, unsigned corner) {
                         corner & LR ? contrast->lr : contrast->lr_against};
 }
 
-static void find_cube(const efla_outcomes *o, const efla_contrast *contrast, size_t cube[CORNERS]) {
-  for (unsigned c = 0; c < CORNERS; c++) cube[c] = efla_outcomes_find(o, corner_of(contrast, c));
+static void find_cube(const efla_results *o, const efla_contrast *contrast, size_t cube[CORNERS]) {
+  for (unsigned c = 0; c < CORNERS; c++) cube[c] = efla_results_find(o, corner_of(contrast, c));
 }
 
 /* The sum of n weighted models under every condition.  A model without weight counts too: without it a seed is not paired. */
-static void add_rows(efla_effects *effects, const efla_outcomes *o, size_t n, const size_t *models, const double *weights,
+static void add_rows(efla_effects *effects, const efla_results *o, size_t n, const size_t *models, const double *weights,
                      const efla_effect *label, double *values) {
   for (size_t c = 0; c < o->conditions; c++) {
     efla_effect *e = &effects->row[effects->n++];
@@ -40,14 +40,14 @@ static void add_rows(efla_effects *effects, const efla_outcomes *o, size_t n, co
     e->interval = (efla_interval){NAN, NAN, NAN};
     for (size_t s = 0; s < o->seeds; s++) {
       double sum = 0;
-      for (size_t i = 0; i < n; i++) sum += weights[i] * efla_outcomes_at(o, models[i], c, s);
+      for (size_t i = 0; i < n; i++) sum += weights[i] * efla_results_at(o, models[i], c, s);
       if (!isnan(sum)) values[e->seeds++] = sum;
     }
     if (e->seeds > 0) efla_student_mean(values, e->seeds, &e->interval);
   }
 }
 
-static void add_panel(efla_effects *effects, const efla_outcomes *o, const size_t *cube, const char *panel, unsigned factors,
+static void add_panel(efla_effects *effects, const efla_results *o, const size_t *cube, const char *panel, unsigned factors,
                       double *values) {
   double weights[CORNERS] = {[0] = -1, [CORNERS - 1] = 1};
   efla_effect label = {.variant = none};
@@ -57,7 +57,7 @@ static void add_panel(efla_effects *effects, const efla_outcomes *o, const size_
 }
 
 /* The four edges of the cube along a factor, one after another. */
-static void add_edges(efla_effects *effects, const efla_outcomes *o, const efla_contrast *contrast, const size_t *cube,
+static void add_edges(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, const size_t *cube,
                       const char *panel, unsigned factor, double *values) {
   for (unsigned end = 0; end < CORNERS; end++) {
     if (!(end & factor)) continue;
@@ -73,7 +73,7 @@ static void add_edges(efla_effects *effects, const efla_outcomes *o, const efla_
 }
 
 /* method minus every other one of the table, over the contrast's rates. */
-static void add_rivals(efla_effects *effects, const efla_outcomes *o, const efla_contrast *contrast, double *values) {
+static void add_rivals(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, double *values) {
   for (size_t v = 0; v < o->variants; v++) {
     const char *rival = o->variant[v].method;
     bool seen = v > 0 && !strcmp(rival, o->variant[v - 1].method); /* variants are sorted */
@@ -87,7 +87,7 @@ static void add_rivals(efla_effects *effects, const efla_outcomes *o, const efla
   }
 }
 
-static efla_status check_cube(const efla_outcomes *o, const efla_contrast *contrast, const size_t *cube, const char *path,
+static efla_status check_cube(const efla_results *o, const efla_contrast *contrast, const size_t *cube, const char *path,
                               efla_message *why) {
   for (unsigned c = 0; c < CORNERS; c++) {
     efla_variant corner = corner_of(contrast, c);
@@ -108,7 +108,7 @@ static efla_status check_seeds(const efla_effects *effects, const char *path, ef
   return EFLA_OK;
 }
 
-efla_status efla_effects_init(efla_effects *effects, const efla_outcomes *o, const efla_contrast *contrast, const char *path,
+efla_status efla_effects_init(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, const char *path,
                               efla_message *why) {
   assert(strcmp(contrast->method, contrast->against) != 0 && contrast->lr != contrast->lr_against);
   *effects = (efla_effects){0};

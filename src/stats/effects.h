@@ -36,9 +36,9 @@ typedef struct efla_effects {
   efla_effect *row; /* (n): all conditions of a panel and variant in a row */
 } efla_effects;
 
-/* Everything that follows from outcomes, whose texts it uses.  path names the table in messages.  Fails with EFLA_INPUT where a
- * model of the cube is not there or no seed has all eight, and with EFLA_MEMORY; then effects is zeroed. */
-efla_status efla_effects_init(efla_effects *effects, const efla_outcomes *outcomes, const efla_contrast *contrast, const char *path,
+/* Everything that follows from results, whose texts it uses.  path names the table in messages.  Fails with EFLA_INPUT where a
+ * model of the cube is not there or no seed has all eight, and with EFLA_NO_MEMORY; then effects is zeroed. */
+efla_status efla_effects_init(efla_effects *effects, const efla_results *results, const efla_contrast *contrast, const char *path,
                               efla_message *why);
 void efla_effects_clear(efla_effects *effects);
 

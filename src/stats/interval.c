@@ -21,7 +21,7 @@ efla_status efla_bootstrap_mean(const double *values, size_t n, size_t seed, efl
   *interval = (efla_interval){mean, mean, mean};
   if (n < 2 || !isfinite(mean)) return EFLA_OK;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_taus2);
-  if (!draw) return EFLA_MEMORY;
+  if (!draw) return EFLA_NO_MEMORY;
   gsl_rng_set(draw, seed);
   for (int r = 0; r < RESAMPLES; r++) {
     double sum = 0;

@@ -15,7 +15,7 @@ efla_status efla_quantiles_init(efla_quantiles *q) {
                         .bins = calloc(EFLA_QUANTILES_BINS, sizeof *q->bins)};
   if (q->first && q->bins) return EFLA_OK;
   efla_quantiles_clear(q);
-  return EFLA_MEMORY;
+  return EFLA_NO_MEMORY;
 }
 
 void efla_quantiles_clear(efla_quantiles *q) {

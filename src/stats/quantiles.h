@@ -23,7 +23,7 @@ typedef struct efla_quantiles {
   size_t *bins;       /* (EFLA_QUANTILES_BINS), counts; the first and the last bin hold what is beyond the others */
 } efla_quantiles;
 
-/* Fails with EFLA_MEMORY and leaves q zeroed. */
+/* Fails with EFLA_NO_MEMORY and leaves q zeroed. */
 efla_status efla_quantiles_init(efla_quantiles *q);
 void efla_quantiles_clear(efla_quantiles *q);
 

@@ -94,7 +94,7 @@ static efla_status read_records(const efla_csv *table, const char *path, record 
   return EFLA_OK;
 }
 
-static double *place(const efla_outcomes *o, size_t variant, size_t condition, size_t seed) {
+static double *place(const efla_results *o, size_t variant, size_t condition, size_t seed) {
   return &o->accuracy[(variant * o->conditions + condition) * o->seeds + seed];
 }
 
@@ -103,10 +103,10 @@ static size_t index_of(const void *item, const void *list, size_t n, size_t size
   return found ? (size_t)(found - (const char *)list) / size : n;
 }
 
-static efla_status fill(efla_outcomes *o, const record *records, size_t n, const char *path, efla_message *why) {
+static efla_status fill(efla_results *o, const record *records, size_t n, const char *path, efla_message *why) {
   for (size_t r = 0; r < n; r++) {
     const record *x = &records[r];
-    double *to = place(o, efla_outcomes_find(o, x->variant),
+    double *to = place(o, efla_results_find(o, x->variant),
                        index_of(&x->condition, o->condition, o->conditions, sizeof x->condition, by_condition),
                        index_of(&x->seed, o->seed, o->seeds, sizeof x->seed, by_seed));
     if (!isnan(*to))
@@ -119,7 +119,7 @@ static efla_status fill(efla_outcomes *o, const record *records, size_t n, const
 }
 
 /* The levels of a perturbation stand before their mean. */
-static void average(efla_outcomes *o) {
+static void average(efla_results *o) {
   for (size_t c = 0, first = 0; c < o->conditions; c++) {
     if (!isinf(o->condition[c].level)) continue;
     for (size_t i = 0; i < o->variants * o->seeds; i++) {
@@ -133,7 +133,7 @@ static void average(efla_outcomes *o) {
 }
 
 /* Makes room for what the records need and fills it. */
-static efla_status arrange(efla_outcomes *o, const record *records, size_t n, const char *path, efla_message *why) {
+static efla_status arrange(efla_results *o, const record *records, size_t n, const char *path, efla_message *why) {
   assert(n > 0);
   o->variant = calloc(n, sizeof *o->variant);
   o->condition = calloc(2 * n, sizeof *o->condition);
@@ -160,34 +160,34 @@ static efla_status arrange(efla_outcomes *o, const record *records, size_t n, co
   return status;
 }
 
-efla_status efla_outcomes_init(efla_outcomes *o, const efla_csv *table, const char *path, efla_message *why) {
-  *o = (efla_outcomes){0};
+efla_status efla_results_init(efla_results *o, const efla_csv *table, const char *path, efla_message *why) {
+  *o = (efla_results){0};
   size_t n = 0;
   record *records = calloc(table->rows + 1, sizeof *records);
   efla_status status = records ? read_records(table, path, records, &n, why) : efla_fail_memory(why);
   if (status == EFLA_OK) status = arrange(o, records, n, path, why);
   free(records);
-  if (status != EFLA_OK) efla_outcomes_clear(o);
+  if (status != EFLA_OK) efla_results_clear(o);
   return status;
 }
 
-void efla_outcomes_clear(efla_outcomes *o) {
+void efla_results_clear(efla_results *o) {
   free(o->variant);
   free(o->condition);
   free(o->seed);
   free(o->accuracy);
-  *o = (efla_outcomes){0};
+  *o = (efla_results){0};
 }
 
-size_t efla_outcomes_find(const efla_outcomes *o, efla_variant variant) {
+size_t efla_results_find(const efla_results *o, efla_variant variant) {
   return index_of(&variant, o->variant, o->variants, sizeof variant, by_variant);
 }
 
-double efla_outcomes_at(const efla_outcomes *o, size_t variant, size_t condition, size_t seed) {
+double efla_results_at(const efla_results *o, size_t variant, size_t condition, size_t seed) {
   return variant < o->variants ? *place(o, variant, condition, seed) : NAN;
 }
 
-size_t efla_outcomes_missing(const efla_outcomes *o, size_t variant) {
+size_t efla_results_missing(const efla_results *o, size_t variant) {
   size_t missing = 0;
   for (size_t i = 0; i < o->conditions * o->seeds; i++) missing += isnan(*place(o, variant, i / o->seeds, i % o->seeds)) ? 1 : 0;
   return missing;

@@ -9,7 +9,7 @@ typedef struct stage { /* what trials need */
   gsl_rng *draw;
 } stage;
 
-static efla_status stage_init(stage *st, const efla_trials *c, size_t stage_seed, efla_message *why) {
+static efla_status stage_init(stage *st, const efla_recall_trials *c, size_t stage_seed, efla_message *why) {
   efla_spec own = c->spec;
   own.seed = stage_seed;
   *st = (stage){.draw = gsl_rng_alloc(gsl_rng_mt19937)};
@@ -28,14 +28,14 @@ static void stage_clear(stage *st) {
   gsl_rng_free(st->draw);
 }
 
-static efla_recall_score score(stage *st, const efla_way *w, double beta) {
+static efla_recall_score score(stage *st, const efla_recall_config *w, double beta) {
   efla_tokens_copy(&st->recall.x, &st->written);
   for (size_t t = 0; t < st->written.tokens; t++) st->recall.x.beta[t] = beta;
   efla_keys_apply(w->keys, &st->recall.x);
   return efla_recall_run(&st->recall, w->method);
 }
 
-efla_status efla_trials_tune(efla_trials *c, const double *candidates, size_t n, efla_message *why) {
+efla_status efla_recall_trials_tune(efla_recall_trials *c, const double *candidates, size_t n, efla_message *why) {
   stage st;
   double *sums = calloc(c->n_ways * n, sizeof *sums);
   if (!sums) return efla_fail_memory(why);
@@ -57,7 +57,7 @@ efla_status efla_trials_tune(efla_trials *c, const double *candidates, size_t n,
   return status;
 }
 
-efla_status efla_trials_run(const efla_trials *c, const efla_perturbation *perturbation, double level, double *scores,
+efla_status efla_recall_trials_run(const efla_recall_trials *c, const efla_perturbation *perturbation, double level, double *scores,
                             efla_message *why) {
   stage st;
   efla_status status = stage_init(&st, c, c->seed, why); /* the same for every level: less noise between them */

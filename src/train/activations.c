@@ -11,23 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-const double efla_inspection_quantiles[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
+const double efla_activations_quantiles[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
 
-void efla_inspection_clear(efla_inspection *x) {
+void efla_activations_clear(efla_activations *x) {
   free(x->block);
-  *x = (efla_inspection){0};
+  *x = (efla_activations){0};
 }
 
-efla_status efla_inspect(efla_inspection *x, efla_training_f32 *training, const efla_images *images, size_t count,
+efla_status efla_activations_record(efla_activations *x, efla_training_f32 *training, const efla_images *images, size_t count,
                          efla_message *why) {
   efla_classifier_f32 *c = training->classifiers;
   const efla_model *m = &c->model;
   size_t tokens = m->tokens, width = m->width, rows = tokens * width;
-  *x = (efla_inspection){.images = count, .tokens = tokens, .width = width};
+  *x = (efla_activations){.images = count, .tokens = tokens, .width = width};
   size_t bytes = (3 * count * rows + efla_padded(count * tokens)) * sizeof(float);
   x->block = aligned_alloc(EFLA_LINE_BYTES, bytes);
   if (!x->block) {
-    *x = (efla_inspection){0};
+    *x = (efla_activations){0};
     return efla_fail_memory(why);
   }
   x->q = x->block, x->k = x->q + count * rows, x->v = x->k + count * rows, x->beta = x->v + count * rows;
@@ -45,7 +45,7 @@ efla_status efla_inspect(efla_inspection *x, efla_training_f32 *training, const 
   return EFLA_OK;
 }
 
-efla_status efla_inspection_save(const efla_inspection *x, const char *path, efla_message *why) {
+efla_status efla_activations_save(const efla_activations *x, const char *path, efla_message *why) {
   efla_output output;
   efla_status status = efla_output_begin(&output, path, why);
   if (status != EFLA_OK) return status;
@@ -71,13 +71,13 @@ static efla_distribution distribution(const char *quantity, size_t n, double *va
   bool finite = isfinite(d.mean);
   gsl_sort(values, 1, n);
   for (size_t i = 0; i < EFLA_QUANTILES; i++)
-    d.quantile[i] = finite ? gsl_stats_quantile_from_sorted_data(values, 1, n, efla_inspection_quantiles[i]) : NAN;
+    d.quantile[i] = finite ? gsl_stats_quantile_from_sorted_data(values, 1, n, efla_activations_quantiles[i]) : NAN;
   d.most = finite ? values[n - 1] : NAN;
   if (!finite) d.mean = NAN;
   return d;
 }
 
-efla_status efla_inspection_summarise(const efla_inspection *x, efla_distribution distributions[EFLA_DISTRIBUTIONS],
+efla_status efla_activations_summarise(const efla_activations *x, efla_distribution distributions[EFLA_DISTRIBUTIONS],
                                       efla_message *why) {
   size_t n = x->images * x->tokens;
   double *values = malloc(3 * n * sizeof *values);

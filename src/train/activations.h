@@ -5,32 +5,32 @@
 
 #include "train/training.h"
 
-typedef struct efla_inspection {
+typedef struct efla_activations {
   size_t images, tokens, width;
   float *q, *k, *v; /* (images, tokens, width); k as the recurrence sees it, of norm one where the model makes it so */
   float *beta;      /* (images, tokens) */
   float *block;
-} efla_inspection;
+} efla_activations;
 
-/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_MEMORY; inspection is then zeroed. */
-efla_status efla_inspect(efla_inspection *inspection, efla_training_f32 *training, const efla_images *images, size_t count,
+/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_NO_MEMORY; activations is then zeroed. */
+efla_status efla_activations_record(efla_activations *activations, efla_training_f32 *training, const efla_images *images, size_t count,
                          efla_message *why);
-void efla_inspection_clear(efla_inspection *inspection);
+void efla_activations_clear(efla_activations *activations);
 
-/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT, EFLA_MEMORY. */
-efla_status efla_inspection_save(const efla_inspection *inspection, const char *path, efla_message *why);
+/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT, EFLA_NO_MEMORY. */
+efla_status efla_activations_save(const efla_activations *activations, const char *path, efla_message *why);
 
 /* The distribution of one quantity over all tokens. */
 enum { EFLA_QUANTILES = 7 };
-extern const double efla_inspection_quantiles[EFLA_QUANTILES]; /* .01, .05, .25, .5, .75, .95, .99 */
+extern const double efla_activations_quantiles[EFLA_QUANTILES]; /* .01, .05, .25, .5, .75, .95, .99 */
 typedef struct efla_distribution {
   const char *quantity; /* beta, lambda, x = beta*lambda */
   double mean, quantile[EFLA_QUANTILES], most;
 } efla_distribution;
 enum { EFLA_DISTRIBUTIONS = 3 };
 
-/* Fails with EFLA_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
-efla_status efla_inspection_summarise(const efla_inspection *inspection, efla_distribution distributions[EFLA_DISTRIBUTIONS],
+/* Fails with EFLA_NO_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
+efla_status efla_activations_summarise(const efla_activations *activations, efla_distribution distributions[EFLA_DISTRIBUTIONS],
                                       efla_message *why);
 
 #endif

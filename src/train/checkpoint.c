@@ -107,6 +107,6 @@ efla_status efla_checkpoint_read(const char *path, const char *settings, efla_ch
   const request r = {path, settings, arrays, n};
   struct stat file;
   if (stat(path, &file) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  efla_status status = efla_rehearse(try_out, &r, path, why);
+  efla_status status = efla_sandboxed_open(try_out, &r, path, why);
   return status == EFLA_OK ? read_file(&r, why) : status;
 }

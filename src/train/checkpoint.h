@@ -17,12 +17,12 @@ typedef struct efla_checkpoint_array {
   double *f64;
 } efla_checkpoint_array;
 
-/* settings: one line that says what was computed.  The commit and the processor's level that wrote it are noted beside it.  Fails with EFLA_OUTPUT or EFLA_MEMORY; an older checkpoint is then still there. */
+/* settings: one line that says what was computed.  The commit and the processor's level that wrote it are noted beside it.  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; an older checkpoint is then still there. */
 efla_status efla_checkpoint_write(const char *path, const char *settings, const efla_checkpoint_array *arrays, size_t n,
                                   efla_message *why);
 
 /* Reads all arrays, whose numbers are undefined where it fails: with EFLA_INPUT where the file is missing, damaged or changed while it is read, lacks numbers (never written), holds an array of another type or
- * size, or other settings, which the message then names both; with EFLA_MEMORY.  The file is tried in a child process first, see
+ * size, or other settings, which the message then names both; with EFLA_NO_MEMORY.  The file is tried in a child process first, see
  * io/sandboxed_open.h. */
 efla_status efla_checkpoint_read(const char *path, const char *settings, efla_checkpoint_array *arrays, size_t n,
                                  efla_message *why);

@@ -11,22 +11,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-size_t efla_study_cells(const efla_study *s) { return s->methods.n * s->treatments.n * s->rates.n * s->seeds.n; }
+size_t efla_study_configs(const efla_study *s) { return s->methods.n * s->treatments.n * s->rates.n * s->seeds.n; }
 
-efla_setup efla_study_cell(const efla_study *s, size_t number) {
-  efla_setup setup = s->setup;
-  setup.model.method = &efla_methods[s->methods.row[number % s->methods.n]];
+efla_training_options efla_study_config(const efla_study *s, size_t number) {
+  efla_training_options options = s->options;
+  options.model.method = &efla_methods[s->methods.row[number % s->methods.n]];
   number /= s->methods.n;
-  setup.model.keys = &efla_key_treatments[s->treatments.row[number % s->treatments.n]];
+  options.model.keys = &efla_key_treatments[s->treatments.row[number % s->treatments.n]];
   number /= s->treatments.n;
-  setup.rule.lr = s->rates.value[number % s->rates.n];
-  setup.seed = s->seeds.count[number / s->rates.n];
-  return setup;
+  options.rule.lr = s->rates.value[number % s->rates.n];
+  options.seed = s->seeds.count[number / s->rates.n];
+  return options;
 }
 
 /* DIRECTORY/exact-raw-0.003-42ENDING, with as many digits of the rate as tell it from all others; to be freed, NULL where there is no
  * memory. */
-static char *file_of(const char *directory, const efla_setup *r, const char *ending) {
+static char *file_of(const char *directory, const efla_training_options *r, const char *ending) {
   char *path = NULL, rate[32];
   int digits = 6;
   do snprintf(rate, sizeof rate, "%.*g", digits, r->rule.lr);
@@ -35,42 +35,42 @@ static char *file_of(const char *directory, const efla_setup *r, const char *end
   return length < 0 ? NULL : path;
 }
 
-static void watch(void *context, const efla_course *course, size_t images) {
+static void watch(void *context, const efla_training_run *run, size_t images) {
   efla_study *s = context;
-  const efla_setup *r = &course->training.setup;
-  size_t steps = efla_setup_steps(r), last = course->training.step - 1;
+  const efla_training_options *r = &run->training.options;
+  size_t steps = efla_training_steps(r), last = run->training.step - 1;
   snprintf(s->now, sizeof s->now, "%s %s %g seed %zu: epoch %zu step %zu/%zu loss %.3f, %.0f/s, images", r->model.method->name,
-           r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps, course->losses[last],
+           r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps, run->losses[last],
            (double)(s->progress.done + images) / (efla_seconds() - s->progress.started));
   efla_progress_add(&s->progress, images);
 }
 
 #define CELL(r) efla_text((r)->model.method->name), efla_text((r)->model.keys->name), efla_real((r)->rule.lr), efla_count((r)->seed)
 
-static void write_scores(const efla_study *s, const efla_course *course) {
-  const efla_setup *r = &course->training.setup;
-  efla_exam exam;
-  for (size_t e = 0, exams = efla_plan_exams(&s->plan); e < course->marked && s->scores; e++) {
-    efla_plan_exam(&s->plan, e % exams, &exam);
-    efla_table_row(s->scores, CELL(r), efla_count(e / exams + 1), efla_text(exam.perturbation ? exam.perturbation->name : "clean"),
-                   efla_real(exam.level), efla_count(exam.count), efla_real(course->scores[e].accuracy),
-                   efla_real(course->scores[e].loss), efla_real(course->seconds));
+static void write_scores(const efla_study *s, const efla_training_run *run) {
+  const efla_training_options *r = &run->training.options;
+  efla_evaluation evaluation;
+  for (size_t e = 0, evaluations = efla_study_evaluations(&s->study); e < run->evaluated_count && s->scores; e++) {
+    efla_study_evaluation(&s->study, e % evaluations, &evaluation);
+    efla_table_row(s->scores, CELL(r), efla_count(e / evaluations + 1), efla_text(evaluation.perturbation ? evaluation.perturbation->name : "clean"),
+                   efla_real(evaluation.level), efla_count(evaluation.count), efla_real(run->scores[e].accuracy),
+                   efla_real(run->scores[e].loss), efla_real(run->seconds));
   }
 }
 
-static void write_losses(const efla_study *s, const efla_course *course) {
-  const efla_setup *r = &course->training.setup;
+static void write_losses(const efla_study *s, const efla_training_run *run) {
+  const efla_training_options *r = &run->training.options;
   double sum = 0;
-  for (size_t i = 0, n = 0, steps = efla_setup_steps(r); i < course->training.step && s->losses; i++) {
+  for (size_t i = 0, n = 0, steps = efla_training_steps(r); i < run->training.step && s->losses; i++) {
     size_t step = i % steps + 1; /* of its epoch, in which rows begin anew */
-    sum += course->losses[i], n++;
+    sum += run->losses[i], n++;
     if (step % s->loss_every != 0 && step != steps) continue;
     efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(step), efla_real(sum / (double)n));
     sum = 0, n = 0;
   }
 }
 
-static void write_steps(const efla_study *s, const efla_setup *r, const char *when, const efla_distribution *d) {
+static void write_steps(const efla_study *s, const efla_training_options *r, const char *when, const efla_distribution *d) {
   for (size_t i = 0; i < EFLA_DISTRIBUTIONS && s->steps; i++, d++)
     efla_table_row(s->steps, CELL(r), efla_text(when), efla_text(d->quantity), efla_real(d->mean), efla_real(d->quantile[0]),
                    efla_real(d->quantile[1]), efla_real(d->quantile[2]), efla_real(d->quantile[3]), efla_real(d->quantile[4]),
@@ -79,73 +79,73 @@ static void write_steps(const efla_study *s, const efla_setup *r, const char *wh
 
 /* Keys and steps of some test images under a model's parameters. */
 static efla_status inspect(const efla_study *s, efla_training_f32 *model, const char *when, efla_message *why) {
-  const efla_setup *r = &model->setup;
-  efla_inspection x;
+  const efla_training_options *r = &model->options;
+  efla_activations x;
   efla_distribution d[EFLA_DISTRIBUTIONS];
   char ending[32], *path = NULL;
-  efla_status status = efla_inspect(&x, model, s->plan.test, s->inspected, why);
-  if (status == EFLA_OK) status = efla_inspection_summarise(&x, d, why);
+  efla_status status = efla_activations_record(&x, model, s->study.test, s->recorded, why);
+  if (status == EFLA_OK) status = efla_activations_summarise(&x, d, why);
   if (status == EFLA_OK) write_steps(s, r, when, d);
   if (status == EFLA_OK && s->tensors) {
     snprintf(ending, sizeof ending, "-%s.h5", when);
     path = file_of(s->tensors, r, ending);
     x.images = (x.images + 3) / 4;
-    status = path ? efla_inspection_save(&x, path, why) : efla_fail_memory(why);
+    status = path ? efla_activations_save(&x, path, why) : efla_fail_memory(why);
   }
   free(path);
-  efla_inspection_clear(&x);
+  efla_activations_clear(&x);
   return status;
 }
 
 /* Before the first step, and after the last. */
-static efla_status inspect_both(const efla_study *s, efla_course *course, efla_message *why) {
+static efla_status inspect_both(const efla_study *s, efla_training_run *run, efla_message *why) {
   efla_training_f32 start = {0};
   if (!s->steps && !s->tensors) return EFLA_OK;
-  efla_status status = efla_training_init_f32(&start, &course->training.setup, s->plan.training, why);
+  efla_status status = efla_training_init_f32(&start, &run->training.options, s->study.training, why);
   if (status != EFLA_OK) return status;
   status = inspect(s, &start, "before", why);
   efla_training_clear_f32(&start);
-  return status == EFLA_OK ? inspect(s, &course->training, "after", why) : status;
+  return status == EFLA_OK ? inspect(s, &run->training, "after", why) : status;
 }
 
-static void report(const efla_study *s, const efla_course *course) {
-  const efla_setup *r = &course->training.setup;
-  const efla_score *clean = &course->scores[course->marked - efla_plan_exams(&s->plan)];
+static void report(const efla_study *s, const efla_training_run *run) {
+  const efla_training_options *r = &run->training.options;
+  const efla_score *clean = &run->scores[run->evaluated_count - efla_study_evaluations(&s->study)];
   efla_progress_say(&s->progress, "%s, %s keys, lr %g, seed %zu: accuracy %.4f, loss %.4f; trained for %.1f s\n",
-                    r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, course->seconds);
+                    r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, run->seconds);
 }
 
 /* Trains it to its end, known: as it was found or left before. */
-static efla_status train(efla_study *s, efla_course *course, bool known, efla_message *why) {
-  const efla_setup *setup = &course->training.setup;
-  double before = course->seconds;
-  size_t step = course->training.step;
-  if (!known) s->progress.total -= efla_plan_images(&s->plan, setup) - efla_course_left(course);
-  efla_status status = efla_course_run(course, watch, s, why);
-  s->seconds += course->seconds - before;
-  s->images += (double)(course->training.step - step) * (double)setup->count / (double)efla_setup_steps(setup);
-  if (status == EFLA_OK && course->training.step > step) report(s, course);
+static efla_status train(efla_study *s, efla_training_run *run, bool known, efla_message *why) {
+  const efla_training_options *options = &run->training.options;
+  double before = run->seconds;
+  size_t step = run->training.step;
+  if (!known) s->progress.total -= efla_study_images(&s->study, options) - efla_training_run_left(run);
+  efla_status status = efla_training_run_finish(run, watch, s, why);
+  s->seconds += run->seconds - before;
+  s->images += (double)(run->training.step - step) * (double)options->count / (double)efla_training_steps(options);
+  if (status == EFLA_OK && run->training.step > step) report(s, run);
   return status;
 }
 
-static efla_status write_rows(efla_study *s, efla_course *course, efla_message *why) {
-  write_scores(s, course);
-  write_losses(s, course);
+static efla_status write_rows(efla_study *s, efla_training_run *run, efla_message *why) {
+  write_scores(s, run);
+  write_losses(s, run);
   s->done++;
-  return inspect_both(s, course, why);
+  return inspect_both(s, run, why);
 }
 
 /* A cell at work. */
 typedef struct cell {
-  efla_setup setup;
-  efla_course course;
+  efla_training_options options;
+  efla_training_run run;
   char *path; /* of the checkpoint; NULL: none is kept */
   efla_lock lock;
-  bool there; /* the course is open, and the cell ours as far as it must be */
+  bool there; /* the training run is open, and the cell ours as far as it must be */
 } cell;
 
 static void clear_cell(cell *c) {
-  efla_course_clear(&c->course);
+  efla_training_run_clear(&c->run);
   efla_lock_release(&c->lock);
   free(c->path);
 }
@@ -167,27 +167,27 @@ static efla_status lock_cell(efla_study *s, cell *c, bool wait, efla_message *wh
 /* What is only read needs no lock: checkpoints are there whole.  One that is not finished is read again when it is locked, as the rival has
  * brought it further. */
 static efla_status open_cell(efla_study *s, cell *c, bool wait, efla_message *why) {
-  if (s->cells && !(c->path = file_of(s->cells, &c->setup, ".h5"))) return efla_fail_memory(why);
+  if (s->cells && !(c->path = file_of(s->cells, &c->options, ".h5"))) return efla_fail_memory(why);
   if (s->finished && access(c->path, F_OK) != 0) return EFLA_OK;
-  efla_status status = efla_course_open(&c->course, &s->plan, &c->setup, c->path, why);
+  efla_status status = efla_training_run_open(&c->run, &s->study, &c->options, c->path, why);
   if (status != EFLA_OK) return status;
-  size_t left = efla_course_left(&c->course);
+  size_t left = efla_training_run_left(&c->run);
   c->there = !s->finished || left == 0;
   if (s->finished || !c->path || (left == 0 && !s->tensors)) return EFLA_OK;
-  efla_course_clear(&c->course);
+  efla_training_run_clear(&c->run);
   status = lock_cell(s, c, wait, why);
   c->there = status == EFLA_OK && c->lock.path;
-  return c->there ? efla_course_open(&c->course, &s->plan, &c->setup, c->path, why) : status;
+  return c->there ? efla_training_run_open(&c->run, &s->study, &c->options, c->path, why) : status;
 }
 
 /* Brings a cell to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing was done. */
 static efla_status visit(efla_study *s, size_t number, bool turn, bool wait, bool *taken, efla_message *why) {
-  cell c = {.setup = efla_study_cell(s, number)};
+  cell c = {.options = efla_study_config(s, number)};
   efla_status status = open_cell(s, &c, wait, why);
   *taken = status == EFLA_OK && !c.there && !s->finished;
-  if (status == EFLA_OK && c.there) status = train(s, &c.course, s->trained[number], why);
+  if (status == EFLA_OK && c.there) status = train(s, &c.run, s->trained[number], why);
   if (status == EFLA_OK && c.there) s->trained[number] = true;
-  if (status == EFLA_OK && c.there && turn) status = write_rows(s, &c.course, why);
+  if (status == EFLA_OK && c.there && turn) status = write_rows(s, &c.run, why);
   clear_cell(&c);
   return status;
 }
@@ -196,7 +196,7 @@ static efla_status visit(efla_study *s, size_t number, bool turn, bool wait, boo
 static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
   efla_status status = EFLA_OK;
   bool taken;
-  for (size_t i = first, n = efla_study_cells(s); i < n && status == EFLA_OK; i += s->shards)
+  for (size_t i = first, n = efla_study_configs(s); i < n && status == EFLA_OK; i += s->shards)
     if (!s->trained[i]) status = visit(s, i, false, false, &taken, why);
   return status;
 }
@@ -204,7 +204,7 @@ static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
 /* In order. */
 static efla_status visit_all(efla_study *s, efla_message *why) {
   efla_status status = EFLA_OK;
-  for (size_t i = s->shard - 1, n = efla_study_cells(s); i < n && status == EFLA_OK; i += s->shards) {
+  for (size_t i = s->shard - 1, n = efla_study_configs(s); i < n && status == EFLA_OK; i += s->shards) {
     bool taken;
     status = visit(s, i, true, false, &taken, why);
     if (status != EFLA_OK || !taken) continue;
@@ -227,12 +227,12 @@ static efla_status make_directory(const char *path, efla_message *why) {
 }
 
 efla_status efla_study_run(efla_study *s, efla_message *why) {
-  size_t n = efla_study_cells(s), mine = (n + s->shards - s->shard) / s->shards;
+  size_t n = efla_study_configs(s), mine = (n + s->shards - s->shard) / s->shards;
   efla_status status = s->finished ? find_directory(s->cells, why) : make_directory(s->cells, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
   if (status == EFLA_OK && !(s->trained = calloc(n, sizeof *s->trained))) status = efla_fail_memory(why);
   if (status != EFLA_OK) return status;
-  efla_progress_start(&s->progress, s->now, mine * efla_plan_images(&s->plan, &s->setup));
+  efla_progress_start(&s->progress, s->now, mine * efla_study_images(&s->study, &s->options));
   status = visit_all(s, why);
   efla_progress_end(&s->progress);
   free(s->trained);

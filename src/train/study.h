@@ -17,8 +17,8 @@
 #define EFLA_STUDY_STEPS  "method,keys,lr,seed,when,quantity,mean,q01,q05,q25,q50,q75,q95,q99,most"
 
 typedef struct efla_study {
-  efla_setup setup; /* what cells share; images from the plan */
-  efla_plan plan;
+  efla_training_options options; /* what cells share; images from the study options */
+  efla_study_options study;
   efla_list methods, treatments, rates, seeds;
   const char *cells;                   /* directory of the checkpoints; NULL: none are kept */
   bool finished;                       /* only what is finished in cells, not NULL then: nothing is trained */
@@ -26,7 +26,7 @@ typedef struct efla_study {
   efla_table *scores, *losses, *steps; /* each NULL: not wanted */
   size_t loss_every;                   /* steps of which a row of losses is the mean; an epoch's last row has what is left */
   const char *tensors;                 /* directory; NULL: not wanted */
-  size_t inspected;                    /* test images for steps; a quarter of them for tensors */
+  size_t recorded;                    /* test images for steps; a quarter of them for tensors */
   /* Out: */
   size_t done;            /* cells whose rows were written */
   double images, seconds; /* trained in this run, and how long that took */
@@ -37,12 +37,12 @@ typedef struct efla_study {
   bool unlocked; /* it was said that the file system has no locks */
 } efla_study;
 
-size_t efla_study_cells(const efla_study *study);
-/* That cell's setup.  Seeds vary most slowly, so that what is there of an unfinished study is whole for some of them. */
-efla_setup efla_study_cell(const efla_study *study, size_t number);
+size_t efla_study_configs(const efla_study *study);
+/* That cell's options.  Seeds vary most slowly, so that what is there of an unfinished study is whole for some of them. */
+efla_training_options efla_study_config(const efla_study *study, size_t number);
 
 /* Trains the cells, or reads what is finished of them, and writes their rows, in order; a line for each that was trained on standard error.  Fails
- * as courses do, with EFLA_OUTPUT where a directory cannot be made or a tensor file not be written, and with EFLA_INPUT where a
+ * as training runs do, with EFLA_OUTPUT where a directory cannot be made or a tensor file not be written, and with EFLA_INPUT where a
  * directory is a file, or where there is no `cells` to read finished ones from. */
 efla_status efla_study_run(efla_study *study, efla_message *why);
 

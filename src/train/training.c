@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t efla_setup_steps(const efla_setup *setup) { return (setup->count + setup->batch - 1) / setup->batch; }
+size_t efla_training_steps(const efla_training_options *options) { return (options->count + options->batch - 1) / options->batch; }
 
 static size_t groups_of(size_t images) { return (images + EFLA_GROUP - 1) / EFLA_GROUP; }
 

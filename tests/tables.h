@@ -1,15 +1,15 @@
 /* Running an experiment at small size and reading its table back. */
-#ifndef FINDINGS_H
-#define FINDINGS_H
+#ifndef TABLES_H
+#define TABLES_H
 
 #include "efla.h"
 
 #include <stdbool.h>
 
 /* Runs "TEST_BIN/COMMAND --seed SEED --out ..." and reads the table; the test fails unless the program ends with 0 and writes rows. */
-efla_csv findings_run(const char *command);
+efla_csv run_table(const char *command);
 
 /* Is the cell of that row the text given? */
-bool findings_is(const efla_csv *csv, size_t row, const char *column, const char *text);
+bool row_is(const efla_csv *csv, size_t row, const char *column, const char *text);
 
 #endif

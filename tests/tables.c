@@ -1,8 +1,8 @@
-#include "findings.h"
+#include "tables.h"
 
 #include "testing.h"
 
-efla_csv findings_run(const char *command) {
+efla_csv run_table(const char *command) {
   static const char path[] = TEST_WORK "/finding.csv";
   char *line = NULL;
   efla_csv csv;
@@ -15,6 +15,6 @@ efla_csv findings_run(const char *command) {
   return csv;
 }
 
-bool findings_is(const efla_csv *csv, size_t row, const char *column, const char *text) {
+bool row_is(const efla_csv *csv, size_t row, const char *column, const char *text) {
   return !strcmp(efla_csv_text(csv, row, column), text);
 }
