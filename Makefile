@@ -211,7 +211,7 @@ RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_M
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
-FIGURES := order accumulation accumulation-readout growth reference gate stability precision chunk hold noise throughput throughput-tokens \
+FIGURES := order accumulation accumulation-readout growth reference coefficient stability precision chunk zero_order_hold noise throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
@@ -260,7 +260,7 @@ SEEDS         ?= $(if $(QUICK),0,0$(COMMA)1$(COMMA)2$(COMMA)3$(COMMA)4)
 STUDY_KEPT     = $(if $(QUICK),results/quick,gallery)
 # Several shells may run it at once: they share the models, and write tables and figures one after another.
 ALONE          = $(if $(shell command -v flock),flock results/study.lock)
-STUDY          = env $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --cells results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
+STUDY          = env $(if $(EFLA_MNIST),EFLA_MNIST=$(EFLA_MNIST)) $(BIN)/smnist --configs results/$(if $(QUICK),quick-)study --keys raw,unit --seeds $(SEEDS) $(if $(QUICK),--quick)
 STUDY_TRAIN    = $(STUDY) $(if $(SHARD),--shard $(SHARD)) --out /dev/null
 STUDY_TABLES   = --out $(STUDY_KEPT)/study.csv --losses $(STUDY_KEPT)/study-losses.csv --steps $(STUDY_KEPT)/study-steps.csv
 build-study: $(BIN)/smnist

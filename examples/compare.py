@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 
 
-def kernel(q, k, v, beta, scale, gate):  # yours goes here; (B,T,H,D) each, beta (B,T,H)
+def kernel(q, k, v, beta, scale, coefficient):  # yours goes here; (B,T,H,D) each, beta (B,T,H)
     S, o = np.zeros((*q[:, 0].shape, v.shape[-1]), np.float32), np.empty_like(v)
     for t in range(q.shape[1]):
         u = v[:, t] - np.einsum("bhkv,bhk->bhv", S, k[:, t])
-        S += np.einsum("bh,bhk,bhv->bhkv", gate(beta, k)[:, t], k[:, t], u)
+        S += np.einsum("bh,bhk,bhv->bhkv", coefficient(beta, k)[:, t], k[:, t], u)
         o[:, t] = scale * np.einsum("bhkv,bhk->bhv", S, q[:, t])
     return o, S
 
@@ -52,8 +52,8 @@ if __name__ == "__main__":
     rng = np.random.default_rng(1)
     q, k, v = (rng.normal(size=(2, 100, 4, 32)).astype(np.float32) / n for n in (1, 32**0.5, 1))
     beta, scale = rng.uniform(size=(2, 100, 4)).astype(np.float32), 32**-0.5
-    gates = {"exact": lambda b, k: -np.expm1(-b * (k * k).sum(-1)) / (k * k).sum(-1), "beta": lambda b, k: b}
-    for name, gate in gates.items():
-        o, S = kernel(q, k, v, beta, scale, gate)
+    coefficients = {"exact": lambda b, k: -np.expm1(-b * (k * k).sum(-1)) / (k * k).sum(-1), "beta": lambda b, k: b}
+    for name, coefficient in coefficients.items():
+        o, S = kernel(q, k, v, beta, scale, coefficient)
         answer = compare(program, q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
         print(name, answer["verdict"], answer.get("mistake", ""), sep=": ")

@@ -2,12 +2,12 @@
  *
  * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key repeated; key norms 1
  *           and 8; an initial state that is not zero.
- * Varies    C, the gate (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by substitution or by
+ * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by substitution or by
  *           doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
  * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state after
  *           the chunk against the recurrence in long double, relative to the largest state.
  * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by substitution; everything
- *           lost by doubling for correlated keys; overflow for Euler's gate at norm 8.
+ *           lost by doubling for correlated keys; overflow for Euler's coefficient at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "efla.h"
 
@@ -47,10 +47,10 @@ static void maybe_round(bool wanted, float *values, size_t n) {
 }
 
 /* The system of E4 with everything in the open: S (d, d) in place; scratch (4 C C + C d). */
-static void by_inverse(const form *f, size_t C, const float *k, const float *v, const float *gate, float *S, float *scratch) {
+static void by_inverse(const form *f, size_t C, const float *k, const float *v, const float *coefficient, float *S, float *scratch) {
   float *L = scratch, *T = L + C * C, *U = T + 3 * C * C, *rhs = U + C * d;
   int n = (int)C, w = (int)d;
-  efla_chunk_system_f32(C, d, k, gate, L);
+  efla_chunk_system_f32(C, d, k, coefficient, L);
   if (f->solver == DOUBLING)
     efla_chunk_invert_by_doubling_f32(C, L, T, T + C * C);
   else
@@ -58,7 +58,7 @@ static void by_inverse(const form *f, size_t C, const float *k, const float *v, 
   maybe_round(f->round_T, T, C * C);
   memcpy(rhs, v, C * d * sizeof *rhs);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, w, w, -1, k, w, S, w, 1, rhs, w);
-  for (size_t e = 0; e < C * d; e++) rhs[e] *= gate[e / d];
+  for (size_t e = 0; e < C * d; e++) rhs[e] *= coefficient[e / d];
   if (f->solver == SUBSTITUTION) {
     memcpy(U, rhs, C * d * sizeof *U);
     cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasUnit, n, w, 1, L, n, U, w);
@@ -74,9 +74,9 @@ static void by_inverse(const form *f, size_t C, const float *k, const float *v, 
 typedef struct problem {
   size_t C;
   efla_tokens x;
-  double *gate, *S64, *system;               /* (C), (d, d), (2, C, C) */
-  float *k32, *v32, *gate32, *S32, *scratch; /* (C, d) twice, (C), (d, d), as by_inverse says */
-  long double *k, *v, *gate_long, *S;        /* the same */
+  double *coefficient, *S64, *system;               /* (C), (d, d), (2, C, C) */
+  float *k32, *v32, *coefficient32, *S32, *scratch; /* (C, d) twice, (C), (d, d), as by_inverse says */
+  long double *k, *v, *coefficient_long, *S;        /* the same */
   double scale;                              /* largest norm of the true state on the way */
 } problem;
 
@@ -86,38 +86,38 @@ static efla_status problem_init(problem *p, size_t C, const efla_spec *spec, efl
   *p = (problem){.C = C};
   efla_status status = efla_source_init(&source, spec, why);
   if (status != EFLA_OK) return status;
-  p->gate = malloc((C + 2 * C * C + n) * sizeof *p->gate);
+  p->coefficient = malloc((C + 2 * C * C + n) * sizeof *p->coefficient);
   p->k32 = malloc((2 * C * d + C + n + 4 * C * C + 2 * C * d) * sizeof *p->k32);
   p->k = malloc((2 * C * d + C + n) * sizeof *p->k);
-  if (efla_tokens_init(&p->x, C, d, d) == EFLA_OK && p->gate && p->k32 && p->k)
+  if (efla_tokens_init(&p->x, C, d, d) == EFLA_OK && p->coefficient && p->k32 && p->k)
     (void)efla_source_next(&source, &p->x, why); /* this family never ends */
   else
     status = efla_fail_memory(why);
   efla_source_clear(&source);
-  p->S64 = p->gate + C, p->system = p->S64 + n;
-  p->v32 = p->k32 + C * d, p->gate32 = p->v32 + C * d, p->S32 = p->gate32 + C, p->scratch = p->S32 + n;
-  p->v = p->k + C * d, p->gate_long = p->v + C * d, p->S = p->gate_long + C;
+  p->S64 = p->coefficient + C, p->system = p->S64 + n;
+  p->v32 = p->k32 + C * d, p->coefficient32 = p->v32 + C * d, p->S32 = p->coefficient32 + C, p->scratch = p->S32 + n;
+  p->v = p->k + C * d, p->coefficient_long = p->v + C * d, p->S = p->coefficient_long + C;
   return status;
 }
 
 static void problem_clear(problem *p) {
   efla_tokens_clear(&p->x);
-  free(p->gate);
+  free(p->coefficient);
   free(p->k32);
   free(p->k);
 }
 
 static float start(const problem *p, size_t e) { return (float)p->x.v[e % d] / sqrtf((float)d); }
 
-/* One problem for all precisions: keys, values, gates and the first state are numbers of f32. */
+/* One problem for all precisions: keys, values, coefficients and the first state are numbers of f32. */
 static void find_truth(problem *p, const efla_method *method) {
-  efla_gates(method, &p->x, p->gate);
+  efla_token_coefficients(method, &p->x, p->coefficient);
   for (size_t e = 0; e < p->C * d; e++) p->k[e] = p->k32[e] = (float)p->x.k[e], p->v[e] = p->v32[e] = (float)p->x.v[e];
-  for (size_t t = 0; t < p->C; t++) p->gate_long[t] = p->gate32[t] = (float)p->gate[t];
+  for (size_t t = 0; t < p->C; t++) p->coefficient_long[t] = p->coefficient32[t] = (float)p->coefficient[t];
   for (size_t e = 0; e < d * d; e++) p->S[e] = start(p, e);
   p->scale = efla_norm(d * d, p->S);
   for (size_t t = 0; t < p->C; t++) {
-    efla_recurrence_long(1, d, d, NULL, p->k + t * d, p->v + t * d, p->gate_long + t, p->S, NULL);
+    efla_recurrence_long(1, d, d, NULL, p->k + t * d, p->v + t * d, p->coefficient_long + t, p->S, NULL);
     p->scale = fmax(p->scale, efla_norm(d * d, p->S));
   }
 }
@@ -126,9 +126,9 @@ static double error_of(problem *p, const form *f) {
   for (size_t e = 0; e < d * d; e++) p->S32[e] = start(p, e);
   maybe_round(f->round_S, p->S32, d * d);
   if (f->solver == RECURRENCE)
-    efla_recurrence_f32(p->C, d, d, NULL, p->k32, p->v32, p->gate32, p->S32, NULL);
+    efla_recurrence_f32(p->C, d, d, NULL, p->k32, p->v32, p->coefficient32, p->S32, NULL);
   else
-    by_inverse(f, p->C, p->k32, p->v32, p->gate32, p->S32, p->scratch);
+    by_inverse(f, p->C, p->k32, p->v32, p->coefficient32, p->S32, p->scratch);
   for (size_t e = 0; e < d * d; e++) p->S64[e] = (double)p->S32[e];
   return efla_distance(d * d, p->S64, p->S) / p->scale;
 }
@@ -146,8 +146,8 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   efla_status status = problem_init(&p, C, &spec, why);
   if (status == EFLA_OK) {
     find_truth(&p, method);
-    efla_chunk_system_f64(C, d, p.x.k, p.gate, p.system);
-    efla_chunk_condition(C, p.system, p.gate, p.system + C * C, &largest, &condition);
+    efla_chunk_system_f64(C, d, p.x.k, p.coefficient, p.system);
+    efla_chunk_condition(C, p.system, p.coefficient, p.system + C * C, &largest, &condition);
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
       efla_table_row(rows, efla_real(spec.rho), efla_real(spec.norm), efla_text(method->name), efla_count(C),
                      efla_text(forms[f].name), efla_real(largest), efla_real(condition), efla_real(error_of(&p, &forms[f])));

@@ -27,7 +27,7 @@ static const efla_option options[] = {
     {"outputs", "FILE", NULL, NULL, "file with o and final_state, if they are not in the input", EFLA_TEXT, &outputs, 0, 0, NULL},
     {"against", "FILE", NULL, NULL, "a second run, whose inputs agree with the first up to some token", EFLA_TEXT, &against, 0, 0,
      NULL},
-    {"method", "NAME", "exact", NULL, "gate that the kernel is to have", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"method", "NAME", "exact", NULL, "coefficient that the kernel is to have", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
     {"truth", "NAME", "longdouble", NULL, "oracle; arb is certified, and slow", EFLA_NAME, &truth, 0, 0, truth_name},
     {"tolerance", "KIND", "bound", NULL, "bound (what rounding is entitled to), ulps=N or rms=X", EFLA_TEXT, &tolerance_text, 0, 0,

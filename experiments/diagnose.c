@@ -68,14 +68,14 @@ static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message 
   efla_status status = efla_stream_init(
       &stream, file, &(efla_walk){.states = efla_stability_run_states(file->dk, file->dv), .multiple = EFLA_STABILITY_RUN_BLOCK}, why);
   if (status != EFLA_OK) return status;
-  const efla_diagnosis_options options = {.sequences = file->sequences,
+  const efla_diagnosis_options what = {.sequences = file->sequences,
                                     .heads = file->heads,
                                     .dk = file->dk,
                                     .dv = file->dv,
                                     .slots = stream.most_heads,
                                     .measure = measure,
                                     .truth = &efla_oracles[truth]};
-  status = efla_diagnosis_init(d, &options, why);
+  status = efla_diagnosis_init(d, &what, why);
   if (status == EFLA_OK) status = follow(d, &stream, why);
   efla_stream_clear(&stream);
   return status;

@@ -1,11 +1,11 @@
-/* effects: is it the exact gate that makes a trained classifier robust, or what was changed along with it?
+/* effects: is it the exact method that makes a trained classifier robust, or what was changed along with it?
  *
  * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments, learning
  *           rates, seeds.
- * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact gate, raw keys,
- *           lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {gate} x {keys} x {lr} tell them apart.
+ * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact method, raw keys,
+ *           lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method} x {keys} x {lr} tell them apart.
  * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the published
- *           difference, which is the sum of the effects and the interaction of all three; the exact gate against every other
+ *           difference, which is the sum of the effects and the interaction of all three; the exact method against every other
  *           method.  95 % intervals of Student over seeds, differences paired by seed.
  * Expects   most of the published difference from keys and learning rate.
  * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
@@ -21,7 +21,7 @@ static double lr, lr_against;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "the table of bin/smnist", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"method", "NAME", "exact", NULL, "the method whose gate is held", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"method", "NAME", "exact", NULL, "the method that is held", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"against", "NAME", "euler", NULL, "against this one's", EFLA_NAME, &against, 0, 0, efla_method_name},
     {"lr", "R", "3e-3", NULL, "the learning rate that goes with the one", EFLA_REAL, &lr, 1e-12, 1e12, NULL},
     {"lr-against", "R", "1e-3", NULL, "and with the other", EFLA_REAL, &lr_against, 1e-12, 1e12, NULL},
@@ -57,7 +57,7 @@ static void print_gaps(const efla_cli *cli, const efla_results *o, const efla_ef
 /* One line per effect, one column per perturbation: means over levels. */
 static void print_summary(const efla_results *o, const efla_effects *effects) {
   printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over seeds.\n"
-         "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = gate + keys + lr + gate_keys_lr\n\n%-16s",
+         "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = method + keys + lr + method_keys_lr\n\n%-16s",
          efla_method_name(method), lr, efla_method_name(against), lr_against, "");
   for (size_t c = 0; c < o->conditions; c++)
     if (isinf(o->condition[c].level)) printf(" %-24s", o->condition[c].perturbation);
@@ -109,20 +109,20 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "effects",
-      .summary = "Tells what a difference between trained classifiers is due to: the gate, the keys, or the learning rate.",
+      .summary = "Tells what a difference between trained classifiers is due to: the method, the keys, or the learning rate.",
       .description =
           "The input is the table of bin/smnist, of which the last epoch counts.  A model that lacks some accuracies is left out "
           "where "
           "they are needed, and that is said; it is an error where one of the eight that are contrasted, {method, against} x {raw, "
           "unit keys} x {lr, lr-against}, is not there.\n\n"
-          "Panels of the table: accuracy (of a model); gate, keys, lr (effects: mean over the other two factors of the accuracy "
+          "Panels of the table: accuracy (of a model); method, keys, lr (effects: mean over the other two factors of the accuracy "
           "with "
           "--method minus that with --against, raw minus unit, lr minus lr-against; or, where two of the columns method, keys, lr "
           "are "
-          "given, the same difference with those held); gate_keys, gate_lr, keys_lr, gate_keys_lr (interactions: a quarter of the "
-          "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the sum of gate, keys, lr "
+          "given, the same difference with those held); method_keys, method_lr, keys_lr, method_keys_lr (interactions: a quarter of the "
+          "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the sum of method, keys, lr "
           "and "
-          "gate_keys_lr); gate:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
+          "method_keys_lr); method:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
           "Columns: panel, method, keys, lr (- where contrasted or averaged over), perturbation, level (or mean: over all levels "
           "of "
           "the perturbation, for each seed first), seeds, mean, low, high (95 % interval of Student over seeds; -inf and inf for "

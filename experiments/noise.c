@@ -1,4 +1,4 @@
-/* noise: does the exact gate make associative recall robust against perturbed inputs?
+/* noise: does the exact coefficient make associative recall robust against perturbed inputs?
  *
  * Inputs    pairs of keys and values written once in a row, Gaussian or rows of MNIST (key: a row of a digit, value: the row below);
  *           what is written is perturbed, what asks is not.
@@ -7,7 +7,7 @@
  *           best on clean pairs, since methods differ in how much they write for one beta, whatever their accuracy.
  * Measures  share of values recognised, relative error and signal-to-noise ratio of the read-out: means over trials with 95 %
  *           bootstrap intervals; paired differences of accuracy, EFLA minus the other, with the same.
- * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit gate is too; no gain under additive
+ * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit coefficient is too; no gain under additive
  *           noise and dropout, where unit keys do as well or better.
  * Writes    one row per perturbation, level, method and key treatment; verdicts against three rivals on stderr. */
 #include "efla.h"

@@ -2,7 +2,7 @@
  *
  * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
  *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as gate (docs/derivations.md#e3) and, for one token, as textbook stages on the full state; substeps 1...4096.
+ * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full state; substeps 1...4096.
  * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
  *           of the step, and the time.
  * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
@@ -40,20 +40,20 @@ typedef struct problem {
   efla_reference references[EFLA_LIST_MAX];
 } problem;
 
-/* All tokens, each in n substeps: by the method's gate, a step being one token to the kernel; or by all stages of a tableau. */
+/* All tokens, each in n substeps: by the method's coefficient, a step being one token to the kernel; or by all stages of a tableau. */
 static void solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
   const efla_heads head = efla_heads_one(1, dk, dv);
   memcpy(p->S, p->start, dk * dv * sizeof *p->S);
   if (!tableau) efla_decode_load_f64(&head, p->S, p->state);
   for (size_t t = 0; t < p->x.tokens; t++) {
     const double *k = p->x.k + t * dk, *v = p->x.v + t * dv;
-    double gate = efla_gate(method, p->x.beta[t] / (double)n, efla_lambda(dk, k));
+    double coefficient = efla_coefficient(method, p->x.beta[t] / (double)n, efla_lambda(dk, k));
     efla_zero_order_hold hold = {dk, dv, k, v};
     efla_signal signal = efla_signal_hold(&hold);
     if (tableau)
       (void)efla_ode_advance(tableau, &signal, 0, p->x.beta[t], n, p->S, p->scratch);
     else
-      for (size_t i = 0; i < n; i++) efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .gate = &gate}, p->state);
+      for (size_t i = 0; i < n; i++) efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, p->state);
   }
   if (!tableau) efla_decode_store_f64(&head, p->state, p->S);
 }
@@ -73,11 +73,11 @@ static double time_solve(const problem *p, const efla_method *method, const efla
   return gsl_stats_min(seconds, 1, 5);
 }
 
-/* One method, by its gate or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last reference
+/* One method, by its coefficient or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last reference
  * sees them. */
 static void study(const problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
-  const char *form = tableau ? tableau->name : "gate";
+  const char *form = tableau ? tableau->name : "coefficient";
   double previous[EFLA_LIST_MAX] = {0};
   fprintf(stderr, "%6zu  %-10s %-18s", tokens, method->name, form);
   for (size_t n = 1; n <= most_substeps; n *= 2) {
@@ -165,7 +165,7 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "order",
       .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
-      .description = "Columns: tokens, method, form (gate, or the tableau whose stages were computed), substeps per token, "
+      .description = "Columns: tokens, method, form (coefficient, or the tableau whose stages were computed), substeps per token, "
                      "h_lambda "
                      "(the "
                      "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "

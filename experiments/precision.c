@@ -7,7 +7,7 @@
  *           that come from discretisation (method against exact, f64), from rounding (format against f64), and from chunking
  *           (chunkwise form against recurrence, f32).
  * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u of the format on, until nothing is left.
- * Writes    one row per family, format, storage, rounding and token number; one per law; one per part of the budget. */
+ * Writes    one row per family, format, storage, rounding and token number; one per law; one per contribution to the error. */
 #include "efla.h"
 
 #include <gsl/gsl_fit.h>
@@ -25,7 +25,7 @@ static efla_list families, formats, methods;
 static const efla_option options[] = {
     {"family", "LIST", "gaussian,dictionary", NULL, "input families", EFLA_NAMES, &families, 0, 0, efla_family_name},
     {"precision", "LIST", "f32,tf32,fp16,bf16,e4m3,e5m2", NULL, "formats", EFLA_NAMES, &formats, 0, 0, efla_format_name},
-    {"methods", "LIST", "all", NULL, "methods in the budget", EFLA_NAMES, &methods, 0, 0, efla_method_name},
+    {"methods", "LIST", "all", NULL, "methods whose contribution is shown", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"truth", "NAME", "longdouble", NULL, "oracle", EFLA_NAME, &truth, 0, 0, efla_oracle_name},
     {"norm", "S", "1", NULL, "root mean square key norm", EFLA_REAL, &norm, 0, 1e6, NULL},
     {"tokens", "N", "250000", "2000", "length of a run", EFLA_COUNT, &tokens, 10, 1e9, NULL},
@@ -46,7 +46,7 @@ enum { WAYS = sizeof ways / sizeof *ways, RUNS = EFLA_LIST_MAX * WAYS + EFLA_LIS
 /* One run, its prediction where there is one, and its errors at the recorded tokens. */
 typedef struct follower {
   efla_run run;
-  const struct way *way; /* NULL: in f64, or chunkwise in f32, for the budget only */
+  const struct way *way; /* NULL: in f64, or chunkwise in f32, for the contribution only */
   efla_drift drift;
   double error[MARKS];
 } follower;
@@ -158,16 +158,16 @@ static void conclude(const scene *s, efla_table *rows) {
     const char *format = f->run.storage.format->name;
     size_t useless = 0;
     if (f->run.method != exact->method)
-      row(rows, s, "budget", f->run.method->name, "discretisation", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
+      row(rows, s, "contribution", f->run.method->name, "discretisation", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
     if (f->run.storage.chunk > 1) chunked = &f->run;
     if (!f->way) continue;
     while (useless < s->n_marks && f->error[useless] <= 0.5) useless++;
     row(rows, s, "law", format, f->way->stored, f->way->rounding, f->error[s->n_marks - 1], NAN, NAN, slope(s, f->error),
         useless < s->n_marks ? (size_t)s->at[useless] : 0);
     if (f->way != ways) continue;
-    row(rows, s, "budget", format, "rounding", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
+    row(rows, s, "contribution", format, "rounding", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
     if (f->run.storage.format == chunked->storage.format)
-      row(rows, s, "budget", format, "chunking", "nearest", apart(chunked, &f->run), NAN, NAN, NAN, 0);
+      row(rows, s, "contribution", format, "chunking", "nearest", apart(chunked, &f->run), NAN, NAN, NAN, 0);
   }
 }
 
@@ -225,8 +225,8 @@ int main(int argc, char **argv) {
   static const efla_program program = {.name = "precision",
                                        .summary =
                                            "What storing state or inputs in few bits costs, and how the error of a run divides.",
-                                       .description = "Columns: study (tokens; law; budget), family, name (format; method in the "
-                                                      "budget), stored (state, inputs, both; in the budget "
+                                       .description = "Columns: study (tokens; law; contribution), family, name (format; method in the "
+                                                      "contribution), stored (state, inputs, both; in the contribution "
                                                       "the part: discretisation, rounding, chunking), rounding (nearest, "
                                                       "stochastic), tokens, error (relative, of the state), floor (of "
                                                       "the oracle), predicted (error of the state, by the drift of rounding), "

@@ -4,10 +4,10 @@
  *           those of E = exp(-x k k^T); Gaussian and flat keys.
  * Varies    x = beta*lambda over 1e-8...1e6, with extra points just below x = dk*10^j, where GSL's table of Taylor
  *           degrees changes for flat keys; dk; the oracle, and beside them the closed form in f64.
- * Measures  relative error of those columns (Frobenius) against certified truth, relative error of the gate that one
+ * Measures  relative error of those columns (Frobenius) against certified truth, relative error of the coefficient that one
  *           would read off them, what the oracle itself says of its error, and the time.
  * Expects   the closed form within a few u everywhere; expm1 squaring within (2dk+16) u max(1,x); GSL good for Gaussian
- *           keys and wrong by many orders of magnitude, or nan, for flat ones; u/x in any gate read off E.
+ *           keys and wrong by many orders of magnitude, or nan, for flat ones; u/x in any coefficient read off E.
  * Writes    one row per key family, dk, x and oracle. */
 #include "efla.h"
 
@@ -34,7 +34,7 @@ typedef struct point {
   efla_tokens x;
   long double *S, *truth; /* (dk, dv), dv columns of E */
   double *S64, norm, floor;
-  long double gate;
+  long double coefficient;
 } point;
 
 static void identity(const point *p, long double *S) {
@@ -42,7 +42,7 @@ static void identity(const point *p, long double *S) {
 }
 
 /* 1 - E_jj = a k_j^2, summed over the columns that are there. */
-static long double read_gate(const point *p, const long double *E) {
+static long double read_coefficient(const point *p, const long double *E) {
   long double lost = 0, squares = 0;
   for (size_t j = 0; j < p->x.dv; j++) {
     lost += 1 - E[j * p->x.dv + j];
@@ -56,9 +56,9 @@ static void write_row(const point *p, efla_table *table, const char *family, con
   size_t n = p->x.dk * p->x.dv;
   long double sum = 0;
   for (size_t e = 0; e < n; e++) sum += (p->S[e] - p->truth[e]) * (p->S[e] - p->truth[e]);
-  double error = (double)sqrtl(sum) / p->norm, gate_error = (double)fabsl(read_gate(p, p->S) / p->gate - 1);
+  double error = (double)sqrtl(sum) / p->norm, coefficient_error = (double)fabsl(read_coefficient(p, p->S) / p->coefficient - 1);
   efla_table_row(table, efla_text(family), efla_count(p->x.dk), efla_real(efla_token_x(&p->x, 0)), efla_text(oracle),
-                 efla_real(error), efla_real(gate_error), efla_real(claimed), efla_real(p->floor), efla_text(verdict),
+                 efla_real(error), efla_real(coefficient_error), efla_real(claimed), efla_real(p->floor), efla_text(verdict),
                  efla_real(seconds));
 }
 
@@ -75,7 +75,7 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
   p->floor /= p->norm;
   long double lambda = 0;
   for (size_t i = 0; i < dk; i++) lambda += (long double)p->x.k[i] * p->x.k[i];
-  p->gate = -expm1l(-p->x.beta[0] * lambda) / lambda;
+  p->coefficient = -expm1l(-p->x.beta[0] * lambda) / lambda;
 
   for (const efla_oracle *oracle = efla_oracles; oracle->name; oracle++) {
     double claimed = NAN, seconds = NAN;
@@ -99,11 +99,11 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
 
 static void study_closed_form(point *p, const char *family, efla_table *table) {
   size_t dk = p->x.dk, dv = p->x.dv, calls = 0;
-  double seconds, start = efla_seconds(), gate;
+  double seconds, start = efla_seconds(), coefficient;
   do {
     for (size_t e = 0; e < dk * dv; e++) p->S64[e] = e / dv == e % dv;
-    efla_gates(efla_method_find("exact"), &p->x, &gate);
-    efla_recurrence_f64(1, dk, dv, NULL, p->x.k, p->x.v, &gate, p->S64, NULL);
+    efla_token_coefficients(efla_method_find("exact"), &p->x, &coefficient);
+    efla_recurrence_f64(1, dk, dv, NULL, p->x.k, p->x.v, &coefficient, p->S64, NULL);
     calls++;
   } while ((seconds = efla_seconds() - start) < 1e-3);
   for (size_t e = 0; e < dk * dv; e++) p->S[e] = p->S64[e];
@@ -188,14 +188,14 @@ int main(int argc, char **argv) {
       .name = "reference",
       .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
       .description =
-          "Columns: family, dk, x, oracle (closed_form: the exact gate in f64), error (relative, of exp(-x k k^T) in "
+          "Columns: family, dk, x, oracle (closed_form: the exact coefficient in f64), error (relative, of exp(-x k k^T) in "
           "Frobenius norm), "
-          "gate_error (relative, of the gate read off it), claimed (the oracle's own word on its error), floor (of the "
+          "coefficient_error (relative, of the coefficient read off it), claimed (the oracle's own word on its error), floor (of the "
           "truth), "
           "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out; errors are nan "
           "where the truth refuses, and then the exit status is 1.",
       .options = options,
-      .columns = "family,dk,x,oracle,error,gate_error,claimed,floor,verdict,seconds",
+      .columns = "family,dk,x,oracle,error,coefficient_error,claimed,floor,verdict,seconds",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

@@ -18,7 +18,7 @@ static size_t method, keys, form, precision, chunk;
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0, NULL},
-    {"method", "NAME", "exact", NULL, "gate", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"method", "NAME", "exact", NULL, "coefficient", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},

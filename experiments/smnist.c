@@ -1,12 +1,12 @@
-/* smnist: what makes a linear-attention classifier robust, the exact gate, its raw keys, or its learning rate?
+/* smnist: what makes a linear-attention classifier robust, the exact coefficient, its raw keys, or its learning rate?
  *
  * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from the seed.
- * Varies    the gate, the key treatment, the learning rate, the seed: every combination is a cell, trained in the same way.
+ * Varies    the coefficient, the key treatment, the learning rate, the seed: every combination is a config, trained in the same way.
  * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with pixels dropped; beta, lambda and their
  *           product before and after training.
- * Expects   the published contrast (exact gate, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not the gate's; see effects.
- * Writes    one row per cell, epoch, perturbation and level; losses, distributions and tensor files where they are asked for.  With
- *           --cells, a stopped run goes on where it was, and finished cells are kept. */
+ * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not the coefficient's; see effects.
+ * Writes    one row per config, epoch, perturbation and level; losses, distributions and tensor files where they are asked for.  With
+ *           --configs, a stopped run goes on where it was, and finished configs are kept. */
 #include "efla.h"
 
 #include <math.h>
@@ -17,27 +17,27 @@
 static efla_study study;
 static const char *mnist, *losses_file, *steps_file, *shard;
 static size_t width, readout, train_images;
-static bool yardstick;
+static bool baseline;
 
 static const efla_option options[] = {
     {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST); without it, built-in digits",
      EFLA_TEXT, &mnist, 0, 0, NULL},
-    {"method", "LIST", "exact", NULL, "gates", EFLA_NAMES, &study.methods, 0, 0, efla_method_name},
+    {"method", "LIST", "exact", NULL, "coefficients", EFLA_NAMES, &study.methods, 0, 0, efla_method_name},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
     {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0, 4294967295., NULL},
     {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.study.epochs, 1, 1000, NULL},
     {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.options.batch, 1, 4096, NULL},
     {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
-    {"reading", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0, efla_readout_name},
+    {"readout", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0, efla_readout_name},
     {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1, 1e6, NULL},
     {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.study.evaluated, 1, 1e6,
      NULL},
     {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.study.seed, 0, 4294967295., NULL},
-    {"cells", "DIR", NULL, NULL, "where cells are kept, one checkpoint each", EFLA_TEXT, &study.cells, 0, 0, NULL},
+    {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0, NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.study.save, 1, 1e9, NULL},
-    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the cells, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
-    {"finished", NULL, NULL, NULL, "only cells that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
+    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the configs, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
+    {"finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
      NULL},
     {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_RESULT, &losses_file, 0, 0, NULL},
     {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
@@ -47,9 +47,10 @@ static const efla_option options[] = {
      &study.tensors, 0, 0, NULL},
     {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.recorded, 4, 500,
      NULL},
-    {"yardstick", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &yardstick, 0, 0, NULL},
+    {"baseline", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &baseline, 0, 0, NULL},
     {.name = NULL},
 };
+static const efla_former_name former_names[] = {{"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
 
 static bool has_mnist(void) {
   const char *place = mnist && *mnist ? mnist : getenv("EFLA_MNIST");
@@ -72,11 +73,11 @@ static efla_status read_shard(efla_message *why) {
   if (sscanf(shard, "%9zu/%9zu%n", &study.shard, &study.shards, &end) != 2 || !plain || shard[end] || study.shard < 1 ||
       study.shard > study.shards)
     return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
-  if ((study.shards > 1 || study.finished) && !study.cells)
-    return efla_fail(why, EFLA_USAGE, "%s: expected --cells with it, where cells are kept",
+  if ((study.shards > 1 || study.finished) && !study.configs)
+    return efla_fail(why, EFLA_USAGE, "%s: expected --configs with it, where configs are kept",
                      study.finished ? "--finished" : "--shard");
   if (study.shard > efla_study_configs(&study))
-    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no cell, expected I of at most %zu, the number of cells", shard,
+    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no config, expected I of at most %zu, the number of configs", shard,
                      efla_study_configs(&study));
   return EFLA_OK;
 }
@@ -127,7 +128,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
   if (status == EFLA_OK && steps_file) status = efla_table_close(&steps, why);
-  if (status == EFLA_OK && yardstick) status = compare_with_gemm(cli, why);
+  if (status == EFLA_OK && baseline) status = compare_with_gemm(cli, why);
   efla_table_abandon(&losses);
   efla_table_abandon(&steps);
   efla_images_clear(&training);
@@ -140,8 +141,8 @@ int main(int argc, char **argv) {
       .name = "smnist",
       .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
       .description =
-          "An image is 784 tokens of one pixel. EFLA is the exact gate with raw keys (as they are) and lr 3e-3, DeltaNet the euler "
-          "gate "
+          "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) and lr 3e-3, DeltaNet the euler "
+          "coefficient "
           "with unit keys (scaled to norm one) and lr 1e-3. Every combination of the lists is trained. "
           "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean; scale: pixels times level; noise: of "
           "standard "
@@ -154,11 +155,12 @@ int main(int argc, char **argv) {
           "value over tokens of test images. The list of seeds is that of models; noise and dropout have their own, and the common "
           "seed "
           "draws the built-in digits. A share writes its own models only; one more run that asks for what is finished gathers them "
-          "all. Several runs can work in one directory of cells at once: each trains what no other one is at work on, and waits "
+          "all. Several runs can work in one directory of configs at once: each trains what no other one is at work on, and waits "
           "for the "
           "rest, so that all write whole tables (to files of their own). "
           "The same bits for any number of threads.",
       .options = options,
+      .former_names = former_names,
       .columns = EFLA_STUDY_SCORES,
       .run = run,
       .check = check,

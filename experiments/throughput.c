@@ -1,6 +1,6 @@
 /* throughput: how fast is each form of the delta rule, beside what the machine can do?
  *
- * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, gates of the exact method; heads in the layout of the row.
+ * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the layout of the row.
  * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
  * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as parts of BLAS's square
  *           product (n = 1024), of the naive recurrence, and of reading and writing memory.
@@ -31,7 +31,7 @@ static const efla_option options[] = {
      1e6, NULL},
     {"cold", "N", "32768", "512", "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)",
      EFLA_COUNT, &cold, 1, 1e7, NULL},
-    {"repeats", "N", "11", "3", "timings of each contender, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
+    {"repeats", "N", "11", "3", "timings of each case, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
     {"least", "S", "0.005", "0.001", "seconds that one timing takes at least", EFLA_REAL, &least, 1e-6, 100, NULL},
     {.name = NULL},
 };
@@ -53,7 +53,7 @@ static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_tabl
   add_gemm(&panel, f64);
   efla_bench_add(&panel, "naive", "forward", f64, few, 0);
   efla_bench_add(&panel, "row_loop", "forward", f64, few, 0);
-  efla_bench_add(&panel, "gates", "forward", f64, one, 0);
+  efla_bench_add(&panel, "coefficients", "forward", f64, one, 0);
   for (size_t c = 16; c <= 64; c *= 2) efla_bench_add(&panel, "chunk", "forward", f64, one, c);
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;

@@ -4,7 +4,7 @@ height = 1000
 load 'plots/style.gp'
 methods = values('method', '')
 truths = values('truth', '')
-yardstick = word(truths, 1)
+truth_of = word(truths, 1)
 reference = word(truths, words(truths))
 last = word(values('tokens', ''), words(values('tokens', '')))
 images = int((last + 27) / 28)
@@ -21,7 +21,7 @@ panel(what, floor_of) = sprintf("\
     for [m in methods] pick('truth=%s precision=f64 method='.m) using 'tokens':'%s' with lines ls row(m), \
     pick('truth=%s precision=f32 method=exact') using 'tokens':'%s' with lines lc rgb 'black' lw 2 dt 2, \
     pick('truth=%s precision=bf16 method=exact') using 'tokens':'%s' with lines lc rgb 'black' lw 2 dt 3", \
-  yardstick, floor_of, reference, what, reference, what, reference, what)
+  truth_of, floor_of, reference, what, reference, what, reference, what)
 
 set title 'the state S'
 set ylabel 'relative error of the state'
@@ -47,5 +47,5 @@ blowup(m) = int(word(values('blowup', 'truth='.reference.' precision=f64 tokens=
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : '').(blowup(m) > 0 ? sprintf(' (not finite after token %d)', blowup(m)) : ''), \
      NaN with lines lc rgb 'black' lw 2 dt 2 title 'exact, f32 state', \
      NaN with lines lc rgb 'black' lw 2 dt 3 title 'exact, bf16 state', \
-     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.yardstick.') itself'
+     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.truth_of.') itself'
 unset multiplot

@@ -7,7 +7,7 @@ floor_of = column_of_error eq 'error' ? 'floor' : 'readout_floor'
 what = column_of_error eq 'error' ? 'state' : 'read-out'
 methods = values('method', '')
 truths = values('truth', '')
-yardstick = word(truths, 1)
+truth_of = word(truths, 1)
 reference = word(truths, words(truths))
 set multiplot layout 3,3 margins 0.06,0.98,0.075,0.925 spacing 0.04,0.065 \
   title 'Does the error of the '.what.' grow with the number of tokens?  Where errors fade it saturates; beyond the stability limit it explodes' font ',16'
@@ -32,7 +32,7 @@ do for [p in panels] {
   set xlabel (i > 6 ? 'token number' : '')
   set ylabel (i % 3 == 1 ? 'relative error of the '.what : '')
   where = 'family='.f.' norm='.s.' truth='
-  plot pick(where.yardstick.' method=exact precision=f64') using 'tokens':floor_of:(1e-17) with filledcurves lc rgb shade, \
+  plot pick(where.truth_of.' method=exact precision=f64') using 'tokens':floor_of:(1e-17) with filledcurves lc rgb shade, \
        for [m in methods] pick(where.reference.' precision=f64 method='.m) using 'tokens':column_of_error with lines ls row(m), \
        pick(where.reference.' precision=f32 method=exact') using 'tokens':column_of_error with lines lc rgb 'black' lw 2 dt 2, \
        pick(where.reference.' precision=bf16 method=exact') using 'tokens':column_of_error with lines lc rgb 'black' lw 2 dt 3
@@ -44,5 +44,5 @@ load 'plots/legend.gp'
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : ''), \
      NaN with lines lc rgb 'black' lw 2 dt 2 title 'exact, f32 state', \
      NaN with lines lc rgb 'black' lw 2 dt 3 title 'exact, bf16 state', \
-     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.yardstick.') itself'
+     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.truth_of.') itself'
 unset multiplot

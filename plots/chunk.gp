@@ -18,7 +18,7 @@ long_name(f) = f eq 'recurrence' ? 'token by token' : f eq 'substitution' ? 'for
   f eq 'bf16_T' ? 'T stored in bf16' : f eq 'bf16_U' ? 'U stored in bf16' : 'S stored in bf16'
 keys_of(c) = c == 0 ? 'random keys' : c == 1 ? 'one key repeated' : sprintf('keys with cosine %g', c)
 set multiplot layout 2,3 margins 0.055,0.985,0.085,0.915 spacing 0.055,0.13 \
-  title 'Chunks of C tokens: the exact gate keeps the triangular system tame; inverting it by doubling loses everything when keys are alike' font ',15'
+  title 'Chunks of C tokens: the exact coefficient keeps the triangular system tame; inverting it by doubling loses everything when keys are alike' font ',15'
 set logscale xy
 set logscale x 2
 set format x '%g'
@@ -29,7 +29,7 @@ unset key
 # what is past the axis, inf included, is drawn at its top
 beyond(e, top) = e < top ? e : top
 do for [c in cosines] {
-  set title keys_of(real(c)).', norm '.word(norms, words(norms)).', exact gate, f32'
+  set title keys_of(real(c)).', norm '.word(norms, words(norms)).', exact coefficient, f32'
   set ylabel (c eq word(cosines, 1) ? 'error of the state, relative to the largest state' : '')
   set yrange [1e-9:1e6]
   set label 1 'overflow' at 1.1, 3e5 tc rgb theory font ',11' front
@@ -65,7 +65,7 @@ set title square(header('dk')).'; every curve of the lower panels: one kind of k
 entries = words(forms) + words(methods) + 3
 load 'plots/legend.gp'
 plot for [i=1:words(forms)] NaN with linespoints ls 100 + i title 'above: '.long_name(word(forms, i)), \
-  for [m in methods] NaN with lines ls row(m) title 'left: gate '.m, \
+  for [m in methods] NaN with lines ls row(m) title 'left: coefficient '.m, \
   NaN with points pt 6 lc rgb theory title 'left: key norm '.word(norms, 1), \
   NaN with points pt 7 lc rgb theory title 'left: key norm '.word(norms, words(norms)), \
   NaN with lines dt 2 lc rgb theory title 'left: the theorem'

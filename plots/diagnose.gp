@@ -93,14 +93,14 @@ set format x '%g'
 set xtics autofreq norotate font ',12'
 set xrange [14:148]
 set yrange [0.5:*]
-gates = values('name', 'study=chunk')
+coefficients = values('name', 'study=chunk')
 high(e) = e < 1e30 ? e : 1e30
 plot x**2 with lines dt 2 lc rgb theory, \
-  for [g in gates] pick('study=chunk name='.g) using 'at':(high(column('value'))) with linespoints ls row(g) pt 7 ps 1.2, \
-  for [g in gates] pick('study=chunk name='.g) using 'at':(high(column('second'))) with linespoints ls row(g) lw 1 pt 6 ps 1.2
+  for [g in coefficients] pick('study=chunk name='.g) using 'at':(high(column('value'))) with linespoints ls row(g) pt 7 ps 1.2, \
+  for [g in coefficients] pick('study=chunk name='.g) using 'at':(high(column('second'))) with linespoints ls row(g) lw 1 pt 6 ps 1.2
 
 # --- formats
-set title 'exact gate, state stored in a format; worst head'
+set title 'exact coefficient, state stored in a format; worst head'
 set xlabel ''
 set ylabel 'relative error'
 set xrange [2.5:64]
@@ -132,8 +132,8 @@ plot NaN with boxes lc rgb '#56b4e9' title 'steps; at each limit: share of token
   NaN with points pt 7 ps 1.5 lc rgb theory title 'errors: state (rms)', \
   NaN with points pt 6 ps 1.5 lc rgb theory title 'errors: read-outs (rms)', \
   NaN with lines dt 3 lc rgb theory title 'errors: above it the state is lost', \
-  for [g in gates] NaN with linespoints ls row(g) pt 7 title 'chunks: condition, gate '.g, \
-  for [g in gates] NaN with linespoints ls row(g) lw 1 pt 6 title 'chunks: largest entry, gate '.g, \
+  for [g in coefficients] NaN with linespoints ls row(g) pt 7 title 'chunks: condition, coefficient '.g, \
+  for [g in coefficients] NaN with linespoints ls row(g) lw 1 pt 6 title 'chunks: largest entry, coefficient '.g, \
   NaN with lines dt 2 lc rgb theory title 'chunks: theorem, C^2'.blank.'for 0 ≤ aλ ≤ 1', \
   NaN with points pt 7 ps 1.3 lc rgb '#0072b2' title 'formats: largest error of the state', \
   NaN with points pt 6 ps 1.5 lc rgb '#0072b2' title 'formats: read-outs (rms)', \

@@ -6,7 +6,7 @@ perturbations = values('perturbation', '')
 real_input = header('family') eq 'mnist'
 what = real_input ? 'digit rows, asked by the row above' : 'Gaussian keys and values'
 set multiplot layout 3,5 margins 0.04,0.985,0.085,0.93 spacing 0.032,0.1 \
-  title 'Is recall with the exact gate more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β, side by side' font ',16'
+  title 'Is recall with the exact coefficient more robust?  Accuracy for '.header('pairs').' pairs ('.what.'), each method with its best β, side by side' font ',16'
 unset key
 set format x '%g'
 set format y '%g'

@@ -3,7 +3,7 @@ width = 1500
 height = 1000
 load 'plots/style.gp'
 formats = values('name', 'study=law')
-methods = values('name', 'study=budget stored=discretisation')
+methods = values('name', 'study=contribution stored=discretisation')
 last = word(values('tokens', 'study=law'), 1)
 # One colour per format; tf32 and fp16 have the same digits and lie on each other, so the second is thin and dashed.
 colours = '#0072b2 #009e73 #f0c000 #d55e00 #cc79a7 #7f7f7f #000000'
@@ -46,7 +46,7 @@ plot 0.5 with lines dt 3 lc rgb theory notitle, \
 unset key
 unset label 1
 
-# the budget
+# the contributions to the error
 unset logscale x
 set format x '%g'
 set xlabel ''
@@ -59,9 +59,9 @@ set style arrow 1 nohead lc rgb theory dt 3
 do for [x in sprintf('%d %d', words(methods), words(methods) + words(formats))] { set arrow from x + 0.5, graph 0 to x + 0.5, graph 1 as 1 }
 do for [f in 'gaussian dictionary'] {
   set title 'parts of the error after '.last.' tokens, '.(f eq 'gaussian' ? 'Gaussian keys' : '8 keys, revisited')
-  plot pick('study=budget stored=discretisation family='.f) using ($0 + 1):'error':xtic(3) with points pt 7 ps 1.8 lc rgb '#d55e00', \
-    pick('study=budget stored=rounding family='.f) using ($0 + 1 + words(methods)):'error':xtic(3) with points pt 5 ps 1.8 lc rgb '#0072b2', \
-    pick('study=budget stored=chunking family='.f) using (parts):'error':xtic(stringcolumn(3)) with points pt 9 ps 2 lc rgb '#009e73'
+  plot pick('study=contribution stored=discretisation family='.f) using ($0 + 1):'error':xtic(3) with points pt 7 ps 1.8 lc rgb '#d55e00', \
+    pick('study=contribution stored=rounding family='.f) using ($0 + 1 + words(methods)):'error':xtic(3) with points pt 5 ps 1.8 lc rgb '#0072b2', \
+    pick('study=contribution stored=chunking family='.f) using (parts):'error':xtic(stringcolumn(3)) with points pt 9 ps 2 lc rgb '#009e73'
 }
 unset arrow
 

@@ -43,9 +43,9 @@ do for [f in 'gaussian flat'] {
     eval errors(f, d)
   }
 }
-set title 'gate read off the exponential, Gaussian key, d_k'.blank.'= '.middle
-set ylabel 'relative error of the gate a'
-plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'gate_error' with linespoints ls i, \
+set title 'coefficient read off the exponential, Gaussian key, d_k'.blank.'= '.middle
+set ylabel 'relative error of the coefficient a'
+plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'coefficient_error' with linespoints ls i, \
   u / x with lines dt 3 lw 2 lc rgb theory
 set title 'time per call at x = 1'
 set xlabel 'd_k'

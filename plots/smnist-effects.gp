@@ -1,4 +1,4 @@
-# What the published difference is due to: the gate, the keys, the learning rate.
+# What the published difference is due to: the method, the keys, the learning rate.
 width = 1700
 height = 1150
 load 'plots/style.gp'
@@ -7,14 +7,14 @@ method = effect_header('method')
 against = effect_header('against')
 fast = effect_header('lr')
 slow = effect_header('lr-against')
-rivals = system(sprintf("awk -F, -v list=panel -f plots/pick.awk '%s' | grep '^gate:'", effects))
-parts = 'published gate keys lr gate_keys_lr '.rivals
-name(p) = p eq 'published' ? '{/:Bold published difference}' : p eq 'gate' ? '= gate: '.method.' - '.against : p eq 'keys' ? '+ keys: raw - unit' : \
-  p eq 'lr' ? '+ rate: '.rate(fast).' - '.rate(slow) : p eq 'gate_keys_lr' ? '+ interaction of all three' : 'gate: '.method.' - '.p[6:*]
-shade_of(p) = p eq 'published' ? 'black' : p eq 'gate' ? '#d55e00' : p eq 'keys' ? '#0072b2' : p eq 'lr' ? '#009e73' : p eq 'gate_keys_lr' ? '#cc79a7' : '#7f7f7f'
+rivals = system(sprintf("awk -F, -v list=panel -f plots/pick.awk '%s' | grep '^method:'", effects))
+parts = 'published method keys lr method_keys_lr '.rivals
+name(p) = p eq 'published' ? '{/:Bold published difference}' : p eq 'method' ? '= method: '.method.' - '.against : p eq 'keys' ? '+ keys: raw - unit' : \
+  p eq 'lr' ? '+ rate: '.rate(fast).' - '.rate(slow) : p eq 'method_keys_lr' ? '+ interaction of all three' : 'method: '.method.' - '.p[6:*]
+shade_of(p) = p eq 'published' ? 'black' : p eq 'method' ? '#d55e00' : p eq 'keys' ? '#0072b2' : p eq 'lr' ? '#009e73' : p eq 'method_keys_lr' ? '#cc79a7' : '#7f7f7f'
 overall = ' method=- keys=- lr=-'
 # rows of an effect with the two other factors held name them
-held(f) = strcol(f eq 'gate' ? 'keys' : 'method') ne '-'
+held(f) = strcol(f eq 'method' ? 'keys' : 'method') ne '-'
 set multiplot layout 2,4 margins 0.135,0.98,0.085,0.885 spacing 0.028,0.13 title \
   'What is the published gain in robustness due to?  Differences in test accuracy on '.digits.", paired by seed\n".\
   '{/*0.8 published: '.known_as(method, 'raw').' at rate '.rate(fast).' minus '.known_as(against, 'unit').' at rate '.rate(slow).\
@@ -31,8 +31,8 @@ do for [p in 'scale noise dropout clean'] {
   set title (p eq 'clean' ? 'clean images' : p.', mean over all levels')
   set ytics ()
   do for [i=1:words(parts)] { set ytics add ((p eq 'scale' ? name(word(parts, i)) : '') i) }
-  plot for [f in 'gate keys lr'] effect_pick('level=mean perturbation='.p.' panel='.f) using (held(f) ? 100 * column('mean') : NaN):\
-      (f eq 'gate' ? 2.25 : f eq 'keys' ? 3.25 : 4.25) with points pt 6 ps 0.7 lc rgb shade_of(f), \
+  plot for [f in 'method keys lr'] effect_pick('level=mean perturbation='.p.' panel='.f) using (held(f) ? 100 * column('mean') : NaN):\
+      (f eq 'method' ? 2.25 : f eq 'keys' ? 3.25 : 4.25) with points pt 6 ps 0.7 lc rgb shade_of(f), \
     for [i=1:words(parts)] effect_pick('level=mean perturbation='.p.' panel='.word(parts, i).overall) using (100 * column('mean')):(i):(100 * column('low')):(100 * column('high')) \
       with xerrorbars pt 7 ps 1.1 lw 2.2 lc rgb shade_of(word(parts, i))
 }
@@ -42,7 +42,7 @@ unset arrow 1
 set ytics autofreq
 set yrange [*:*]
 set xzeroaxis lc rgb theory lw 1.2
-curves = 'published gate keys lr gate_keys_lr'
+curves = 'published method keys lr method_keys_lr'
 do for [p in 'scale noise dropout'] {
   set title p.', by level'
   set xlabel what_level(p)

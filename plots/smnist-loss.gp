@@ -27,9 +27,9 @@ do for [keys in 'raw unit'] {
     set xlabel (keys eq 'unit' ? 'training step' : '')
     set ylabel (lr eq word(rates, 1) ? 'training loss (mean over '.header('loss-every').' steps)' : '')
     if (keys eq 'unit' && lr eq word(rates, words(rates))) { eval provenance }
-    cell(m) = 'method='.m.' keys='.keys.' lr='.lr
-    plot for [m in methods] single(cell(m), 'seed') using @steps:'loss' with lines lc rgb faint(m) lw 0.8 notitle, \
-      for [m in methods] pick(cell(m)) using @steps:'loss' smooth unique with lines ls row(m) title m.lost(cell(m))
+    config(m) = 'method='.m.' keys='.keys.' lr='.lr
+    plot for [m in methods] single(config(m), 'seed') using @steps:'loss' with lines lc rgb faint(m) lw 0.8 notitle, \
+      for [m in methods] pick(config(m)) using @steps:'loss' smooth unique with lines ls row(m) title m.lost(config(m))
   }
 }
 unset multiplot

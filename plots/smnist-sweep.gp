@@ -34,12 +34,12 @@ do for [p in 'clean scale noise dropout'] {
     set ytics autofreq
   }
   if (p eq 'dropout') { eval provenance }
-  cell(w) = 'panel=accuracy level=mean perturbation='.p.' method='.method_of(w).' keys='.keys_of(w)
-  plot for [i=1:4] effect_pick(cell(word(ways, i))) using (beside[i] * column('lr')):(clip(column('low'))):(0):(clip(column('high')) - clip(column('low'))) @interval \
+  config(w) = 'panel=accuracy level=mean perturbation='.p.' method='.method_of(w).' keys='.keys_of(w)
+  plot for [i=1:4] effect_pick(config(word(ways, i))) using (beside[i] * column('lr')):(clip(column('low'))):(0):(clip(column('high')) - clip(column('low'))) @interval \
       lc rgb '#'.colour(method_of(word(ways, i))) notitle, \
-    for [i=1:4] effect_pick(cell(word(ways, i))) using (beside[i] * column('lr')):'mean' with linespoints ls row(method_of(word(ways, i))) \
+    for [i=1:4] effect_pick(config(word(ways, i))) using (beside[i] * column('lr')):'mean' with linespoints ls row(method_of(word(ways, i))) \
       dt dash(word(ways, i)) pt point(word(ways, i)) ps 0.8 title known_as(method_of(word(ways, i)), keys_of(word(ways, i))), \
-    for [i=1:4:3] effect_pick(cell(word(ways, i)).' lr='.published(word(ways, i))) using (beside[i] * column('lr')):'mean' with points pt 6 ps 3 lw 1.5 lc rgb '#'.colour(method_of(word(ways, i))) notitle
+    for [i=1:4:3] effect_pick(config(word(ways, i)).' lr='.published(word(ways, i))) using (beside[i] * column('lr')):'mean' with points pt 6 ps 3 lw 1.5 lc rgb '#'.colour(method_of(word(ways, i))) notitle
   unset key
 }
 unset multiplot

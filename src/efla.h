@@ -5,7 +5,7 @@
 #include "base/status.h" /* how functions fail */
 
 #include "base/tokens.h"                        /* q, k, v, beta */
-#include "efla/rule.h"                          /* a method is its phi: gates */
+#include "efla/rule.h"                          /* a method is its phi: coefficients */
 #include "efla/reference/recurrence.h"          /* the delta rule token by token */
 #include "efla/cpu/chunk.h"                     /* ... and chunk by chunk */
 #include "efla/cpu/kernel.h"                    /* ... at the machine's speed, for batches of heads */

@@ -28,9 +28,9 @@ static void update(const faulty *f, const arrays *a, size_t at, double *S) {
   size_t dk = f->sizes.dk, dv = f->sizes.dv;
   double key[256], raw = norm_of(a->k + at * dk, dk), norm = f->unit_keys ? sqrt(raw * raw + f->key_epsilon) : 1;
   for (size_t i = 0; i < dk; i++) key[i] = fit(f, a->k[at * dk + i] / norm);
-  double lambda = f->unit_gate ? raw * raw / (raw * raw + f->key_epsilon) : raw * raw, e = f->epsilon;
-  double gate = f->gate ? f->gate(a->beta[at], lambda) : exact(a->beta[at], lambda);
-  gate = fit(f, e > 0 ? -expm1(-a->beta[at] * fmax(lambda, e)) / (lambda + e) : gate);
+  double lambda = f->unit_coefficient ? raw * raw / (raw * raw + f->key_epsilon) : raw * raw, e = f->epsilon;
+  double coefficient = f->coefficient ? f->coefficient(a->beta[at], lambda) : exact(a->beta[at], lambda);
+  coefficient = fit(f, e > 0 ? -expm1(-a->beta[at] * fmax(lambda, e)) / (lambda + e) : coefficient);
   double decay = f->has_decay && !f->ignores_decay ? exp(a->g[at]) : 1;
   for (size_t j = 0; j < dv; j++) {
     double u = a->v[at * dv + j];
@@ -40,7 +40,7 @@ static void update(const faulty *f, const arrays *a, size_t at, double *S) {
       u = fit(f, u - fit(f, key[i] * s));
     }
     for (size_t i = 0; i < dk; i++) {
-      S[i * dv + j] = fit(f, S[i * dv + j] + fit(f, fit(f, gate * key[i]) * u));
+      S[i * dv + j] = fit(f, S[i * dv + j] + fit(f, fit(f, coefficient * key[i]) * u));
       if (f->decay_after) S[i * dv + j] = fit(f, decay * S[i * dv + j]);
     }
   }
@@ -150,8 +150,8 @@ efla_kernel_check_options faulty_question(const char *file) {
 }
 
 efla_kernel_check faulty_inquire(const efla_kernel_check_options *ask) {
-  efla_kernel_check inquiry;
+  efla_kernel_check check;
   efla_message why = {{0}};
-  ck_assert_msg(efla_kernel_check_run(&inquiry, ask, 2, &why) == EFLA_OK, "%s", why.text);
-  return inquiry;
+  ck_assert_msg(efla_kernel_check_run(&check, ask, 2, &why) == EFLA_OK, "%s", why.text);
+  return check;
 }

@@ -18,7 +18,7 @@ size_t files_idx(unsigned char *file, size_t room, size_t dimensions, const size
   gsl_rng_set(draw, testing_seed() + n);
   for (size_t i = 0; i < n; i++) file[header + i] = (unsigned char)gsl_rng_uniform_int(draw, 256);
   for (size_t i = 0; i < n; i++)
-    if (gsl_rng_uniform(draw) < 0.5) file[header + i] = 0; /* something to compress, as ink on paper has */
+    if (gsl_rng_uniform(draw) < 0.5) file[header + i] = 0; /* something to compress, as images with background have */
   gsl_rng_free(draw);
   return header + n;
 }

@@ -16,7 +16,7 @@ SMALL_diagnose     := --input $(TENSOR_FILE)
 SMALL_effects      := --input tests/corpus/csv/study
 
 TESTS_tsan   := test_kernel test_backward test_compare test_training
-TESTS_memory := test_cli test_csv test_table test_output test_rehearsal test_growth
+TESTS_memory := test_cli test_csv test_table test_output test_sandboxed_open test_growth
 # Libraries that are not built for it, libomp and HDF5 among them, are not looked into.
 TSAN         := env TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
 VALGRIND     := valgrind -q --error-exitcode=66 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite

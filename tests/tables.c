@@ -3,7 +3,7 @@
 #include "testing.h"
 
 efla_csv run_table(const char *command) {
-  static const char path[] = TEST_WORK "/finding.csv";
+  static const char path[] = TEST_WORK "/table.csv";
   char *line = NULL;
   efla_csv csv;
   efla_message why = {{0}};

@@ -33,7 +33,7 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
          *v = testing_normal(rows * dv, 1, draw);
   double *d_o = testing_normal(rows * dv, 1, draw), *initial = testing_normal(p->states, 1, draw),
          *d_final = testing_normal(p->states, 1, draw);
-  double *beta = testing_poison(rows), *g = testing_poison(rows), *gate = testing_poison(rows);
+  double *beta = testing_poison(rows), *g = testing_poison(rows), *coefficient = testing_poison(rows);
   double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = r % 11 == 5 ? 0 : gsl_rng_uniform(draw),
@@ -42,13 +42,13 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
   }
   p->x32 =
       (efla_gradient_f32){.q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
-  efla_kernel_gates_f64(&p->heads, method, k, beta, gate);
+  efla_kernel_coefficients_f64(&p->heads, method, k, beta, coefficient);
   efla_gradient_slopes_f64(&p->heads, method, k, beta, by_beta, by_lambda);
-  p->x32.gate = testing_narrow(rows, gate), p->x32.by_beta = testing_narrow(rows, by_beta),
+  p->x32.coefficient = testing_narrow(rows, coefficient), p->x32.by_beta = testing_narrow(rows, by_beta),
   p->x32.by_lambda = testing_narrow(rows, by_lambda);
   p->x32.g = testing_narrow(rows, g), p->x32.d_o = testing_narrow(rows * dv, d_o);
   p->x32.initial = testing_narrow(p->states, initial), p->x32.d_final = testing_narrow(p->states, d_final);
-  p->x = (efla_gradient_f64){.q = q, .k = k, .v = v, .gate = gate, .by_beta = by_beta, .by_lambda = by_lambda};
+  p->x = (efla_gradient_f64){.q = q, .k = k, .v = v, .coefficient = coefficient, .by_beta = by_beta, .by_lambda = by_lambda};
   p->x.g = g, p->x.initial = initial, p->x.d_o = d_o, p->x.d_final = d_final;
   if (!decays) free(g), free((void *)p->x32.g), p->x.g = NULL, p->x32.g = NULL;
   if (!ends) free(initial), free((void *)p->x32.initial), p->x.initial = NULL, p->x32.initial = NULL;
@@ -68,7 +68,7 @@ static double largest(size_t n, size_t width, const double *values) {
 static void measure(problem *p) {
   size_t n = p->rows, dk = p->heads.dk, dv = p->heads.dv, states = p->states / (dk * dv);
   double many = sqrt((double)(p->heads.tokens ? p->heads.tokens : 1)), q = largest(n, dk, p->x.q), k = largest(n, dk, p->x.k);
-  double v = largest(n, dv, p->x.v), d_o = largest(n, dv, p->x.d_o), a = largest(n, 1, p->x.gate);
+  double v = largest(n, dv, p->x.v), d_o = largest(n, dv, p->x.d_o), a = largest(n, 1, p->x.coefficient);
   double S = largest(states, dk * dv, p->x.initial) + a * k * v * many, G = largest(states, dk * dv, p->x.d_final) + q * d_o * many;
   double y = v + S * k, d_v = a * k * G, d_a = k * G * y;
   p->scale[D_Q] = S * d_o, p->scale[D_V] = d_v, p->scale[D_BETA] = largest(n, 1, p->x.by_beta) * d_a, p->scale[D_G] = G * S;
@@ -91,9 +91,9 @@ static problem set_up(efla_heads heads, const char *method, bool decays, bool en
 }
 
 static void tear_down(problem *p) {
-  const void *all[] = {p->x.q,           p->x.k,         p->x.v,         p->x.gate,  p->x.by_beta,  p->x.by_lambda, p->x.g,
+  const void *all[] = {p->x.q,           p->x.k,         p->x.v,         p->x.coefficient,  p->x.by_beta,  p->x.by_lambda, p->x.g,
                        p->x.initial,     p->x.d_o,       p->x.d_final,   p->x.d_q,   p->x.d_k,      p->x.d_v,       p->x.d_beta,
-                       p->x.d_g,         p->x.d_initial, p->x32.q,       p->x32.k,   p->x32.v,      p->x32.gate,    p->x32.by_beta,
+                       p->x.d_g,         p->x.d_initial, p->x32.q,       p->x32.k,   p->x32.v,      p->x32.coefficient,    p->x32.by_beta,
                        p->x32.by_lambda, p->x32.g,       p->x32.initial, p->x32.d_o, p->x32.d_final};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
@@ -124,7 +124,7 @@ static void compare(const problem *p, int output, double u, const double *found,
     REAL *o = block, *y = o + size[D_V], *checkpoints = y + size[D_V], *scratch = checkpoints + kept;                              \
     memset(block, 255, (2 * size[D_V] + kept + states + room) * sizeof *block); /* nan */                                          \
     for (int i = 0; i < OUTPUTS; i++) out[i] = memset(malloc((size[i] + 1) * sizeof **out), 255, size[i] * sizeof **out);          \
-    efla_kernel_##suffix forward = {.q = in->q, .k = in->k, .v = in->v, .gate = in->gate, .g = in->g, .initial = in->initial};     \
+    efla_kernel_##suffix forward = {.q = in->q, .k = in->k, .v = in->v, .coefficient = in->coefficient, .g = in->g, .initial = in->initial};     \
     forward.o = o, forward.y = y, forward.checkpoints = checkpoints;                                                               \
     efla_kernel_forward_##suffix(heads, &forward, scratch);                                                                        \
     efla_gradient_##suffix x = *in;                                                                                                \
@@ -247,7 +247,7 @@ START_TEST(final_and_initial_share_their_place) {
   memcpy(shared, p.x.d_final, p.states * sizeof *shared);
   size_t kept = efla_kernel_checkpoints_f64(&heads), n = efla_kernel_scratch_f64(&heads), m = efla_backward_scratch_f64(&heads, 1);
   double *y = testing_poison(p.rows * 33), *checkpoints = testing_poison(kept), *scratch = testing_poison(n + m);
-  efla_kernel_f64 forward = {.k = p.x.k, .v = p.x.v, .gate = p.x.gate, .g = p.x.g, .initial = p.x.initial};
+  efla_kernel_f64 forward = {.k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .g = p.x.g, .initial = p.x.initial};
   forward.y = y, forward.checkpoints = checkpoints; /* without read-out */
   efla_kernel_forward_f64(&heads, &forward, scratch);
   efla_gradient_f64 x = p.x;
@@ -274,7 +274,7 @@ START_TEST(slopes_of_heads) {
     efla_gradient_slopes_f32(&heads, m, k, beta, found[0], found[1]);
     for (size_t r = 0; r < 6; r++) {
       double lambda = (double)k[2 * r] * (double)k[2 * r] + (double)k[2 * r + 1] * (double)k[2 * r + 1], slopes[2];
-      efla_gate_slopes(m, (double)beta[r], lambda, &slopes[0], &slopes[1]);
+      efla_coefficient_derivatives(m, (double)beta[r], lambda, &slopes[0], &slopes[1]);
       for (int i = 0; i < 2; i++) ck_assert_mem_eq(&found[i][r], &(float){(float)slopes[i]}, sizeof(float));
     }
   }

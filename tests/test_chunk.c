@@ -1,11 +1,11 @@
 /* The chunkwise form against the recurrence, and the theorem about its triangular system. */
 #include "testing.h"
 
-/* Tokens of a family as arrays of both types, a random initial state, gates of a method. */
+/* Tokens of a family as arrays of both types, a random initial state, coefficients of a method. */
 typedef struct problem {
   efla_tokens x;
-  double *gate, *g, *S, *o, *scratch; /* g: decays that come and go, 0 at times */
-  float *q32, *k32, *v32, *gate32, *g32, *S32, *o32, *scratch32;
+  double *coefficient, *g, *S, *o, *scratch; /* g: decays that come and go, 0 at times */
+  float *q32, *k32, *v32, *coefficient32, *g32, *S32, *o32, *scratch32;
 } problem;
 
 static float *to_f32(size_t n, const double *values) {
@@ -19,9 +19,9 @@ static problem set_up(const char *family, double norm, const char *method, size_
   problem p = {.x = testing_tokens(family, norm, tokens, dk, dv)};
   efla_tokens start = testing_tokens("gaussian", 1, dk, 1, dv);
   size_t scratch = efla_chunk_scratch(chunk, dk, dv);
-  p.gate = testing_poison(tokens);
-  efla_gates(efla_method_find(method), &p.x, p.gate);
-  for (size_t t = 0; t < tokens; t++) p.gate[t] = (double)(float)p.gate[t]; /* the same problem in both types */
+  p.coefficient = testing_poison(tokens);
+  efla_token_coefficients(efla_method_find(method), &p.x, p.coefficient);
+  for (size_t t = 0; t < tokens; t++) p.coefficient[t] = (double)(float)p.coefficient[t]; /* the same problem in both types */
   p.g = testing_poison(tokens);
   for (size_t t = 0; t < tokens; t++) p.g[t] = t % 11 == 7 ? -200 : -0.25 * (double)(t % 3);
   p.S = testing_poison(dk * dv);
@@ -29,14 +29,14 @@ static problem set_up(const char *family, double norm, const char *method, size_
   p.o = testing_poison(tokens * dv);
   p.scratch = testing_poison(scratch);
   p.q32 = to_f32(tokens * dk, p.x.q), p.k32 = to_f32(tokens * dk, p.x.k), p.v32 = to_f32(tokens * dv, p.x.v);
-  p.gate32 = to_f32(tokens, p.gate), p.g32 = to_f32(tokens, p.g), p.S32 = to_f32(dk * dv, p.S);
+  p.coefficient32 = to_f32(tokens, p.coefficient), p.g32 = to_f32(tokens, p.g), p.S32 = to_f32(dk * dv, p.S);
   p.o32 = to_f32(tokens * dv, p.o), p.scratch32 = to_f32(scratch, p.scratch); /* nan again */
   efla_tokens_clear(&start);
   return p;
 }
 
 static void tear_down(problem *p) {
-  void *all[] = {p->gate, p->g, p->g32, p->S, p->o, p->scratch, p->q32, p->k32, p->v32, p->gate32, p->S32, p->o32, p->scratch32};
+  void *all[] = {p->coefficient, p->g, p->g32, p->S, p->o, p->scratch, p->q32, p->k32, p->v32, p->coefficient32, p->S32, p->o32, p->scratch32};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
   efla_tokens_clear(&p->x);
 }
@@ -54,7 +54,7 @@ static double reach(const problem *p, const long double *S) {
   size_t dk = p->x.dk, dv = p->x.dv;
   double scale = fmax(sqrt(efla_lambda(dk * dv, p->S)), efla_norm(dk * dv, S));
   for (size_t t = 0; t < p->x.tokens; t++)
-    scale = fmax(scale, p->gate[t] * sqrt(efla_lambda(dk, p->x.k + t * dk) * efla_lambda(dv, p->x.v + t * dv)));
+    scale = fmax(scale, p->coefficient[t] * sqrt(efla_lambda(dk, p->x.k + t * dk) * efla_lambda(dv, p->x.v + t * dv)));
   return scale;
 }
 
@@ -62,12 +62,12 @@ static double reach(const problem *p, const long double *S) {
 static void define(const problem *p, bool decays, long double *S, long double *o) {
   size_t tokens = p->x.tokens, dk = p->x.dk, dv = p->x.dv;
   long double *q = to_long(tokens * dk, p->x.q), *k = to_long(tokens * dk, p->x.k), *v = to_long(tokens * dv, p->x.v);
-  long double *gate = to_long(tokens, p->gate);
+  long double *coefficient = to_long(tokens, p->coefficient);
   for (size_t t = 0; t < tokens; t++) {
     for (size_t e = 0; e < dk * dv && decays; e++) S[e] *= expl(p->g[t]);
-    efla_recurrence_long(1, dk, dv, q + t * dk, k + t * dk, v + t * dv, gate + t, S, o + t * dv);
+    efla_recurrence_long(1, dk, dv, q + t * dk, k + t * dk, v + t * dv, coefficient + t, S, o + t * dv);
   }
-  free(q), free(k), free(v), free(gate);
+  free(q), free(k), free(v), free(coefficient);
 }
 
 /* docs/bounds.md#chunk: within 64u of the recurrence for chunks up to 128 tokens.  Where it comes from: in each of the products K S, K K^T,
@@ -82,12 +82,12 @@ static void check(const char *family, double norm, const char *method, size_t to
   memcpy(S_without, p.S, dk * dv * sizeof *S_without);
   define(&p, decays, S, o);
   double scale = reach(&p, S), readout_scale = scale * sqrt(efla_lambda(tokens * dk, p.x.q));
-  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, p.gate, g, p.S, p.o, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, p.coefficient, g, p.S, p.o, p.scratch);
   CHECK_BOUND(efla_distance(dk * dv, p.S, S), 64 * U * scale);
   CHECK_BOUND(efla_distance(tokens * dv, p.o, o), 64 * U * readout_scale);
-  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, p.gate, g, S_without, NULL, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, p.coefficient, g, S_without, NULL, p.scratch);
   ck_assert_mem_eq(S_without, p.S, dk * dv * sizeof *p.S);
-  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, p.gate32, decays ? p.g32 : NULL, p.S32, p.o32, p.scratch32);
+  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, p.coefficient32, decays ? p.g32 : NULL, p.S32, p.o32, p.scratch32);
   for (size_t e = 0; e < dk * dv; e++) S64[e] = (double)p.S32[e];
   for (size_t e = 0; e < tokens * dv; e++) o64[e] = (double)p.o32[e];
   CHECK_BOUND(efla_distance(dk * dv, S64, S), 64 * U32 * scale);
@@ -118,27 +118,27 @@ START_TEST(equal_for_difficult_keys) {
 }
 END_TEST
 
-START_TEST(zero_gates_and_keys_write_nothing) {
+START_TEST(zero_coefficients_and_keys_write_nothing) {
   problem p = set_up("gaussian", 1, "exact", 40, 8, 5, 16);
   double *before = testing_poison(8 * 5);
   memcpy(before, p.S, 40 * sizeof *before);
   for (size_t t = 0; t < 40; t++) {
-    if (t % 2) p.gate[t] = 0;
+    if (t % 2) p.coefficient[t] = 0;
     for (size_t i = 0; i < 8 && t % 2 == 0; i++) p.x.k[t * 8 + i] = 0;
   }
-  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.gate, NULL, p.S, p.o, p.scratch);
+  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.coefficient, NULL, p.S, p.o, p.scratch);
   ck_assert_mem_eq(before, p.S, 40 * sizeof *before);
   free(before);
   tear_down(&p);
 }
 END_TEST
 
-/* The system of a chunk of n keys, with gates in f64, and its inverse. */
-static void invert(const char *family, double norm, const char *method, size_t n, efla_tokens *x, double *gate, double *L,
+/* The system of a chunk of n keys, with coefficients in f64, and its inverse. */
+static void invert(const char *family, double norm, const char *method, size_t n, efla_tokens *x, double *coefficient, double *L,
                    double *T) {
   *x = testing_tokens(family, norm, n, 16, 1);
-  efla_gates(efla_method_find(method), x, gate);
-  efla_chunk_system_f64(n, 16, x->k, gate, L);
+  efla_token_coefficients(efla_method_find(method), x, coefficient);
+  efla_chunk_system_f64(n, 16, x->k, coefficient, L);
   efla_chunk_invert_f64(n, L, T);
 }
 
@@ -146,8 +146,8 @@ static void invert(const char *family, double norm, const char *method, size_t n
 START_TEST(inverse_is_one) {
   enum { N = 96 };
   efla_tokens x;
-  double gate[N], *L = testing_poison(N * N), *T = testing_poison(N * N);
-  invert("cone", 1, "exact", N, &x, gate, L, T);
+  double coefficient[N], *L = testing_poison(N * N), *T = testing_poison(N * N);
+  invert("cone", 1, "exact", N, &x, coefficient, L, T);
   for (size_t i = 0; i < N; i++)
     for (size_t j = 0; j < N; j++) {
       double sum = T[i * N + j], size = fabs(sum);
@@ -166,16 +166,16 @@ END_TEST
 START_TEST(entries_of_the_inverse_are_bounded) {
   enum { N = 128 };
   static const char *const families[] = {"gaussian", "cone", "dictionary", "flat"};
-  double gate[N], *L = testing_poison(N * N), *T = testing_poison(N * N);
+  double coefficient[N], *L = testing_poison(N * N), *T = testing_poison(N * N);
   for (size_t f = 0; f < 8; f++) {
     efla_tokens x;
     double rows = 0, inverse_rows = 0;
-    invert(families[f % 4], f < 4 ? 1 : 8, "exact", N, &x, gate, L, T);
+    invert(families[f % 4], f < 4 ? 1 : 8, "exact", N, &x, coefficient, L, T);
     for (size_t i = 0; i < N; i++) {
       double sum = 1, inverse_sum = 0;
       for (size_t j = 0; j <= i; j++) {
-        double ki = sqrt(efla_lambda(16, x.k + i * 16)), kj = sqrt(efla_lambda(16, x.k + j * 16)), scale = sqrt(gate[j] / gate[i]);
-        if (j < i) CHECK_BOUND(fabs(T[i * N + j]), gate[i] * ki * kj * (1 + N * N * U));
+        double ki = sqrt(efla_lambda(16, x.k + i * 16)), kj = sqrt(efla_lambda(16, x.k + j * 16)), scale = sqrt(coefficient[j] / coefficient[i]);
+        if (j < i) CHECK_BOUND(fabs(T[i * N + j]), coefficient[i] * ki * kj * (1 + N * N * U));
         if (j < i) CHECK_BOUND(fabs(T[i * N + j]) * scale, 1 + N * N * U);
         sum += fabs(L[i * N + j]) * scale, inverse_sum += fabs(T[i * N + j]) * scale;
       }
@@ -194,9 +194,9 @@ START_TEST(doubling_is_a_trap) {
   enum { N = 64 };
   for (int correlated = 0; correlated < 2; correlated++) {
     efla_tokens x;
-    double gate[N], worst = 0;
+    double coefficient[N], worst = 0;
     double *L = testing_poison(N * N), *T = testing_poison(N * N), *D = testing_poison(N * N), *scratch = testing_poison(2 * N * N);
-    invert(correlated ? "cone" : "gaussian", correlated ? 8 : 1, "exact", N, &x, gate, L, T);
+    invert(correlated ? "cone" : "gaussian", correlated ? 8 : 1, "exact", N, &x, coefficient, L, T);
     efla_chunk_invert_by_doubling_f64(N, L, D, scratch);
     for (size_t e = 0; e < N * N; e++) worst = testing_worse(worst, fabs(D[e] - T[e]));
     if (correlated)
@@ -214,9 +214,9 @@ END_TEST
 START_TEST(doubling_is_right_for_short_chunks) {
   for (size_t N = 1; N <= 9; N++) {
     efla_tokens x = testing_tokens("cone", 1, N, 16, 1);
-    double gate[9], L[81], T[81], D[81], scratch[162];
-    efla_gates(efla_method_find("exact"), &x, gate);
-    efla_chunk_system_f64(N, 16, x.k, gate, L);
+    double coefficient[9], L[81], T[81], D[81], scratch[162];
+    efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
+    efla_chunk_system_f64(N, 16, x.k, coefficient, L);
     efla_chunk_invert_f64(N, L, T);
     efla_chunk_invert_by_doubling_f64(N, L, D, scratch);
     for (size_t e = 0; e < N * N; e++) CHECK_BOUND(fabs(D[e] - T[e]), (double)N * exp2((double)N) * U);
@@ -228,7 +228,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {equal_to_the_recurrence,
                                 equal_for_difficult_keys,
-                                zero_gates_and_keys_write_nothing,
+                                zero_coefficients_and_keys_write_nothing,
                                 inverse_is_one,
                                 entries_of_the_inverse_are_bounded,
                                 doubling_is_a_trap,

@@ -113,7 +113,7 @@ START_TEST(readings_agree) {
 }
 END_TEST
 
-/* The model as it is written down: tokens one after another through GELU, projections, gates and the naive recurrence. */
+/* The model as it is written down: tokens one after another through GELU, projections, coefficients and the naive recurrence. */
 START_TEST(logits_by_definition) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
@@ -123,7 +123,7 @@ START_TEST(logits_by_definition) {
   for (efla_parameter q = 0; q < EFLA_PARAMETERS; q++) of[q] = p.parameters + efla_model_place(&p.model, q).first;
   double S[WIDTH * WIDTH] = {0}, h[WIDTH], q[WIDTH], k[WIDTH], v[WIDTH], o[WIDTH], mean = 0, variance = 0;
   for (size_t t = 0; t < TOKENS; t++) {
-    double beta = *of[EFLA_B_BETA], gate;
+    double beta = *of[EFLA_B_BETA], coefficient;
     for (size_t i = 0; i < WIDTH; i++) {
       double z = of[EFLA_W_IN][i] * p.c.x[t] + of[EFLA_POSITIONS][t * WIDTH + i];
       h[i] = z * erfc(-z / sqrt(2)) / 2;
@@ -137,8 +137,8 @@ START_TEST(logits_by_definition) {
       }
     }
     efla_key_treatments[1].apply(WIDTH, k);
-    gate = efla_gate(p.model.method, 1 / (1 + exp(-beta)), efla_lambda(WIDTH, k));
-    efla_recurrence_f64(1, WIDTH, WIDTH, q, k, v, &gate, S, o);
+    coefficient = efla_coefficient(p.model.method, 1 / (1 + exp(-beta)), efla_lambda(WIDTH, k));
+    efla_recurrence_f64(1, WIDTH, WIDTH, q, k, v, &coefficient, S, o);
   }
   for (size_t i = 0; i < WIDTH; i++) mean += o[i] / WIDTH;
   for (size_t i = 0; i < WIDTH; i++) variance += (o[i] - mean) * (o[i] - mean) / WIDTH;
@@ -184,7 +184,7 @@ START_TEST(f32_is_close_to_f64) {
 }
 END_TEST
 
-/* What was encoded before does not matter, and neither does how much of an image is paper: the same bits. */
+/* What was encoded before does not matter, and neither does how much of an image is background: the same bits. */
 START_TEST(paper_is_encoded_once) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());

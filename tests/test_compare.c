@@ -44,14 +44,14 @@ START_TEST(report_and_table) {
   ck_assert_double_eq(tokens, 2 * 100 * 3);
   ck_assert(granted > 0 && granted < 1);
   efla_csv_clear(&csv);
-  f.gate = faulty_euler;
+  f.coefficient = faulty_euler;
   faulty_write(&f, path);
   ck_assert_int_eq(run(""), 1);
   ck_assert_msg(strstr(said, "\nfirst out of tolerance: token 0, sequence 0, head 0: o[0,0,0,") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "\nmistake: beta itself is used as the gate") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "\nmistake: beta itself is used as the coefficient") != NULL, "%s", said);
   ck_assert_msg(strstr(said, "\nverdict: outside the tolerance\n") && !strstr(said, "# program"), "%s", said); /* no table there */
   ck_assert_int_eq(run("--method euler"), 0);
-  f.unit_keys = f.unit_gate = true; /* DeltaNet as it is used */
+  f.unit_keys = f.unit_coefficient = true; /* DeltaNet as it is used */
   faulty_write(&f, path);
   ck_assert_int_eq(run("--method euler --keys unit"), 0);
 }
@@ -130,7 +130,7 @@ START_TEST(python_example) {
   int status = testing_shell("/usr/bin/python3 examples/compare.py " TEST_BIN "/compare", said, complained, sizeof complained);
   ck_assert_msg(status == 0, "%s", complained);
   ck_assert_msg(strstr(said, "exact: within the tolerance: \n") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the gate") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the coefficient") != NULL, "%s", said);
 }
 END_TEST
 

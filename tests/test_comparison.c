@@ -18,7 +18,7 @@ static const h5_sizes usual = {2, 100, 3, 12, 12};
 START_TEST(truth_that_blows_up) {
   set_up("compare-blowup");
   faulty f = faulty_none((h5_sizes){1, 300, 2, 4, 4});
-  f.norm = 20, f.gate = faulty_euler, f.f64 = true, f.o = f.stored = "f64";
+  f.norm = 20, f.coefficient = faulty_euler, f.f64 = true, f.o = f.stored = "f64";
   faulty_write(&f, path);
   efla_kernel_check_options ask = faulty_question(path);
   ask.method = efla_method_find("euler");
@@ -123,9 +123,9 @@ END_TEST
 
 /* The error bound: every form and format of the toolkit stays below half of it, and the largest above a hundredth: it is no empty
  * promise. */
-START_TEST(budget_covers_the_toolkit_s_own_kernels) {
+START_TEST(bound_covers_the_toolkit_s_own_kernels) {
   static const char *const families[] = {"gaussian", "unit", "dictionary", "cone"};
-  set_up("compare-budget");
+  set_up("compare-bound");
   double least = INFINITY;
   for (size_t i = 0; i < 4; i++)
     for (const efla_format *format = efla_formats; format->name; format++)
@@ -152,7 +152,7 @@ START_TEST(budget_covers_the_toolkit_s_own_kernels) {
           largest = fmax(largest, sqrt(error) / efla_reference_trajectory_readout_tolerance(&trajectory, x.q + t * 16));
           error2 += error, variance += trajectory.variance;
         }
-        ck_assert_msg(largest < 0.5 && sqrt(error2 / variance) < EFLA_ERROR_BOUND_RMS / 2, "%s %s %s: %g of the budget, rms %g",
+        ck_assert_msg(largest < 0.5 && sqrt(error2 / variance) < EFLA_ERROR_BOUND_RMS / 2, "%s %s %s: %g of the bound, rms %g",
                       families[i], format->name, form->name, largest, sqrt(error2 / variance));
         if (form == efla_forms) least = fmin(least, largest); /* chunks round the state less often than the error bound allows */
         free(o), free(scratch);
@@ -183,7 +183,7 @@ START_TEST(covariance_is_carried_by_the_transitions) {
   for (size_t t = 0; t < T; t++) {
     double g = -0.05 * (double)(t % 3), a;
     efla_tokens one = efla_tokens_slice(&x, t, 1);
-    efla_gates(spec.method, &one, &a);
+    efla_token_coefficients(spec.method, &one, &a);
     ck_assert_int_eq(efla_reference_trajectory_step(&trajectory, &x, t, g, NULL), EFLA_OK);
     for (size_t e = 0; e < DK * DK; e++) M[e] = exp(g) * ((double)(e % (DK + 1) == 0) - a * one.k[e / DK] * one.k[e % DK]);
     for (size_t e = 0; e < DK * DK; e++) {
@@ -243,7 +243,7 @@ int main(void) {
                                 one_early_head_clears_the_tail,
                                 causality_is_seen,
                                 runs_that_have_nothing_in_common,
-                                budget_covers_the_toolkit_s_own_kernels,
+                                bound_covers_the_toolkit_s_own_kernels,
                                 covariance_is_carried_by_the_transitions,
                                 certified_truth,
                                 bins_have_no_gaps};

@@ -190,7 +190,7 @@ START_TEST(an_oracle_refuses) {
   h5_close(file);
   ck_assert_int_eq(diagnosing_run("", "--truth odeiv --tokens 4"), 1);
   ck_assert_ptr_nonnull(strstr(ran.err, "odeiv refuses"));
-  ck_assert_ptr_nonnull(strstr(ran.out, "the exact gate or unit keys are safe."));
+  ck_assert_ptr_nonnull(strstr(ran.out, "the exact coefficient or unit keys are safe."));
 }
 END_TEST
 

@@ -83,12 +83,12 @@ static void check_findings(json_object *object, efla_statistics *f) {
     check_place(method, "overflow_f32", f->method[m].overflow_f32);
     check_deviation(method, &f->method[m].deviation);
   }
-  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS * EFLA_STATISTICS_GATES; c++) {
+  for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS * EFLA_STATISTICS_COEFFICIENTS; c++) {
     json_object *chunk = json_object_array_get_idx(get(object, "chunks"), c);
-    const efla_chunk_statistics *expected = &f->chunk[c / EFLA_STATISTICS_GATES];
+    const efla_chunk_statistics *expected = &f->chunk[c / EFLA_STATISTICS_COEFFICIENTS];
     ck_assert_double_eq(number(chunk, "chunk"), (double)expected->chunk);
-    ck_assert_double_eq(number(chunk, "largest"), expected->largest[c % EFLA_STATISTICS_GATES].value);
-    ck_assert_double_eq(number(chunk, "condition"), expected->condition[c % EFLA_STATISTICS_GATES].value);
+    ck_assert_double_eq(number(chunk, "largest"), expected->largest[c % EFLA_STATISTICS_COEFFICIENTS].value);
+    ck_assert_double_eq(number(chunk, "condition"), expected->condition[c % EFLA_STATISTICS_COEFFICIENTS].value);
   }
   for (size_t i = 0; i < f->formats; i++) {
     json_object *format = json_object_array_get_idx(get(object, "precisions"), i);

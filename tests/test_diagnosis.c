@@ -127,9 +127,9 @@ START_TEST(random_keys_follow_the_law) {
       double step = efla_token_x(&x, t), expected = efla_growth_expected(&law, efla_stability(m, step));
       double up = efla_growth_expected(&law, efla_stability(m, step * exp2(1. / 256)));
       double down = efla_growth_expected(&law, efla_stability(m, step / exp2(1. / 256)));
-      double gate = efla_gate(m, x.beta[t], efla_lambda(D, x.k + t * D));
+      double coefficient = efla_coefficient(m, x.beta[t], efla_lambda(D, x.k + t * D));
       sum += expected, bound += fmax(fabs(up - expected), fabs(down - expected));
-      squares += pow(efla_growth_step(D, x.k + t * D, gate, w) - expected, 2);
+      squares += pow(efla_growth_step(D, x.k + t * D, coefficient, w) - expected, 2);
     }
     CHECK_BOUND(fabs(found(&d, m->name)->law.value - sum / N), bound / N + 1e-14);
     CHECK_BOUND(fabs(found(&d, m->name)->rate.value - sum / N), 5 * sqrt(squares) / N);
@@ -158,7 +158,7 @@ START_TEST(one_token_beyond) {
   ck_assert(
       says(&d, "0.025 % of tokens at beta*lambda > 2, first at t = 417, head 5: Euler with raw keys amplifies errors there but does"
                " not diverge"));
-  ck_assert(says(&d, "; the exact gate or unit keys are safe."));
+  ck_assert(says(&d, "; the exact coefficient or unit keys are safe."));
   efla_diagnosis_clear(&d);
 }
 END_TEST
@@ -204,15 +204,15 @@ START_TEST(verdicts) {
        -1,
        0,
        {"No token at beta*lambda > 2 (largest ", "Euler with raw keys is stable, its state ",
-        "the exact gate or unit keys are safe."}},
+        "the exact coefficient or unit keys are safe."}},
       {"gaussian",
        4,
        -1,
        0,
-       {"Euler with raw keys diverges (past f32 from t = ", ", as do rk2, rk4, rk8", "the exact gate or unit keys are safe."}},
-      {"unit", 1, -1, 0, {"No token", "Euler with these unit keys is stable", "; the exact gate is safe."}},
-      {"unit", 1, 2.5, 2.5, {"100 % of tokens", "Euler with these unit keys diverges", "; the exact gate is safe."}},
-      {"gaussian", 0.2, 2.5, 2.5, {"No token", "is stable", "the exact gate is safe, unit keys are not (beta up to 2.5)."}},
+       {"Euler with raw keys diverges (past f32 from t = ", ", as do rk2, rk4, rk8", "the exact coefficient or unit keys are safe."}},
+      {"unit", 1, -1, 0, {"No token", "Euler with these unit keys is stable", "; the exact coefficient is safe."}},
+      {"unit", 1, 2.5, 2.5, {"100 % of tokens", "Euler with these unit keys diverges", "; the exact coefficient is safe."}},
+      {"gaussian", 0.2, 2.5, 2.5, {"No token", "is stable", "the exact coefficient is safe, unit keys are not (beta up to 2.5)."}},
       {"unit",
        1,
        1,

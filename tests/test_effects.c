@@ -11,9 +11,9 @@ static size_t length;
 static char path[256];
 
 /* A study whose effects are known: accuracy = level of the seed + half the sum of effect times sign.  Bits: 1 lr, 2 keys,
- * 4 gate. */
+ * 4 method. */
 static const double planted[FACTORS] = {0, 0.03, 0.08, -0.015, 0.02, 0.0125, -0.04, 0.005};
-static const double spread = 0.0078125; /* the gate's effect in seed s has (s - 1) times this more */
+static const double spread = 0.0078125; /* the method's effect in seed s has (s - 1) times this more */
 static const double behind = 0.0625;    /* rk4 against exact, whatever else */
 static const struct {
   const char *perturbation;
@@ -128,19 +128,19 @@ static void check_effect(const found *f, const char *panel, efla_variant v, doub
 }
 
 START_TEST(effects_of_a_constructed_study) {
-  static const char *const names[FACTORS] = {"published", "lr", "keys", "keys_lr", "gate", "gate_lr", "gate_keys", "gate_keys_lr"};
+  static const char *const names[FACTORS] = {"published", "lr", "keys", "keys_lr", "method", "method_lr", "method_keys", "method_keys_lr"};
   begin("effects");
   add_study(SEEDS, three);
   found f = found_in_file();
   ck_assert(f.results.variants == 12 && f.results.conditions == CONDITIONS + 2 && f.results.seeds == SEEDS);
   for (unsigned p = 1; p < FACTORS; p++) check_effect(&f, names[p], overall, planted[p], p == 4 ? spread : 0);
   check_effect(&f, "published", overall, planted[4] + planted[2] + planted[1] + planted[7], spread);
-  check_effect(&f, "gate:rk4", overall, behind, 0);
+  check_effect(&f, "method:rk4", overall, behind, 0);
   for (int i = 0; i < 4; i++) { /* edges: the effect and its interactions with what is held */
     int a = i & 2 ? 1 : -1, b = i & 1 ? 1 : -1;
     const char *keys = i & 2 ? "raw" : "unit", *method = i & 2 ? "exact" : "euler";
     double lr = i & 1 ? 3e-3 : 1e-3;
-    check_effect(&f, "gate", (efla_variant){NULL, keys, lr}, planted[4] + a * planted[6] + b * planted[5] + a * b * planted[7],
+    check_effect(&f, "method", (efla_variant){NULL, keys, lr}, planted[4] + a * planted[6] + b * planted[5] + a * b * planted[7],
                  spread);
     check_effect(&f, "keys", (efla_variant){method, NULL, lr}, planted[2] + a * planted[6] + b * planted[3] + a * b * planted[7],
                  0);
@@ -155,7 +155,7 @@ START_TEST(effects_of_a_constructed_study) {
 }
 END_TEST
 
-/* published = gate + keys + lr + gate_keys_lr whatever the accuracies: the same eight numbers, summed in another order. */
+/* published = method + keys + lr + method_keys_lr whatever the accuracies: the same eight numbers, summed in another order. */
 START_TEST(published_is_the_sum) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
@@ -164,7 +164,7 @@ START_TEST(published_is_the_sum) {
     for (size_t c = 0; c < CONDITIONS; c++) add_row(i & 4 ? "exact" : "euler", i & 2, i & 1, i / 8, 0, c, gsl_rng_uniform(draw));
   found f = found_in_file();
   for (size_t c = 0; c < f.results.conditions; c++) {
-    static const char *const parts[] = {"gate", "keys", "lr", "gate_keys_lr"};
+    static const char *const parts[] = {"method", "keys", "lr", "method_keys_lr"};
     const efla_condition at = f.results.condition[c];
     double sum = 0, published = row_of(&f, "published", overall, at.perturbation, at.level)->interval.mean;
     for (size_t p = 0; p < 4; p++) sum += row_of(&f, parts[p], overall, at.perturbation, at.level)->interval.mean;
@@ -188,13 +188,13 @@ START_TEST(gaps) {
   found f = found_in_file();
   const efla_effect *e = row_of(&f, "published", overall, "scale", INFINITY);
   ck_assert_uint_eq(e->seeds, 2);
-  e = row_of(&f, "gate", (efla_variant){NULL, "raw", 3e-3}, "clean", 0); /* these two models have seed 7, the others lack it */
+  e = row_of(&f, "method", (efla_variant){NULL, "raw", 3e-3}, "clean", 0); /* these two models have seed 7, the others lack it */
   ck_assert_uint_eq(e->seeds, 2);
   e = row_of(&f, "accuracy", (efla_variant){"exact", "raw", 3e-3}, "scale", 1);
   ck_assert_uint_eq(e->seeds, 3);
   e = row_of(&f, "accuracy", (efla_variant){"rk4", "raw", 3e-3}, "scale", INFINITY);
   ck_assert(e->seeds == 1 && e->interval.mean == 0.25 && e->interval.low == -INFINITY && e->interval.high == INFINITY);
-  e = row_of(&f, "gate:rk4", overall, "clean", 0);
+  e = row_of(&f, "method:rk4", overall, "clean", 0);
   ck_assert(e->seeds == 0 && isnan(e->interval.mean) && isnan(e->interval.low) && isnan(e->interval.high));
   ck_assert_uint_eq(efla_results_missing(&f.results, efla_results_find(&f.results, (efla_variant){"euler", "unit", 1e-3})),
                     CONDITIONS + 2);
@@ -264,7 +264,7 @@ START_TEST(program) {
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s --out %s.out", path, path);
   ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 0);
   ck_assert_msg(strstr(out, "\ngate              +1.00 ["), "%s", out); /* clean: half of .02 */
-  ck_assert_msg(strstr(err, "rk4, keys raw, lr 0.003 lacks 13 of 15") && strstr(err, "gate:rk4, mean over scale, is left out"),
+  ck_assert_msg(strstr(err, "rk4, keys raw, lr 0.003 lacks 13 of 15") && strstr(err, "method:rk4, mean over scale, is left out"),
                 "%s", err);
   efla_csv csv;
   efla_message why = {{0}};
@@ -273,7 +273,7 @@ START_TEST(program) {
   ck_assert_msg(efla_csv_read(&csv, table, &why) == EFLA_OK, "%s", why.text);
   /* Under five conditions: nine models, one of which has but two, eight panels, twelve edges. */
   ck_assert_uint_eq(csv.rows, 5 * (8 + 8 + 12) + 2);
-  for (size_t r = 0; r < csv.rows; r++) ck_assert(strncmp(efla_csv_text(&csv, r, "panel"), "gate:", 5) != 0);
+  for (size_t r = 0; r < csv.rows; r++) ck_assert(strncmp(efla_csv_text(&csv, r, "panel"), "method:", 5) != 0);
   efla_csv_clear(&csv);
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s --method euler", path);
   ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 2);

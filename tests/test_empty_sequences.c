@@ -164,7 +164,7 @@ START_TEST(a_mistake_behind_many) {
   run_to_out("--method euler", 0);
   snprintf(options, sizeof options, "--outputs %s", out);
   ck_assert_int_eq(run("compare", options), 1);
-  ck_assert_msg(strstr(said, "mistake: beta itself is used as the gate") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "mistake: beta itself is used as the coefficient") != NULL, "%s", said);
 }
 END_TEST
 

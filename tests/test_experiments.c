@@ -3,7 +3,7 @@
 
 #include "tables.h"
 
-/* docs/bounds.md#orders: orders within .1 for h*lambda in [5e-3, .1], gates and stages alike; the exact flow moves by rounding only
+/* docs/bounds.md#orders: orders within .1 for h*lambda in [5e-3, .1], coefficients and stages alike; the exact flow moves by rounding only
  * (docs/bounds.md#semigroup: 4 sqrt(n) u, with the oracle's own error on top). */
 START_TEST(order_finds_the_orders) {
   efla_csv csv = run_table("order --dk 8 --dv 8 --tokens 1,3 --substeps 512");

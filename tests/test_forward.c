@@ -34,7 +34,7 @@ static void define(const efla_forward_spec *forward, const efla_tokens *x, const
   for (size_t e = 0; e < dk * dv; e++) S[e] = (long double)sin((double)e);
   for (size_t t = 0; t < x->tokens; t++) {
     const double *k = x->k + t * dk, *q = x->q + t * dk;
-    long double a = (long double)efla_gate(forward->method, x->beta[t], efla_lambda(dk, k));
+    long double a = (long double)efla_coefficient(forward->method, x->beta[t], efla_lambda(dk, k));
     for (size_t j = 0; j < dv; j++) {
       long double u = x->v[t * dv + j];
       for (size_t i = 0; i < dk; i++) {
@@ -132,7 +132,7 @@ START_TEST(every_format_answers_to_the_runs) {
 }
 END_TEST
 
-/* Treated keys, and the gate of the method that was asked for: as if the keys had come that way. */
+/* Treated keys, and the coefficient of the method that was asked for: as if the keys had come that way. */
 START_TEST(keys_and_methods) {
   enum { T = 40, DK = 6, DV = 4 };
   efla_tokens x = testing_tokens("gaussian", 3, T, DK, DV);

@@ -169,7 +169,7 @@ static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, b
   size_t row = efla_row(dv);
   array q = fresh(C * dk, true), k = fresh(C * dk, true), v = fresh(C * dv, true), S = fresh(dk * row, true),
         o = fresh(C * dv, false);
-  array gate = fresh(C, false), d = fresh(C, false), scratch = fresh(efla_wy_scratch(C, dk, dv), false);
+  array coefficient = fresh(C, false), d = fresh(C, false), scratch = fresh(efla_wy_scratch(C, dk, dv), false);
   long double *truth = malloc((dk * dv + dk + 2 * dv) * sizeof *truth), *key = truth + dk * dv, *value = key + dk;
   double scale = 0, q_size = 0;
   for (size_t e = 0; e < dk * row; e++)
@@ -179,16 +179,16 @@ static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, b
       truth[e / row * dv + e % row] = S.f64[e];
   scale = efla_norm(dk * dv, truth);
   for (size_t t = 0; t < C; t++) {
-    gate.f64[t] = gate.f32[t] = 0.7f / (float)efla_lambda(dk, k.f64 + t * dk);
+    coefficient.f64[t] = coefficient.f32[t] = 0.7f / (float)efla_lambda(dk, k.f64 + t * dk);
     d.f64[t] = d.f32[t] = t % 9 == 4 ? 0 : 1 - (float)gsl_ran_flat(draw, 0, 0.3);
   }
-  efla_wy_f64 c = {.tokens = C, .dk = dk, .dv = dv, .q = q.f64, .k = k.f64, .v = v.f64, .gate = gate.f64, .S = S.f64, .o = o.f64};
-  efla_wy_f32 c32 = {.tokens = C, .dk = dk, .dv = dv, .q = q.f32, .k = k.f32, .v = v.f32, .gate = gate.f32, .S = S.f32, .o = o.f32};
+  efla_wy_f64 c = {.tokens = C, .dk = dk, .dv = dv, .q = q.f64, .k = k.f64, .v = v.f64, .coefficient = coefficient.f64, .S = S.f64, .o = o.f64};
+  efla_wy_f32 c32 = {.tokens = C, .dk = dk, .dv = dv, .q = q.f32, .k = k.f32, .v = v.f32, .coefficient = coefficient.f32, .S = S.f32, .o = o.f32};
   c.q_stride = c.k_stride = c32.q_stride = c32.k_stride = dk, c.v_stride = c.o_stride = c32.v_stride = c32.o_stride = dv;
   c.decay = decays ? d.f64 : NULL, c32.decay = decays ? d.f32 : NULL, c.scratch = scratch.f64, c32.scratch = scratch.f32;
   level->wy_f64(&c), level->wy_f32(&c32);
   for (size_t t = 0; t < C; t++) {
-    long double a = gate.f64[t];
+    long double a = coefficient.f64[t];
     for (size_t i = 0; i < dk; i++) key[i] = k.f64[t * dk + i];
     for (size_t j = 0; j < dv; j++) value[j] = v.f64[t * dv + j];
     for (size_t e = 0; e < dk * dv && decays; e++) truth[e] *= d.f64[t];
@@ -207,7 +207,7 @@ static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, b
     CHECK_BOUND(fabs((double)(S.f64[e] - expected)), 64 * U * scale);
     CHECK_BOUND(fabs((double)((long double)S.f32[e] - expected)), 64 * U32 * scale);
   }
-  drop(&q), drop(&k), drop(&v), drop(&S), drop(&o), drop(&gate), drop(&d), drop(&scratch), free(truth);
+  drop(&q), drop(&k), drop(&v), drop(&S), drop(&o), drop(&coefficient), drop(&d), drop(&scratch), free(truth);
 }
 
 START_TEST(chunks_with_decay) {

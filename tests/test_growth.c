@@ -39,8 +39,8 @@ START_TEST(a_run_agrees_with_the_quadrature) {
     const efla_method *method = efla_method_find(names[m]);
     double w[32] = {1}, sum = 0, squares = 0;
     for (size_t t = 0; t < tokens; t++) {
-      double step = efla_token_x(&x, t), gate = efla_gate(method, x.beta[t], efla_lambda(dk, x.k + t * dk));
-      double difference = efla_growth_step(dk, x.k + t * dk, gate, w) - efla_growth_expected(&law, efla_stability(method, step));
+      double step = efla_token_x(&x, t), coefficient = efla_coefficient(method, x.beta[t], efla_lambda(dk, x.k + t * dk));
+      double difference = efla_growth_step(dk, x.k + t * dk, coefficient, w) - efla_growth_expected(&law, efla_stability(method, step));
       sum += difference;
       squares += difference * difference;
     }

@@ -166,8 +166,8 @@ START_TEST(built_in_digits_follow_from_seed_set_and_number) {
 END_TEST
 
 /* Labels are uniform: each count is binomial, within 5 standard errors.  The rest was measured over seeds 1 to 20, 4000 images
- * each, and has five times the standard deviation between seeds as its margin: .2025 of the pixels are inked (deviation .0009;
- * MNIST .191), their mean is .1348 (.0007; MNIST .131), ink reaches the edge in .037 of the images (.003).  Of 400,000 images the
+ * each, and has five times the standard deviation between seeds as its margin: .2025 of the pixels are drawn (deviation .0009;
+ * MNIST .191), their mean is .1348 (.0007; MNIST .131), foreground reaches the edge in .037 of the images (.003).  Of 400,000 images the
  * palest had a darkest pixel of 224. */
 START_TEST(built_in_digits_look_like_ink_on_paper) {
   enum { N = 4000 };
@@ -195,7 +195,7 @@ START_TEST(built_in_digits_look_like_ink_on_paper) {
 }
 END_TEST
 
-/* Ones are taller than wide and lean to the right (columns fall as rows rise), sevens have most of their ink above, sixes below: no
+/* Ones are taller than wide and lean to the right (columns fall as rows rise), sevens have most of their foreground above, sixes below: no
  * image is turned or mirrored. */
 START_TEST(built_in_digits_are_upright) {
   efla_images images = strokes(1000, testing_seed(), true);

@@ -48,10 +48,10 @@ static void install(void) {
 
 /* What flow.c computes, on the tokens of the README. */
 static void check_flow(void) {
-  double q[] = {1, 0, 0, 2}, k[] = {3, 1, 1, 1}, v[] = {5, 6, 7, 8}, beta[] = {0.5, 2}, gate[2], S[4] = {0}, o[4], found[4];
+  double q[] = {1, 0, 0, 2}, k[] = {3, 1, 1, 1}, v[] = {5, 6, 7, 8}, beta[] = {0.5, 2}, coefficient[2], S[4] = {0}, o[4], found[4];
   const efla_tokens x = {.tokens = 2, .dk = 2, .dv = 2, .q = q, .k = k, .v = v, .beta = beta};
-  efla_gates(efla_method_find("exact"), &x, gate);
-  efla_recurrence_f64(2, 2, 2, q, k, v, gate, S, o);
+  efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
+  efla_recurrence_f64(2, 2, 2, q, k, v, coefficient, S, o);
   ck_assert_msg(sscanf(out, "%lf %lf %lf %lf", found, found + 1, found + 2, found + 3) == 4, "%s", out);
   for (int i = 0; i < 4; i++) ck_assert_msg(found[i] == o[i], "o[%d] = %.17g, expected %.17g", i, found[i], o[i]);
 }
@@ -115,7 +115,7 @@ START_TEST(programs_and_manuals) {
   SHELL("for p in $P/bin/*; do grep -q '^efla-[a-z-]* .- .' $P/share/man/man1/${p##*/}.1 || exit 1; done");
   SHELL("grep -q 'one per processor' $P/share/man/man1/efla-order.1");
   SHELL("cd plots && for file in *.gp *.awk; do cmp $file $P/share/efla/plots/$file || exit 1; done");
-  SHELL("$P/bin/efla-gate --quick --out $W/table.csv && grep -q '^# command: efla-gate --quick' $W/table.csv");
+  SHELL("$P/bin/efla-coefficient --quick --out $W/table.csv && grep -q '^# command: efla-coefficient --quick' $W/table.csv");
 }
 END_TEST
 

@@ -8,7 +8,7 @@
 typedef struct problem {
   efla_heads heads;
   size_t rows, states;         /* batch * heads * tokens; sequences * heads * dk * dv */
-  efla_kernel_f64 x;           /* q, k, v, gate, g, initial; outputs poisoned */
+  efla_kernel_f64 x;           /* q, k, v, coefficient, g, initial; outputs poisoned */
   efla_kernel_f32 x32;         /* the same numbers */
   long double *S, *o;          /* the truth */
   double scale, readout_scale; /* what errors are measured by: the largest any of its states reaches, and that times |q| */
@@ -25,13 +25,13 @@ static void define(problem *p, size_t sequence, size_t head) {
     p->scale = fmax(p->scale, efla_norm(dk * dv, S));
     if (t == rows.tokens) break;
     size_t row = rows.first + t * rows.stride;
-    long double gate = p->x.gate[row];
+    long double coefficient = p->x.coefficient[row];
     for (size_t i = 0; i < dk; i++) q[i] = p->x.q[row * dk + i], k[i] = p->x.k[row * dk + i];
     for (size_t j = 0; j < dv; j++) v[j] = p->x.v[row * dv + j];
     for (size_t e = 0; e < dk * dv && p->x.g; e++) S[e] *= expl(p->x.g[row]);
-    efla_recurrence_long(1, dk, dv, q, k, v, &gate, S, o);
+    efla_recurrence_long(1, dk, dv, q, k, v, &coefficient, S, o);
     for (size_t j = 0; j < dv; j++) p->o[row * dv + j] = o[j];
-    p->scale = fmax(p->scale, p->x.gate[row] * efla_norm(dk, k) * efla_norm(dv, v));
+    p->scale = fmax(p->scale, p->x.coefficient[row] * efla_norm(dk, k) * efla_norm(dv, v));
     p->readout_scale = fmax(p->readout_scale, efla_norm(dk, q));
   }
   free(q);
@@ -45,7 +45,7 @@ static problem set_up(efla_heads heads, bool decays, bool starts) {
   gsl_rng_set(draw, testing_seed() + rows + 31 * dk + dv);
   double *q = testing_normal(rows * dk, 1, draw), *k = testing_normal(rows * dk, 1 / sqrt((double)dk), draw),
          *v = testing_normal(rows * dv, 1, draw);
-  double *gate = testing_poison(rows), *g = testing_poison(rows), *beta = testing_poison(rows);
+  double *coefficient = testing_poison(rows), *g = testing_poison(rows), *beta = testing_poison(rows);
   double *initial = testing_normal(states, 1, draw);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = gsl_rng_uniform(draw);
@@ -53,9 +53,9 @@ static problem set_up(efla_heads heads, bool decays, bool starts) {
   }
   p.x32 =
       (efla_kernel_f32){.q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
-  efla_kernel_gates_f64(&heads, efla_method_find("exact"), k, beta, gate);
-  p.x32.gate = testing_narrow(rows, gate), p.x32.g = testing_narrow(rows, g), p.x32.initial = testing_narrow(states, initial);
-  p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .gate = gate, .g = g, .initial = initial};
+  efla_kernel_coefficients_f64(&heads, efla_method_find("exact"), k, beta, coefficient);
+  p.x32.coefficient = testing_narrow(rows, coefficient), p.x32.g = testing_narrow(rows, g), p.x32.initial = testing_narrow(states, initial);
+  p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .coefficient = coefficient, .g = g, .initial = initial};
   p.x.final = testing_poison(states), p.x.o = testing_poison(rows * dv);
   p.x32.final = testing_narrow(states, p.x.final), p.x32.o = testing_narrow(rows * dv, p.x.o);
   if (!decays) free(g), free((void *)p.x32.g), p.x.g = NULL, p.x32.g = NULL;
@@ -69,8 +69,8 @@ static problem set_up(efla_heads heads, bool decays, bool starts) {
 }
 
 static void tear_down(problem *p) {
-  const void *all[] = {p->x.q,   p->x.k,   p->x.v,   p->x.gate,   p->x.g,   p->x.initial,   p->x.final,   p->x.o,   p->S,
-                       p->x32.q, p->x32.k, p->x32.v, p->x32.gate, p->x32.g, p->x32.initial, p->x32.final, p->x32.o, p->o};
+  const void *all[] = {p->x.q,   p->x.k,   p->x.v,   p->x.coefficient,   p->x.g,   p->x.initial,   p->x.final,   p->x.o,   p->S,
+                       p->x32.q, p->x32.k, p->x32.v, p->x32.coefficient, p->x32.g, p->x32.initial, p->x32.final, p->x32.o, p->o};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
 
@@ -191,7 +191,7 @@ static void check_parts(efla_layout layout, size_t threads) {
     close_to_f32(DV, last32 + n * DV, truth, rows.tokens ? p.readout_scale : 0, &p);
   }
   memcpy(S, p.x.initial, p.states * sizeof *S);
-  x = (efla_kernel_f64){.k = p.x.k, .v = p.x.v, .gate = p.x.gate, .g = p.x.g, .initial = S, .final = S};
+  x = (efla_kernel_f64){.k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .g = p.x.g, .initial = S, .final = S};
   efla_kernel_forward_f64(&p.heads, &x, scratch);
   ck_assert_mem_eq(S, p.x.final, p.states * sizeof *S);
   free(scratch), free(scratch32), free(last), free(last32), free(S);
@@ -208,7 +208,7 @@ START_TEST(an_empty_sequence_reads_zero) {
   efla_heads heads = {.batch = 1, .heads = 1, .tokens = 0, .dk = 2, .dv = 3, .sequences = 1, .cu_seqlens = nothing};
   double initial[6] = {1, 2, 3, 4, 5, 6}, final[6] = {NAN}, o[3] = {NAN, NAN, NAN}, none[1] = {0};
   double *scratch = testing_poison(efla_kernel_scratch_f64(&heads));
-  efla_kernel_f64 x = {.q = none, .k = none, .v = none, .gate = none, .initial = initial, .final = final, .o = o, .last = true};
+  efla_kernel_f64 x = {.q = none, .k = none, .v = none, .coefficient = none, .initial = initial, .final = final, .o = o, .last = true};
   efla_kernel_forward_f64(&heads, &x, scratch);
   ck_assert_mem_eq(initial, final, sizeof final);
   for (int j = 0; j < 3; j++) ck_assert_double_eq(o[j], 0);
@@ -234,8 +234,8 @@ static void decode(problem *p, size_t threads) {
   efla_decode_load_f32(&now, p->x32.initial, states32);
   for (size_t t = 0; t < p->heads.tokens; t++) { /* one batch entry, token-major: rows of token t lie together */
     size_t row = t * n;
-    efla_kernel_f64 x = {.q = p->x.q + row * dk, .k = p->x.k + row * dk, .v = p->x.v + row * dv, .gate = p->x.gate + row};
-    efla_kernel_f32 y = {.q = p->x32.q + row * dk, .k = p->x32.k + row * dk, .v = p->x32.v + row * dv, .gate = p->x32.gate + row};
+    efla_kernel_f64 x = {.q = p->x.q + row * dk, .k = p->x.k + row * dk, .v = p->x.v + row * dv, .coefficient = p->x.coefficient + row};
+    efla_kernel_f32 y = {.q = p->x32.q + row * dk, .k = p->x32.k + row * dk, .v = p->x32.v + row * dv, .coefficient = p->x32.coefficient + row};
     if (p->x.g) x.g = p->x.g + row, y.g = p->x32.g + row;
     if (t % 5 != 3) x.o = p->x.o + row * dv, y.o = p->x32.o + row * dv; /* some tokens are not read out */
     efla_decode_step_f64(&now, &x, states);
@@ -271,10 +271,10 @@ START_TEST(blow_up_is_data) {
   FOR_EACH_LEVEL(level) {
     efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .isa = level};
     problem p = set_up(heads, false, true);
-    for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.gate)[t] *= 30;
+    for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.coefficient)[t] *= 30;
     double *scratch = testing_poison(efla_kernel_scratch_f64(&heads)), *S = testing_poison(160);
     memcpy(S, p.x.initial, 160 * sizeof *S);
-    efla_recurrence_f64(40, 4, 40, p.x.q, p.x.k, p.x.v, p.x.gate, S, p.x.o);
+    efla_recurrence_f64(40, 4, 40, p.x.q, p.x.k, p.x.v, p.x.coefficient, S, p.x.o);
     efla_kernel_forward_f64(&heads, &p.x, scratch);
     for (size_t e = 0; e < 160; e++) ck_assert_int_eq(isfinite(S[e]) != 0, isfinite(p.x.final[e]) != 0);
     ck_assert(!isfinite(S[7]) && isfinite(S[8]));
@@ -284,18 +284,18 @@ START_TEST(blow_up_is_data) {
 }
 END_TEST
 
-/* Gates are the table's, lambda summed in f64: bit for bit. */
-START_TEST(gates_of_heads) {
+/* Coefficients are the table's, lambda summed in f64: bit for bit. */
+START_TEST(coefficients_of_heads) {
   efla_heads heads = {.batch = 1, .heads = 2, .tokens = 3, .dk = 2, .dv = 1, .threads = 2};
   const float k[] = {1, 2, 0, 0, 3, 4, 1e-20f, 0, 1e20f, 0, -1, 0.5f}, beta[] = {1, 0.5f, 0, 2, 0.1f, 3};
-  float gate[6];
+  float coefficient[6];
   for (const efla_method *m = efla_methods; m->name; m++) {
-    memset(gate, 255, sizeof gate);
-    efla_kernel_gates_f32(&heads, m, k, beta, gate);
+    memset(coefficient, 255, sizeof coefficient);
+    efla_kernel_coefficients_f32(&heads, m, k, beta, coefficient);
     for (size_t r = 0; r < 6; r++) {
       double lambda = (double)k[2 * r] * (double)k[2 * r] + (double)k[2 * r + 1] * (double)k[2 * r + 1];
-      float expected = (float)efla_gate(m, (double)beta[r], lambda);
-      ck_assert_mem_eq(&gate[r], &expected, sizeof expected);
+      float expected = (float)efla_coefficient(m, (double)beta[r], lambda);
+      ck_assert_mem_eq(&coefficient[r], &expected, sizeof expected);
     }
   }
 }
@@ -319,7 +319,7 @@ int main(void) {
                                 an_empty_sequence_reads_zero,
                                 decoding,
                                 blow_up_is_data,
-                                gates_of_heads,
+                                coefficients_of_heads,
                                 scratch_is_flat_in_tokens};
   return testing_main("kernel", tests, sizeof tests / sizeof *tests, 240);
 }

@@ -5,8 +5,8 @@
 
 /* docs/findings.md#coefficient: expm1 and phi within 2.2 ulp as measured, asserted at 4u = 8/2 ulp; naive loses all digits below x = u; clamping costs one
  * half below lambda = 1e-6, about 1e-6/lambda above. */
-START_TEST(gate_forms) {
-  efla_csv csv = run_table("gate --samples 500 --per-decade 1");
+START_TEST(coefficient_forms) {
+  efla_csv csv = run_table("coefficient --samples 500 --per-decade 1");
   for (size_t r = 0; r < csv.rows; r++) {
     double start = efla_csv_real(&csv, r, "start"), relative = efla_csv_real(&csv, r, "relative_error");
     bool f64 = row_is(&csv, r, "precision", "f64"), by_x = row_is(&csv, r, "study", "x");
@@ -25,8 +25,8 @@ START_TEST(gate_forms) {
 END_TEST
 
 /* What one token can erase: RK2 never more than 1/2, RK4 never more than .7302 (its maximum, at x = 1.596). */
-START_TEST(gate_erases) {
-  efla_csv csv = run_table("gate --samples 1 --per-decade 4");
+START_TEST(coefficient_erases) {
+  efla_csv csv = run_table("coefficient --samples 1 --per-decade 4");
   double rk2 = 0, rk4 = 0, exact = 0, implicit = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double erase = efla_csv_real(&csv, r, "erase");
@@ -82,8 +82,8 @@ START_TEST(stability_limits) {
 }
 END_TEST
 
-/* docs/bounds.md#chunk: entries at most 1 and condition at most C^2 for the exact gate, whatever the keys; substitution within docs/bounds.md#chunk up to C = 128;
- * doubling loses everything for correlated keys; Euler's gate overflows at norm 8. */
+/* docs/bounds.md#chunk: entries at most 1 and condition at most C^2 for the exact coefficient, whatever the keys; substitution within docs/bounds.md#chunk up to C = 128;
+ * doubling loses everything for correlated keys; Euler's coefficient overflows at norm 8. */
 START_TEST(chunk_conditions) {
   efla_csv csv = run_table("chunk --chunk 16,64,128 --dk 32");
   for (size_t r = 0; r < csv.rows; r++) {
@@ -110,7 +110,7 @@ START_TEST(hold_orders) {
     double order, slack;
   } known[] = {{"left", 1, 0.1},  {"midpoint", 2, 0.1}, {"richardson", 4, 0.15},
                {"euler", 1, 0.1}, {"rk4", 4, 0.15},     {"cf4", 4, 0.15}};
-  efla_csv csv = run_table("hold --lambda 3,30 --steps 512");
+  efla_csv csv = run_table("zero_order_hold --lambda 3,30 --steps 512");
   size_t seen = 0;
   for (size_t r = 0; r < csv.rows; r++) {
     double order = efla_csv_real(&csv, r, "order"), h_lambda = efla_csv_real(&csv, r, "h_lambda");
@@ -154,6 +154,6 @@ START_TEST(noise_findings) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {gate_forms, gate_erases, stability_limits, chunk_conditions, hold_orders, noise_findings};
+  const TTest *const tests[] = {coefficient_forms, coefficient_erases, stability_limits, chunk_conditions, hold_orders, noise_findings};
   return testing_main("laboratory", tests, sizeof tests / sizeof *tests, 120);
 }

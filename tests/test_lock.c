@@ -20,7 +20,7 @@ int flock(int descriptor, int operation) {
 }
 
 static void set_up(const char *name) {
-  snprintf(path, sizeof path, "%s/cell", files_directory(name));
+  snprintf(path, sizeof path, "%s/config", files_directory(name));
   snprintf(file, sizeof file, "%s.lock", path);
 }
 
@@ -161,9 +161,9 @@ START_TEST(places_that_are_none) {
   efla_lock lock;
   efla_message why;
   set_up("lock-nowhere");
-  snprintf(path, sizeof path, TEST_WORK "/lock-nowhere/no/cell");
+  snprintf(path, sizeof path, TEST_WORK "/lock-nowhere/no/config");
   ck_assert_int_eq(efla_lock_take(&lock, path, true, &why), EFLA_OUTPUT);
-  ck_assert_msg(strstr(why.text, "no/cell.lock: cannot write: No such file") != NULL, "%s", why.text);
+  ck_assert_msg(strstr(why.text, "no/config.lock: cannot write: No such file") != NULL, "%s", why.text);
   ck_assert_ptr_null(lock.path);
 }
 END_TEST

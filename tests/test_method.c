@@ -1,4 +1,4 @@
-/* Methods: phi and its slope against high precision, the claims of the table recomputed, gates and key treatments. */
+/* Methods: phi and its slope against high precision, the claims of the table recomputed, coefficients and key treatments. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>

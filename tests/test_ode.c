@@ -1,4 +1,4 @@
-/* The matrix ODE: Butcher tableaux against the theory of rooted trees, a step by stages against the gate form. */
+/* The matrix ODE: Butcher tableaux against the theory of rooted trees, a step by stages against the coefficient form. */
 #include "testing.h"
 
 typedef double stages[EFLA_STAGES];
@@ -154,8 +154,8 @@ static double phi_bound(const efla_tableau *t, const response *r, double x) {
   return U * ((3 * t->stages + 3) * propagate(t, r, e) + (t->stages + 2) * sum);
 }
 
-/* The tableau's phi is its definition and the gate of the method it names (8u for that one). */
-START_TEST(phi_is_the_gate_of_the_named_method) {
+/* The tableau's phi is its definition and the coefficient of the method it names (8u for that one). */
+START_TEST(phi_is_the_coefficient_of_the_named_method) {
   for (const efla_tableau *t = efla_tableaux; t->name; t++)
     for (double x = 1e-9; x < 1e4; x *= 1.5) {
       response r = respond(t, x);
@@ -242,7 +242,7 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
   efla_tokens_clear(&one);
 }
 
-START_TEST(steps_by_stages_equal_the_gate_form) {
+START_TEST(steps_by_stages_equal_the_coefficient_form) {
   static const size_t dk[] = {1, 3, 16, 33, 65}, dv[] = {3, 65, 1, 16, 9};
   static const double x[] = {1e-12, 1e-3, 0.1, 1, 2.7, 10, 300, 1e4};
   for (const efla_tableau *t = efla_tableaux; t->name; t++)
@@ -252,7 +252,7 @@ START_TEST(steps_by_stages_equal_the_gate_form) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {orders_follow_from_the_trees, tableaux_are_consistent, phi_is_the_gate_of_the_named_method,
-                                phi_of_dopri5, steps_by_stages_equal_the_gate_form};
+  const TTest *const tests[] = {orders_follow_from_the_trees, tableaux_are_consistent, phi_is_the_coefficient_of_the_named_method,
+                                phi_of_dopri5, steps_by_stages_equal_the_coefficient_form};
   return testing_main("ode", tests, sizeof tests / sizeof *tests, 60);
 }

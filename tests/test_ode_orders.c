@@ -36,15 +36,15 @@ static void exact_end(const held *p, double time, long double *S) {
   efla_recurrence_long(1, DK, DV, NULL, k, v, &a, S, NULL);
 }
 
-/* The error of `steps` steps over a time: of a method by its gate, or of a tableau by its stages. */
+/* The error of `steps` steps over a time: of a method by its coefficient, or of a tableau by its stages. */
 static double error_of_steps(const held *p, const efla_method *method, const efla_tableau *tableau, double time, size_t steps) {
   double S[STATE], h = time / (double)steps;
   long double truth[STATE];
   exact_end(p, time, truth);
   memcpy(S, p->start, sizeof S);
   if (method) {
-    double gate = efla_gate(method, h, p->lambda);
-    for (size_t n = 0; n < steps; n++) efla_recurrence_f64(1, DK, DV, NULL, p->one.k, p->one.v, &gate, S, NULL);
+    double coefficient = efla_coefficient(method, h, p->lambda);
+    for (size_t n = 0; n < steps; n++) efla_recurrence_f64(1, DK, DV, NULL, p->one.k, p->one.v, &coefficient, S, NULL);
   } else {
     double *scratch = testing_poison(efla_ode_scratch(tableau, DK, DV));
     efla_zero_order_hold hold = {DK, DV, p->one.k, p->one.v};
@@ -158,14 +158,14 @@ START_TEST(time_is_shifted_with_the_signal) {
 }
 END_TEST
 
-/* The exact gate on keys held for a step, sampled at the left end (offset 0) or in the middle (1/2). */
+/* The exact coefficient on keys held for a step, sampled at the left end (offset 0) or in the middle (1/2). */
 static void hold_smooth(double offset, size_t steps, double *S) {
   double k[DK], v[DV], h = 1 / (double)steps, zero = 0;
   for (size_t e = 0; e < STATE; e++) S[e] = 1 + (double)e;
   for (size_t n = 0; n < steps; n++) {
     sample_smooth(&zero, ((double)n + offset) * h, k, v);
-    double gate = efla_gate(efla_method_find("exact"), h, efla_lambda(DK, k));
-    efla_recurrence_f64(1, DK, DV, NULL, k, v, &gate, S, NULL);
+    double coefficient = efla_coefficient(efla_method_find("exact"), h, efla_lambda(DK, k));
+    efla_recurrence_f64(1, DK, DV, NULL, k, v, &coefficient, S, NULL);
   }
 }
 

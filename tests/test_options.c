@@ -127,7 +127,7 @@ START_TEST(together) {
   } wrong[] = {{"reference", "--smallest=10 --largest=1", "no x is in that range"},
                {"effects", "--input none --method=euler", "both euler"},
                {"effects", "--input none --lr=1e-3", "both 0.001"},
-               {"smnist", "--shard=2/2 --cells=none", "'2/2' has no cell"}};
+               {"smnist", "--shard=2/2 --configs=none", "'2/2' has no config"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char command[300];
     snprintf(command, sizeof command, TEST_BIN "/%s %s", wrong[i].program, wrong[i].options);

@@ -18,8 +18,8 @@ static void by_definition(const efla_method *method, const efla_storage *storage
       if (storage->inputs) k[i] = (float)efla_format_round(f, k[i]), v[i] = (float)efla_format_round(f, v[i]);
       lambda += (double)k[i] * (double)k[i];
     }
-    float gate = (float)efla_gate(method, x->beta[t], lambda);
-    efla_recurrence_f32(1, D, D, NULL, k, v, &gate, S, NULL);
+    float coefficient = (float)efla_coefficient(method, x->beta[t], lambda);
+    efla_recurrence_f32(1, D, D, NULL, k, v, &coefficient, S, NULL);
     for (size_t e = 0; e < STATE && storage->state; e++)
       S[e] = (float)(storage->stochastic ? efla_format_round_stochastic(f, S[e], efla_format_draw(storage->seed, draws++))
                                          : efla_format_round(f, S[e]));
@@ -61,20 +61,20 @@ END_TEST
 START_TEST(runs_by_chunks_are_the_chunkwise_form) {
   enum { TOKENS = 100, CHUNK = 16 };
   efla_tokens x = testing_tokens("gaussian", 1, TOKENS, D, D);
-  double gate[TOKENS], decays[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
-  float k[TOKENS * D], v[TOKENS * D], gate32[TOKENS], decays32[TOKENS], *scratch32 = (float *)scratch;
+  double coefficient[TOKENS], decays[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
+  float k[TOKENS * D], v[TOKENS * D], coefficient32[TOKENS], decays32[TOKENS], *scratch32 = (float *)scratch;
   const efla_method *exact = efla_method_find("exact");
-  efla_gates(exact, &x, gate);
+  efla_token_coefficients(exact, &x, coefficient);
   for (size_t e = 0; e < TOKENS * D; e++) k[e] = (float)x.k[e], v[e] = (float)x.v[e];
   for (size_t t = 0; t < TOKENS; t++) {
     decays[t] = -0.01 * (double)(t % 7);
-    gate32[t] = (float)gate[t], decays32[t] = (float)decays[t];
+    coefficient32[t] = (float)coefficient[t], decays32[t] = (float)decays[t];
   }
   for (int way = 0; way < 4; way++) {
     double S[STATE] = {0}, *g = way & 1 ? decays : NULL;
     float S32[STATE] = {0};
-    efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, gate, g, S, NULL, scratch);
-    efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, gate32, g ? decays32 : NULL, S32, NULL, scratch32);
+    efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, coefficient, g, S, NULL, scratch);
+    efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, coefficient32, g ? decays32 : NULL, S32, NULL, scratch32);
     efla_storage storage = {efla_format_find(way & 2 ? "f64" : "f32"), .state = true, .chunk = CHUNK};
     efla_run run;
     ck_assert_int_eq(efla_run_init(&run, exact, &storage, D, D), EFLA_OK);
@@ -242,16 +242,16 @@ START_TEST(when_a_state_is_useless) {
 }
 END_TEST
 
-/* The budget: rounding is the error that the law reports, since exact is exact; chunks cost no more than docs/bounds.md#chunk's 64 u32
- * where errors fade; Euler (DeltaNet's gate) and implicit (Longhorn's) are off by far more than a bf16 state where the flow
+/* The contributions: rounding is the error that the law reports, since exact is exact; chunks cost no more than docs/bounds.md#chunk's 64 u32
+ * where errors fade; Euler (DeltaNet's coefficient) and implicit (Longhorn's) are off by far more than a bf16 state where the flow
  * contracts. */
-START_TEST(the_budget) {
+START_TEST(contributions) {
   run();
-  double rounding = at(find("budget", "gaussian", "bf16", "rounding", "nearest", 0), "error");
+  double rounding = at(find("contribution", "gaussian", "bf16", "rounding", "nearest", 0), "error");
   CHECK_BOUND(fabs(rounding / at(find("law", "gaussian", "bf16", "state", "nearest", 0), "error") - 1), 5e-15 / rounding);
-  CHECK_BOUND(at(find("budget", "gaussian", "f32", "chunking", "nearest", 0), "error"), 64 * U32);
-  CHECK_BOUND(5 * rounding, at(find("budget", "gaussian", "euler", "discretisation", "nearest", 0), "error"));
-  CHECK_BOUND(5 * rounding, at(find("budget", "gaussian", "implicit", "discretisation", "nearest", 0), "error"));
+  CHECK_BOUND(at(find("contribution", "gaussian", "f32", "chunking", "nearest", 0), "error"), 64 * U32);
+  CHECK_BOUND(5 * rounding, at(find("contribution", "gaussian", "euler", "discretisation", "nearest", 0), "error"));
+  CHECK_BOUND(5 * rounding, at(find("contribution", "gaussian", "implicit", "discretisation", "nearest", 0), "error"));
   efla_csv_clear(&table);
 }
 END_TEST
@@ -265,6 +265,6 @@ int main(void) {
                                 errors_walk_or_saturate,
                                 errors_of_inputs_do_not_grow,
                                 when_a_state_is_useless,
-                                the_budget};
+                                contributions};
   return testing_main("precision", tests, sizeof tests / sizeof *tests, 120);
 }

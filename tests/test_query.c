@@ -9,7 +9,7 @@ static const char *const names[OUTPUTS] = {"o", "d_q", "d_k", "d_v", "d_beta"};
  * f32. */
 typedef struct problem {
   size_t tokens, dk, dv;
-  double *q, *k, *v, *gate, *by_beta, *by_lambda, *d_o; /* q (dk), d_o (dv) */
+  double *q, *k, *v, *coefficient, *by_beta, *by_lambda, *d_o; /* q (dk), d_o (dv) */
   size_t size[OUTPUTS];
   double *truth[OUTPUTS], scale[OUTPUTS]; /* what an entry's error is measured by */
 } problem;
@@ -17,24 +17,24 @@ typedef struct problem {
 /* n doubles are rounded to f32. */
 static void narrow(size_t n, double *values) { free(testing_narrow(n, values)); }
 
-/* Some keys are zero, and some gates; x = beta lambda is anywhere in the method's stable region, up to 4. */
+/* Some keys are zero, and some coefficients; x = beta lambda is anywhere in the method's stable region, up to 4. */
 static void draw_inputs(problem *p, const efla_method *method) {
   size_t T = p->tokens, dk = p->dk;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed() + T + 31 * dk + p->dv);
   p->q = testing_normal(dk, 1, draw), p->k = testing_normal(T * dk, 1 / sqrt((double)dk), draw);
   p->v = testing_normal(T * p->dv, 1, draw), p->d_o = testing_normal(p->dv, 1, draw);
-  p->gate = testing_poison(T), p->by_beta = testing_poison(T), p->by_lambda = testing_poison(T);
+  p->coefficient = testing_poison(T), p->by_beta = testing_poison(T), p->by_lambda = testing_poison(T);
   narrow(dk, p->q), narrow(T * dk, p->k), narrow(T * p->dv, p->v), narrow(p->dv, p->d_o);
   for (size_t t = 0; t < T; t++) {
     double lambda = efla_lambda(dk, p->k + t * dk), x = gsl_rng_uniform(draw) * fmin(method->stable, 4);
     if (t % 7 == 3) memset(p->k + t * dk, 0, dk * sizeof *p->k);
     double beta = t % 11 == 5 ? 0 : t % 7 == 3 ? x : fmin(x / lambda, 4);
     lambda = efla_lambda(dk, p->k + t * dk);
-    p->gate[t] = efla_gate(method, beta, lambda);
-    efla_gate_slopes(method, beta, lambda, p->by_beta + t, p->by_lambda + t);
+    p->coefficient[t] = efla_coefficient(method, beta, lambda);
+    efla_coefficient_derivatives(method, beta, lambda, p->by_beta + t, p->by_lambda + t);
   }
-  narrow(T, p->gate), narrow(T, p->by_beta), narrow(T, p->by_lambda);
+  narrow(T, p->coefficient), narrow(T, p->by_beta), narrow(T, p->by_lambda);
   gsl_rng_free(draw);
 }
 
@@ -45,10 +45,10 @@ static void define(problem *p) {
   double *q = calloc((T + 1) * dk, sizeof *q), *d_o = calloc((T + 1) * dv, sizeof *d_o), *S = calloc(dk * dv, sizeof *S);
   double *d_q = testing_poison((T + 1) * dk), *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
   memcpy(q + last * dk, p->q, dk * sizeof *q), memcpy(d_o + last * dv, p->d_o, dv * sizeof *d_o);
-  efla_recurrence_f64(T, dk, dv, NULL, p->k, p->v, p->gate, S, NULL);
+  efla_recurrence_f64(T, dk, dv, NULL, p->k, p->v, p->coefficient, S, NULL);
   efla_readout_f64(dk, dv, p->q, S, p->truth[O]);
   efla_gradient_f64 x = {
-      .q = q, .k = p->k, .v = p->v, .gate = p->gate, .by_beta = p->by_beta, .by_lambda = p->by_lambda, .d_o = d_o};
+      .q = q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .by_beta = p->by_beta, .by_lambda = p->by_lambda, .d_o = d_o};
   x.d_q = d_q, x.d_k = p->truth[D_K], x.d_v = p->truth[D_V], x.d_beta = p->truth[D_BETA];
   efla_recurrence_backward_f64(&heads, &x, scratch);
   for (size_t i = 0; i < dk; i++) p->truth[D_Q][i] = T > 0 ? d_q[last * dk + i] : 0;
@@ -68,7 +68,7 @@ static void measure(problem *p) {
   size_t T = p->tokens;
   double many = sqrt((double)(T > 0 ? T : 1)), q = largest(1, p->dk, p->q), k = largest(T, p->dk, p->k),
          v = largest(T, p->dv, p->v);
-  double d_o = largest(1, p->dv, p->d_o), a = largest(T, 1, p->gate), c = a * k * q, rho = a * k * v * d_o * many;
+  double d_o = largest(1, p->dv, p->d_o), a = largest(T, 1, p->coefficient), c = a * k * q, rho = a * k * v * d_o * many;
   double e = v * d_o + rho * k, d_a = k * q * e;
   p->scale[O] = c * v * many, p->scale[D_Q] = rho, p->scale[D_V] = c * d_o, p->scale[D_BETA] = largest(T, 1, p->by_beta) * d_a;
   p->scale[D_K] = a * e * q + c * rho + 2 * k * largest(T, 1, p->by_lambda) * d_a;
@@ -84,7 +84,7 @@ static problem set_up(size_t tokens, size_t dk, size_t dv, const efla_method *me
 }
 
 static void tear_down(problem *p) {
-  double *all[] = {p->q, p->k, p->v, p->gate, p->by_beta, p->by_lambda, p->d_o};
+  double *all[] = {p->q, p->k, p->v, p->coefficient, p->by_beta, p->by_lambda, p->d_o};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
   for (int i = 0; i < OUTPUTS; i++) free(p->truth[i]);
 }
@@ -101,7 +101,7 @@ static void tear_down(problem *p) {
   static void run_##suffix(const efla_isa *level, const problem *p, bool without, double *out[OUTPUTS]) {                          \
     size_t T = p->tokens, dk = p->dk, dv = p->dv, rows = efla_query_rows(T);                                                       \
     REAL *in[] = {place_##suffix(dk, p->q),   place_##suffix(T * dk, p->k),    place_##suffix(T * dv, p->v),                       \
-                  place_##suffix(T, p->gate), place_##suffix(T, p->by_beta),   place_##suffix(T, p->by_lambda),                    \
+                  place_##suffix(T, p->coefficient), place_##suffix(T, p->by_beta),   place_##suffix(T, p->by_lambda),                    \
                   place_##suffix(dv, p->d_o), place_##suffix(rows * dk, NULL), place_##suffix(T, NULL)};                           \
     REAL *to[OUTPUTS];                                                                                                             \
     for (int i = 0; i < OUTPUTS; i++) to[i] = place_##suffix(p->size[i], NULL);                                                    \
@@ -192,10 +192,10 @@ START_TEST(nan_and_inf_are_data) {
   for (size_t t = 0; t < 5; t++) FOR_EACH_LEVEL(level) {
       problem p = set_up(5, 18, 19, efla_method_find("implicit"));
       double *found[OUTPUTS];
-      p.v[t * 19 + 18] = INFINITY, p.gate[t] = 0.5, p.k[t * 18] = 1;
+      p.v[t * 19 + 18] = INFINITY, p.coefficient[t] = 0.5, p.k[t * 18] = 1;
       run_f32(level, &p, false, found);
       for (size_t j = 0; j < 19; j++) ck_assert(isfinite(found[O][j]) == (j < 18));
-      for (size_t e = 0; e < 5 * 18; e++) ck_assert(e / 18 < t || !isfinite(found[D_K][e]) || (e / 18 > t && p.gate[e / 18] == 0));
+      for (size_t e = 0; e < 5 * 18; e++) ck_assert(e / 18 < t || !isfinite(found[D_K][e]) || (e / 18 > t && p.coefficient[e / 18] == 0));
       free_outputs(found);
       p.k[t * 18 + 17] = NAN;
       run_f64(level, &p, false, found);

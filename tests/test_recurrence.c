@@ -18,12 +18,12 @@ static void step_dense(size_t dk, size_t dv, const long double *k, const long do
   memcpy(S, scratch, dk * dv * sizeof *S);
 }
 
-/* A problem in all three types with the gates of the exact flow, the true states' error scale and the true outputs. */
+/* A problem in all three types with the coefficients of the exact flow, the true states' error scale and the true outputs. */
 typedef struct problem {
   size_t tokens, dk, dv, state;
   efla_tokens x;
-  double *gate, *S, *o; /* f64; S: the initial state, o poisoned */
-  float *q32, *k32, *v32, *gate32, *S32, *o32;
+  double *coefficient, *S, *o; /* f64; S: the initial state, o poisoned */
+  float *q32, *k32, *v32, *coefficient32, *S32, *o32;
   long double *q, *k, *v, *a, *T, *p, *scratch; /* long double; T, p: of the recurrence under test */
 } problem;
 
@@ -36,15 +36,15 @@ static void *room(size_t n, size_t size) {
 static void problem_init(problem *b, size_t tokens, size_t dk, size_t dv) {
   *b = (problem){.tokens = tokens, .dk = dk, .dv = dv, .state = dk * dv};
   b->x = testing_tokens("gaussian", 1.5, tokens, dk, dv);
-  b->gate = testing_poison(tokens), b->S = testing_poison(b->state), b->o = testing_poison(tokens * dv + 1);
+  b->coefficient = testing_poison(tokens), b->S = testing_poison(b->state), b->o = testing_poison(tokens * dv + 1);
   b->q32 = room(tokens * dk, sizeof(float)), b->k32 = room(tokens * dk, sizeof(float));
-  b->v32 = room(tokens * dv, sizeof(float)), b->gate32 = room(tokens, sizeof(float));
+  b->v32 = room(tokens * dv, sizeof(float)), b->coefficient32 = room(tokens, sizeof(float));
   b->S32 = room(b->state, sizeof(float)), b->o32 = room(tokens * dv + 1, sizeof(float));
   b->q = room(tokens * dk, sizeof *b->q), b->k = room(tokens * dk, sizeof *b->k), b->v = room(tokens * dv, sizeof *b->v);
   b->a = room(tokens, sizeof *b->a), b->T = room(b->state, sizeof *b->T), b->scratch = room(b->state, sizeof *b->T);
   b->p = room(tokens * dv + 1, sizeof *b->p);
-  efla_gates(efla_method_find("exact"), &b->x, b->gate);
-  for (size_t t = 0; t < tokens; t++) b->gate32[t] = (float)b->gate[t], b->a[t] = b->gate[t] = (double)b->gate32[t];
+  efla_token_coefficients(efla_method_find("exact"), &b->x, b->coefficient);
+  for (size_t t = 0; t < tokens; t++) b->coefficient32[t] = (float)b->coefficient[t], b->a[t] = b->coefficient[t] = (double)b->coefficient32[t];
   for (size_t e = 0; e < tokens * dk; e++) b->q32[e] = (float)(b->q[e] = b->x.q[e]);
   for (size_t e = 0; e < tokens * dk; e++) b->k32[e] = (float)(b->k[e] = b->x.k[e]);
   for (size_t e = 0; e < tokens * dv; e++) b->v32[e] = (float)(b->v[e] = b->x.v[e]);
@@ -53,7 +53,7 @@ static void problem_init(problem *b, size_t tokens, size_t dk, size_t dv) {
 }
 
 static void problem_clear(problem *b) {
-  void *blocks[] = {b->gate, b->S, b->o, b->q32, b->k32, b->v32, b->gate32, b->S32,
+  void *blocks[] = {b->coefficient, b->S, b->o, b->q32, b->k32, b->v32, b->coefficient32, b->S32,
                     b->o32,  b->q, b->k, b->v,   b->a,   b->T,   b->p,      b->scratch};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
   efla_tokens_clear(&b->x);
@@ -61,7 +61,7 @@ static void problem_clear(problem *b) {
 
 static double norm_f64(size_t n, const double *x) { return sqrt(efla_lambda(n, x)); }
 
-/* One step on given gates, to first order in the unit roundoff w: u_j sums d+1 terms, off by (d+1)w(|v| + |k||S|); the
+/* One step on given coefficients, to first order in the unit roundoff w: u_j sums d+1 terms, off by (d+1)w(|v| + |k||S|); the
  * products a k_i and a k_i u_j add 2w, the last sum w of the result.  With a lambda <= 1 that is at most
  * (d+4) w (|S| + a|k||v|).  Transitions have norm at most 1, so the errors of the steps add up. */
 static double step_bound(size_t dk, double S, double a, double k, double v) { return ((double)dk + 4) * (S + a * k * v); }
@@ -87,12 +87,12 @@ static void check_against_dense(size_t tokens, size_t dk, size_t dv) {
   problem_init(&b, tokens, dk, dv);
   long double *S = room(b.state, sizeof *S);
   for (size_t e = 0; e < b.state; e++) S[e] = b.S[e];
-  efla_recurrence_f64(tokens, dk, dv, b.x.q, b.x.k, b.x.v, b.gate, b.S, b.o);
-  efla_recurrence_f32(tokens, dk, dv, b.q32, b.k32, b.v32, b.gate32, b.S32, b.o32);
+  efla_recurrence_f64(tokens, dk, dv, b.x.q, b.x.k, b.x.v, b.coefficient, b.S, b.o);
+  efla_recurrence_f32(tokens, dk, dv, b.q32, b.k32, b.v32, b.coefficient32, b.S32, b.o32);
   efla_recurrence_long(tokens, dk, dv, b.q, b.k, b.v, b.a, b.T, b.p);
   double units = 0, e32 = 0, elong = 0;
   for (size_t t = 0; t < tokens; t++) {
-    units += step_bound(dk, efla_norm(b.state, S), b.gate[t], norm_f64(dk, b.x.k + t * dk), norm_f64(dv, b.x.v + t * dv));
+    units += step_bound(dk, efla_norm(b.state, S), b.coefficient[t], norm_f64(dk, b.x.k + t * dk), norm_f64(dv, b.x.v + t * dv));
     step_dense(dk, dv, b.k + t * dk, b.v + t * dv, b.a[t], S, b.scratch);
     check_output(&b, t, S, units);
   }
@@ -125,14 +125,14 @@ START_TEST(outputs_are_optional) {
   problem b, c;
   problem_init(&b, 65, 63, 65);
   problem_init(&c, 65, 63, 65);
-  efla_recurrence_f64(65, 63, 65, b.x.q, b.x.k, b.x.v, b.gate, b.S, b.o);
-  efla_recurrence_f32(65, 63, 65, b.q32, b.k32, b.v32, b.gate32, b.S32, b.o32);
+  efla_recurrence_f64(65, 63, 65, b.x.q, b.x.k, b.x.v, b.coefficient, b.S, b.o);
+  efla_recurrence_f32(65, 63, 65, b.q32, b.k32, b.v32, b.coefficient32, b.S32, b.o32);
   efla_recurrence_long(65, 63, 65, b.q, b.k, b.v, b.a, b.T, b.p);
   for (size_t t = 0; t < 65; t += 13) {
     efla_tokens part = efla_tokens_slice(&c.x, t, 13);
-    efla_recurrence_f64(13, 63, 65, NULL, part.k, part.v, c.gate + t, c.S, NULL);
+    efla_recurrence_f64(13, 63, 65, NULL, part.k, part.v, c.coefficient + t, c.S, NULL);
   }
-  efla_recurrence_f32(65, 63, 65, NULL, c.k32, c.v32, c.gate32, c.S32, NULL);
+  efla_recurrence_f32(65, 63, 65, NULL, c.k32, c.v32, c.coefficient32, c.S32, NULL);
   efla_recurrence_long(65, 63, 65, NULL, c.k, c.v, c.a, c.T, NULL);
   ck_assert_mem_eq(b.S, c.S, b.state * sizeof *b.S);
   ck_assert_mem_eq(b.S32, c.S32, b.state * sizeof *b.S32);
@@ -144,7 +144,7 @@ START_TEST(outputs_are_optional) {
 }
 END_TEST
 
-/* The exact flow of one token in long double, gate included. */
+/* The exact flow of one token in long double, coefficient included. */
 static void step_exact(size_t dk, size_t dv, const double *k64, const double *v64, double beta, long double *S) {
   long double *k = room(dk + dv, sizeof *k), *v = k + dk, lambda = 0;
   for (size_t i = 0; i < dk; i++) k[i] = k64[i], lambda += k[i] * k[i];
@@ -154,7 +154,7 @@ static void step_exact(size_t dk, size_t dv, const double *k64, const double *v6
   free(k);
 }
 
-/* docs/bounds.md#step, the gate's own error included.  In the worst case the gate, off by (d+4)u, doubles the (d+4)u of
+/* docs/bounds.md#step, the coefficient's own error included.  In the worst case the coefficient, off by (d+4)u, doubles the (d+4)u of
  * step_bound; but most of these 2d+8 units are two dot products, whose roundings partly cancel, so the bound takes d+8
  * (measured: .3 of it).  Reading back with k multiplies the state's error by |k|; 8 units, measured 2.7. */
 START_TEST(one_step_and_read_back) {
@@ -167,7 +167,7 @@ START_TEST(one_step_and_read_back) {
     for (size_t e = 0; e < state; e++) S[e] = cos(2. * (double)e);
     for (size_t t = 0; t < tokens; t++) {
       const double *k = x.k + t * dk, *v = x.v + t * dv;
-      double lambda = efla_lambda(dk, k), a = efla_gate(exact, x.beta[t], lambda), error = 0;
+      double lambda = efla_lambda(dk, k), a = efla_coefficient(exact, x.beta[t], lambda), error = 0;
       double scale = norm_f64(state, S) + a * sqrt(lambda) * norm_f64(dv, v);
       memcpy(before, S, state * sizeof *S);
       for (size_t e = 0; e < state; e++) truth[e] = S[e];
@@ -204,8 +204,8 @@ START_TEST(only_the_exact_flow_is_a_semigroup) {
       double one[STATE], many[STATE], difference = 0, beta = 1.5, lambda = efla_lambda(DK, x.k);
       for (size_t e = 0; e < STATE; e++) one[e] = many[e] = sin((double)e);
       double scale = norm_f64(STATE, one) + norm_f64(DV, x.v);
-      double gate = efla_gate(m, beta, lambda), part = efla_gate(m, beta / (double)n, lambda);
-      efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &gate, one, NULL);
+      double coefficient = efla_coefficient(m, beta, lambda), part = efla_coefficient(m, beta / (double)n, lambda);
+      efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &coefficient, one, NULL);
       for (size_t i = 0; i < n; i++) efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &part, many, NULL);
       for (size_t e = 0; e < STATE; e++) difference = hypot(difference, one[e] - many[e]);
       if (m->order == EFLA_ORDER_INFINITE)
@@ -223,13 +223,13 @@ START_TEST(scaling_by_powers_of_two_keeps_the_bits) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (int power = -40; power <= 40; power += 16) {
       efla_tokens x = testing_tokens("gaussian", 1, TOKENS, DK, DV);
-      double c = ldexp(1, power), gate[TOKENS], S[2][DK * DV] = {0}, o[2][TOKENS * DV];
+      double c = ldexp(1, power), coefficient[TOKENS], S[2][DK * DV] = {0}, o[2][TOKENS * DV];
       for (int scaled = 0; scaled < 2; scaled++) {
         for (size_t e = 0; e < TOKENS * DK; e++) x.k[e] *= scaled ? c : 1;
         for (size_t e = 0; e < TOKENS * DV; e++) x.v[e] *= scaled ? c : 1;
         for (size_t t = 0; t < TOKENS; t++) x.beta[t] /= scaled ? c * c : 1;
-        efla_gates(m, &x, gate);
-        efla_recurrence_f64(TOKENS, DK, DV, x.q, x.k, x.v, gate, S[scaled], o[scaled]);
+        efla_token_coefficients(m, &x, coefficient);
+        efla_recurrence_f64(TOKENS, DK, DV, x.q, x.k, x.v, coefficient, S[scaled], o[scaled]);
       }
       ck_assert_mem_eq(S[0], S[1], sizeof S[0]);
       ck_assert_mem_eq(o[0], o[1], sizeof o[0]);

@@ -27,19 +27,19 @@ static problem set_up(const efla_method *method, bool decays, gsl_rng *draw) {
   for (size_t i = 0; i < TOKENS * DK; i++) p.in.k[i] /= 2; /* norms of 1.3 or so */
   for (size_t t = 0; t < TOKENS; t++) p.in.beta[t] = gsl_rng_uniform(draw), p.in.g[t] = -gsl_ran_exponential(draw, 0.3);
   for (size_t i = 0; i < DK; i++) p.in.k[2 * DK + i] = 0; /* a zero key */
-  p.in.beta[4] = 0;                                       /* a gate that is 0 */
+  p.in.beta[4] = 0;                                       /* a coefficient that is 0 */
   for (size_t e = 0; e < TOKENS * DV; e++) p.d_o[e] = gsl_ran_gaussian(draw, 1);
   for (size_t e = 0; e < STATE; e++) p.d_final[e] = gsl_ran_gaussian(draw, 1);
   return p;
 }
 
-static double gate_of(const problem *p, const double *k, double beta) { return efla_gate(p->method, beta, efla_lambda(DK, k)); }
+static double coefficient_of(const problem *p, const double *k, double beta) { return efla_coefficient(p->method, beta, efla_lambda(DK, k)); }
 
 static long double loss(problem *p) {
   long double S[STATE], q[DK], k[DK], v[DV], o[DV], sum = 0, size = 0;
   for (size_t e = 0; e < STATE; e++) S[e] = p->in.initial[e];
   for (size_t t = 0; t < TOKENS; t++) {
-    long double a = gate_of(p, p->in.k + t * DK, p->in.beta[t]);
+    long double a = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]);
     for (size_t i = 0; i < DK; i++) q[i] = p->in.q[t * DK + i], k[i] = p->in.k[t * DK + i];
     for (size_t j = 0; j < DV; j++) v[j] = p->in.v[t * DV + j];
     for (size_t e = 0; e < STATE && p->decays; e++) S[e] *= expl(p->in.g[t]);
@@ -64,11 +64,11 @@ static double difference(problem *p, double *at, double h) {
 /* The derivative by recurrence_backward of all inputs, in their order. */
 static void derivative(const problem *p, struct inputs *d) {
   efla_heads heads = {.batch = 1, .heads = 1, .tokens = TOKENS, .dk = DK, .dv = DV};
-  double gate[TOKENS], by_beta[TOKENS], by_lambda[TOKENS], *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
-  for (size_t t = 0; t < TOKENS; t++) gate[t] = gate_of(p, p->in.k + t * DK, p->in.beta[t]);
+  double coefficient[TOKENS], by_beta[TOKENS], by_lambda[TOKENS], *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
+  for (size_t t = 0; t < TOKENS; t++) coefficient[t] = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]);
   efla_gradient_slopes_f64(&heads, p->method, p->in.k, p->in.beta, by_beta, by_lambda);
   memset(d, 255, sizeof *d); /* nan */
-  efla_gradient_f64 x = {.q = p->in.q, .k = p->in.k, .v = p->in.v, .gate = gate, .by_beta = by_beta, .by_lambda = by_lambda};
+  efla_gradient_f64 x = {.q = p->in.q, .k = p->in.k, .v = p->in.v, .coefficient = coefficient, .by_beta = by_beta, .by_lambda = by_lambda};
   x.g = p->decays ? p->in.g : NULL, x.initial = p->in.initial, x.d_o = p->d_o, x.d_final = p->d_final;
   x.d_q = d->q, x.d_k = d->k, x.d_v = d->v, x.d_beta = d->beta, x.d_g = d->g, x.d_initial = d->initial;
   efla_recurrence_backward_f64(&heads, &x, scratch);
@@ -76,7 +76,7 @@ static void derivative(const problem *p, struct inputs *d) {
 }
 
 /* Central differences D(h) err by h^2 f'''/6, of which D(2h) - D(h) is three times as much, so that it leaves room for the next
- * term; and by the loss's own error over h: gates err by 4u each and all else is long double, 8 u per gate for the two losses, over
+ * term; and by the loss's own error over h: coefficients err by 4u each and all else is long double, 8 u per coefficient for the two losses, over
  * 2h.  The derivative itself, in f64, is far better. */
 START_TEST(equal_to_central_differences) {
   const double h = ldexp(1, -13);
@@ -89,7 +89,7 @@ START_TEST(equal_to_central_differences) {
       derivative(&p, &d);
       for (size_t i = 0; i < INPUTS; i++) {
         double *at = (double *)&p.in + i, found = ((double *)&d)[i];
-        if ((at >= p.in.g && at < p.in.g + TOKENS && !decays) || at == p.in.beta + 4) continue; /* beta below 0 is no gate's */
+        if ((at >= p.in.g && at < p.in.g + TOKENS && !decays) || at == p.in.beta + 4) continue; /* beta below 0 is no coefficient's */
         double near = difference(&p, at, h), far = difference(&p, at, 2 * h);
         double bound = fabs(far - near) + 4 * TOKENS * U * p.size / h;
         CHECK_BOUND(fabs(found - near), bound);
@@ -116,7 +116,7 @@ START_TEST(f32_is_close_to_f64) {
                                &(efla_gradient_f32){.q = q,
                                                     .k = q,
                                                     .v = v,
-                                                    .gate = one,
+                                                    .coefficient = one,
                                                     .by_beta = one,
                                                     .by_lambda = one,
                                                     .d_o = v,
@@ -130,7 +130,7 @@ START_TEST(f32_is_close_to_f64) {
                                &(efla_gradient_f64){.q = q64,
                                                     .k = q64,
                                                     .v = v64,
-                                                    .gate = one64,
+                                                    .coefficient = one64,
                                                     .by_beta = one64,
                                                     .by_lambda = one64,
                                                     .d_o = v64,

@@ -16,9 +16,9 @@ static double residual(size_t dk, size_t dv, const double *k, const double *v, c
 
 enum { D = 16, STATE = D * D };
 
-/* docs/bounds.md#global: (I - a_hat k k^T) has norm at most 1 for 0 <= a_hat lambda <= 2, so that what a wrong gate adds per
+/* docs/bounds.md#global: (I - a_hat k k^T) has norm at most 1 for 0 <= a_hat lambda <= 2, so that what a wrong coefficient adds per
  * token, |a - a_hat| |k| |S^T k - v|, is never enlarged.  Both runs and the residual round: 2 (d+8)u per token. */
-START_TEST(global_error_is_bounded_by_the_gates_errors) {
+START_TEST(global_error_is_bounded_by_the_coefficients_errors) {
   static const char *const names[] = {"euler", "rk2", "rk4", "implicit", "trapezoid", "gauss4", "radau3"};
   const efla_method *exact = efla_method_find("exact");
   for (size_t m = 0; m < sizeof names / sizeof *names; m++) {
@@ -26,8 +26,8 @@ START_TEST(global_error_is_bounded_by_the_gates_errors) {
     double S[STATE] = {0}, other[STATE] = {0}, bound = 0;
     for (size_t t = 0; t < x.tokens; t++) {
       const double *k = x.k + t * D, *v = x.v + t * D;
-      double lambda = efla_lambda(D, k), beta = 1.9 * x.beta[t], a = efla_gate(exact, beta, lambda);
-      double a_hat = efla_gate(efla_method_find(names[m]), beta, lambda), length = sqrt(lambda), difference[STATE];
+      double lambda = efla_lambda(D, k), beta = 1.9 * x.beta[t], a = efla_coefficient(exact, beta, lambda);
+      double a_hat = efla_coefficient(efla_method_find(names[m]), beta, lambda), length = sqrt(lambda), difference[STATE];
       ck_assert(a_hat * lambda <= 2);
       bound += fabs(a - a_hat) * length * residual(D, D, k, v, S);
       bound += 2 * (D + 8) * U * (norm(STATE, S) + norm(STATE, other) + 2 * length * norm(D, v));
@@ -43,14 +43,14 @@ END_TEST
 
 /* Euler's and the exact state after tokens of x; the relative distance between them. */
 static double euler_error(const efla_tokens *x, size_t tokens) {
-  double S[2][STATE] = {{0}}, *gate = testing_poison(tokens);
+  double S[2][STATE] = {{0}}, *coefficient = testing_poison(tokens);
   efla_tokens first = efla_tokens_slice(x, 0, tokens);
   for (int m = 0; m < 2; m++) {
-    efla_gates(efla_method_find(m ? "exact" : "euler"), &first, gate);
-    efla_recurrence_f64(tokens, D, D, NULL, x->k, x->v, gate, S[m], NULL);
+    efla_token_coefficients(efla_method_find(m ? "exact" : "euler"), &first, coefficient);
+    efla_recurrence_f64(tokens, D, D, NULL, x->k, x->v, coefficient, S[m], NULL);
   }
   for (size_t e = 0; e < STATE; e++) S[0][e] -= S[1][e];
-  free(gate);
+  free(coefficient);
   return norm(STATE, S[0]) / norm(STATE, S[1]);
 }
 
@@ -68,8 +68,8 @@ END_TEST
  */
 static double repeat(const efla_method *method, double x) {
   efla_tokens one = testing_tokens("unit", 1, 1, D, D);
-  double S[STATE] = {0}, lambda = efla_lambda(D, one.k), gate = efla_gate(method, x / lambda, lambda);
-  for (int t = 0; t < 4096; t++) efla_recurrence_f64(1, D, D, NULL, one.k, one.v, &gate, S, NULL);
+  double S[STATE] = {0}, lambda = efla_lambda(D, one.k), coefficient = efla_coefficient(method, x / lambda, lambda);
+  for (int t = 0; t < 4096; t++) efla_recurrence_f64(1, D, D, NULL, one.k, one.v, &coefficient, S, NULL);
   double size = norm(STATE, S) * sqrt(lambda) / norm(D, one.v);
   efla_tokens_clear(&one);
   return size;
@@ -137,12 +137,12 @@ START_TEST(zero_keys_and_steps_change_nothing) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (int kind = 0; kind < 2; kind++) {
       efla_tokens x = testing_tokens("gaussian", 1, 5, 63, 65);
-      double S[63 * 65], copy[63 * 65], gate[5];
+      double S[63 * 65], copy[63 * 65], coefficient[5];
       for (size_t e = 0; e < 63 * 65; e++) S[e] = copy[e] = sin(1 + (double)e);
       for (size_t e = 0; e < 5 * 63; e++) x.k[e] *= kind;
       for (size_t t = 0; t < 5; t++) x.beta[t] *= 1 - kind;
-      efla_gates(m, &x, gate);
-      efla_recurrence_f64(5, 63, 65, NULL, x.k, x.v, gate, S, NULL);
+      efla_token_coefficients(m, &x, coefficient);
+      efla_recurrence_f64(5, 63, 65, NULL, x.k, x.v, coefficient, S, NULL);
       ck_assert_mem_eq(S, copy, sizeof S);
       efla_tokens_clear(&x);
     }
@@ -152,13 +152,13 @@ END_TEST
 /* A key seen again and again with a large step is read back as the last value: within 8u of docs/bounds.md#step. */
 START_TEST(identical_keys_recall_the_last_value) {
   efla_tokens x = testing_tokens("dictionary", 1, 200, D, D);
-  double S[STATE] = {0}, gate, before;
+  double S[STATE] = {0}, coefficient, before;
   for (size_t t = 0; t < x.tokens; t++) {
     const double *k = x.k, *v = x.v + t * D; /* the first key */
     double lambda = efla_lambda(D, k);
-    gate = efla_gate(efla_method_find("exact"), 100 / lambda, lambda);
+    coefficient = efla_coefficient(efla_method_find("exact"), 100 / lambda, lambda);
     before = norm(STATE, S);
-    efla_recurrence_f64(1, D, D, NULL, k, v, &gate, S, NULL);
+    efla_recurrence_f64(1, D, D, NULL, k, v, &coefficient, S, NULL);
     /* 8u is the error of the state, D more the rounding of this very product. */
     CHECK_BOUND(residual(D, D, k, v, S), (8 + D) * U * sqrt(lambda) * (before + norm(D, v) / sqrt(lambda)));
   }
@@ -170,9 +170,9 @@ END_TEST
  * enough to lift it out of the subnormals: two roundings. */
 START_TEST(subnormal_keys_still_write) {
   double k[3] = {0x1p-1060, -0x1.8p-1070, DBL_TRUE_MIN}, v[2] = {0.7, -1.3}, S[6] = {0}, beta = 0x1p1000;
-  double gate = efla_gate(efla_method_find("exact"), beta, efla_lambda(3, k));
-  ck_assert_double_eq(gate, beta);
-  efla_recurrence_f64(1, 3, 2, NULL, k, v, &gate, S, NULL);
+  double coefficient = efla_coefficient(efla_method_find("exact"), beta, efla_lambda(3, k));
+  ck_assert_double_eq(coefficient, beta);
+  efla_recurrence_f64(1, 3, 2, NULL, k, v, &coefficient, S, NULL);
   for (size_t e = 0; e < 6; e++) {
     long double truth = (long double)beta * k[e / 2] * v[e % 2];
     CHECK_BOUND((double)fabsl((S[e] - truth) / truth), 2 * U);
@@ -180,16 +180,16 @@ START_TEST(subnormal_keys_still_write) {
 }
 END_TEST
 
-/* The run in any format but f64, token by token: inputs rounded to f32, the gate from those, the state rounded by the definition. */
+/* The run in any format but f64, token by token: inputs rounded to f32, the coefficient from those, the state rounded by the definition. */
 static void reference_run(const efla_method *method, const efla_format *format, const efla_tokens *x, float *S) {
   size_t dk = x->dk, dv = x->dv;
   float k[130], v[130];
   for (size_t t = 0; t < x->tokens; t++) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) k[i] = (float)x->k[t * dk + i], lambda += (double)k[i] * (double)k[i];
-    float gate = (float)efla_gate(method, x->beta[t], lambda);
+    float coefficient = (float)efla_coefficient(method, x->beta[t], lambda);
     for (size_t j = 0; j < dv; j++) v[j] = (float)x->v[t * dv + j];
-    efla_recurrence_f32(1, dk, dv, NULL, k, v, &gate, S, NULL);
+    efla_recurrence_f32(1, dk, dv, NULL, k, v, &coefficient, S, NULL);
     for (size_t e = 0; e < dk * dv; e++) S[e] = (float)efla_format_round(format, S[e]);
   }
 }
@@ -197,11 +197,11 @@ static void reference_run(const efla_method *method, const efla_format *format, 
 static void check_run(const efla_method *method, const efla_format *format, const efla_tokens *x) {
   size_t dk = x->dk, dv = x->dv;
   efla_run run;
-  double *S = calloc(dk * dv, sizeof *S), *gate = testing_poison(x->tokens), *o = testing_poison(dv);
+  double *S = calloc(dk * dv, sizeof *S), *coefficient = testing_poison(x->tokens), *o = testing_poison(dv);
   float *S32 = calloc(dk * dv, sizeof *S32);
-  efla_gates(method, x, gate);
+  efla_token_coefficients(method, x, coefficient);
   if (format->digits == 53)
-    efla_recurrence_f64(x->tokens, dk, dv, NULL, x->k, x->v, gate, S, NULL);
+    efla_recurrence_f64(x->tokens, dk, dv, NULL, x->k, x->v, coefficient, S, NULL);
   else
     reference_run(method, format, x, S32);
   if (format->digits < 53)
@@ -225,7 +225,7 @@ static void check_run(const efla_method *method, const efla_format *format, cons
   efla_run_clear(&run);
   free(S);
   free(S32);
-  free(gate);
+  free(coefficient);
   free(o);
 }
 
@@ -248,11 +248,11 @@ END_TEST
 START_TEST(blow_up_is_recorded) {
   efla_tokens x = testing_tokens("gaussian", 4, 5000, D, D);
   const efla_method *euler = efla_method_find("euler");
-  double S[STATE] = {0}, gate;
+  double S[STATE] = {0}, coefficient;
   size_t first = 0;
   for (size_t t = 0; t < x.tokens && !first; t++) {
-    gate = efla_gate(euler, x.beta[t], efla_lambda(D, x.k + t * D));
-    efla_recurrence_f64(1, D, D, NULL, x.k + t * D, x.v + t * D, &gate, S, NULL);
+    coefficient = efla_coefficient(euler, x.beta[t], efla_lambda(D, x.k + t * D));
+    efla_recurrence_f64(1, D, D, NULL, x.k + t * D, x.v + t * D, &coefficient, S, NULL);
     for (size_t e = 0; e < STATE; e++) first = isfinite(S[e]) ? first : t + 1;
   }
   ck_assert_uint_gt(first, 0);
@@ -275,7 +275,7 @@ START_TEST(blow_up_is_recorded) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {global_error_is_bounded_by_the_gates_errors,
+  const TTest *const tests[] = {global_error_is_bounded_by_the_coefficients_errors,
                                 the_error_of_euler_saturates,
                                 thresholds_with_a_constant_key,
                                 rounding_saturates_for_independent_keys,

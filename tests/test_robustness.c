@@ -15,7 +15,7 @@
 #define TENSORS "tests/corpus/tensors/whole-4.h5" /* with o, so that every program can read it */
 
 /* Programs and the option that names what they write; $D is the place. */
-static const char *const writers[] = {"gate --quick --out $D/file.csv", "run --input " TENSORS " --output $D/file.h5",
+static const char *const writers[] = {"coefficient --quick --out $D/file.csv", "run --input " TENSORS " --output $D/file.h5",
                                       "compare --input " TENSORS " --out $D/file.csv",
                                       "diagnose --input " TENSORS " --out $D/file.csv",
                                       "diagnose --input " TENSORS " --figure $D/file.svg"};
@@ -171,7 +171,7 @@ START_TEST(outputs_that_are_inputs) {
 END_TEST
 
 START_TEST(full_standard_output) {
-  static const char *const lines[] = {"gate --quick >/dev/full", "compare --input " TENSORS " >/dev/full",
+  static const char *const lines[] = {"coefficient --quick >/dev/full", "compare --input " TENSORS " >/dev/full",
                                       "diagnose --input " TENSORS " >/dev/full", "diagnose --json --input " TENSORS " >/dev/full"};
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
     int status = run(lines[i], "");
@@ -192,16 +192,16 @@ START_TEST(interrupted_at_any_moment) {
   for (size_t i = 0; i < 3; i++)
     signal(signals[i], SIG_DFL); /* Check has handlers, which a child would run until it is a program */
   setenv("SOURCE_DATE_EPOCH", "0", 1);
-  ck_assert_int_eq(run("gate --quick --out $D/file.csv && cp $D/file.csv $D/whole.csv", place), 0);
+  ck_assert_int_eq(run("coefficient --quick --out $D/file.csv && cp $D/file.csv $D/whole.csv", place), 0);
   double start = efla_seconds();
-  ck_assert_int_eq(run("gate --quick --out $D/file.csv", place), 0);
+  ck_assert_int_eq(run("coefficient --quick --out $D/file.csv", place), 0);
   const double seconds = efla_seconds() - start;
   for (int trial = 0; trial < 60; trial++) {
     files_write(path, "older", 5);
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-      execl(TEST_BIN "/gate", "gate", "--quick", "--out", path, NULL);
+      execl(TEST_BIN "/coefficient", "coefficient", "--quick", "--out", path, NULL);
       _exit(127);
     }
     usleep((useconds_t)(1.5e6 * seconds * gsl_rng_uniform(draw)));
@@ -211,7 +211,7 @@ START_TEST(interrupted_at_any_moment) {
     bool whole = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     ck_assert_msg(whole || (WIFSIGNALED(status) && WTERMSIG(status) == signals[trial % 3]), "status %d", status);
     if (whole) ck_assert_msg(!is_old(path), "a run that ended well left the old file");
-    if (!is_old(path)) ck_assert_int_eq(run("gate --version; cmp $D/file.csv $D/whole.csv", place), 0);
+    if (!is_old(path)) ck_assert_int_eq(run("coefficient --version; cmp $D/file.csv $D/whole.csv", place), 0);
     ck_assert_msg(!has_part(path), "an unfinished file is left");
     ended += whole;
   }

@@ -11,7 +11,7 @@ static long double power_sum(const double *c, long double x) {
 }
 
 /* R(-x) in long double, by its own definition. */
-static long double R(const efla_method *m, long double x) { return m->closed ? expl(-x) : 1 - efla_gate_long(m, 1, x) * x; }
+static long double R(const efla_method *m, long double x) { return m->closed ? expl(-x) : 1 - efla_coefficient_long(m, 1, x) * x; }
 
 /* The quotient of differences in long double errs by some 20 units of long double of what R is summed from, over z - y.  Where that is
  * below u/4 of psi the quotient is a reference, and psi may be off by 16 u: the compensated sums round once, as do two denominators, four

@@ -43,14 +43,14 @@ typedef struct head {
 static void define(const head *h, long double *S, long double *o) {
   for (size_t t = 0; t < h->T; t++) {
     const double *q = h->q + t * h->stride * h->dk, *k = h->k + t * h->stride * h->dk, *v = h->v + t * h->stride * h->dv;
-    long double lambda = 0, x, gate, decay = h->g ? expl(h->g[t * h->stride]) : 1;
+    long double lambda = 0, x, coefficient, decay = h->g ? expl(h->g[t * h->stride]) : 1;
     for (size_t i = 0; i < h->dk; i++) lambda += (long double)k[i] * k[i];
     x = h->beta[t * h->stride] * lambda;
-    gate = lambda > 0 ? -expm1l(-x) / lambda : (long double)h->beta[t * h->stride];
+    coefficient = lambda > 0 ? -expm1l(-x) / lambda : (long double)h->beta[t * h->stride];
     for (size_t j = 0; j < h->dv; j++) {
       long double u = v[j], sum = 0;
       for (size_t i = 0; i < h->dk; i++) S[i * h->dv + j] *= decay, u -= S[i * h->dv + j] * k[i];
-      for (size_t i = 0; i < h->dk; i++) S[i * h->dv + j] += gate * k[i] * u, sum += S[i * h->dv + j] * q[i];
+      for (size_t i = 0; i < h->dk; i++) S[i * h->dv + j] += coefficient * k[i] * u, sum += S[i * h->dv + j] * q[i];
       o[t * h->stride * h->dv + j] = h->scale * sum;
     }
   }

@@ -1,4 +1,4 @@
-/* Several bin/smnist at work in one directory of cells: whole tables with the bits of a single run, also where one is killed. */
+/* Several bin/smnist at work in one directory of configs: whole tables with the bits of a single run, also where one is killed. */
 #include "files.h"
 #include "testing.h"
 
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT = 1 << 14, CELLS = 6, EXAMS = 33 };
+enum { TEXT = 1 << 14, CONFIGS = 6, EXAMS = 33 };
 /* Ten steps an epoch, each of which is kept. */
 #define STUDY                                                                                                                      \
   "smnist --quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 4 --save-every 1 --epochs 2 --method "          \
@@ -15,11 +15,11 @@ enum { TEXT = 1 << 14, CELLS = 6, EXAMS = 33 };
 
 static const char *work;
 
-/* Starts a study that writes its tables to work/NAME..., what it says to work/NAME.err, and its cells to work/cells. */
+/* Starts a study that writes its tables to work/NAME..., what it says to work/NAME.err, and its configs to work/configs. */
 static pid_t start(const char *name, const char *options) {
   char *command;
   ck_assert_int_ge(asprintf(&command,
-                            "exec " TEST_BIN "/" STUDY " --cells %s/cells --out %s/%s --losses %s/%s.losses %s 2>%s/%s.err", work,
+                            "exec " TEST_BIN "/" STUDY " --configs %s/configs --out %s/%s --losses %s/%s.losses %s 2>%s/%s.err", work,
                             work, name, work, name, options, work, name),
                    0);
   pid_t child = fork();
@@ -57,7 +57,7 @@ static void expect_same(const char *name) {
            "wc -l <alone.rows; cmp alone.rows %s.rows",
            work, name, name);
   ck_assert_msg(testing_shell(command, out, NULL, sizeof out) == 0, "%s: other rows than a run alone", name);
-  ck_assert_int_eq(atoi(out), 1 + CELLS * 2 * EXAMS + 1 + CELLS * 2);
+  ck_assert_int_eq(atoi(out), 1 + CONFIGS * 2 * EXAMS + 1 + CONFIGS * 2);
 }
 
 /* How often the run says this; -1 for a run that said nothing at all. */
@@ -69,23 +69,23 @@ static int count(const char *name, const char *text) {
 }
 
 /* Checkpoints, and nothing else. */
-static void check_cells(void) {
+static void check_configs(void) {
   char path[300];
-  snprintf(path, sizeof path, "%s/cells", work);
+  snprintf(path, sizeof path, "%s/configs", work);
   DIR *entries = opendir(path);
   ck_assert_ptr_nonnull(entries);
-  int cells = 0;
+  int configs = 0;
   for (struct dirent *entry; (entry = readdir(entries));) {
     if (*entry->d_name == '.') continue;
     size_t n = strlen(entry->d_name);
     ck_assert_msg(n > 3 && !strcmp(entry->d_name + n - 3, ".h5"), "%s was left behind", entry->d_name);
-    cells++;
+    configs++;
   }
   closedir(entries);
-  ck_assert_int_eq(cells, CELLS);
+  ck_assert_int_eq(configs, CONFIGS);
 }
 
-/* Every cell is trained by one of them, and both have all rows. */
+/* Every config is trained by one of them, and both have all rows. */
 START_TEST(two_at_once) {
   set_up("sharing-two");
   pid_t first = start("first", ""), second = start("second", "");
@@ -94,8 +94,8 @@ START_TEST(two_at_once) {
   expect_same("first");
   expect_same("second");
   int trained[] = {count("first", "trained for"), count("second", "trained for")};
-  ck_assert_msg(trained[0] + trained[1] == CELLS, "%d and %d trained, expected %d in all", trained[0], trained[1], CELLS);
-  check_cells();
+  ck_assert_msg(trained[0] + trained[1] == CONFIGS, "%d and %d trained, expected %d in all", trained[0], trained[1], CONFIGS);
+  check_configs();
 }
 END_TEST
 
@@ -112,33 +112,33 @@ START_TEST(tensors_of_two) {
   snprintf(command, sizeof command, "ls %s/tensors | grep -c 'before.h5$\\|after.h5$'; ls %s/tensors | wc -l", work, work);
   ck_assert_int_eq(testing_shell(command, out, NULL, sizeof out), 0);
   ck_assert_msg(!strcmp(out, "12\n12\n"), "%s", out);
-  check_cells();
+  check_configs();
 }
 END_TEST
 
-/* One that is stopped in the middle of the first cell: the other one trains all the rest, and waits; killed, it leaves that cell too. */
+/* One that is stopped in the middle of the first config: the other one trains all the rest, and waits; killed, it leaves that config too. */
 START_TEST(killed_rival) {
   char path[300];
   set_up("sharing-killed");
   pid_t rival = start("rival", "--batch 1 --epochs 1000"), other;
-  snprintf(path, sizeof path, "%s/cells/euler-raw-0.003-42.h5", work);
+  snprintf(path, sizeof path, "%s/configs/euler-raw-0.003-42.h5", work);
   for (int i = 0; i < 10000 && access(path, F_OK) != 0; i++) usleep(1000);
   ck_assert_int_eq(kill(rival, SIGSTOP), 0);
-  snprintf(path, sizeof path, "rm -f %s/cells/*.h5", work); /* of another course */
+  snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of another course */
   ck_assert_int_eq(system(path), 0);
   other = start("other", "");
   for (int i = 0; i < 60000 && count("other", "waiting") == 0 && waitpid(other, NULL, WNOHANG) == 0; i++) usleep(1000);
-  ck_assert_int_eq(count("other", "trained for"), CELLS - 1);
+  ck_assert_int_eq(count("other", "trained for"), CONFIGS - 1);
   snprintf(path, sizeof path, "waiting for process %ld on [^ ]*, which is at work on it", (long)rival);
   ck_assert_int_eq(count("other", path), 1);
   ck_assert_int_eq(kill(rival, SIGKILL), 0);
   ck_assert_int_eq(waitpid(rival, NULL, 0), rival);
   expect_fine(other, "other");
   expect_same("other");
-  ck_assert_int_eq(count("other", "trained for"), CELLS);
-  snprintf(path, sizeof path, "rm -f %s/cells/*.part", work); /* of the one that was killed */
+  ck_assert_int_eq(count("other", "trained for"), CONFIGS);
+  snprintf(path, sizeof path, "rm -f %s/configs/*.part", work); /* of the one that was killed */
   ck_assert_int_eq(system(path), 0);
-  check_cells();
+  check_configs();
 }
 END_TEST
 
@@ -147,14 +147,14 @@ START_TEST(finished_needs_no_lock) {
   char command[300];
   set_up("sharing-finished");
   expect_fine(start("first", ""), "first");
-  snprintf(command, sizeof command, "chmod a-w %s/cells", work);
+  snprintf(command, sizeof command, "chmod a-w %s/configs", work);
   ck_assert_int_eq(system(command), 0);
   pid_t second = start("second", "");
   expect_fine(second, "second");
   expect_same("second");
-  snprintf(command, sizeof command, "chmod u+w %s/cells", work);
+  snprintf(command, sizeof command, "chmod u+w %s/configs", work);
   ck_assert_int_eq(system(command), 0);
-  check_cells();
+  check_configs();
 }
 END_TEST
 

@@ -76,15 +76,15 @@ static void check_no_parts(const char *directory, int depth) {
   closedir(entries);
 }
 
-/* Columns, 33 rows for each cell and epoch in order, numbers that can be. */
-static void check_table(const efla_csv *csv, size_t cells, size_t epochs, const char *origin) {
+/* Columns, 33 rows for each config and epoch in order, numbers that can be. */
+static void check_table(const efla_csv *csv, size_t configs, size_t epochs, const char *origin) {
   char line[64], names[256] = "";
   snprintf(line, sizeof line, "\n# digits: %s\n", origin);
   ck_assert_msg(strstr(csv->header, line) != NULL, "%s", csv->header);
   for (size_t c = 0, n = 0; c < csv->columns; c++)
     n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", c ? "," : "", csv->names[c]);
   ck_assert_str_eq(names, COLUMNS);
-  ck_assert_uint_eq(csv->rows, cells * epochs * EXAMS);
+  ck_assert_uint_eq(csv->rows, configs * epochs * EXAMS);
   for (size_t r = 0; r < csv->rows; r++) {
     double accuracy = efla_csv_real(csv, r, "accuracy"), images = efla_csv_real(csv, r, "images");
     ck_assert(accuracy >= 0 && accuracy <= 1 && accuracy * images == rint(accuracy * images));
@@ -94,7 +94,7 @@ static void check_table(const efla_csv *csv, size_t cells, size_t epochs, const 
   }
 }
 
-/* Two cells of two epochs, with one thread and with two: the same tables. */
+/* Two configs of two epochs, with one thread and with two: the same tables. */
 START_TEST(tables) {
   work = files_directory("smnist-tables");
   for (int threads = 1; threads <= 2; threads++) {
@@ -122,16 +122,16 @@ START_TEST(tables) {
 }
 END_TEST
 
-/* Two shares of three cells, then all that is finished: as without shares. */
+/* Two shares of three configs, then all that is finished: as without shares. */
 START_TEST(shares) {
   work = files_directory("smnist-shares");
-  const char *const cells = "--method exact,euler,rk4";
+  const char *const configs = "--method exact,euler,rk4";
   char options[700];
-  check_run(cells, "whole");
+  check_run(configs, "whole");
   for (int i = 1; i <= 3; i++) {
     char table[32];
     snprintf(table, sizeof table, "share-%d", i);
-    snprintf(options, sizeof options, "%s --cells %s/cells %s", cells, work,
+    snprintf(options, sizeof options, "%s --configs %s/configs %s", configs, work,
              i == 1   ? "--shard 1/2"
              : i == 2 ? "--shard 2/2"
                       : "--finished");
@@ -168,16 +168,16 @@ START_TEST(killed) {
   static const char options[] = "--method euler,exact --batch 4 --save-every 3 --epochs 3";
   char command[700], checkpoint[400], kept[400];
   check_run(options, "whole");
-  snprintf(kept, sizeof kept, "%s --cells %s/cells", options, work);
+  snprintf(kept, sizeof kept, "%s --configs %s/configs", options, work);
   snprintf(command, sizeof command, "exec " TEST_BIN "/smnist " SMALL "%s --out %s/table", kept, work);
   for (int i = 0; i < 3; i++) {
-    snprintf(checkpoint, sizeof checkpoint, "%s/cells/%s-raw-0.003-42.h5", work, i < 2 ? "euler" : "exact");
+    snprintf(checkpoint, sizeof checkpoint, "%s/configs/%s-raw-0.003-42.h5", work, i < 2 ? "euler" : "exact");
     start_and_kill(command, checkpoint);
   }
   snprintf(command, sizeof command, "%s --finished", kept);
   check_run(command, "unfinished");
   efla_csv csv = read_back("unfinished");
-  ck_assert_uint_eq(csv.rows, 3 * EXAMS); /* the first cell */
+  ck_assert_uint_eq(csv.rows, 3 * EXAMS); /* the first config */
   efla_csv_clear(&csv);
   check_run(kept, "table");
   check_same("whole", "table");
@@ -217,14 +217,14 @@ START_TEST(wrong_options) {
                {"--shard x", "--shard: 'x'"},
                {"--shard 1", "--shard: '1'"},
                {"--shard ''", "--shard: ''"},
-               {"--shard 1/2", "--shard: expected --cells"},
-               {"--finished", "--finished: expected --cells"},
+               {"--shard 1/2", "--shard: expected --configs"},
+               {"--finished", "--finished: expected --configs"},
                {"--lr 0", "'0'"},
                {"--lr 1e-3,nan", "--lr: 'nan'"},
                {"--seeds 1.5", "--seeds: '1.5' is not a whole number"},
                {"--method nonsense", "'nonsense'"},
                {"--keys exact", "'exact'"},
-               {"--reading aloud", "'aloud'"},
+               {"--readout aloud", "'aloud'"},
                {"--batch 0", "'0'"},
                {"--epochs 0", "'0'"},
                {"--eval-images 0", "'0'"}};
@@ -235,13 +235,13 @@ END_TEST
 /* Files and directories that are not what they should be: status 3, and which one it is. */
 START_TEST(wrong_files) {
   work = files_directory("smnist-files");
-  char cell[400], bytes[3000];
-  snprintf(cell, sizeof cell, "%s/cells/exact-raw-0.003-42.h5", work);
-  snprintf(bytes, sizeof bytes, "mkdir %s/cells; touch %s/file", work, work);
+  char config[400], bytes[3000];
+  snprintf(config, sizeof config, "%s/configs/exact-raw-0.003-42.h5", work);
+  snprintf(bytes, sizeof bytes, "mkdir %s/configs; touch %s/file", work, work);
   ck_assert_int_eq(system(bytes), 0);
-  check_refused(3, "file: is a file, expected a directory", "--cells %s/file", work);
+  check_refused(3, "file: is a file, expected a directory", "--configs %s/file", work);
   check_refused(3, "file: is a file, expected a directory", "--tensors %s/file", work);
-  check_refused(3, "no/cells: cannot read the directory", "--finished --cells %s/no/cells", work);
+  check_refused(3, "no/configs: cannot read the directory", "--finished --configs %s/no/configs", work);
   check_refused(3, "no/such: cannot make the directory", "--tensors %s/no/such", work);
   check_refused(3, "no/losses", "--losses %s/no/losses", work);
   check_refused(3, "no/steps", "--steps %s/no/steps", work);
@@ -249,25 +249,25 @@ START_TEST(wrong_files) {
   check_refused(3, "other: is the same file as", "--losses %s/other --steps %s/other", work, work);
   check_refused(3, "no/such/directory", "--mnist no/such/directory");
 
-  ck_assert_int_eq(run(SMALL "--cells %s/cells --out /dev/null", work), 0);
-  check_refused(3, cell, "--batch 20 --cells %s/cells", work);
+  ck_assert_int_eq(run(SMALL "--configs %s/configs --out /dev/null", work), 0);
+  check_refused(3, config, "--batch 20 --configs %s/configs", work);
   ck_assert_ptr_nonnull(strstr(err, "of another training: "));
-  check_refused(3, cell, "--train-images 39 --cells %s/cells", work);
-  check_refused(3, cell, "--width 32 --cells %s/cells", work);
-  check_refused(3, cell, "--seed 2 --finished --cells %s/cells", work); /* other digits */
-  FILE *file = fopen(cell, "r");
+  check_refused(3, config, "--train-images 39 --configs %s/configs", work);
+  check_refused(3, config, "--width 32 --configs %s/configs", work);
+  check_refused(3, config, "--seed 2 --finished --configs %s/configs", work); /* other digits */
+  FILE *file = fopen(config, "r");
   ck_assert(file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes);
   fclose(file);
-  files_write(cell, bytes, sizeof bytes); /* cut off */
-  check_refused(3, cell, "--cells %s/cells", work);
-  files_write(cell, "no checkpoint", 13);
-  check_refused(3, cell, "--cells %s/cells", work);
-  files_write(cell, "", 0);
-  check_refused(3, cell, "--finished --cells %s/cells", work);
+  files_write(config, bytes, sizeof bytes); /* cut off */
+  check_refused(3, config, "--configs %s/configs", work);
+  files_write(config, "no checkpoint", 13);
+  check_refused(3, config, "--configs %s/configs", work);
+  files_write(config, "", 0);
+  check_refused(3, config, "--finished --configs %s/configs", work);
 }
 END_TEST
 
-/* Two files a cell, which diagnose reads: unit keys have lambda = 1, and beta*lambda below 1 is safe for every method. */
+/* Two files a config, which diagnose reads: unit keys have lambda = 1, and beta*lambda below 1 is safe for every method. */
 START_TEST(tensors) {
   work = files_directory("smnist-tensors");
   char options[400], command[700];

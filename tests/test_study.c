@@ -1,4 +1,4 @@
-/* Studies: which cells there are, what their rows say beside training runs run one by one, shares, and what is finished. */
+/* Studies: which configs there are, what their rows say beside training runs run one by one, shares, and what is finished. */
 #include "files.h"
 #include "testing.h"
 
@@ -34,7 +34,7 @@ static efla_study study_of(size_t epochs) {
 static void begin(void) {
   ck_assert_int_eq(efla_images_strokes(&training, IMAGES, testing_seed(), true, NULL), EFLA_OK);
   ck_assert_int_eq(efla_images_strokes(&test, TEST_IMAGES, testing_seed(), false, NULL), EFLA_OK);
-  ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* a line for each cell */
+  ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); /* a line for each config */
 }
 
 static void finish(void) {
@@ -78,7 +78,7 @@ static void expect_line(char **text, const char *line, bool time) {
 }
 
 /* Every combination once, seeds most slowly, and all else as in the study. */
-START_TEST(cells) {
+START_TEST(configs) {
   efla_study s = study_of(1);
   s.methods = (efla_list){.n = 3, .row = {4, 0, 8}};
   s.rates = numbers(4, (const double[]){1e-3, 3e-3, 1e-4, 1});
@@ -106,14 +106,14 @@ static void ignore(void *context, const efla_training_run *run, size_t images) {
 static double plain(double x) { return isnan(x) ? (double)NAN : x; }
 
 /* method,keys,lr,seed */
-static size_t cell_text(char *line, size_t room, const efla_training_options *r) {
+static size_t config_text(char *line, size_t room, const efla_training_options *r) {
   return (size_t)snprintf(line, room, "%s,%s,%.17g,%zu,", r->model.method->name, r->model.keys->name, r->rule.lr, r->seed);
 }
 
 /* clean, then scale, noise and dropout, each from its first level on, after every epoch. */
 static void check_scores(char **text, const efla_training_run *c) {
   char line[512];
-  size_t n = cell_text(line, sizeof line, &c->training.options);
+  size_t n = config_text(line, sizeof line, &c->training.options);
   for (size_t e = 0; e < 2; e++)
     for (size_t x = 0; x < EXAMS; x++) {
       size_t p = x <= 10 ? 0 : x <= 21 ? 1 : 2, first[] = {1, 11, 22};
@@ -128,7 +128,7 @@ static void check_scores(char **text, const efla_training_run *c) {
 /* Of three steps, and of what is left of an epoch: steps 3 and 4 of 4. */
 static void check_losses(char **text, const efla_training_run *c) {
   char line[512];
-  size_t n = cell_text(line, sizeof line, &c->training.options);
+  size_t n = config_text(line, sizeof line, &c->training.options);
   for (size_t e = 0; e < 2; e++) {
     const double *loss = c->losses + e * STEPS;
     snprintf(line + n, sizeof line - n, "%zu,3,%.17g", e + 1, (loss[0] + loss[1] + loss[2]) / 3);
@@ -148,7 +148,7 @@ static efla_activations inspect(efla_training_f32 *t, efla_distribution d[EFLA_D
 static void check_steps(char **text, const efla_training_options *r, const char *when, const efla_distribution *d) {
   char line[1024];
   for (size_t i = 0; i < EFLA_DISTRIBUTIONS; i++, d++) {
-    size_t n = cell_text(line, sizeof line, r);
+    size_t n = config_text(line, sizeof line, r);
     n += (size_t)snprintf(line + n, sizeof line - n, "%s,%s,%.17g", when, d->quantity, plain(d->mean));
     for (size_t q = 0; q < EFLA_QUANTILES; q++) n += (size_t)snprintf(line + n, sizeof line - n, ",%.17g", plain(d->quantile[q]));
     snprintf(line + n, sizeof line - n, ",%.17g", plain(d->most));
@@ -172,7 +172,7 @@ static void check_tensors(const char *directory, const efla_training_options *r,
   ck_assert_int_eq(efla_tensors_close(&file, &why), EFLA_OK);
 }
 
-/* All tables of a study are those of its cells, each trained by itself. */
+/* All tables of a study are those of its configs, each trained by itself. */
 START_TEST(rows) {
   begin();
   efla_study s = study_of(2);
@@ -209,27 +209,27 @@ START_TEST(rows) {
 }
 END_TEST
 
-/* The lines of a text that say something of this cell, to be freed. */
+/* The lines of a text that say something of this config, to be freed. */
 static char *lines_of(const char *text, const efla_training_options *r) {
-  char cell[256], *found = NULL;
-  size_t length = 0, n = cell_text(cell, sizeof cell, r);
+  char config[256], *found = NULL;
+  size_t length = 0, n = config_text(config, sizeof config, r);
   FILE *file = open_memstream(&found, &length);
   ck_assert_ptr_nonnull(file);
   for (size_t line; *text; text += line) {
     line = strcspn(text, "\n") + 1;
-    if (!strncmp(text, cell, n)) fwrite(text, 1, line, file);
+    if (!strncmp(text, config, n)) fwrite(text, 1, line, file);
   }
   fclose(file);
   return found;
 }
 
-/* Three shares of eight cells, each cell in one of them; then what is finished is all, in order, and nothing is trained. */
+/* Three shares of eight configs, each config in one of them; then what is finished is all, in order, and nothing is trained. */
 START_TEST(shares) {
   begin();
   efla_study s = study_of(1);
   char *share[3], *all, *again;
   double trained;
-  s.cells = files_directory("study-shares");
+  s.configs = files_directory("study-shares");
   s.shards = 3;
   for (s.shard = 1; s.shard <= 3; s.shard++) {
     s.images = 0;
@@ -245,7 +245,7 @@ START_TEST(shares) {
     for (size_t j = 0; j < 3; j++) {
       char *lines = lines_of(share[j], &options);
       if (j != i % 3) ck_assert_str_eq(lines, "");
-      if (j == i % 3) ck_assert_msg(*lines && !strncmp(at, lines, strlen(lines)), "cell %zu", i), at += strlen(lines);
+      if (j == i % 3) ck_assert_msg(*lines && !strncmp(at, lines, strlen(lines)), "config %zu", i), at += strlen(lines);
       free(lines);
     }
   }
@@ -260,12 +260,12 @@ START_TEST(shares) {
 }
 END_TEST
 
-/* Only what is finished: no cell that has not begun, and none that is on its way, of which the checkpoint stays as it is. */
+/* Only what is finished: no config that has not begun, and none that is on its way, of which the checkpoint stays as it is. */
 START_TEST(unfinished) {
   begin();
   efla_study s = study_of(1);
   double trained;
-  s.cells = files_directory("study-unfinished");
+  s.configs = files_directory("study-unfinished");
   s.seeds.n = 1, s.treatments.n = 1; /* exact and euler, raw keys, seed 7 */
   char *all = scores_of(&s, &trained), path[300];
   s.finished = true;
@@ -274,7 +274,7 @@ START_TEST(unfinished) {
   ck_assert_str_eq(none, "");
   ck_assert_double_eq(trained, 0);
   s.study.epochs = 1;
-  snprintf(path, sizeof path, "%s/exact-raw-0.003-7.h5", s.cells);
+  snprintf(path, sizeof path, "%s/exact-raw-0.003-7.h5", s.configs);
   ck_assert_int_eq(unlink(path), 0);
   char *one = scores_of(&s, &trained);
   const efla_training_options euler = efla_study_config(&s, 1);
@@ -311,13 +311,13 @@ START_TEST(directories) {
   snprintf(path, sizeof path, "%s/file", work);
   snprintf(below, sizeof below, "%s/missing/directory", work);
   files_write(path, "", 0);
-  s.cells = path;
+  s.configs = path;
   check_refused(&s, EFLA_INPUT, "directories/file: is a file, expected a directory");
-  s.cells = below;
+  s.configs = below;
   check_refused(&s, EFLA_OUTPUT, "missing/directory: cannot make the directory: No such file");
   s.finished = true;
   check_refused(&s, EFLA_INPUT, "missing/directory: cannot read the directory: No such file");
-  s.finished = false, s.cells = NULL, s.tensors = path;
+  s.finished = false, s.configs = NULL, s.tensors = path;
   check_refused(&s, EFLA_INPUT, "directories/file: is a file");
   s.tensors = below;
   check_refused(&s, EFLA_OUTPUT, "missing/directory: cannot make");
@@ -327,6 +327,6 @@ START_TEST(directories) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {cells, rows, shares, unfinished, directories};
+  const TTest *const tests[] = {configs, rows, shares, unfinished, directories};
   return testing_main("study", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -38,7 +38,7 @@ END_TEST
 static const efla_benchmark_case *original;
 static double factor;
 static void spoiled(efla_bench_problem *p) {
-  void *array = !strcmp(original->kernel, "gates") ? p->beta : !strcmp(original->kernel, "gemm") ? p->q : p->v;
+  void *array = !strcmp(original->kernel, "coefficients") ? p->beta : !strcmp(original->kernel, "gemm") ? p->q : p->v;
   if (p->f64)
     ((double *)array)[0] *= factor;
   else
@@ -104,7 +104,7 @@ START_TEST(rows_are_consistent) {
     ck_assert(efla_csv_real(&csv, r, "seconds_min") <= seconds && seconds <= efla_csv_real(&csv, r, "seconds_max"));
     ck_assert_double_gt(seconds, 0);
     CHECK_BOUND(fabs(efla_csv_real(&csv, r, "tokens_per_s") * seconds / tokens - 1), 4 * U);
-    if (row_is(&csv, r, "kernel", "gates")) flops = 2 * dk * tokens * heads;
+    if (row_is(&csv, r, "kernel", "coefficients")) flops = 2 * dk * tokens * heads;
     if (gemm) flops = 2 * pow(1024, 3);
     if (memory) flops = dk * dv * heads;
     if (softmax) flops = tokens * tokens * (dk + dv);

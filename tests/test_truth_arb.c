@@ -1,5 +1,5 @@
 /* The theorem behind everything, certified: exp of the augmented matrix in ball arithmetic, without any use of its
- * rank, against gate and transition, and against the oracle arb.  Empty where Arb is not there. */
+ * rank, against coefficient and transition, and against the oracle arb.  Empty where Arb is not there. */
 #ifdef EFLA_HAVE_ARB
 #if __has_include(<flint/arb_mat.h>)
 #include <flint/arb_mat.h>
@@ -36,8 +36,8 @@ static void augmented_exponential(const efla_tokens *one, arb_mat_t E) {
   arb_mat_clear(A);
 }
 
-/* gate <- (1 - exp(-beta lambda))/lambda */
-static void exact_gate(const efla_tokens *one, arb_t gate) {
+/* coefficient <- (1 - exp(-beta lambda))/lambda */
+static void exact_coefficient(const efla_tokens *one, arb_t coefficient) {
   arb_t lambda, k;
   arb_init(lambda);
   arb_init(k);
@@ -45,11 +45,11 @@ static void exact_gate(const efla_tokens *one, arb_t gate) {
     arb_set_d(k, one->k[i]);
     arb_addmul(lambda, k, k, BITS);
   }
-  arb_set_d(gate, -one->beta[0]);
-  arb_mul(gate, gate, lambda, BITS);
-  arb_expm1(gate, gate, BITS);
-  arb_neg(gate, gate);
-  arb_div(gate, gate, lambda, BITS);
+  arb_set_d(coefficient, -one->beta[0]);
+  arb_mul(coefficient, coefficient, lambda, BITS);
+  arb_expm1(coefficient, coefficient, BITS);
+  arb_neg(coefficient, coefficient);
+  arb_div(coefficient, coefficient, lambda, BITS);
   arb_clear(k);
   arb_clear(lambda);
 }
@@ -71,16 +71,16 @@ static efla_tokens one_token(double x, size_t dk, size_t dv) {
 static void check_theorem(double x, size_t dk) {
   efla_tokens one = one_token(x, dk, 1);
   arb_mat_t E;
-  arb_t gate, entry, k;
+  arb_t coefficient, entry, k;
   arb_mat_init(E, (slong)dk + 1, (slong)dk + 1);
-  arb_init(gate);
+  arb_init(coefficient);
   arb_init(entry);
   arb_init(k);
   augmented_exponential(&one, E);
-  exact_gate(&one, gate);
+  exact_coefficient(&one, coefficient);
   for (slong i = 0; i < (slong)dk; i++) {
     arb_set_d(k, one.k[i]);
-    arb_mul(entry, gate, k, BITS);
+    arb_mul(entry, coefficient, k, BITS);
     check_same(arb_mat_entry(E, i, (slong)dk), entry);
     for (slong j = 0; j < (slong)dk; j++) {
       arb_set_d(k, -one.k[j]);
@@ -91,7 +91,7 @@ static void check_theorem(double x, size_t dk) {
   }
   arb_clear(k);
   arb_clear(entry);
-  arb_clear(gate);
+  arb_clear(coefficient);
   arb_mat_clear(E);
   efla_tokens_clear(&one);
 }

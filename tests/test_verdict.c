@@ -4,7 +4,7 @@
 static const struct {
   const char *name, *arguments;
 } programs[] = {{"reference", ""},
-                {"hold", ""},
+                {"zero_order_hold", ""},
                 {"order", ""},
                 {"accumulation", ""},
                 {"chunk", ""},
@@ -50,19 +50,19 @@ START_TEST(verdict_of_quick_tables) {
 }
 END_TEST
 
-/* A study of three seeds in which the gate makes robust against scale, keys against noise, and nothing against dropout; accuracies
+/* A study of three seeds in which the method makes robust against scale, keys against noise, and nothing against dropout; accuracies
  * scatter by .01 from seed to seed, unlike in every model. */
 static void write_study(FILE *file) {
   static const struct {
     const char *name;
-    double gate, keys;
+    double method, keys;
   } perturbations_of_study[] = {{"clean", 0, 0}, {"scale", 0.2, 0.1}, {"noise", 0, 0.2}, {"dropout", 0, 0}};
   fprintf(file, "method,keys,lr,seed,epoch,perturbation,level,accuracy\n");
   for (int i = 0; i < 4 * 8 * 3; i++) {
     int p = i / 24, exact = i / 4 % 2, raw = i / 2 % 2, fast = i % 2, seed = i / 8 % 3;
     fprintf(file, "%s,%s,%g,%d,0,%s,1,%.17g\n", exact ? "exact" : "euler", raw ? "raw" : "unit", fast ? 3e-3 : 1e-3, seed,
             perturbations_of_study[p].name,
-            0.5 + exact * perturbations_of_study[p].gate + raw * perturbations_of_study[p].keys + 0.01 * (i * i % 7 % 3));
+            0.5 + exact * perturbations_of_study[p].method + raw * perturbations_of_study[p].keys + 0.01 * (i * i % 7 % 3));
   }
 }
 
@@ -80,10 +80,10 @@ START_TEST(verdict_of_a_study) {
                                  NULL, NULL, 0),
                    0);
   verdict(out, err, sizeof out);
-  static const char *const expected[] = {"robust once trained, by its gate: clean    not seen",
-                                         "robust once trained, by its gate: scale    holds  ",
-                                         "robust once trained, by its gate: noise    holds if  keys and learning rate change",
-                                         "robust once trained, by its gate: dropout  not seen"};
+  static const char *const expected[] = {"robust once trained, by its method: clean    not seen",
+                                         "robust once trained, by its method: scale    holds  ",
+                                         "robust once trained, by its method: noise    holds if  keys and learning rate change",
+                                         "robust once trained, by its method: dropout  not seen"};
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) ck_assert_msg(strstr(out, expected[i]) != NULL, "%s", out);
 }
 END_TEST

@@ -12,10 +12,10 @@
 
 typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN } ruling;
 
-typedef struct finding {
+typedef struct verdict {
   ruling ruling;
   char condition[80], evidence[160];
-} finding;
+} verdict;
 
 static const double u = DBL_EPSILON / 2, u32 = FLT_EPSILON / 2;
 
@@ -24,8 +24,8 @@ static bool is(const efla_csv *csv, size_t row, const char *column, const char *
 }
 
 /* The closed form against certified truth: one step within 8u (docs/bounds.md#step). */
-static finding exactness(const efla_csv *csv) {
-  finding f = {0};
+static verdict exactness(const efla_csv *csv) {
+  verdict f = {0};
   double worst = 0;
   size_t points = 0;
   for (size_t r = 0; r < csv->rows; r++)
@@ -36,8 +36,8 @@ static finding exactness(const efla_csv *csv) {
 }
 
 /* The exact flow moves by rounding only when a token is cut up. */
-static finding infinite_order(const efla_csv *csv) {
-  finding f = {0};
+static verdict infinite_order(const efla_csv *csv) {
+  verdict f = {0};
   double worst = 0;
   for (size_t r = 0; r < csv->rows; r++)
     if (is(csv, r, "method", "exact") && is(csv, r, "truth", "longdouble"))
@@ -48,8 +48,8 @@ static finding infinite_order(const efla_csv *csv) {
 }
 
 /* Keys and values that move within a token: the observed order in the clean range. */
-static finding moving_input(const efla_csv *csv) {
-  finding f = {.ruling = HOLDS_IF, .condition = "k and v are constant over a token"};
+static verdict moving_input(const efla_csv *csv) {
+  verdict f = {.ruling = HOLDS_IF, .condition = "k and v are constant over a token"};
   double sum = 0, crossover = NAN;
   size_t n = 0;
   for (size_t r = 0; r < csv->rows; r++) {
@@ -62,8 +62,8 @@ static finding moving_input(const efla_csv *csv) {
   return f;
 }
 
-static finding stability(const efla_csv *csv) {
-  finding f = {0};
+static verdict stability(const efla_csv *csv) {
+  verdict f = {0};
   size_t runs = 0, lost = 0, explicit_runs = 0, explicit_lost = 0;
   double last = 0;
   for (size_t r = 0; r < csv->rows; r++) last = fmax(last, efla_csv_real(csv, r, "tokens"));
@@ -92,8 +92,8 @@ static double growth_of_error(const efla_csv *csv, const char *family, const cha
   return late / early;
 }
 
-static finding accumulation(const efla_csv *csv) {
-  finding f = {.condition = "old directions are revisited or fade"};
+static verdict accumulation(const efla_csv *csv) {
+  verdict f = {.condition = "old directions are revisited or fade"};
   double fading = growth_of_error(csv, "gaussian", "exact"), kept = growth_of_error(csv, "dictionary", "exact");
   f.ruling = fading > 3 ? NOT_SEEN : kept > 3 ? HOLDS_IF : HOLDS;
   snprintf(f.evidence, sizeof f.evidence, "rounding from 100 tokens to the end: x %.1f Gaussian keys, x %.1f eight keys", fading,
@@ -101,8 +101,8 @@ static finding accumulation(const efla_csv *csv) {
   return f;
 }
 
-static finding plateau(const efla_csv *csv) {
-  finding f = {0};
+static verdict plateau(const efla_csv *csv) {
+  verdict f = {0};
   double ratio = growth_of_error(csv, "unit", "euler");
   f.ruling = ratio > 2 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "Euler, unit keys, from 100 tokens to the end: x %.2f (saturates)", ratio);
@@ -110,8 +110,8 @@ static finding plateau(const efla_csv *csv) {
 }
 
 /* The chunkwise form by substitution, C <= 128, within 64 u of f32 (docs/bounds.md#chunk). */
-static finding chunks(const efla_csv *csv) {
-  finding f = {0};
+static verdict chunks(const efla_csv *csv) {
+  verdict f = {0};
   double worst = 0;
   for (size_t r = 0; r < csv->rows; r++)
     if (is(csv, r, "method", "exact") && is(csv, r, "form", "substitution") && efla_csv_real(csv, r, "chunk") <= 128)
@@ -138,8 +138,8 @@ static double time_slope(const efla_csv *csv, const char *kernel, double from) {
 }
 
 /* A tenth tells linear from n log n over three decades, and from quadratic at once. */
-static finding linear_time(const efla_csv *csv) {
-  finding f = {0};
+static verdict linear_time(const efla_csv *csv) {
+  verdict f = {0};
   double kernel = time_slope(csv, "kernel", 1024), chunk = time_slope(csv, "chunk", 1024),
          softmax = time_slope(csv, "softmax", 2048);
   f.ruling = fabs(kernel - 1) <= 0.1 && fabs(chunk - 1) <= 0.1 ? HOLDS : NOT_SEEN;
@@ -150,8 +150,8 @@ static finding linear_time(const efla_csv *csv) {
 
 /* EFLA against DeltaNet under one perturbation, by accuracy, paired: it holds where it is better at most levels and worse at none, both at
  * the same step and with each one's best. */
-static finding robustness(const efla_csv *csv, const char *perturbation) {
-  finding f = {0};
+static verdict robustness(const efla_csv *csv, const char *perturbation) {
+  verdict f = {0};
   int levels = 0, better[2] = {0}, worse[2] = {0}, longhorn = 0;
   double gain = 0;
   for (size_t r = 0; r < csv->rows; r++) {
@@ -184,16 +184,16 @@ static efla_interval effect(const efla_csv *csv, const char *panel, const char *
   return e;
 }
 
-/* Trained classifiers: it holds where the exact gate is ahead by itself; where only EFLA as published is, its other changes do it. */
-static finding trained(const efla_csv *csv, const char *perturbation) {
-  finding f = {.condition = "keys and learning rate change with the gate"};
-  efla_interval published = effect(csv, "published", perturbation), gate = effect(csv, "gate", perturbation),
+/* Trained classifiers: it holds where the exact method is ahead by itself; where only EFLA as published is, its other changes do it. */
+static verdict trained(const efla_csv *csv, const char *perturbation) {
+  verdict f = {.condition = "keys and learning rate change with the method"};
+  efla_interval published = effect(csv, "published", perturbation), method = effect(csv, "method", perturbation),
                 keys = effect(csv, "keys", perturbation), lr = effect(csv, "lr", perturbation);
-  f.ruling = gate.low > 0 ? HOLDS : published.low > 0 ? HOLDS_IF : NOT_SEEN;
+  f.ruling = method.low > 0 ? HOLDS : published.low > 0 ? HOLDS_IF : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence,
-           "points: published %+.1f [%+.1f %+.1f]; gate %+.1f [%+.1f %+.1f], raw keys %+.1f [%+.1f %+.1f], "
+           "points: published %+.1f [%+.1f %+.1f]; method %+.1f [%+.1f %+.1f], raw keys %+.1f [%+.1f %+.1f], "
            "rate %+.1f [%+.1f %+.1f]",
-           100 * published.mean, 100 * published.low, 100 * published.high, 100 * gate.mean, 100 * gate.low, 100 * gate.high,
+           100 * published.mean, 100 * published.low, 100 * published.high, 100 * method.mean, 100 * method.low, 100 * method.high,
            100 * keys.mean, 100 * keys.low, 100 * keys.high, 100 * lr.mean, 100 * lr.low, 100 * lr.high);
   return f;
 }
@@ -204,13 +204,13 @@ static const char no_mnist[] = "no MNIST given to make figures", no_study[] = "n
 
 static const struct claim {
   const char *text, *table, *program;
-  finding (*judge)(const efla_csv *csv);
-  finding (*judge_each)(const efla_csv *csv, const char *what); /* or one line for each of these */
+  verdict (*judge)(const efla_csv *csv);
+  verdict (*judge_each)(const efla_csv *csv, const char *what); /* or one line for each of these */
   const char *(*each)(size_t i);
   const char *absent; /* why there may be no table; NULL: there must be one */
 } claims[] = {
     {"the update is the exact solution", "reference", "reference", .judge = exactness},
-    {"... of the continuous dynamics", "hold", "hold", .judge = moving_input},
+    {"... of the continuous dynamics", "zero_order_hold", "zero_order_hold", .judge = moving_input},
     {"a Runge-Kutta method of infinite order", "order", "order", .judge = infinite_order},
     {"numerically stable", "accumulation", "accumulation", .judge = stability},
     {"stable on real input (MNIST rows)", "accumulation-mnist", "accumulation", .judge = stability, .absent = no_mnist},
@@ -220,11 +220,11 @@ static const struct claim {
     {"linear time", "throughput", "throughput", .judge = linear_time},
     {"robust against DeltaNet", "noise", "noise", .judge_each = robustness, .each = efla_perturbation_name},
     {"robust on MNIST rows", "noise-mnist", "noise", .judge_each = robustness, .each = efla_perturbation_name, .absent = no_mnist},
-    {"robust once trained, by its gate", "effects", "effects", .judge_each = trained, .each = name_of_study_condition,
+    {"robust once trained, by its method", "effects", "effects", .judge_each = trained, .each = name_of_study_condition,
      .absent = no_study},
 };
 
-static void print(const char *claim, const char *what, const char *table, const finding *f) {
+static void print(const char *claim, const char *what, const char *table, const verdict *f) {
   static const char *const words[] = {"holds", "holds if", "not seen"};
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);
@@ -266,11 +266,11 @@ int main(int argc, char **argv) {
     failed |= status > 0;
     if (status != 0) continue;
     if (claims[c].judge) {
-      finding f = claims[c].judge(&csv);
+      verdict f = claims[c].judge(&csv);
       print(claims[c].text, "", claims[c].table, &f);
     }
     for (size_t i = 0; claims[c].each && claims[c].each(i); i++) {
-      finding f = claims[c].judge_each(&csv, claims[c].each(i));
+      verdict f = claims[c].judge_each(&csv, claims[c].each(i));
       print(claims[c].text, claims[c].each(i), claims[c].table, &f);
     }
     efla_csv_clear(&csv);

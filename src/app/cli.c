@@ -176,7 +176,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
   *cli = (efla_cli){.program = program, .name = basename(argv[0])};
   parse p = {.cli = cli};
   gather_options(&p);
-  struct argp_option rows[2 * MOST_OPTIONS + COMMON] = {{0}};
+  struct argp_option rows[3 * MOST_OPTIONS + COMMON] = {{0}};
   char *help[MOST_OPTIONS], *alias[MOST_OPTIONS];
   const size_t options = p.n;
   size_t n = 0;
@@ -186,6 +186,8 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
     alias[i] = alias_of(&p, option);
     rows[n++] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
     if (alias[i]) rows[n++] = (struct argp_option){.name = alias[i], .flags = OPTION_ALIAS | OPTION_HIDDEN};
+    for (const efla_former_name *f = program->former_names; f && f->name; f++)
+      if (!strcmp(f->name, option->name)) rows[n++] = (struct argp_option){.name = f->former, .flags = OPTION_ALIAS | OPTION_HIDDEN};
   }
   const struct argp_option simple[] = {{"help", '?', NULL, 0, "give this help list", -1},
                                        {"usage", USAGE_KEY, NULL, 0, "give a short usage message", -1},
@@ -199,7 +201,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
   for (size_t i = 0; i < options; i++) free(help[i]), free(alias[i]);
   free(text);
   *code = error == 0 || p.answered ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
-  if (p.answered && fflush(stdout) != 0) *code = EFLA_EXIT_IO;
+  if (p.answered && (fflush(stdout) != 0 || ferror(stdout))) *code = EFLA_EXIT_IO;
   if (error != 0) efla_cli_clear(cli);
   return error == 0;
 }

@@ -50,12 +50,18 @@ typedef struct efla_option {
   const char *(*names)(size_t row); /* NULL past the end */
 } efla_option;
 
+/* The name that an option had in the release before: still understood, and not in --help. */
+typedef struct efla_former_name {
+  const char *former, *name;
+} efla_former_name;
+
 struct efla_cli;
 struct efla_table;
 
 typedef struct efla_program {
   const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
   const efla_option *options;               /* ends with a row whose name is NULL */
+  const efla_former_name *former_names;                     /* ends with a row whose name is NULL; NULL: none */
   const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
   /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */

@@ -37,8 +37,8 @@ double efla_lambda(size_t dk, const double *k);
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
 
-/* The gates of a block: gate (x->tokens) from the keys as they are. */
-void efla_gates(const efla_method *method, const efla_tokens *x, double *gate);
+/* The coefficients of a block: coefficient (x->tokens) from the keys as they are. */
+void efla_token_coefficients(const efla_method *method, const efla_tokens *x, double *coefficient);
 
 /* Treats all keys of x in place. */
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x);

@@ -46,7 +46,7 @@ static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size
 static size_t divide(efla_bench_problem *p, char *base) {
   size_t rows = efla_bench_rows(&p->heads), dk = p->heads.dk, dv = p->heads.dv, size = 0;
   p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk), p->v = carve(p, base, &size, rows * dv);
-  p->beta = carve(p, base, &size, rows), p->gate = carve(p, base, &size, rows), p->o = carve(p, base, &size, rows * dv);
+  p->beta = carve(p, base, &size, rows), p->coefficient = carve(p, base, &size, rows), p->o = carve(p, base, &size, rows * dv);
   p->S = carve(p, base, &size, efla_bench_states(&p->heads));
   p->extra = carve(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
   return size;
@@ -84,9 +84,9 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
   gsl_rng_free(draw);
   const efla_method *exact = efla_method_find("exact");
   if (p->f64)
-    efla_kernel_gates_f64(h, exact, p->k, p->beta, p->gate);
+    efla_kernel_coefficients_f64(h, exact, p->k, p->beta, p->coefficient);
   else
-    efla_kernel_gates_f32(h, exact, p->k, p->beta, p->gate);
+    efla_kernel_coefficients_f32(h, exact, p->k, p->beta, p->coefficient);
   if (p->entry->start) p->entry->start(p);
   return EFLA_OK;
 }

@@ -16,7 +16,7 @@ typedef struct efla_bench_problem {
   bool f64;
   efla_heads heads;                  /* shape, layout, threads, level (not NULL) */
   size_t chunk;                      /* tokens per chunk, for those who work by chunks */
-  void *q, *k, *v, *beta, *gate, *o; /* in the layout of heads */
+  void *q, *k, *v, *beta, *coefficient, *o; /* in the layout of heads */
   void *S;                           /* (sequences, heads, dk, dv): where the state starts and ends */
   void *extra;                       /* the benchmark case's own, aligned to EFLA_TILE_BYTES */
   void *block;
@@ -40,7 +40,7 @@ extern const efla_benchmark_case efla_bench_forms[], efla_bench_gradients[],
 /* The row of that name and pass, NULL if there is none. */
 const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass);
 
-/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, gates of the exact method.  Fails with EFLA_NO_MEMORY. */
+/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, coefficients of the exact method.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed);
 void efla_bench_clear(efla_bench_problem *p);
 

@@ -15,7 +15,7 @@ typedef efla_bench_problem problem;
 static double delta_rule_flops(const problem *p) { return 6. * (double)(efla_bench_rows(&p->heads) * p->heads.dk * p->heads.dv); }
 
 /* One head after another by a form for contiguous rows. */
-typedef void head_form(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o);
+typedef void head_form(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o);
 
 static void each_head(problem *p, head_form *form) {
   const efla_heads *h = &p->heads;
@@ -25,38 +25,38 @@ static void each_head(problem *p, head_form *form) {
       assert(rows.stride == 1);
       size_t k = rows.first * h->dk, v = rows.first * h->dv, S = (s * h->heads + head) * h->dk * h->dv;
       form(p, rows.tokens, efla_bench_at(p, p->q, k), efla_bench_at(p, p->k, k), efla_bench_at(p, p->v, v),
-           efla_bench_at(p, p->gate, rows.first), efla_bench_at(p, p->S, S), efla_bench_at(p, p->o, v));
+           efla_bench_at(p, p->coefficient, rows.first), efla_bench_at(p, p->S, S), efla_bench_at(p, p->o, v));
     }
 }
 
-static void naive_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+static void naive_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
   if (p->f64)
-    efla_recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    efla_recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
   else
-    efla_recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    efla_recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
 }
 static void naive(problem *p) { each_head(p, naive_head); }
 
-static void rows_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+static void rows_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
   const efla_isa *isa = p->heads.isa;
   if (p->f64)
-    isa->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    isa->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
   else
-    isa->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, gate, S, o);
+    isa->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
 }
 static void row_loop(problem *p) { each_head(p, rows_head); }
 
 static size_t chunk_extra(const problem *p) { return efla_chunk_scratch(p->chunk, p->heads.dk, p->heads.dv); }
-static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, void *gate, void *S, void *o) {
+static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
   if (p->f64)
-    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
+    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, coefficient, NULL, S, o, p->extra);
   else
-    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, gate, NULL, S, o, p->extra);
+    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, coefficient, NULL, S, o, p->extra);
 }
 static void chunk(problem *p) { each_head(p, chunk_head); }
 
 #define KERNEL_ARRAYS                                                                                                              \
-  { .q = p->q, .k = p->k, .v = p->v, .gate = p->gate, .initial = p->S, .final = p->S, .o = p->o }
+  { .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .final = p->S, .o = p->o }
 static size_t kernel_extra(const problem *p) {
   return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
 }
@@ -96,17 +96,17 @@ static void decode_finish(problem *p) {
 }
 static double decode_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
 
-static void gates_start(problem *p) {
-  memset(p->gate, 255, efla_bench_rows(&p->heads) * (p->f64 ? sizeof(double) : sizeof(float)));
+static void coefficients_start(problem *p) {
+  memset(p->coefficient, 255, efla_bench_rows(&p->heads) * (p->f64 ? sizeof(double) : sizeof(float)));
 }
-static void gates(problem *p) {
+static void coefficients(problem *p) {
   const efla_method *exact = efla_method_find("exact");
   if (p->f64)
-    efla_kernel_gates_f64(&p->heads, exact, p->k, p->beta, p->gate);
+    efla_kernel_coefficients_f64(&p->heads, exact, p->k, p->beta, p->coefficient);
   else
-    efla_kernel_gates_f32(&p->heads, exact, p->k, p->beta, p->gate);
+    efla_kernel_coefficients_f32(&p->heads, exact, p->k, p->beta, p->coefficient);
 }
-static double gate_flops(const problem *p) { return 2. * (double)(efla_bench_rows(&p->heads) * p->heads.dk); }
+static double coefficient_flops(const problem *p) { return 2. * (double)(efla_bench_rows(&p->heads) * p->heads.dk); }
 
 /* ------------------------------------------------------------------------------------------------------- the definition */
 /* Largest deviation of read-outs and state of one head from the definition in long double, over their size. */
@@ -119,11 +119,11 @@ static double head_deviation(const problem *done, const problem *given, size_t s
   for (size_t e = 0; e < dk * dv; e++) S[e] = efla_bench_number(given, given->S, first + e);
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
-    long double gate = efla_bench_number(given, given->gate, row), written = 0, norm = 0;
+    long double coefficient = efla_bench_number(given, given->coefficient, row), written = 0, norm = 0;
     for (size_t i = 0; i < dk; i++)
       q[i] = efla_bench_number(given, given->q, row * dk + i), k[i] = efla_bench_number(given, given->k, row * dk + i);
     for (size_t j = 0; j < dv; j++) v[j] = efla_bench_number(given, given->v, row * dv + j);
-    efla_recurrence_long(1, dk, dv, q, k, v, &gate, S, o);
+    efla_recurrence_long(1, dk, dv, q, k, v, &coefficient, S, o);
     for (size_t e = 0; e < dk * dv; e++) written += S[e] * S[e];
     for (size_t i = 0; i < dk; i++) norm += q[i] * q[i];
     size = fmax(size, sqrt((double)written)), query = fmax(query, sqrt((double)norm));
@@ -149,16 +149,16 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   return worst / (4 * sqrt(steps) * u);
 }
 
-/* Gates: 4 u each, and lambda's (dk + 2) u (docs/bounds.md#coefficient). */
-static double gate_deviation(const problem *done, const problem *given) {
+/* Coefficients: 4 u each, and lambda's (dk + 2) u (docs/bounds.md#coefficient). */
+static double coefficient_deviation(const problem *done, const problem *given) {
   const efla_method *exact = efla_method_find("exact");
   size_t dk = given->heads.dk;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
   for (size_t r = 0; r < efla_bench_rows(&given->heads); r++) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += pow(efla_bench_number(given, given->k, r * dk + i), 2);
-    double gate = efla_gate(exact, efla_bench_number(given, given->beta, r), lambda);
-    worst = efla_bench_worse(worst, fabs(efla_bench_number(done, done->gate, r) - gate) / (u * gate));
+    double coefficient = efla_coefficient(exact, efla_bench_number(given, given->beta, r), lambda);
+    worst = efla_bench_worse(worst, fabs(efla_bench_number(done, done->coefficient, r) - coefficient) / (u * coefficient));
   }
   return worst / (double)(dk + 6);
 }
@@ -196,6 +196,6 @@ const efla_benchmark_case efla_bench_forms[] = {
      .flops = delta_rule_flops,
      .bytes = decode_bytes,
      .deviation = delta_rule_deviation},
-    {.kernel = "gates", .pass = "forward", .start = gates_start, .work = gates, .flops = gate_flops, .deviation = gate_deviation},
+    {.kernel = "coefficients", .pass = "forward", .start = coefficients_start, .work = coefficients, .flops = coefficient_flops, .deviation = coefficient_deviation},
     {.kernel = NULL},
 };

@@ -42,10 +42,10 @@ static arrays lay_out(const problem *p) {
 static size_t extra(const problem *p) { return lay_out(p).all; }
 
 #define FORWARD_ARRAYS                                                                                                             \
-  { .q = p->q, .k = p->k, .v = p->v, .gate = p->gate, .initial = p->S, .o = p->o, .y = at(a.y), .checkpoints = at(a.checkpoints) }
+  { .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y), .checkpoints = at(a.checkpoints) }
 #define GRADIENT_ARRAYS                                                                                                            \
   {                                                                                                                                \
-    .q = p->q, .k = p->k, .v = p->v, .gate = p->gate, .by_beta = at(a.by_beta), .by_lambda = at(a.by_lambda), .initial = p->S,     \
+    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .by_beta = at(a.by_beta), .by_lambda = at(a.by_lambda), .initial = p->S,     \
     .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v), .d_beta = at(a.d_beta), .d_initial = at(a.d_initial)        \
   }
 #define at(offset) efla_bench_at(p, p->extra, offset)
@@ -105,8 +105,8 @@ static double deviation(const problem *done, const problem *given) {
   wide.f64 = true, wide.heads.threads = 1;
   size_t rows = efla_bench_rows(h), dk = h->dk, dv = h->dv, states = efla_bench_states(h);
   arrays a = lay_out(p), found = lay_out(done);
-  const void *from[] = {given->q, given->k, given->v, given->gate, given->beta, given->S};
-  void **to[] = {&wide.q, &wide.k, &wide.v, &wide.gate, &wide.beta, &wide.S};
+  const void *from[] = {given->q, given->k, given->v, given->coefficient, given->beta, given->S};
+  void **to[] = {&wide.q, &wide.k, &wide.v, &wide.coefficient, &wide.beta, &wide.S};
   const size_t n[] = {rows * dk, rows * dk, rows * dv, rows, rows, states};
   double *block = malloc((2 * rows * dk + rows * dv + 2 * rows + states + a.all) * sizeof *block), *rest = block;
   double *scratch = malloc(efla_recurrence_backward_scratch(h) * sizeof *scratch), worst = INFINITY;

@@ -62,7 +62,7 @@ static double apply(const efla_error_bound *bound, const double *y, double *w) {
 
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S) {
   size_t dk = bound->dk;
-  double *C = bound->C, *w = bound->w, a = token->gate, n = (double)dk, decay2 = square(token->decay);
+  double *C = bound->C, *w = bound->w, a = token->coefficient, n = (double)dk, decay2 = square(token->decay);
   double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands),
          state = square(bound->units.state);
   double m = decay2 * weigh(bound, token->k);

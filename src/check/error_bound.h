@@ -4,11 +4,11 @@
  * for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by the transitions that the
  * tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk), follows exactly
  *
- *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the gate, where
+ *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the coefficient, where
  *
  *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     u = v - S^T k in arithmetic: dk+2 roundings of partial sums, about as large as
  *             + p (m + |u|^2 + |v|^2)                 their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
- *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the gate's error (docs/bounds.md#coefficient)
+ *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the coefficient's error (docs/bounds.md#coefficient)
  *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
  *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
  *
@@ -60,7 +60,7 @@ void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long doubl
 /* What a token does; sums of squares. */
 typedef struct efla_token_sizes {
   const double *k; /* (dk) as used */
-  double gate, decay;
+  double coefficient, decay;
   double v, u, read; /* |v|^2, |v - S^T k|^2, |S^T k|^2 with the decayed state */
 } efla_token_sizes;
 

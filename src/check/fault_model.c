@@ -47,19 +47,19 @@ static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const 
 static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, double g, bool counts, double *S, double *o,
                  double *scratch) {
   size_t dk = x->dk, dv = x->dv;
-  double *key = scratch, *gate_key = key + dk, *q = gate_key + dk;
+  double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk;
   memcpy(key, x->k + t * dk, dk * sizeof *key);
-  memcpy(gate_key, key, dk * sizeof *key);
+  memcpy(coefficient_key, key, dk * sizeof *key);
   memcpy(q, x->q + t * dk, dk * sizeof *q);
   model->keys->apply(dk, key);
-  model->gate_keys->apply(dk, gate_key);
+  model->coefficient_keys->apply(dk, coefficient_key);
   model->queries->apply(dk, q);
-  double lambda = efla_lambda(dk, gate_key), epsilon = model->epsilon;
-  double gate = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
-                            : efla_gate(model->method, x->beta[t], lambda);
+  double lambda = efla_lambda(dk, coefficient_key), epsilon = model->epsilon;
+  double coefficient = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
+                            : efla_coefficient(model->method, x->beta[t], lambda);
   if (g != 0 && model->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
   if (model->read == EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
-  if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &gate, S, NULL);
+  if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &coefficient, S, NULL);
   if (g != 0 && model->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
   if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }

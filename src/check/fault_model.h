@@ -6,11 +6,11 @@
 #include "io/tensors.h"
 #include "check/comparison.h"
 
-/* What is computed.  The fault model of a right kernel has the method, keys and scale that were asked for, gate_keys = keys, raw
+/* What is computed.  The fault model of a right kernel has the method, keys and scale that were asked for, coefficient_keys = keys, raw
  * queries, and zero everywhere else. */
 typedef struct efla_fault_model {
   const efla_method *method;
-  const efla_key_treatment *keys, *gate_keys, *queries; /* of the state's keys, of those that lambda is taken from, of q */
+  const efla_key_treatment *keys, *coefficient_keys, *queries; /* of the state's keys, of those that lambda is taken from, of q */
   double scale;
   enum { EFLA_READ_AFTER, EFLA_READ_BEFORE, EFLA_READ_TRANSPOSED } read; /* o from S after, before the token; S q for S^T q */
   enum { EFLA_DECAY_BEFORE, EFLA_DECAY_NONE, EFLA_DECAY_AFTER } decay;
@@ -18,7 +18,7 @@ typedef struct efla_fault_model {
   bool transposed_final; /* final_state is written as (dv, dk) */
   size_t tail;           /* an incomplete last chunk of this length never enters the state; 0: it does */
   bool tail_of_state;    /* ... that is written: o goes on as it should */
-  double epsilon;        /* in the gate: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
+  double epsilon;        /* in the coefficient: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
 } efla_fault_model;
 
 enum { EFLA_FAULT_CANDIDATES = 400, EFLA_FAULT_TEXT = 400 };

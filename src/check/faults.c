@@ -18,7 +18,7 @@ static const efla_key_treatment *raw(void) { return &efla_key_treatments[0]; }
 /* Each changes the fault model and says what is wrong; false where the inputs leave no room for it. */
 
 static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
-  r->keys = r->gate_keys = s->spec->keys == raw() ? unit() : raw();
+  r->keys = r->coefficient_keys = s->spec->keys == raw() ? unit() : raw();
   snprintf(says, EFLA_FAULT_TEXT, "%s",
            r->keys == unit() ? "keys are normalised (scaled to norm one), expected as they are"
                              : "keys are not normalised, expected scaled to norm one");
@@ -27,15 +27,15 @@ static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
 
 static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
-  r->keys = unit(), r->gate_keys = raw();
-  snprintf(says, EFLA_FAULT_TEXT, "the gate is taken from the raw lambda, but the keys are normalised (unit keys)");
+  r->keys = unit(), r->coefficient_keys = raw();
+  snprintf(says, EFLA_FAULT_TEXT, "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
   return true;
 }
 
 static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
-  r->keys = raw(), r->gate_keys = unit();
-  snprintf(says, EFLA_FAULT_TEXT, "the gate is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
+  r->keys = raw(), r->coefficient_keys = unit();
+  snprintf(says, EFLA_FAULT_TEXT, "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
   return true;
 }
 
@@ -47,15 +47,15 @@ static void normalise_softly(size_t dk, double *k) {
 
 static bool epsilon_in_keys(efla_fault_model *r, const setting *s, char *says) {
   static const efla_key_treatment softly = {"unit with epsilon", "k/sqrt(k^T k + 1e-6)", normalise_softly, false};
-  r->keys = r->gate_keys = &softly;
+  r->keys = r->coefficient_keys = &softly;
   snprintf(says, EFLA_FAULT_TEXT, "keys are normalised with an epsilon, k/sqrt(k^T k + 1e-6), expected k/|k|");
   return s->spec->keys == unit();
 }
 
-static bool epsilon_in_gate(efla_fault_model *r, const setting *s, char *says) {
+static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *says) {
   r->epsilon = 1e-6;
   snprintf(says, EFLA_FAULT_TEXT,
-           "the gate has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - exp(-beta lambda))/lambda");
+           "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - exp(-beta lambda))/lambda");
   return !strcmp(s->spec->method->name, "exact");
 }
 
@@ -148,12 +148,12 @@ static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
-    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,         epsilon_in_keys, epsilon_in_gate, unit_queries,
+    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,         epsilon_in_keys, epsilon_in_coefficient, unit_queries,
     scale_missing,        scale_by_dk,          scale_twice,        nothing_written, read_before,     read_transposed,
     final_transposed,     initial_missing,      initial_transposed, state_carried,   decay_missing,   decay_after};
 enum { MISTAKES = sizeof faults / sizeof *faults };
 
-/* The table goes on with the other methods' gates, and with chunks whose tail is lost. */
+/* The table goes on with the other methods' coefficients, and with chunks whose tail is lost. */
 static size_t methods(void) {
   size_t n = 0;
   while (efla_method_name(n)) n++;
@@ -162,8 +162,8 @@ static size_t methods(void) {
 
 static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *says) {
   r->method = &efla_methods[i];
-  snprintf(says, EFLA_FAULT_TEXT, "%s the gate is that of %s (%s), expected that of %s",
-           !strcmp(r->method->name, "euler") ? "beta itself is used as the gate:" : "another method:", r->method->name,
+  snprintf(says, EFLA_FAULT_TEXT, "%s the coefficient is that of %s (%s), expected that of %s",
+           !strcmp(r->method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:", r->method->name,
            r->method->known_as, s->spec->method->name);
   return r->method != s->spec->method;
 }
@@ -195,7 +195,7 @@ static bool apply(size_t i, efla_fault_model *r, const setting *s, char *says) {
 
 static efla_fault_model right_model(const efla_kernel_spec *spec) {
   return (efla_fault_model){
-      .method = spec->method, .keys = spec->keys, .gate_keys = spec->keys, .queries = raw(), .scale = spec->scale};
+      .method = spec->method, .keys = spec->keys, .coefficient_keys = spec->keys, .queries = raw(), .scale = spec->scale};
 }
 
 /* As many as half a gigabyte has room for, in states. */

@@ -57,9 +57,9 @@ static efla_token_sizes measure(const efla_reference_trajectory *trajectory, con
 }
 
 static efla_status advance(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, const long double *k, const long double *v,
-                           long double gate, efla_message *why) {
+                           long double coefficient, efla_message *why) {
   if (every_method(trajectory->spec->truth)) {
-    efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, &gate, trajectory->S, NULL);
+    efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, &coefficient, trajectory->S, NULL);
     return EFLA_OK;
   }
   efla_tokens one = efla_tokens_slice(x, t, 1);
@@ -80,10 +80,10 @@ efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory
   for (size_t j = 0; j < dv; j++) v[j] = x->v[t * dv + j];
   for (size_t e = 0; g != 0 && e < dk * dv; e++) trajectory->S[e] *= decay;
   trajectory->error *= (double)decay;
-  long double gate = efla_gate_long(spec->method, x->beta[t], lambda);
+  long double coefficient = efla_coefficient_long(spec->method, x->beta[t], lambda);
   efla_token_sizes sizes = measure(trajectory, x->v + t * dv);
-  sizes.gate = (double)gate, sizes.decay = (double)decay;
-  efla_status status = advance(trajectory, x, t, k, v, gate, why);
+  sizes.coefficient = (double)coefficient, sizes.decay = (double)decay;
+  efla_status status = advance(trajectory, x, t, k, v, coefficient, why);
   if (status != EFLA_OK) return status;
   efla_error_bound_step(&trajectory->bound, &sizes, dv, trajectory->S);
   efla_readout_long(dk, dv, q, trajectory->S, trajectory->o);

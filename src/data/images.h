@@ -12,7 +12,7 @@ enum { EFLA_IMAGE_PIXELS = EFLA_MNIST_SIDE * EFLA_MNIST_SIDE, EFLA_IMAGE_CLASSES
 
 typedef struct efla_images {
   size_t count;          /* >= 1 */
-  unsigned char *pixels; /* (count, 784), row by row; 0 is paper, 255 ink */
+  unsigned char *pixels; /* (count, 784), row by row; 0 is background, 255 foreground */
   unsigned char *labels; /* (count), 0 ... 9 */
   const char *origin;    /* "mnist", or "built-in strokes": for tables and figures */
 } efla_images;

@@ -17,7 +17,7 @@ efla_status efla_recall_init(efla_recall *recall, size_t pairs, size_t dk, size_
   }
   recall->S = recall->codes + pairs * dv;
   recall->o = recall->S + dk * dv;
-  recall->gate = recall->o + dv;
+  recall->coefficient = recall->o + dv;
   return EFLA_OK;
 }
 
@@ -57,8 +57,8 @@ efla_recall_score efla_recall_run(efla_recall *recall, const efla_method *method
   size_t dk = x->dk, dv = x->dv, n = x->tokens;
   double signal = 0, noise = 0, right = 0;
   memset(recall->S, 0, dk * dv * sizeof *recall->S);
-  efla_gates(method, x, recall->gate);
-  efla_recurrence_f64(n, dk, dv, NULL, x->k, x->v, recall->gate, recall->S, NULL);
+  efla_token_coefficients(method, x, recall->coefficient);
+  efla_recurrence_f64(n, dk, dv, NULL, x->k, x->v, recall->coefficient, recall->S, NULL);
   for (size_t t = 0; t < n; t++) {
     const double *code = recall->codes + t * dv;
     efla_readout_f64(dk, dv, x->q + t * dk, recall->S, recall->o);

@@ -54,10 +54,10 @@ static const stroke ways[EFLA_MNIST_CLASSES][WAYS][STROKES] = {
      {{11.2, 4.5, 8, .7, 3.5, 2, 2.3, 6.2, 5, 9.3, 9.3, 8, 11.3, 4.2, 11.5, 4, 11.5, 10, 10.2, 16, 7, 19.3, 3, 18.8}}},
 };
 
-/* The hand.  Chosen by measurement: 20 % of the pixels are inked (MNIST: 19 %), the mean pixel is .13 (.13), and nearest
+/* The hand.  Chosen by measurement: 20 % of the pixels are drawn (MNIST: 19 %), the mean pixel is .13 (.13), and nearest
  * centroids get 79 % right (82 %). */
 static const double trembling = .4, pressure = .12;             /* deviation of a place, and of the pen's width there, relative */
-static const double thinnest = .75, thickest = 1.6, edge = 1.2; /* pixels: half the pen's width; where ink fades to paper */
+static const double thinnest = .75, thickest = 1.6, edge = 1.2; /* pixels: half the pen's width; where foreground fades to background */
 static const double waving = 1, waves = .6;                     /* deviation of a wave's size, and of waves a digit's height */
 static const double slant = .25, slant_spread = .22;            /* mean and deviation */
 static const double turn = .12, width_spread = .18;             /* deviations of an angle, of a width's logarithm */
@@ -119,7 +119,7 @@ static void fit(writing *w, gsl_rng *draw) {
   }
 }
 
-/* The pixels first ... last-1 of an axis that a line from a to b can ink, `reach` wide on either side. */
+/* The pixels first ... last-1 of an axis that a line from a to b can draw on, `reach` wide on either side. */
 static void span(double a, double b, double reach, int *first, int *last) {
   *first = (int)fmin(SIDE, fmax(0, floor(fmin(a, b) - reach)));
   *last = (int)fmin(SIDE, fmax(0, ceil(fmax(a, b) + reach)));

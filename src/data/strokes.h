@@ -9,7 +9,7 @@
 #include <gsl/gsl_rng.h>
 #include <stddef.h>
 
-/* Draws digit 0 ... 9 by numbers from `draw`: pixels (28 x 28), row by row, 0 for paper to 255 for ink. */
+/* Draws digit 0 ... 9 by numbers from `draw`: pixels (28 x 28), row by row, 0 for background to 255 for foreground. */
 void efla_strokes_draw(size_t digit, gsl_rng *draw, unsigned char *pixels);
 
 #endif

@@ -184,9 +184,9 @@ void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]) 
   say_others(&s, f, euler);
   if (euler->diverging > 0) say_lost(&s, d);
   if (unit_keys(f))
-    say(&s, "; the exact gate is safe.");
+    say(&s, "; the exact coefficient is safe.");
   else if (f->beta.value <= euler->method->stable)
-    say(&s, "; the exact gate or unit keys are safe.");
+    say(&s, "; the exact coefficient or unit keys are safe.");
   else
-    say(&s, "; the exact gate is safe, unit keys are not (beta up to %.3g).", f->beta.value);
+    say(&s, "; the exact coefficient is safe, unit keys are not (beta up to %.3g).", f->beta.value);
 }

@@ -57,7 +57,7 @@ static json_object *steps(builder *b, efla_statistics *f) {
     json_object *quantile = new_object(b);
     put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
     put(b, quantile, "x", real(b, efla_quantiles_at(&f->x, efla_diagnosis_quantiles[i])));
-    put(b, quantile, "euler_over_exact_gate", real(b, efla_statistics_gate_ratio(f, efla_diagnosis_quantiles[i])));
+    put(b, quantile, "euler_over_exact_coefficient", real(b, efla_statistics_coefficient_ratio(f, efla_diagnosis_quantiles[i])));
     append(b, quantiles, quantile);
   }
   for (size_t i = 0; i < efla_quantiles_bars(EFLA_DIAGNOSIS_BARS); i++) {
@@ -111,10 +111,10 @@ static json_object *methods(builder *b, const efla_statistics *f) {
 static json_object *chunks(builder *b, const efla_statistics *f) {
   json_object *array = new_array(b);
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) {
       json_object *object = new_object(b);
       put(b, object, "chunk", count(b, c->chunk));
-      put(b, object, "method", text(b, efla_statistics_gate(g)->name));
+      put(b, object, "method", text(b, efla_statistics_coefficient(g)->name));
       put(b, object, "largest", real(b, c->largest[g].value));
       put(b, object, "condition", real(b, c->condition[g].value));
       append(b, array, object);

@@ -34,8 +34,8 @@ static void write_rates(const efla_statistics *f, size_t head, efla_table *table
 
 static void write_chunks(const efla_statistics *f, efla_table *table) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++)
-      row(table, "chunk", efla_statistics_gate(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
+      row(table, "chunk", efla_statistics_coefficient(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
           c->largest[g].value);
 }
 

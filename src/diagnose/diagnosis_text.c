@@ -136,9 +136,9 @@ static void write_deltanet(efla_statistics *f, FILE *out) {
     const char *name;
   } at[] = {{0.5, "the median of x"}, {0.99, "its 99 % quantile"}, {1, "the largest"}};
   const efla_method_statistics *euler = efla_statistics_method(f, "euler");
-  fputs("DeltaNet's gate (euler) over the exact one:", out);
+  fputs("DeltaNet's coefficient (euler) over the exact one:", out);
   for (size_t i = 0; i < sizeof at / sizeof *at; i++)
-    fprintf(out, "%s %.3g at %s", i ? "," : "", efla_statistics_gate_ratio(f, at[i].order), at[i].name);
+    fprintf(out, "%s %.3g at %s", i ? "," : "", efla_statistics_coefficient_ratio(f, at[i].order), at[i].name);
   fprintf(out, ".\n  With it the state is off by %.3g, read-outs by %.3g (keys as they are; worst head).\n\n",
           euler->deviation.state.value, euler->deviation.readout.value);
 }
@@ -146,11 +146,11 @@ static void write_deltanet(efla_statistics *f, FILE *out) {
 static void write_chunks(const efla_statistics *f, FILE *out) {
   fputs("Chunks (worst): largest entry and condition of (I + L)^-1, scaled\n", out);
   fprintf(out, "%12s", "tokens");
-  for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) fprintf(out, "%15s largest  condition", efla_statistics_gate(g)->name);
+  for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) fprintf(out, "%15s largest  condition", efla_statistics_coefficient(g)->name);
   fputc('\n', out);
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
-    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) {
       cell(out, 23, 4, c->largest[g].value);
       cell(out, 11, 4, c->condition[g].value);
     }
@@ -163,7 +163,7 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
   const efla_statistics *f = &d->total;
   double walk = efla_diagnosis_walk(f);
   char place[EFLA_PLACE_TEXT];
-  fputs("Formats: exact gate, state stored after every token (worst head)\n", out);
+  fputs("Formats: exact coefficient, state stored after every token (worst head)\n", out);
   fprintf(out, "%12s%8s%11s%11s%11s%14s  %s\n", "format", "digits", "state", "read-out", "largest", "at the end <=", "overflow");
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
@@ -216,7 +216,7 @@ static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *abo
   fprintf(out, "Heads: euler's errors and overflow, condition of chunks of %zu, sufficient formats\n",
           d->total.chunk[longest].chunk);
   fprintf(out, "%6s%11s%11s%11s%14s", "head", "state", "read-out", "lost from", "past f32 from");
-  for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) fprintf(out, "%12s", efla_statistics_gate(g)->name);
+  for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) fprintf(out, "%12s", efla_statistics_coefficient(g)->name);
   for (size_t i = 0; i < about->tolerances; i++) cell(out, 10, 6, about->tolerance[i]);
   for (size_t h = 0; h < d->options.heads; h++) {
     const efla_statistics *f = &d->head[h];
@@ -226,7 +226,7 @@ static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *abo
     cell(out, 11, 3, euler->deviation.readout.value);
     token_cell(out, 11, euler->deviation.lost);
     token_cell(out, 14, euler->overflow_f32);
-    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
     for (size_t i = 0; i < about->tolerances; i++) {
       const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
       fprintf(out, "%10s", format ? format->name : "none");

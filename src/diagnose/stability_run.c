@@ -48,8 +48,8 @@ efla_status efla_stability_run_init(efla_stability_run *stability, const efla_or
   stability->start = malloc((dk * stability->columns + block + 2 * block * block) * sizeof *stability->start);
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
       efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK && add_runs(stability) == EFLA_OK) {
-    stability->gate = stability->start + dk * stability->columns;
-    stability->system = stability->gate + block;
+    stability->coefficient = stability->start + dk * stability->columns;
+    stability->system = stability->coefficient + block;
     return EFLA_OK;
   }
   efla_stability_run_clear(stability);
@@ -121,27 +121,27 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
 }
 
 /* The system of one chunk with decays: entry (i, j) of L also fades by what the state lost in between. */
-static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, const double *g, size_t gate, efla_place at,
+static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, const double *g, size_t coefficient, efla_place at,
                         efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
-  efla_gates(efla_statistics_gate(gate), x, stability->gate);
-  efla_chunk_system_f64(C, stability->dk, x->k, stability->gate, L);
+  efla_token_coefficients(efla_statistics_coefficient(coefficient), x, stability->coefficient);
+  efla_chunk_system_f64(C, stability->dk, x->k, stability->coefficient, L);
   for (size_t j = 0; g && j < C; j++) {
     double fade = 0;
     for (size_t i = j + 1; i < C; i++) fade += g[i], L[i * C + j] *= exp(fade);
   }
-  efla_chunk_condition(C, L, stability->gate, L + C * C, &largest, &condition);
-  efla_worst_take(&f->largest[gate], largest, at);
-  efla_worst_take(&f->condition[gate], condition, at);
+  efla_chunk_condition(C, L, stability->coefficient, L + C * C, &largest, &condition);
+  efla_worst_take(&f->largest[coefficient], largest, at);
+  efla_worst_take(&f->condition[coefficient], condition, at);
 }
 
 static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
   for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
-    for (size_t gate = 0; gate < EFLA_STATISTICS_GATES; gate++)
+    for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++)
       for (size_t t = 0, length = f->chunk[c].chunk; t < x->tokens; t += length) {
         efla_tokens chunk = efla_tokens_slice(x, t, x->tokens - t < length ? x->tokens - t : length);
-        judge_chunk(stability, &chunk, g ? g + t : NULL, gate, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
+        judge_chunk(stability, &chunk, g ? g + t : NULL, coefficient, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
       }
 }
 

@@ -29,7 +29,7 @@ typedef struct efla_stability_run {
   efla_reference reference;
   efla_tokens part;      /* (EFLA_STABILITY_RUN_BLOCK), with `columns` values */
   double *start;         /* (dk, columns) */
-  double *gate, *system; /* (EFLA_STABILITY_RUN_BLOCK), (2, EFLA_STABILITY_RUN_BLOCK, EFLA_STABILITY_RUN_BLOCK) */
+  double *coefficient, *system; /* (EFLA_STABILITY_RUN_BLOCK), (2, EFLA_STABILITY_RUN_BLOCK, EFLA_STABILITY_RUN_BLOCK) */
 } efla_stability_run;
 
 /* What a stability run weighs in memory, in states of its head, for efla_walk: those of all heads of a group then take at most 128 MiB,

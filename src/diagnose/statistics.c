@@ -21,7 +21,7 @@ void efla_place_take(efla_place *first, efla_place place) {
   if (place.token < first->token) *first = place;
 }
 
-const efla_method *efla_statistics_gate(size_t g) { return efla_method_find(g == 0 ? "exact" : "euler"); }
+const efla_method *efla_statistics_coefficient(size_t g) { return efla_method_find(g == 0 ? "exact" : "euler"); }
 
 static const efla_worst none = {NAN, {0, 0, SIZE_MAX}};
 
@@ -163,7 +163,7 @@ void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) 
   merge_methods(total, head);
   for (size_t i = 0; i < total->formats; i++) merge_deviation(&total->format[i].deviation, &head->format[i].deviation);
   for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
-    for (size_t g = 0; g < EFLA_STATISTICS_GATES; g++) {
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) {
       merge_worst(&total->chunk[c].largest[g], &head->chunk[c].largest[g]);
       merge_worst(&total->chunk[c].condition[g], &head->chunk[c].condition[g]);
     }
@@ -172,7 +172,7 @@ void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) 
   total->readout_norm = hypot(total->readout_norm, head->readout_norm);
 }
 
-double efla_statistics_gate_ratio(efla_statistics *f, double order) {
+double efla_statistics_coefficient_ratio(efla_statistics *f, double order) {
   double x = efla_quantiles_at(&f->x, order);
   return efla_phi(efla_method_find("euler"), x) / efla_phi(efla_method_find("exact"), x);
 }

@@ -17,7 +17,7 @@ enum {
   EFLA_STATISTICS_FORMATS = 12,
   EFLA_STATISTICS_LIMITS = 2 * EFLA_STATISTICS_METHODS,
   EFLA_STATISTICS_CHUNKS = 4, /* chunk lengths 16, 32, 64, 128 */
-  EFLA_STATISTICS_GATES = 2   /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_COEFFICIENTS = 2   /* of the chunks' systems: exact, euler */
 };
 
 typedef struct efla_place {
@@ -73,7 +73,7 @@ typedef struct efla_format_statistics {
 
 typedef struct efla_chunk_statistics {
   size_t chunk;
-  efla_worst largest[EFLA_STATISTICS_GATES], condition[EFLA_STATISTICS_GATES]; /* scaled, as in efla/cpu/chunk.h */
+  efla_worst largest[EFLA_STATISTICS_COEFFICIENTS], condition[EFLA_STATISTICS_COEFFICIENTS]; /* scaled, as in efla/cpu/chunk.h */
 } efla_chunk_statistics;
 
 typedef struct efla_statistics {
@@ -92,8 +92,8 @@ typedef struct efla_statistics {
   double state_norm, readout_norm; /* of the true states and read-outs at all compared tokens together */
 } efla_statistics;
 
-/* The gates of the chunks' systems, in the order of efla_chunk_statistics. */
-const efla_method *efla_statistics_gate(size_t g);
+/* The coefficients of the chunks' systems, in the order of efla_chunk_statistics. */
+const efla_method *efla_statistics_coefficient(size_t g);
 
 /* Nothing found.  Fails with EFLA_NO_MEMORY, and then statistics is zeroed. */
 efla_status efla_statistics_init(efla_statistics *statistics);
@@ -110,9 +110,9 @@ void efla_statistics_finish(efla_statistics *statistics, size_t head, size_t dk)
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_statistics_merge(efla_statistics *total, const efla_statistics *head);
 
-/* How many times as large as the exact gate euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x),
+/* How many times as large as the exact coefficient euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x),
  * which rises with x. */
-double efla_statistics_gate_ratio(efla_statistics *statistics, double order);
+double efla_statistics_coefficient_ratio(efla_statistics *statistics, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */
 const efla_method_statistics *efla_statistics_method(const efla_statistics *statistics, const char *name);

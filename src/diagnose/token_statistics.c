@@ -38,7 +38,7 @@ void efla_token_statistics_advance(efla_token_statistics *token_stats, const efl
     if (g) f->decay += g[t];
     for (size_t m = 0; m < f->methods; m++) {
       efla_method_statistics *statistics = &f->method[m];
-      double step = efla_growth_step(dk, k, efla_gate(statistics->method, beta, lambda), token_stats->w + m * dk) + (g ? g[t] : 0);
+      double step = efla_growth_step(dk, k, efla_coefficient(statistics->method, beta, lambda), token_stats->w + m * dk) + (g ? g[t] : 0);
       statistics->growth += step;
       token_stats->excess[m] = fmax(0, token_stats->excess[m] + step);
       efla_worst_take(&statistics->rise, token_stats->excess[m], at);

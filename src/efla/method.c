@@ -153,7 +153,7 @@ double efla_phi_slope(const efla_method *method, double x) {
 
 double efla_stability(const efla_method *method, double x) { return 1 - x * efla_phi(method, x); }
 
-double efla_gate(const efla_method *method, double beta, double lambda) {
+double efla_coefficient(const efla_method *method, double beta, double lambda) {
   assert(!(beta < 0) && !(lambda < 0));
   return beta * efla_phi(method, beta * lambda);
 }
@@ -165,12 +165,12 @@ static long double horner(const double *c, long double x) {
   return sum;
 }
 
-long double efla_gate_long(const efla_method *method, long double beta, long double lambda) {
+long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda) {
   long double x = beta * lambda;
   return beta * (method->closed_long ? method->closed_long(x) : horner(method->numerator, x) / horner(method->denominator, x));
 }
 
-void efla_gate_slopes(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda) {
+void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda) {
   double x = beta * lambda, slope = efla_phi_slope(method, x);
   *by_beta = efla_phi(method, x) + x * slope;
   *by_lambda = beta * beta * slope;

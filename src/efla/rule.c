@@ -14,14 +14,14 @@ static void none(const efla_method *method, double lambda, double beta, double g
 
 static void none_long(const efla_method *method, long double lambda, long double beta, long double g, efla_coefficients_long *c) {
   (void)g;
-  long double a = efla_gate_long(method, beta, lambda);
+  long double a = efla_coefficient_long(method, beta, lambda);
   *c = (efla_coefficients_long){1, a, a};
 }
 
 static void none_slopes(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s) {
   (void)g;
   double by_beta, by_lambda;
-  efla_gate_slopes(method, beta, lambda, &by_beta, &by_lambda);
+  efla_coefficient_derivatives(method, beta, lambda, &by_beta, &by_lambda);
   *s = (efla_coefficient_slopes){{0, by_lambda, by_lambda}, {0, by_beta, by_beta}, {0, 0, 0}};
 }
 
@@ -31,13 +31,13 @@ static void split(const efla_method *method, double lambda, double beta, double 
 }
 
 static void split_long(const efla_method *method, long double lambda, long double beta, long double g, efla_coefficients_long *c) {
-  long double a = efla_gate_long(method, beta, lambda), d = expl(g);
+  long double a = efla_coefficient_long(method, beta, lambda), d = expl(g);
   *c = (efla_coefficients_long){d, d * a, a};
 }
 
 static void split_slopes(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s) {
   double a = beta * efla_phi(method, beta * lambda), d = exp(g), by_beta, by_lambda;
-  efla_gate_slopes(method, beta, lambda, &by_beta, &by_lambda);
+  efla_coefficient_derivatives(method, beta, lambda, &by_beta, &by_lambda);
   *s = (efla_coefficient_slopes){{0, d * by_lambda, by_lambda}, {0, d * by_beta, by_beta}, {d, d * a, 0}};
 }
 

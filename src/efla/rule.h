@@ -11,7 +11,7 @@
  *     S' = d S + k (w v - e S^T k)^T,   d = R(-y),   e = rho psi(y, z),   w = b phi(z),
  *     phi(z) = (1 - R(-z))/z,   psi(y, z) = (R(-y) - R(-z))/(z - y).
  *
- * Without decay d = 1 and e = w = a = beta phi(beta lambda), the gate (arXiv 2512.12602, Eqs. 12-15 for the exact flow).  A method is
+ * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15 for the exact flow).  A method is
  * its phi: a ratio of polynomials with integer coefficients for all Runge-Kutta methods, an exponential for the exact flow.  R is
  * never formed: 1 - R loses all digits for small x. */
 #ifndef EFLA_RULE_H
@@ -70,14 +70,14 @@ long double efla_psi_long(const efla_method *method, long double y, long double 
  * not for coefficients. */
 double efla_stability(const efla_method *method, double x);
 
-/* The gate a = beta phi(beta lambda) (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for the exact flow.  beta at
+/* The coefficient a = beta phi(beta lambda) (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for the exact flow.  beta at
  * lambda = 0. */
-double efla_gate(const efla_method *method, double beta, double lambda);
+double efla_coefficient(const efla_method *method, double beta, double lambda);
 /* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of phi the
  * absolute error above in them. */
-long double efla_gate_long(const efla_method *method, long double beta, long double lambda);
+long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda);
 /* Its derivatives: da/dbeta = phi + x phi', da/dlambda = beta^2 phi'. */
-void efla_gate_slopes(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda);
+void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda);
 
 /* ------------------------------------------------------------------------------------------------------------- decays */
 

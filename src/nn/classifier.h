@@ -9,14 +9,14 @@
 #define EFLA_ENCODING(REAL, suffix)                                                                                                \
   typedef struct efla_encoding_##suffix {                                                                                          \
     REAL *h, *slope, *k;       /* (tokens, width) */                                                                               \
-    REAL *norm, *beta, *gate;  /* (tokens) */                                                                                      \
+    REAL *norm, *beta, *coefficient;  /* (tokens) */                                                                                      \
     REAL *by_beta, *by_lambda; /* (tokens), for the backward pass */                                                               \
   } efla_encoding_##suffix;
 EFLA_ENCODING(float, f32)
 EFLA_ENCODING(double, f64)
 
 /* What one thread keeps of an image between forward and backward; arrays as in read-out.h and layers.h.  Most pixels of digits are
- * paper, exactly 0, and tokens of paper are the same in all images: they are encoded once, the others image by image. */
+ * background, exactly 0, and tokens of background are the same in all images: they are encoded once, the others image by image. */
 #define EFLA_CLASSIFIER(REAL, suffix)                                                                                              \
   typedef struct efla_classifier_##suffix {                                                                                        \
     efla_model model;                                                                                                              \
@@ -25,9 +25,9 @@ EFLA_ENCODING(double, f64)
     REAL *x;                                               /* (tokens): pixels, for the caller to fill */                          \
     efla_encoding_##suffix e;                              /* of the image */                                                      \
     efla_encoding_##suffix background;                          /* of an image of zeros */                                              \
-    efla_encoding_##suffix foreground;                            /* of the image's other tokens, (inked) of them one after another */    \
+    efla_encoding_##suffix foreground;                            /* of the image's other tokens, (drawn) of them one after another */    \
     size_t *where, foreground_pixels;                                  /* which they are */                                                    \
-    REAL *ink_x, *ink_P;                                   /* (inked), (inked, width): their pixels and positions */               \
+    REAL *foreground_x, *foreground_P;                                   /* (drawn), (drawn, width): their pixels and positions */               \
     REAL *d_h, *d_k, *d_beta;                              /* (tokens, width), (tokens) */                                         \
     REAL *q, *o, *centred, *normed, *d_q, *d_o, *d_normed; /* (width) */                                                           \
     REAL *logits, *d_logits;                               /* (classes) */                                                         \

@@ -3,7 +3,7 @@
  *
  *     h_t = GELU(W_in x_t + P_t)                       token t is pixel x_t in [0, 1]; P: learned positions
  *     k_t = W_k h_t (raw, or scaled to norm one),  v_t = W_v h_t,  q = W_q h_T,  beta_t = sigmoid(w_b . h_t + b_b)
- *     S_T from the delta rule with gates a_t = beta_t phi(beta_t |k_t|^2) from the zero state,  o = S_T^T q
+ *     S_T from the delta rule with coefficients a_t = beta_t phi(beta_t |k_t|^2) from the zero state,  o = S_T^T q
  *     logits = W_out LayerNorm(o) + b_out
  *
  * All parameters lie in one block, row-major as PyTorch has them (a linear layer's W is (out, in)), each at a multiple of EFLA_PAD

@@ -21,9 +21,9 @@
     size_t tokens, width;                                                                                                          \
     const REAL *q;                  /* (width) */                                                                                  \
     const REAL *k, *h;              /* (tokens, width) */                                                                          \
-    const REAL *gate, *W_v;         /* (tokens), (width, width) */                                                                 \
+    const REAL *coefficient, *W_v;         /* (tokens), (width, width) */                                                                 \
     REAL *o;                        /* (width), out */                                                                             \
-    const REAL *by_beta;            /* (tokens), the gate's slopes (gradient.h), backward only as all that follows */              \
+    const REAL *by_beta;            /* (tokens), the coefficient's slopes (gradient.h), backward only as all that follows */              \
     const REAL *by_lambda;          /* (tokens) */                                                                                 \
     const REAL *d_o;                /* (width) */                                                                                  \
     REAL *d_q, *d_k, *d_h, *d_beta; /* (width), (tokens, width) twice, (tokens), out */                                            \

@@ -3,7 +3,7 @@
  *     S <- exp(g_t) S,   u = v_t - S^T k_t,   S <- S + a_t k_t u^T,   o_t = scale S^T q_t
  *
  * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded to the
- * format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The gate
+ * format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The coefficient
  * is formed in f64 from the keys that are used. */
 #ifndef EFLA_NUMBER_FORWARD_H
 #define EFLA_NUMBER_FORWARD_H

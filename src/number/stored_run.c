@@ -52,12 +52,12 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .f32 = storage->format->digits <= 24,
                     .most = most,
                     .before = block + state + dv,
-                    .gate = block + 2 * state + dv,
+                    .coefficient = block + 2 * state + dv,
                     .scratch = block + 2 * state + dv + most,
                     .S32 = block32,
                     .k32 = block32 + state,
                     .v32 = block32 + state + most * dk,
-                    .gate32 = block32 + state + most * (dk + dv),
+                    .coefficient32 = block32 + state + most * (dk + dv),
                     .g32 = block32 + state + most * (dk + dv + 1),
                     .q32 = block32 + state + most * (dk + dv + 2),
                     .scratch32 = block32 + state + most * (dk + dv + 2) + dk,
@@ -107,15 +107,15 @@ static void fade(efla_run *run, double factor) {
 
 static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
   efla_heads heads = efla_heads_one(x->tokens, run->dk, run->dv);
-  efla_gates(run->method, x, run->gate);
+  efla_token_coefficients(run->method, x, run->coefficient);
   if (run->storage.chunk > 1) {
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->gate, g, run->S, NULL, run->scratch);
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, g, run->S, NULL, run->scratch);
   } else if (x->tokens > 1) {
-    const efla_kernel_f64 k = {.k = x->k, .v = x->v, .gate = run->gate, .g = g, .initial = run->S, .final = run->S};
+    const efla_kernel_f64 k = {.k = x->k, .v = x->v, .coefficient = run->coefficient, .g = g, .initial = run->S, .final = run->S};
     efla_kernel_forward_f64(&heads, &k, run->scratch);
   } else {
     if (g) fade(run, exp(*g));
-    efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->gate, run->S, NULL);
+    efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->coefficient, run->S, NULL);
   }
 }
 
@@ -127,19 +127,19 @@ static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
   for (size_t t = 0; t < n; t++) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
-    run->gate32[t] = (float)efla_gate(run->method, x->beta[t], lambda);
+    run->coefficient32[t] = (float)efla_coefficient(run->method, x->beta[t], lambda);
     run->g32[t] = (float)(g ? g[t] : 0);
   }
   if (run->storage.chunk > 1) {
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->gate32, g ? run->g32 : NULL, run->S32, NULL,
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, g ? run->g32 : NULL, run->S32, NULL,
                    run->scratch32);
   } else if (n > 1) {
-    efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .gate = run->gate32, .initial = run->S32, .final = run->S32};
+    efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .coefficient = run->coefficient32, .initial = run->S32, .final = run->S32};
     if (g) k.g = run->g32;
     efla_kernel_forward_f32(&heads, &k, run->scratch32);
   } else {
     if (g) fade(run, exp(*g));
-    efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->gate32, run->S32, NULL);
+    efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->coefficient32, run->S32, NULL);
   }
   if (run->storage.state) store_state(run);
 }

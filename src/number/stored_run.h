@@ -1,7 +1,7 @@
 /* A run: one method advancing one state that is stored in one number format.
  *
  * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32, as accelerators do; the state, or the inputs, or
- * both are rounded to the format on top of that.  The gate is formed in f64 from the keys that are used: one scalar per token. */
+ * both are rounded to the format on top of that.  The coefficient is formed in f64 from the keys that are used: one scalar per token. */
 #ifndef EFLA_NUMBER_STORED_RUN_H
 #define EFLA_NUMBER_STORED_RUN_H
 
@@ -37,9 +37,9 @@ typedef struct efla_run {
   bool f32;
   size_t most;                  /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
   double *before;               /* (dk, dv), the state before them */
-  double *gate, *scratch;       /* (most), as the form in use needs */
+  double *coefficient, *scratch;       /* (most), as the form in use needs */
   float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
-  float *gate32, *g32;          /* (most) */
+  float *coefficient32, *g32;          /* (most) */
   float *scratch32;             /* as scratch */
   uint64_t draws;               /* used so far by stochastic rounding */
   void *block;

@@ -17,15 +17,15 @@
 #define GEMM       cblas_sgemm
 #include "ode/chunk_system.inc"
 
-/* A gate of zero leaves the unit row and column of its token; elsewhere entry (i, j) is multiplied by sqrt(a_j/a_i). */
-void efla_chunk_condition(size_t C, const double *L, const double *gate, double *T, double *largest, double *condition) {
+/* A coefficient of zero leaves the unit row and column of its token; elsewhere entry (i, j) is multiplied by sqrt(a_j/a_i). */
+void efla_chunk_condition(size_t C, const double *L, const double *coefficient, double *T, double *largest, double *condition) {
   double rows = 1, inverse_rows = 1;
   efla_chunk_invert_f64(C, L, T);
   *largest = 1; /* the diagonal's */
   for (size_t i = 0; i < C; i++) {
     double sum = 1, inverse_sum = 1;
-    for (size_t j = 0; j < i && gate[i] > 0; j++) {
-      double scale = sqrt(gate[j] / gate[i]), entry = fabs(T[i * C + j]) * scale;
+    for (size_t j = 0; j < i && coefficient[i] > 0; j++) {
+      double scale = sqrt(coefficient[j] / coefficient[i]), entry = fabs(T[i * C + j]) * scale;
       sum += fabs(L[i * C + j]) * scale, inverse_sum += entry;
       *largest = fmax(*largest, isnan(entry) ? INFINITY : entry);
     }

@@ -69,7 +69,7 @@ void efla_growth_advance(efla_growth *growth, const efla_tokens *x) {
   for (size_t t = 0; t < x->tokens; t++) {
     const double *k = x->k + t * x->dk;
     double lambda = efla_lambda(x->dk, k), beta = x->beta[t];
-    growth->measured += efla_growth_step(x->dk, k, efla_gate(growth->method, beta, lambda), growth->w);
+    growth->measured += efla_growth_step(x->dk, k, efla_coefficient(growth->method, beta, lambda), growth->w);
     growth->predicted += efla_growth_expected(&growth->law, efla_stability(growth->method, beta * lambda));
   }
   growth->tokens += x->tokens;

@@ -1,6 +1,6 @@
 /* The delta rule as an ordinary differential equation, integrated as a textbook does: a right-hand side, Butcher
  * tableaux as data, all stages on the full state.  Nothing here knows that k k^T has rank one; that a step ends in the
- * gate form of method.h is therefore something to test. */
+ * coefficient form of method.h is therefore something to test. */
 #ifndef EFLA_ODE_ODE_H
 #define EFLA_ODE_ODE_H
 

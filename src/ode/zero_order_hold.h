@@ -13,7 +13,7 @@
 size_t efla_zero_order_hold_scratch(size_t dk, size_t dv);
 
 /* steps equal steps from time to time + duration, in place on S (dk, dv); in each, k and v are held at their values at the part
- * `point` of the step (0: left end, 1/2: midpoint) and advanced by the method's gate.  Never fails. */
+ * `point` of the step (0: left end, 1/2: midpoint) and advanced by the method's coefficient.  Never fails. */
 void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
                        size_t steps, double *S, double *scratch);
 

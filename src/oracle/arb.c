@@ -20,7 +20,7 @@ enum { BITS = 128 };
 typedef struct balls {
   size_t dk, dv;
   arb_ptr S, k, u; /* (dk, dv), (dk), (dv) */
-  arb_t lambda, beta, gate, factor;
+  arb_t lambda, beta, coefficient, factor;
   arf_t part;
 } balls;
 
@@ -31,7 +31,7 @@ static void balls_init(balls *b, size_t dk, size_t dv) {
   b->u = _arb_vec_init((slong)dv);
   arb_init(b->lambda);
   arb_init(b->beta);
-  arb_init(b->gate);
+  arb_init(b->coefficient);
   arb_init(b->factor);
   arf_init(b->part);
 }
@@ -42,39 +42,39 @@ static void balls_clear(balls *b) {
   _arb_vec_clear(b->u, (slong)b->dv);
   arb_clear(b->lambda);
   arb_clear(b->beta);
-  arb_clear(b->gate);
+  arb_clear(b->coefficient);
   arb_clear(b->factor);
   arf_clear(b->part);
   flint_cleanup();
 }
 
-/* gate = (1 - exp(-beta*lambda))/lambda */
-static void enclose_gate(balls *b, double beta) {
+/* coefficient = (1 - exp(-beta*lambda))/lambda */
+static void enclose_coefficient(balls *b, double beta) {
   arb_set_d(b->beta, beta);
   arb_dot(b->lambda, NULL, 0, b->k, 1, b->k, 1, (slong)b->dk, BITS);
   if (arb_is_zero(b->lambda)) {
-    arb_set(b->gate, b->beta);
+    arb_set(b->coefficient, b->beta);
     return;
   }
-  arb_mul(b->gate, b->beta, b->lambda, BITS);
-  arb_neg(b->gate, b->gate);
-  arb_expm1(b->gate, b->gate, BITS);
-  arb_neg(b->gate, b->gate);
-  arb_div(b->gate, b->gate, b->lambda, BITS);
+  arb_mul(b->coefficient, b->beta, b->lambda, BITS);
+  arb_neg(b->coefficient, b->coefficient);
+  arb_expm1(b->coefficient, b->coefficient, BITS);
+  arb_neg(b->coefficient, b->coefficient);
+  arb_div(b->coefficient, b->coefficient, b->lambda, BITS);
 }
 
 /* One token on exact midpoints; the radii it leaves are squared into *spread and dropped. */
 static void step(balls *b, const double *k, const double *v, double beta, mag_t spread) {
   slong dk = (slong)b->dk, dv = (slong)b->dv;
   for (slong i = 0; i < dk; i++) arb_set_d(b->k + i, k[i]);
-  enclose_gate(b, beta);
+  enclose_coefficient(b, beta);
   for (slong j = 0; j < dv; j++) {
     arb_set_d(b->factor, v[j]);
     arb_dot(b->u + j, b->factor, 1, b->k, 1, b->S + j, dv, dk, BITS);
   }
   mag_zero(spread);
   for (slong i = 0; i < dk; i++) {
-    arb_mul(b->factor, b->gate, b->k + i, BITS);
+    arb_mul(b->factor, b->coefficient, b->k + i, BITS);
     for (slong j = 0; j < dv; j++) {
       arb_ptr entry = b->S + i * dv + j;
       arb_addmul(entry, b->factor, b->u + j, BITS);

@@ -77,10 +77,10 @@ static efla_status carry(const efla_tokens *x, double *factor) {
   *factor = 0;
   double *block = calloc(dk * dk + dk + x->tokens, sizeof *block);
   if (!block) return EFLA_NO_MEMORY;
-  double *P = block, *zero = block + dk * dk, *gate = zero + dk;
+  double *P = block, *zero = block + dk * dk, *coefficient = zero + dk;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
-  efla_gates(efla_method_find("exact"), x, gate);
-  for (size_t t = 0; t < x->tokens; t++) efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, gate + t, P, NULL);
+  efla_token_coefficients(efla_method_find("exact"), x, coefficient);
+  for (size_t t = 0; t < x->tokens; t++) efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, coefficient + t, P, NULL);
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
   if (!(*factor < 1)) *factor = 1;
   free(block);

@@ -8,13 +8,13 @@
 #include <string.h>
 
 /* Corner c of the cube: bit set where the factor is +. */
-enum { LR = 1, KEYS = 2, GATE = 4, CORNERS = 8, FACTORS = 3 };
+enum { LR = 1, KEYS = 2, METHOD = 4, CORNERS = 8, FACTORS = 3 };
 
 static const struct {
   const char *name;
   unsigned factors; /* 0: the corner where all are + minus the one where none is */
-} panels[] = {{"published", 0},           {"gate", GATE},         {"keys", KEYS},         {"lr", LR},
-              {"gate_keys", GATE | KEYS}, {"gate_lr", GATE | LR}, {"keys_lr", KEYS | LR}, {"gate_keys_lr", GATE | KEYS | LR}};
+} panels[] = {{"published", 0},           {"method", METHOD},         {"keys", KEYS},         {"lr", LR},
+              {"method_keys", METHOD | KEYS}, {"method_lr", METHOD | LR}, {"keys_lr", KEYS | LR}, {"method_keys_lr", METHOD | KEYS | LR}};
 enum { PANELS = sizeof panels / sizeof *panels };
 
 static double sign(unsigned factors, unsigned corner) { return __builtin_popcount(factors & ~corner) % 2 ? -1 : 1; }
@@ -22,7 +22,7 @@ static double sign(unsigned factors, unsigned corner) { return __builtin_popcoun
 static const efla_variant none = {NULL, NULL, NAN};
 
 static efla_variant corner_of(const efla_contrast *contrast, unsigned corner) {
-  return (efla_variant){corner & GATE ? contrast->method : contrast->against, corner & KEYS ? "raw" : "unit",
+  return (efla_variant){corner & METHOD ? contrast->method : contrast->against, corner & KEYS ? "raw" : "unit",
                         corner & LR ? contrast->lr : contrast->lr_against};
 }
 
@@ -64,7 +64,7 @@ static void add_edges(efla_effects *effects, const efla_results *o, const efla_c
     double weights[CORNERS] = {0};
     weights[end] = 1, weights[end - factor] = -1;
     efla_effect label = {.variant = corner_of(contrast, end)};
-    if (factor == GATE) label.variant.method = NULL;
+    if (factor == METHOD) label.variant.method = NULL;
     if (factor == KEYS) label.variant.keys = NULL;
     if (factor == LR) label.variant.lr = NAN;
     snprintf(label.panel, sizeof label.panel, "%s", panel);
@@ -82,8 +82,8 @@ static void add_rivals(efla_effects *effects, const efla_results *o, const efla_
     char panel[EFLA_PANEL];
     size_t cube[CORNERS];
     find_cube(o, &pair, cube);
-    snprintf(panel, sizeof panel, "gate:%s", rival);
-    add_panel(effects, o, cube, panel, GATE, values);
+    snprintf(panel, sizeof panel, "method:%s", rival);
+    add_panel(effects, o, cube, panel, METHOD, values);
   }
 }
 

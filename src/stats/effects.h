@@ -1,11 +1,11 @@
-/* What a factorial of trained models says: how much of a difference in accuracy is due to the gate, to the keys, to the
+/* What a factorial of trained models says: how much of a difference in accuracy is due to the method, to the keys, to the
  * learning rate.
  *
  * The eight models {method, against} x {raw, unit} x {lr, lr_against} are the corners of a cube, signed + for method, raw, lr.
  * With y the accuracy at a corner, the effect of a factor is the mean over its four edges of y(+) - y(-), that is sum s y / 4; an
  * interaction is the same with the product of the signs (Yates 1937).  What a comparison of two opposite corners shows is then
  *
- *     published = y(+,+,+) - y(-,-,-) = gate + keys + lr + gate_keys_lr:
+ *     published = y(+,+,+) - y(-,-,-) = method + keys + lr + method_keys_lr:
  *
  * the interactions of two have the same sign at both and cancel. */
 #ifndef EFLA_STATS_EFFECTS_H
@@ -24,7 +24,7 @@ typedef struct efla_contrast {
 
 /* One number with its interval over seeds (Student, 95 %).  Differences are paired: a seed counts where all corners have it. */
 typedef struct efla_effect {
-  char panel[EFLA_PANEL]; /* "accuracy", "published", "gate", "keys", "lr", "gate_keys" ..., "gate:METHOD": method minus that one */
+  char panel[EFLA_PANEL]; /* "accuracy", "published", "method", "keys", "lr", "method_keys" ..., "method:METHOD": method minus that one */
   efla_variant variant;   /* the model, or the edge of the cube; NULL and nan where averaged over or contrasted */
   efla_condition condition;
   size_t seeds; /* 0: the models for it are not there, and the interval is nan */

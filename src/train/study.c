@@ -45,14 +45,14 @@ static void watch(void *context, const efla_training_run *run, size_t images) {
   efla_progress_add(&s->progress, images);
 }
 
-#define CELL(r) efla_text((r)->model.method->name), efla_text((r)->model.keys->name), efla_real((r)->rule.lr), efla_count((r)->seed)
+#define CONFIG(r) efla_text((r)->model.method->name), efla_text((r)->model.keys->name), efla_real((r)->rule.lr), efla_count((r)->seed)
 
 static void write_scores(const efla_study *s, const efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   efla_evaluation evaluation;
   for (size_t e = 0, evaluations = efla_study_evaluations(&s->study); e < run->evaluated_count && s->scores; e++) {
     efla_study_evaluation(&s->study, e % evaluations, &evaluation);
-    efla_table_row(s->scores, CELL(r), efla_count(e / evaluations + 1), efla_text(evaluation.perturbation ? evaluation.perturbation->name : "clean"),
+    efla_table_row(s->scores, CONFIG(r), efla_count(e / evaluations + 1), efla_text(evaluation.perturbation ? evaluation.perturbation->name : "clean"),
                    efla_real(evaluation.level), efla_count(evaluation.count), efla_real(run->scores[e].accuracy),
                    efla_real(run->scores[e].loss), efla_real(run->seconds));
   }
@@ -65,14 +65,14 @@ static void write_losses(const efla_study *s, const efla_training_run *run) {
     size_t step = i % steps + 1; /* of its epoch, in which rows begin anew */
     sum += run->losses[i], n++;
     if (step % s->loss_every != 0 && step != steps) continue;
-    efla_table_row(s->losses, CELL(r), efla_count(i / steps + 1), efla_count(step), efla_real(sum / (double)n));
+    efla_table_row(s->losses, CONFIG(r), efla_count(i / steps + 1), efla_count(step), efla_real(sum / (double)n));
     sum = 0, n = 0;
   }
 }
 
 static void write_steps(const efla_study *s, const efla_training_options *r, const char *when, const efla_distribution *d) {
   for (size_t i = 0; i < EFLA_DISTRIBUTIONS && s->steps; i++, d++)
-    efla_table_row(s->steps, CELL(r), efla_text(when), efla_text(d->quantity), efla_real(d->mean), efla_real(d->quantile[0]),
+    efla_table_row(s->steps, CONFIG(r), efla_text(when), efla_text(d->quantity), efla_real(d->mean), efla_real(d->quantile[0]),
                    efla_real(d->quantile[1]), efla_real(d->quantile[2]), efla_real(d->quantile[3]), efla_real(d->quantile[4]),
                    efla_real(d->quantile[5]), efla_real(d->quantile[6]), efla_real(d->most));
 }
@@ -135,23 +135,23 @@ static efla_status write_rows(efla_study *s, efla_training_run *run, efla_messag
   return inspect_both(s, run, why);
 }
 
-/* A cell at work. */
-typedef struct cell {
+/* A config at work. */
+typedef struct config {
   efla_training_options options;
   efla_training_run run;
   char *path; /* of the checkpoint; NULL: none is kept */
   efla_lock lock;
-  bool there; /* the training run is open, and the cell ours as far as it must be */
-} cell;
+  bool there; /* the training run is open, and the config ours as far as it must be */
+} config;
 
-static void clear_cell(cell *c) {
+static void clear_config(config *c) {
   efla_training_run_clear(&c->run);
   efla_lock_release(&c->lock);
   free(c->path);
 }
 
-/* Tells what becomes of a cell that a rival has, and what not having locks means, once. */
-static efla_status lock_cell(efla_study *s, cell *c, bool wait, efla_message *why) {
+/* Tells what becomes of a config that a rival has, and what not having locks means, once. */
+static efla_status lock_config(efla_study *s, config *c, bool wait, efla_message *why) {
   efla_status status = efla_lock_take(&c->lock, c->path, false, why);
   if (status == EFLA_OK && !c->lock.path && wait) {
     efla_progress_say(&s->progress, "%s: waiting for %s, which is at work on it\n", c->path, c->lock.rival);
@@ -160,14 +160,14 @@ static efla_status lock_cell(efla_study *s, cell *c, bool wait, efla_message *wh
   if (status != EFLA_OK || !c->lock.missing || s->unlocked) return status;
   s->unlocked = true;
   efla_progress_say(&s->progress, "%s: the file system has no locks (%s): no other run must train in that directory meanwhile\n",
-                    s->cells, strerror(c->lock.missing));
+                    s->configs, strerror(c->lock.missing));
   return EFLA_OK;
 }
 
 /* What is only read needs no lock: checkpoints are there whole.  One that is not finished is read again when it is locked, as the rival has
  * brought it further. */
-static efla_status open_cell(efla_study *s, cell *c, bool wait, efla_message *why) {
-  if (s->cells && !(c->path = file_of(s->cells, &c->options, ".h5"))) return efla_fail_memory(why);
+static efla_status open_config(efla_study *s, config *c, bool wait, efla_message *why) {
+  if (s->configs && !(c->path = file_of(s->configs, &c->options, ".h5"))) return efla_fail_memory(why);
   if (s->finished && access(c->path, F_OK) != 0) return EFLA_OK;
   efla_status status = efla_training_run_open(&c->run, &s->study, &c->options, c->path, why);
   if (status != EFLA_OK) return status;
@@ -175,24 +175,24 @@ static efla_status open_cell(efla_study *s, cell *c, bool wait, efla_message *wh
   c->there = !s->finished || left == 0;
   if (s->finished || !c->path || (left == 0 && !s->tensors)) return EFLA_OK;
   efla_training_run_clear(&c->run);
-  status = lock_cell(s, c, wait, why);
+  status = lock_config(s, c, wait, why);
   c->there = status == EFLA_OK && c->lock.path;
   return c->there ? efla_training_run_open(&c->run, &s->study, &c->options, c->path, why) : status;
 }
 
-/* Brings a cell to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing was done. */
+/* Brings a config to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing was done. */
 static efla_status visit(efla_study *s, size_t number, bool turn, bool wait, bool *taken, efla_message *why) {
-  cell c = {.options = efla_study_config(s, number)};
-  efla_status status = open_cell(s, &c, wait, why);
+  config c = {.options = efla_study_config(s, number)};
+  efla_status status = open_config(s, &c, wait, why);
   *taken = status == EFLA_OK && !c.there && !s->finished;
   if (status == EFLA_OK && c.there) status = train(s, &c.run, s->trained[number], why);
   if (status == EFLA_OK && c.there) s->trained[number] = true;
   if (status == EFLA_OK && c.there && turn) status = write_rows(s, &c.run, why);
-  clear_cell(&c);
+  clear_config(&c);
   return status;
 }
 
-/* Trains what no rival is at work on, of the cells behind one that a rival has. */
+/* Trains what no rival is at work on, of the configs behind one that a rival has. */
 static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
   efla_status status = EFLA_OK;
   bool taken;
@@ -228,7 +228,7 @@ static efla_status make_directory(const char *path, efla_message *why) {
 
 efla_status efla_study_run(efla_study *s, efla_message *why) {
   size_t n = efla_study_configs(s), mine = (n + s->shards - s->shard) / s->shards;
-  efla_status status = s->finished ? find_directory(s->cells, why) : make_directory(s->cells, why);
+  efla_status status = s->finished ? find_directory(s->configs, why) : make_directory(s->configs, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
   if (status == EFLA_OK && !(s->trained = calloc(n, sizeof *s->trained))) status = efla_fail_memory(why);
   if (status != EFLA_OK) return status;
@@ -239,8 +239,8 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
   s->trained = NULL;
   if (status == EFLA_OK && s->finished) {
     if (s->done == 0)
-      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu cells finished, expected one at least", s->cells, mine);
-    efla_progress_say(&s->progress, "%zu of %zu cells are finished in %s\n", s->done, mine, s->cells);
+      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu configs finished, expected one at least", s->configs, mine);
+    efla_progress_say(&s->progress, "%zu of %zu configs are finished in %s\n", s->done, mine, s->configs);
   }
   return status;
 }

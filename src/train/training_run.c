@@ -39,7 +39,7 @@ static void describe(efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   const efla_study_options *p = run->study;
   snprintf(run->settings, sizeof run->settings,
-           "method %s, keys %s, lr %.17g, seed %zu, reading %s, width %zu, batch %zu, decay %g, clip %g, %zu images of %s (%08lx), "
+           "method %s, keys %s, lr %.17g, seed %zu, readout %s, width %zu, batch %zu, decay %g, clip %g, %zu images of %s (%08lx), "
            "exams of %zu of %s (%08lx), seed %zu",
            r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, r->model.readout->name, r->model.width, r->batch,
            r->rule.decay, r->rule.clip, r->count, p->training->origin, fingerprint(p->training), p->evaluated, p->test->origin,

@@ -14,7 +14,7 @@ enum { FILES, REFUSED, UNNOTICED };
 
 #define MODEL  "smnist --quick --threads 1 --width 16 --eval-images 4 "
 #define DIGITS MODEL "--train-images 40 --batch 8 --save-every 2 --epochs "
-#define CELL   "cells/exact-raw-0.003-42.h5"
+#define CONFIG   "configs/exact-raw-0.003-42.h5"
 
 /* Programs, and the file of theirs that is damaged: there is a copy of it, FILE.whole. */
 static const struct reader {
@@ -28,9 +28,9 @@ static const struct reader {
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/train-images-idx3-ubyte", false},
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/t10k-labels-idx1-ubyte", false},
     {"accumulation --quick --threads 1 --tokens 20 --norm 1 --family mnist --mnist mnist", "mnist/t10k-images-idx3-ubyte", false},
-    {DIGITS "2 --cells cells --finished", CELL, true},
-    {DIGITS "2 --cells cells", CELL, true},
-    {DIGITS "2 --cells half", "half/exact-raw-0.003-42.h5", true}, /* one of two epochs is done */
+    {DIGITS "2 --configs configs --finished", CONFIG, true},
+    {DIGITS "2 --configs configs", CONFIG, true},
+    {DIGITS "2 --configs half", "half/exact-raw-0.003-42.h5", true}, /* one of two epochs is done */
 };
 enum { READERS = sizeof readers / sizeof *readers };
 
@@ -58,8 +58,8 @@ static void prepare(campaign *c) {
       snprintf(path, sizeof path, "mnist/%s-%s-ubyte", training ? "train" : "t10k", labels ? "labels-idx1" : "images-idx3");
       write_idx(path, 40, labels);
     }
-  campaign_run(c, DIGITS "1 --cells half", 0, 0, false);
-  campaign_run(c, DIGITS "2 --cells cells", 0, 0, false);
+  campaign_run(c, DIGITS "1 --configs half", 0, 0, false);
+  campaign_run(c, DIGITS "2 --configs configs", 0, 0, false);
   for (size_t r = 0; r < READERS; r++) {
     campaign_shell("cp %s %s.whole", readers[r].file, readers[r].file);
     int status = campaign_run(c, readers[r].line, 0, 0, false);

@@ -50,9 +50,9 @@ complain() {
   head -n 3 "$work/err" >&2
 }
 
-# A cell of smnist may also be one of before, which was whole too: with room the same command goes on from it to the same files.
+# A config of smnist may also be one of before, which was whole too: with room the same command goes on from it to the same files.
 goes_on() {
-  rm -rf "$work/cells" && cp -R "$disk/cells" "$work/cells" && make_disk $enough && cp -R "$work/cells" "$disk" || exit 1
+  rm -rf "$work/configs" && cp -R "$disk/configs" "$work/configs" && make_disk $enough && cp -R "$work/configs" "$disk" || exit 1
   eval "$command" >"$work/out" 2>"$work/err" || return 1
   for file in $(files_of "$kept/$name"); do same "$disk/$file" "$kept/$name/$file" || return 1; done
 }
@@ -64,7 +64,7 @@ judge() {
     case $file in *.part | *.new) complain "left $file" && return ;; esac
     [ -e "$kept/$name/$file" ] || { complain "left $file" && return; }
     same "$disk/$file" "$kept/$name/$file" && continue
-    case $file in ./cells/*) older=$file ;; *) complain "$file is damaged" && return ;; esac
+    case $file in ./configs/*) older=$file ;; *) complain "$file is damaged" && return ;; esac
   done
   if [ $status = 3 ]; then
     [ -s "$work/err" ] || { complain "status 3 without a sentence" && return; }
@@ -107,7 +107,7 @@ figures() {
   return $made
 }
 
-for program in accumulation chunk gate hold noise order precision reference stability throughput; do
+for program in accumulation chunk coefficient zero_order_hold noise order precision reference stability throughput; do
   small=
   [ $program = throughput ] && small='--panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4'
   [ $program = accumulation ] && small='--tokens 200 --norm 1 --family unit,dictionary'
@@ -117,7 +117,7 @@ try compare "$programs/compare --input $tensors --out $disk/table.csv" 1 # its o
 try diagnose "$programs/diagnose --input $tensors --out $disk/table.csv --figure $disk/picture.svg"
 try effects "$programs/effects --input gallery/study.csv --out $disk/table.csv"
 try run "$programs/run --input $tensors --output $disk/out.h5"
-try smnist "$programs/smnist --quick --train-images 256 --eval-images 40 --cells $disk/cells --tensors $disk/tensors --out $disk/a.csv \
+try smnist "$programs/smnist --quick --train-images 256 --eval-images 40 --configs $disk/configs --tensors $disk/tensors --out $disk/a.csv \
   --losses $disk/b.csv --steps $disk/c.csv"
 mkdir -p "$work/results" "$work/figures"
 try figures "figures $work/results $disk" 0 "none 0 128 300 1000"

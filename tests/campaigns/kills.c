@@ -1,7 +1,7 @@
 /* make kills: programs that write are ended by signals at random moments.
  *
  * Promised: what is at a file's name is the old file or the whole new one; SIGINT, SIGTERM and SIGHUP leave no unfinished file and no lock; the
- * program ends by the signal, if it has not ended well before; a study that is taken up again loses no finished cell and ends with the
+ * program ends by the signal, if it has not ended well before; a study that is taken up again loses no finished config and ends with the
  * bits of one that was never stopped. */
 #include "campaign.h"
 
@@ -25,16 +25,16 @@ enum { SIGNALS, RESUMED, INTERRUPTED };
 /* All write into now/, at most four files. */
 static const struct writer {
   const char *line, *files[4];
-  bool study; /* cells, in now/cells */
+  bool study; /* configs, in now/configs */
 } writers[] = {
-    {"gate --quick --out now/file.csv", {"file.csv"}, false},
+    {"coefficient --quick --out now/file.csv", {"file.csv"}, false},
     {"run --input " TENSORS " --output now/file.h5", {"file.h5"}, false},
     {"compare --input " TENSORS " --out now/file.csv", {"file.csv"}, false},
     {"diagnose --input " TENSORS " --out now/file.csv --figure now/file.svg", {"file.csv", "file.svg"}, false},
     {"accumulation --quick --tokens 20 --norm 1 --family unit,dictionary --out now/file.csv", {"file.csv"}, false},
     {"effects --input study.csv --out now/file.csv", {"file.csv"}, false},
     {STUDY RESULTS, {"file.csv", "losses.csv", "steps.csv"}, false},
-    {STUDY RESULTS " --cells now/cells --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, true},
+    {STUDY RESULTS " --configs now/configs --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, true},
 };
 enum { WRITERS = sizeof writers / sizeof *writers };
 
@@ -115,17 +115,17 @@ static bool interrupt(campaign *c, size_t w, bool old) {
   return ended;
 }
 
-/* How many rows of finished cells there are; all as in the whole table's. */
+/* How many rows of finished configs there are; all as in the whole table's. */
 static size_t finished_rows(campaign *c, size_t w) {
   char rows[32] = "";
   size_t n = 0;
-  int status = campaign_run(c, STUDY "--cells now/cells --finished --out finished.csv", 0, 0, false);
+  int status = campaign_run(c, STUDY "--configs now/configs --finished --out finished.csv", 0, 0, false);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 3) return 0; /* none, or no directory yet */
   if (status != 0) campaign_broken(c, "a stopped study: --finished ends with %d: see %s/err", status, c->work);
   if (campaign_shell("for t in finished.csv whole-%zu/file.csv; do grep -v '^#' $t | sed 's/,[^,]*$//' >${t##*/}.rows; done; "
                      "wc -l <finished.csv.rows >rows; grep -vxFf file.csv.rows finished.csv.rows >/dev/null",
                      w) == 0)
-    campaign_broken(c, "a stopped study: finished cells have other rows");
+    campaign_broken(c, "a stopped study: finished configs have other rows");
   unsigned char *text = campaign_read("rows", &n);
   if (text) snprintf(rows, sizeof rows, "%s", (char *)text);
   free(text);
@@ -138,7 +138,7 @@ static void stop_study(campaign *c, size_t w) {
   for (size_t i = 0; i < stops; i++) {
     interrupt(c, w, false);
     size_t now = finished_rows(c, w);
-    if (now < rows) campaign_broken(c, "a stopped study: %zu rows of finished cells were %zu before", now, rows);
+    if (now < rows) campaign_broken(c, "a stopped study: %zu rows of finished configs were %zu before", now, rows);
     rows = now;
     campaign_shell("rm -f now/*.csv");
   }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The chunkwise (WY) form of the delta rule (docs/derivations.md#e4; the paper's Eqs. 16-26): C tokens at once, by matrix products and one
- * triangular solve.  With rows of K, Q (C, dk), V (C, dv) and the gates on the diagonal of a,
+ * triangular solve.  With rows of K, Q (C, dk), V (C, dv) and the coefficients on the diagonal of a,
  *
  *     (I + L) U = a (V - K S),  L = a tril(K K^T, -1),      O = Q S + tril(Q K^T) U,      S <- S + K^T U.
  *
@@ -16,14 +16,14 @@
 /* Numbers of scratch that a chunk of this length needs. */
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
 
-/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), gate (tokens), S (dk, dv) in and out, o (tokens, dv)
+/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), coefficient (tokens), S (dk, dv) in and out, o (tokens, dv)
  * out or NULL, and then q may be NULL; g (tokens), the decay's logarithm, <= 0, or NULL: none.  chunk >= 1; the last chunk is as
  * long as what is left.  16 is fastest: longer ones spend more on the triangles, whose work per token grows with the chunk, than
  * they save on the state.  inf and nan propagate as data, and may show in the read-outs of up to 7 tokens before the one that they
  * belong to, whose sums have them times 0.  Always on the best instruction set of this processor, one thread.  Never fails, never allocates; scratch as efla_chunk_scratch says; the arrays do not overlap. */
 void efla_chunk_f64(size_t tokens, size_t dk, size_t dv, size_t chunk, const double *q, const double *k, const double *v,
-                    const double *gate, const double *g, double *S, double *o, double *scratch);
+                    const double *coefficient, const double *g, double *S, double *o, double *scratch);
 void efla_chunk_f32(size_t tokens, size_t dk, size_t dv, size_t chunk, const float *q, const float *k, const float *v,
-                    const float *gate, const float *g, float *S, float *o, float *scratch);
+                    const float *coefficient, const float *g, float *S, float *o, float *scratch);
 
 #endif

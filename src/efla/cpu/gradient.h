@@ -3,7 +3,7 @@
  * inputs.
  *
  * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t = S_t^T q_t.
- * The gate a depends on beta and, through lambda = k^T k, on the key; its slopes (efla_gradient_slopes) carry its derivative to both. */
+ * The coefficient a depends on beta and, through lambda = k^T k, on the key; its slopes (efla_gradient_slopes) carry its derivative to both. */
 #ifndef EFLA_CPU_GRADIENT_H
 #define EFLA_CPU_GRADIENT_H
 
@@ -14,8 +14,8 @@
  * but d_initial and d_final may be the same array. */
 #define EFLA_GRADIENT_TYPE(REAL, suffix)                                                                                           \
   typedef struct efla_gradient_##suffix {                                                                                          \
-    const REAL *q, *k, *v, *gate;                                                                                                  \
-    const REAL *by_beta, *by_lambda; /* the gate's slopes */                                                                       \
+    const REAL *q, *k, *v, *coefficient;                                                                                                  \
+    const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                                       \
     const REAL *g;                   /* NULL: no decay */                                                                          \
     const REAL *initial;             /* NULL: zero */                                                                              \
     const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                                      \

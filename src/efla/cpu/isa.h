@@ -22,7 +22,7 @@
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
-    const REAL *gate;                       /* (tokens) */                                                                               \
+    const REAL *coefficient;                       /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
     REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
@@ -34,7 +34,7 @@
   typedef struct efla_step_##suffix {                                                                                                    \
     size_t dk, tiles, columns;                                                                                                           \
     const REAL *q, *k, *v;                                                                                                               \
-    REAL gate, decay;                                                                                                                    \
+    REAL coefficient, decay;                                                                                                                    \
     bool decays;           /* either decay is not 1 */                                                                                   \
     const REAL *pending_k; /* (dk) */                                                                                                    \
     REAL pending_decay;                                                                                                                  \
@@ -77,7 +77,7 @@ EFLA_PRODUCT_TYPE(double, f64)
     size_t tokens, dk, dv; /* tokens >= 1 */                                                                                       \
     const REAL *q, *k, *v;                                                                                                         \
     size_t q_stride, k_stride, v_stride, o_stride;                                                                                 \
-    const REAL *gate;  /* (tokens) */                                                                                              \
+    const REAL *coefficient;  /* (tokens) */                                                                                              \
     const REAL *decay; /* (tokens), the factor of S before the token; NULL: none */                                                \
     REAL *S;           /* (dk, dv) as matrices of products, zero past dv; in and out */                                            \
     REAL *o;           /* NULL: no read-out, and then q is not used */                                                             \
@@ -103,8 +103,8 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *q, *k, *v, *y, *d_o;      /* y = v - S^T k before the update; v is used with decay only */                         \
     REAL *d_q, *d_k, *d_v;                /* out */                                                                                \
     size_t k_stride, v_stride;            /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                                    \
-    const REAL *gate, *by_lambda, *decay; /* (tokens); decay NULL: none */                                                         \
-    REAL *d_gate, *d_g;                   /* (tokens), out; d_g with decay only */                                                 \
+    const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                                         \
+    REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                                                 \
     REAL *reach;                          /* <G, S> after the chunk in, before it out; with decay only */                          \
     const REAL *S;                        /* before the chunk */                                                                   \
     REAL *next;                           /* after it: what replay writes */                                                       \
@@ -134,9 +134,9 @@ struct efla_isa {
   void (*touch_f32)(size_t n, float *x);
   void (*touch_f64)(size_t n, double *x);
   /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are worth is measured by it. */
-  void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v, const float *gate,
+  void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v, const float *coefficient,
                          float *S, float *o);
-  void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *gate,
+  void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *coefficient,
                          double *S, double *o);
   void (*product_f32)(const efla_product_f32 *product);
   void (*product_f64)(const efla_product_f64 *product);

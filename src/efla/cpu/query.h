@@ -32,15 +32,15 @@ static inline size_t efla_query_rows(size_t tokens) { return tokens / EFLA_QUERY
     size_t tokens, dk, dv; /* dk, dv >= 1 */                                                                                       \
     const REAL *q;         /* (dk) */                                                                                              \
     const REAL *k, *v;     /* (tokens, dk), (tokens, dv) */                                                                        \
-    const REAL *gate;      /* (tokens) */                                                                                          \
+    const REAL *coefficient;      /* (tokens) */                                                                                          \
     REAL *r;               /* (efla_query_rows, dk), for the backward pass; NULL: not wanted, dk <= EFLA_QUERY_OWN */              \
     REAL *p;               /* (tokens): k_t.r_t, for the backward pass; NULL: not wanted */                                        \
     REAL *o;               /* (dv), 0 without tokens */                                                                            \
   } efla_query_##suffix;                                                                                                           \
   typedef struct efla_query_gradient_##suffix {                                                                                    \
     size_t tokens, dk, dv;                                                                                                         \
-    const REAL *k, *v, *gate;                                                                                                      \
-    const REAL *by_beta, *by_lambda; /* (tokens): the gate's slopes (efla_gradient_slopes) */                                      \
+    const REAL *k, *v, *coefficient;                                                                                                      \
+    const REAL *by_beta, *by_lambda; /* (tokens): the coefficient's slopes (efla_gradient_slopes) */                                      \
     const REAL *r, *p;               /* as the forward pass left them */                                                           \
     const REAL *d_o;                 /* (dv) */                                                                                    \
     REAL *d_q;                       /* (dk), 0 without tokens */                                                                  \

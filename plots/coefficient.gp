@@ -1,4 +1,4 @@
-# The gate: accuracy of its forms, and the erase of each method.
+# The coefficient: accuracy of its forms, and the erase of each method.
 width = 1400
 height = 1000
 load 'plots/style.gp'
@@ -10,14 +10,14 @@ set style line 102 lc rgb '#0072b2' lw 2 pt 4 ps 0.5
 set style line 103 lc rgb '#000000' lw 3 pt 7 ps 0.4
 set style line 104 lc rgb '#cc79a7' lw 2 dt 2 pt 8 ps 0.5
 set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.13 \
-  title 'Written with expm1 the exact gate is right to two ulps; it can erase everything, as L-stable implicit methods can and explicit ones cannot' font ',16'
+  title 'Written with expm1 the exact coefficient is right to two ulps; it can erase everything, as L-stable implicit methods can and explicit ones cannot' font ',16'
 set logscale xy
 set key top left Left reverse samplen 4 font ',11'
 set ylabel 'largest error (ulps)'
 set xlabel 'x = βλ'
 set yrange [0.1:1e24]   # the uppermost third is the legend's
 do for [p in 'f64 f32'] {
-  set title 'accuracy of the gate in '.p.', largest over random β and λ in each bin'
+  set title 'accuracy of the coefficient in '.p.', largest over random β and λ in each bin'
   set xrange [p eq 'f64' ? 1e-30 : 1e-30:1e4]
   plot for [i=1:words(forms)] pick('study=x precision='.p.' name='.word(forms, i)) using 'start':'ulps' with linespoints ls 100 + i title long_name(word(forms, i)), \
     3 with lines dt 3 lc rgb theory title '3 ulps'

@@ -69,5 +69,5 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {what_comes_back, what_does_not};
-  return testing_main("rehearsal", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("sandboxed_open", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -1,4 +1,4 @@
-/* hold: what does the zero-order hold cost when keys and values truly move?
+/* zero_order_hold: what does the zero-order hold cost when keys and values truly move?
  *
  * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not zero.
  * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at the midpoint of a step,
@@ -148,7 +148,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 
 int main(int argc, char **argv) {
   static const efla_program program = {
-      .name = "hold",
+      .name = "zero_order_hold",
       .summary = "What the zero-order hold costs when keys and values move, and where RK4 on the true ODE is better.",
       .description =
           "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), h_lambda (step times "

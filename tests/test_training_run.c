@@ -189,5 +189,5 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {stopped_and_taken_up, ended, of_another_training, evaluations};
-  return testing_main("course", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("training_run", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -57,13 +57,13 @@ START_TEST(states_in_few_bits) {
     check = faulty_inquire(&ask);
     ck_assert(check.outside && !check.fault && check.coarser);
     efla_kernel_check_clear(&check);
-    f.gate = faulty_euler, f.norm = 1;
+    f.coefficient = faulty_euler, f.norm = 1;
     faulty_write(&f, path);
     ask.state = NULL;
     check = faulty_inquire(&ask);
     ck_assert(check.outside);
     const efla_fault_candidate *seen = check.fault ? check.fault : check.resembles;
-    ck_assert(seen && strstr(seen->says, "beta itself is used as the gate"));
+    ck_assert(seen && strstr(seen->says, "beta itself is used as the coefficient"));
     efla_kernel_check_clear(&check);
   }
 }
@@ -102,13 +102,13 @@ static void check_mistake(faulty f, const char *keys, const char *words, const c
 
 START_TEST(every_mistake_is_named) {
   set_up("compare-mistakes");
-  MISTAKE("raw", "beta itself is used as the gate", f.gate = faulty_euler);
-  MISTAKE("raw", "the gate is that of implicit", f.gate = faulty_implicit);
-  MISTAKE("raw", "keys are normalised", f.norm = 1.5, f.unit_keys = f.unit_gate = true);
+  MISTAKE("raw", "beta itself is used as the coefficient", f.coefficient = faulty_euler);
+  MISTAKE("raw", "the coefficient is that of implicit", f.coefficient = faulty_implicit);
+  MISTAKE("raw", "keys are normalised", f.norm = 1.5, f.unit_keys = f.unit_coefficient = true);
   MISTAKE("unit", "keys are not normalised", f.norm = 1.5);
-  MISTAKE("raw", "the gate is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
-  MISTAKE("unit", "the gate is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
-  MISTAKE("raw", "lambda of normalised keys", f.norm = 1.5, f.unit_gate = true);
+  MISTAKE("raw", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  MISTAKE("unit", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  MISTAKE("raw", "lambda of normalised keys", f.norm = 1.5, f.unit_coefficient = true);
   MISTAKE("raw", "queries are normalised", f.unit_queries = true);
   MISTAKE("raw", "the scale is missing", f.scale = 1 / sqrt(12));
   MISTAKE("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
@@ -132,8 +132,8 @@ START_TEST(epsilons_are_named) {
   set_up("compare-epsilon");
   faulty f = faulty_none(usual);
   f.f64 = true, f.o = f.stored = "f64", f.epsilon = 1e-6;
-  check_named(&f, "raw", "the gate has an epsilon", "");
-  f.epsilon = 0, f.key_epsilon = 1e-6, f.unit_keys = f.unit_gate = true;
+  check_named(&f, "raw", "the coefficient has an epsilon", "");
+  f.epsilon = 0, f.key_epsilon = 1e-6, f.unit_keys = f.unit_coefficient = true;
   check_named(&f, "unit", "keys are normalised with an epsilon", "");
 }
 END_TEST
@@ -141,8 +141,8 @@ END_TEST
 START_TEST(two_mistakes_at_once) {
   set_up("compare-two");
   faulty f = faulty_none(usual);
-  f.gate = faulty_euler, f.scale = 0.25;
-  check_named(&f, "raw", "the scale is missing", "beta itself is used as the gate");
+  f.coefficient = faulty_euler, f.scale = 0.25;
+  check_named(&f, "raw", "the scale is missing", "beta itself is used as the coefficient");
   f = faulty_none(usual);
   f.has_initial = f.ignores_initial = f.reads_before = true;
   check_named(&f, "raw", "o is read before", "the initial state is missing");
@@ -204,8 +204,8 @@ START_TEST(numbers_that_are_not_finite) {
   const efla_miss *miss = &check.comparison.total.o.first;
   ck_assert(check.outside && miss->token == 42 && isnan(miss->found) && isfinite(miss->expected));
   efla_kernel_check_clear(&check);
-  f.gate = faulty_euler; /* and what is finite still tells the fault */
-  check_named(&f, "raw", "beta itself is used as the gate", "");
+  f.coefficient = faulty_euler; /* and what is finite still tells the fault */
+  check_named(&f, "raw", "beta itself is used as the coefficient", "");
 }
 END_TEST
 

@@ -1,14 +1,14 @@
-/* gate: how accurately is the gate computed, and how much does each method let a token erase?
+/* coefficient: how accurately is the coefficient computed, and how much does each method let a token erase?
  *
  * Inputs    beta and lambda with random mantissas, log-uniform: x = beta*lambda over 1e-300...1e4, lambda over 1e-12...1e4.
- * Varies    the form in which the exact gate (1 - e^-x)/lambda is written, f64 and f32; for the erase, the method.
+ * Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the erase, the method.
  * Measures  largest and mean error in ulps against x, largest relative error against lambda; the share a*lambda = 1 - R(-x) of the
  *           old association that one token erases, against x.
  * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 % for the clamped
  *           form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2 and .73 for RK4.
  * Writes    one row per form, precision and bin of x or lambda, and per method and x.
  *
- * Truth is the gate in long double from the same beta and lambda: the product, expm1 and the division err by 2^-64 each (expm1 by one
+ * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by 2^-64 each (expm1 by one
  * ulp), the condition of either is at most 1, so truth is within 2^-62 or .003 ulp of f64.  */
 #include "efla.h"
 
@@ -29,7 +29,7 @@ static const efla_option options[] = {
 
 static double naive(double beta, double lambda) { return (1 - exp(-beta * lambda)) / lambda; }
 static double by_expm1(double beta, double lambda) { return -expm1(-beta * lambda) / lambda; }
-static double by_phi(double beta, double lambda) { return efla_gate(efla_method_find("exact"), beta, lambda); }
+static double by_phi(double beta, double lambda) { return efla_coefficient(efla_method_find("exact"), beta, lambda); }
 /* The released code keeps lambda from zero twice; with expm1 here, so that only the clamping is seen. */
 static double clamped(double beta, double lambda) { return -expm1(-beta * fmax(lambda, 1e-6)) / (fmax(lambda, 1e-6) + 1e-6); }
 
@@ -106,8 +106,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 
 int main(int argc, char **argv) {
   static const efla_program program = {
-      .name = "gate",
-      .summary = "Accuracy of the exact gate in its forms, and what each method lets a token erase.",
+      .name = "coefficient",
+      .summary = "Accuracy of the exact coefficient in its forms, and what each method lets a token erase.",
       .description =
           "Columns: study (x, lambda: bins of that quantity; erase), name (form, or method), precision, start (of the bin; x for "
           "the erase), ulps and mean_ulps (largest and mean error in units of the last place), relative_error (largest), erase "

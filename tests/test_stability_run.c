@@ -38,12 +38,12 @@ static by_the_book follow(const efla_method *m, const efla_format *format, const
   for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
   for (size_t t = 0; t < options; t++) {
     double lambda = efla_lambda(DK, x->k + t * DK);
-    long double gate = efla_gate(m, x->beta[t], lambda), exact = -expm1l(-(long double)x->beta[t] * lambda) / lambda;
+    long double coefficient = efla_coefficient(m, x->beta[t], lambda), exact = -expm1l(-(long double)x->beta[t] * lambda) / lambda;
     long double errors[4] = {0}, fade = g ? expl(g[t]) : 1;
     for (size_t i = 0; i < DK; i++) k[i] = x->k[t * DK + i], q[i] = x->q[t * DK + i];
     for (size_t j = 0; j < DV; j++) v[j] = x->v[t * DV + j];
     for (size_t e = 0; e < STATE; e++) S[e] *= fade, truth[e] *= fade;
-    efla_recurrence_long(1, DK, DV, NULL, k, v, &gate, S, NULL);
+    efla_recurrence_long(1, DK, DV, NULL, k, v, &coefficient, S, NULL);
     efla_recurrence_long(1, DK, DV, NULL, k, v, &exact, truth, NULL);
     for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
     efla_readout_long(DK, DV, q, S, o), efla_readout_long(DK, DV, q, truth, o_truth);
@@ -159,8 +159,8 @@ START_TEST(wide_states_are_cut) {
 }
 END_TEST
 
-/* One key e_1 again and again with gate a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For a = 1 - e^-x of
- * the exact gate they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2 the corner's are.  Row sums: 1 +
+/* One key e_1 again and again with coefficient a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For a = 1 - e^-x of
+ * the exact coefficient they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2 the corner's are.  Row sums: 1 +
  * a (C-1) and 1 + a sum |1-a|^m.  With a decay g per token, L_ij = a e^(g (i-j)), and the inverse's entries fade the same way.
  * Relative errors: C^2 u from the substitution's sums of C terms (Higham 2002, 8.1). */
 START_TEST(chunks_of_one_key) {
@@ -174,16 +174,16 @@ START_TEST(chunks_of_one_key) {
     for (size_t t = 0; t < N; t++) g[t] = decays[w];
     efla_statistics f = stability_run_of(DK, DV, &x, w ? g : NULL, NULL, N, N);
     for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
-      for (size_t gate = 0; gate < EFLA_STATISTICS_GATES; gate++) {
-        double a = efla_gate(efla_statistics_gate(gate), 2.25, 1), fade = exp(decays[w]), row = 1, inverse_row = 1, largest = 1;
+      for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++) {
+        double a = efla_coefficient(efla_statistics_coefficient(coefficient), 2.25, 1), fade = exp(decays[w]), row = 1, inverse_row = 1, largest = 1;
         for (size_t m = 1; m < f.chunk[c].chunk; m++) {
           double entry = a * pow(fabs(1 - a), (double)m - 1) * pow(fade, (double)m);
           row += a * pow(fade, (double)m), inverse_row += entry, largest = fmax(largest, entry);
         }
         double slack = N * N * U;
-        CHECK_BOUND(fabs(f.chunk[c].largest[gate].value / largest - 1), slack);
-        CHECK_BOUND(fabs(f.chunk[c].condition[gate].value / (row * inverse_row) - 1), slack);
-        ck_assert_uint_eq(f.chunk[c].largest[gate].at.token, 0);
+        CHECK_BOUND(fabs(f.chunk[c].largest[coefficient].value / largest - 1), slack);
+        CHECK_BOUND(fabs(f.chunk[c].condition[coefficient].value / (row * inverse_row) - 1), slack);
+        ck_assert_uint_eq(f.chunk[c].largest[coefficient].at.token, 0);
       }
     efla_statistics_clear(&f);
   }

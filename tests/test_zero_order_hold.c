@@ -45,7 +45,7 @@ END_TEST
 
 /* With k and v at rest every scheme is the exact flow, for any number of steps, also where a step is stiff: rounding as in docs/bounds.md#semigroup. */
 START_TEST(resting_keys_are_exact) {
-  double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV)), gate;
+  double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV)), coefficient;
   for (int i = 0; i < D; i++) k[i] = cos(i);
   for (int j = 0; j < DV; j++) v[j] = sin(1 + j);
   efla_zero_order_hold hold = {D, DV, k, v};
@@ -53,8 +53,8 @@ START_TEST(resting_keys_are_exact) {
   for (double duration = 0.01; duration < 2000; duration *= 10)
     for (size_t steps = 1; steps <= 64; steps *= 4) {
       for (int e = 0; e < D * DV; e++) S[e] = T[e] = cos(3 * e);
-      gate = efla_gate(efla_method_find("exact"), duration, efla_lambda(D, k));
-      efla_recurrence_f64(1, D, DV, NULL, k, v, &gate, T, NULL);
+      coefficient = efla_coefficient(efla_method_find("exact"), duration, efla_lambda(D, k));
+      efla_recurrence_f64(1, D, DV, NULL, k, v, &coefficient, T, NULL);
       efla_cf4_advance(&signal, 0, duration, steps, S, scratch);
       /* The two weights of a step cancel in part, and phi_1 of x is formed by about log2 x doublings of a few u each. */
       double bound = 16 * U * (sqrt((double)steps) + log2(1 + duration * efla_lambda(D, k))) * 3;
@@ -136,5 +136,5 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {flow_of_two_keys, resting_keys_are_exact, orders_on_a_smooth_signal, references_agree,
                                 waves_have_the_size_asked_for};
-  return testing_main("hold", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("zero_order_hold", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -260,5 +260,5 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {by_definition,  there_and_back,        nowhere_to_write, quantiles_by_brute_force,
                                 nan_parameters, one_that_is_not_finite};
-  return testing_main("inspection", tests, sizeof tests / sizeof *tests, 60);
+  return testing_main("activations", tests, sizeof tests / sizeof *tests, 60);
 }

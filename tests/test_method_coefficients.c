@@ -1,4 +1,4 @@
-/* Gates: the error bounds of the exact one, its place among the methods, slopes, and the treatment of keys. */
+/* Coefficients: the error bounds of the exact one, its place among the methods, slopes, and the treatment of keys. */
 #include "testing.h"
 
 #include <gsl/gsl_eigen.h>
@@ -12,7 +12,7 @@ static gsl_rng *new_generator(void) {
 }
 
 /* (1 - e^-x)/lambda in long double, whose unit is 2^-11 of u: its own few roundings do not count here. */
-static long double exact_gate(long double beta, long double lambda) { return lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta; }
+static long double exact_coefficient(long double beta, long double lambda) { return lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta; }
 
 /* A step and a squared norm, log-uniform, with beta*lambda between about 1e-240 and 1e3. */
 static void draw_step(gsl_rng *draw, double *beta, double *lambda) {
@@ -22,46 +22,46 @@ static void draw_step(gsl_rng *draw, double *beta, double *lambda) {
 }
 
 /* docs/bounds.md#coefficient: expm1, two products and a quotient; the rounding of x costs at most u of a, as |x phi'| <= phi. */
-START_TEST(exact_gate_within_4u) {
+START_TEST(exact_coefficient_within_4u) {
   const efla_method *exact = efla_method_find("exact");
   gsl_rng *draw = new_generator();
   for (int i = 0; i < 200000; i++) {
     double beta, lambda;
     draw_step(draw, &beta, &lambda);
-    long double a = exact_gate(beta, lambda);
-    CHECK_BOUND((double)(fabsl(efla_gate(exact, beta, lambda) - a) / a), 4 * U);
+    long double a = exact_coefficient(beta, lambda);
+    CHECK_BOUND((double)(fabsl(efla_coefficient(exact, beta, lambda) - a) / a), 4 * U);
   }
   gsl_rng_free(draw);
 }
 END_TEST
 
 /* docs/bounds.md#coefficient with the dot product: lambda is off by d u at most, and a by no more, as |x phi'| <= phi. */
-START_TEST(exact_gate_from_a_key) {
+START_TEST(exact_coefficient_from_a_key) {
   static const size_t sizes[] = {1, 3, 16, 63, 64, 65, 1000};
   const efla_method *exact = efla_method_find("exact");
   for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) {
     size_t d = sizes[n], tokens = 300;
     efla_tokens x = testing_tokens("gaussian", 2, tokens, d, 1);
-    double *gate = testing_poison(tokens);
+    double *coefficient = testing_poison(tokens);
     for (size_t e = 0; e < tokens * d; e++) x.k[e] *= 1 + (double)(e % 7) * 0x1p-40; /* full mantissas */
-    efla_gates(exact, &x, gate);
+    efla_token_coefficients(exact, &x, coefficient);
     for (size_t t = 0; t < tokens; t++) {
       long double lambda = 0;
       for (size_t i = 0; i < d; i++) lambda += (long double)x.k[t * d + i] * x.k[t * d + i];
-      long double a = exact_gate(x.beta[t], lambda);
-      CHECK_BOUND((double)(fabsl(gate[t] - a) / a), ((double)d + 4) * U);
-      ck_assert_double_eq(gate[t], efla_gate(exact, x.beta[t], efla_lambda(d, x.k + t * d)));
+      long double a = exact_coefficient(x.beta[t], lambda);
+      CHECK_BOUND((double)(fabsl(coefficient[t] - a) / a), ((double)d + 4) * U);
+      ck_assert_double_eq(coefficient[t], efla_coefficient(exact, x.beta[t], efla_lambda(d, x.k + t * d)));
     }
-    free(gate);
+    free(coefficient);
     efla_tokens_clear(&x);
   }
 }
 END_TEST
 
 /* docs/bounds.md#coefficient, for every Taylor method: a_p - a = (-1)^(p+1) beta x^p/(p+1)! theta with e^(-x/(p+2)) <= theta <= 1
- * (Taylor's remainder as an integral, and Jensen's inequality for the lower end).  Both gates are within 8u of theirs.
+ * (Taylor's remainder as an integral, and Jensen's inequality for the lower end).  Both coefficients are within 8u of theirs.
  */
-START_TEST(taylor_gates_enclose_the_exact_one) {
+START_TEST(taylor_coefficients_enclose_the_exact_one) {
   size_t methods = 0;
   for (const efla_method *m = efla_methods; m->name; m++) {
     int p = m->order;
@@ -71,7 +71,7 @@ START_TEST(taylor_gates_enclose_the_exact_one) {
     for (double x = 1e-8; x < 1e6; x *= 1.1) {
       double beta = 0.7, lambda = x / beta, error = beta;
       for (int n = 1; n <= p; n++) error *= beta * lambda / (n + 1);
-      double a_p = efla_gate(m, beta, lambda), a = (double)exact_gate(beta, lambda);
+      double a_p = efla_coefficient(m, beta, lambda), a = (double)exact_coefficient(beta, lambda);
       double slack = 8 * U * (fabs(a_p) + a), difference = p % 2 ? a_p - a : a - a_p;
       CHECK_BOUND(difference, error * (1 + 2 * p * U) + slack);
       CHECK_BOUND(exp(-x / (p + 2)) * error * (1 - 2 * p * U) - slack, difference);
@@ -81,14 +81,14 @@ START_TEST(taylor_gates_enclose_the_exact_one) {
 }
 END_TEST
 
-/* docs/bounds.md#coefficient; 4u is what the exact gate may be off. */
-START_TEST(rational_gates_enclose_the_exact_one) {
+/* docs/bounds.md#coefficient; 4u is what the exact coefficient may be off. */
+START_TEST(rational_coefficients_enclose_the_exact_one) {
   const efla_method *exact = efla_method_find("exact");
   gsl_rng *draw = new_generator();
   for (int i = 0; i < 100000; i++) {
     double beta, lambda;
     draw_step(draw, &beta, &lambda);
-    long double x = (long double)beta * lambda, a = efla_gate(exact, beta, lambda), slack = 4 * U * a;
+    long double x = (long double)beta * lambda, a = efla_coefficient(exact, beta, lambda), slack = 4 * U * a;
     ck_assert(a >= beta / (1 + x) - slack);
     ck_assert(a <= beta / (1 + x / 2) + slack);
     ck_assert(beta / (1 + x / 2) <= beta);
@@ -97,19 +97,19 @@ START_TEST(rational_gates_enclose_the_exact_one) {
 }
 END_TEST
 
-/* In long double, where the terms of phi's numerator may cancel to 16 units of their sum of sizes; the gate in f64 is within 4u,
+/* In long double, where the terms of phi's numerator may cancel to 16 units of their sum of sizes; the coefficient in f64 is within 4u,
  * and its x is rounded. */
-START_TEST(gates_in_long_double) {
+START_TEST(coefficients_in_long_double) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (double x = 1e-12; x < 1e6; x *= 1.3) {
       double beta = 1.7, lambda = x / beta, terms = 0, bottom = 0, power = 1;
       for (int i = 0; i < EFLA_PHI_TERMS; i++, power *= x)
         terms += fabs(m->numerator[i]) * power, bottom += m->denominator[i] * power;
-      double gate = efla_gate(m, beta, lambda), cancelled = m->closed ? 0 : 16 * (double)LDBL_EPSILON * beta * terms / bottom;
-      long double wide = efla_gate_long(m, beta, lambda);
-      ck_assert_msg((double)fabsl(wide - gate) <= 6 * U * fabs(gate) + U * beta * x * fabs(efla_phi_slope(m, x)) + cancelled,
-                    "%s at x = %g: %.17g, %.17Lg", m->name, x, gate, wide);
-      ck_assert((double)efla_gate_long(m, beta, 0) == beta);
+      double coefficient = efla_coefficient(m, beta, lambda), cancelled = m->closed ? 0 : 16 * (double)LDBL_EPSILON * beta * terms / bottom;
+      long double wide = efla_coefficient_long(m, beta, lambda);
+      ck_assert_msg((double)fabsl(wide - coefficient) <= 6 * U * fabs(coefficient) + U * beta * x * fabs(efla_phi_slope(m, x)) + cancelled,
+                    "%s at x = %g: %.17g, %.17Lg", m->name, x, coefficient, wide);
+      ck_assert((double)efla_coefficient_long(m, beta, 0) == beta);
     }
 }
 END_TEST
@@ -119,7 +119,7 @@ END_TEST
 START_TEST(exact_transition_has_norm_one) {
   const efla_method *exact = efla_method_find("exact");
   for (double power = -20; power < 20; power += 0.37) {
-    double x = exp(power), lambda = 3.3, a = efla_gate(exact, x / lambda, lambda);
+    double x = exp(power), lambda = 3.3, a = efla_coefficient(exact, x / lambda, lambda);
     CHECK_BOUND((double)((long double)a * lambda - 1), 4 * U);
   }
   for (size_t d = 2; d < 70; d = 2 * d + 1) {
@@ -129,7 +129,7 @@ START_TEST(exact_transition_has_norm_one) {
     gsl_eigen_symm_workspace *workspace = gsl_eigen_symm_alloc(d);
     for (size_t t = 0; t < 4; t++) {
       const double *k = x.k + t * d;
-      double a = efla_gate(exact, x.beta[t], efla_lambda(d, k));
+      double a = efla_coefficient(exact, x.beta[t], efla_lambda(d, k));
       for (size_t i = 0; i < d; i++)
         for (size_t j = 0; j < d; j++) gsl_matrix_set(M, i, j, (i == j) - a * k[i] * k[j]);
       gsl_eigen_symm(M, eigenvalues, workspace);
@@ -144,35 +144,35 @@ START_TEST(exact_transition_has_norm_one) {
 }
 END_TEST
 
-/* A zero key leaves beta itself, and a zero step no gate, for every method and bit for bit. */
-START_TEST(gates_at_the_ends) {
+/* A zero key leaves beta itself, and a zero step no coefficient, for every method and bit for bit. */
+START_TEST(coefficients_at_the_ends) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (double beta = 0x1p-1070; beta < 1e300; beta *= 1e7) {
       double by_beta = NAN, by_lambda = NAN;
-      ck_assert_double_eq(efla_gate(m, beta, 0), beta);
-      ck_assert_double_eq(efla_gate(m, 0, beta), 0);
-      efla_gate_slopes(m, beta, 0, &by_beta, &by_lambda);
+      ck_assert_double_eq(efla_coefficient(m, beta, 0), beta);
+      ck_assert_double_eq(efla_coefficient(m, 0, beta), 0);
+      efla_coefficient_derivatives(m, beta, 0, &by_beta, &by_lambda);
       ck_assert_double_eq(by_beta, 1);
-      efla_gate_slopes(m, 0, beta, &by_beta, &by_lambda);
+      efla_coefficient_derivatives(m, 0, beta, &by_beta, &by_lambda);
       ck_assert_double_eq(by_beta, 1);
       ck_assert_double_eq(by_lambda, 0);
     }
 }
 END_TEST
 
-/* The central difference with step h errs by C h^2 + O(h^4) and 4u |a|/h of rounding in each of its two gates (8u for a
+/* The central difference with step h errs by C h^2 + O(h^4) and 4u |a|/h of rounding in each of its two coefficients (8u for a
  * margin on methods other than the exact one); C h^2 is a third of its change when h doubles, so all of that change
  * covers the rest of the series. */
 static void check_slope(const efla_method *m, double beta, double lambda, int by_lambda) {
   double slope[2], rate[2], h = 0x1p-14 * (by_lambda ? lambda : beta), size = 0;
   for (int wide = 0; wide < 2; wide++) {
     double s = wide ? 2 * h : h;
-    double up = by_lambda ? efla_gate(m, beta, lambda + s) : efla_gate(m, beta + s, lambda);
-    double down = by_lambda ? efla_gate(m, beta, lambda - s) : efla_gate(m, beta - s, lambda);
+    double up = by_lambda ? efla_coefficient(m, beta, lambda + s) : efla_coefficient(m, beta + s, lambda);
+    double down = by_lambda ? efla_coefficient(m, beta, lambda - s) : efla_coefficient(m, beta - s, lambda);
     rate[wide] = (up - down) / (2 * s);
     size = fmax(size, fmax(fabs(up), fabs(down)));
   }
-  efla_gate_slopes(m, beta, lambda, slope, slope + 1);
+  efla_coefficient_derivatives(m, beta, lambda, slope, slope + 1);
   CHECK_BOUND(fabs(slope[by_lambda] - rate[0]), fabs(rate[1] - rate[0]) + 8 * U * (size + beta) / h);
 }
 
@@ -187,11 +187,11 @@ END_TEST
 
 /* For the exact flow da/dbeta = e^-x, formed as phi + x phi' from two parts of at most 1 each that carry 4u and (8+1)u.
  */
-START_TEST(slope_of_the_exact_gate) {
+START_TEST(slope_of_the_exact_coefficient) {
   const efla_method *exact = efla_method_find("exact");
   for (double x = 1e-12; x < 1e6; x *= 1.3) {
     double beta = 1.7, lambda = x / beta, by_beta, by_lambda;
-    efla_gate_slopes(exact, beta, lambda, &by_beta, &by_lambda);
+    efla_coefficient_derivatives(exact, beta, lambda, &by_beta, &by_lambda);
     CHECK_BOUND((double)fabsl(by_beta - expl(-(long double)beta * lambda)), 14 * U);
   }
 }
@@ -245,17 +245,17 @@ START_TEST(raw_keys_stay_bit_for_bit) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {exact_gate_within_4u,
-                                exact_gate_from_a_key,
-                                taylor_gates_enclose_the_exact_one,
-                                rational_gates_enclose_the_exact_one,
-                                gates_in_long_double,
+  const TTest *const tests[] = {exact_coefficient_within_4u,
+                                exact_coefficient_from_a_key,
+                                taylor_coefficients_enclose_the_exact_one,
+                                rational_coefficients_enclose_the_exact_one,
+                                coefficients_in_long_double,
                                 exact_transition_has_norm_one,
-                                gates_at_the_ends,
+                                coefficients_at_the_ends,
                                 slopes_against_differences,
-                                slope_of_the_exact_gate,
+                                slope_of_the_exact_coefficient,
                                 unit_keys_have_norm_one,
                                 the_longest_and_the_shortest_keys,
                                 raw_keys_stay_bit_for_bit};
-  return testing_main("method_gates", tests, sizeof tests / sizeof *tests, 60);
+  return testing_main("method_coefficients", tests, sizeof tests / sizeof *tests, 60);
 }
