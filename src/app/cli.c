@@ -199,7 +199,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
   for (size_t i = 0; i < options; i++) free(help[i]), free(alias[i]);
   free(text);
   *code = error == 0 || p.answered ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
-  if (p.answered && fflush(stdout) != 0) *code = EFLA_EXIT_IO;
+  if (p.answered && (fflush(stdout) != 0 || ferror(stdout))) *code = EFLA_EXIT_IO;
   if (error != 0) efla_cli_clear(cli);
   return error == 0;
 }
