@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # EFLA toolkit.  `make help` lists the targets.
 #
 #   MODE=release|debug|asan|tsan|coverage   release leaves programs in bin/, the others below build/MODE/
@@ -21,13 +22,13 @@ BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
 LIBRARY_C  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
-TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/test_*.c)))
+TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
-TESTS      := $(filter-out test_install test_checkout,$(TESTS))
+TESTS      := $(filter-out packaging/%,$(TESTS))
 endif
 LIBRARY_O  := $(LIBRARY_C:%.c=$(BUILD)/%.o)
 LIBRARY    := $(BUILD)/libefla.a
-HARNESS_O  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(sort $(wildcard tests/*.c))))
+HARNESS_O  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 PROGRAM_FILES := $(PROGRAMS:%=$(BIN)/%)
 TEST_FILES := $(TESTS:%=$(BUILD)/tests/%)
 
@@ -177,7 +178,7 @@ $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"' -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) -Itests/support $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"' -MMD -MP -c -o $@ $<
 
 $(LIBRARY): $(LIBRARY_O)
 	@rm -f $@
@@ -189,9 +190,9 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/src/*/*/*.d)
+-include $(wildcard $(foreach part,src tests experiments,$(BUILD)/$(part)/*.d $(BUILD)/$(part)/*/*.d $(BUILD)/$(part)/*/*/*.d))
 
-include packaging/install.mk tests/sanitize.mk tests/fuzz/fuzz.mk $(wildcard tests/campaigns/*.mk)
+include $(sort $(wildcard mk/*.mk))
 
 # ----------------------------------------------------------------------------------------------------------------- tests
 # Every test program runs, even after one has failed; the exit status tells whether any did.
@@ -270,7 +271,8 @@ build-study: $(BIN)/smnist
 	$(if $(SHARD),,$(ALONE) $(STUDY) --finished --method exact,euler,implicit,rk4 --lr 1e-4,3e-4,1e-3,3e-3,1e-2 $(STUDY_TABLES))
 
 # --------------------------------------------------------------------------------------------------------------- tidying
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*.[ch] tests/*/*.c)
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
+INCLUDED := $(wildcard src/*/*.inc src/*/*/*.inc)
 study: deps             ## train the models of the robustness study on EFLA_MNIST (an hour, can be stopped): gallery/study*.csv, its figures
 	@$(if $(MNIST)$(QUICK),,echo 'make study: EFLA_MNIST names no directory with MNIST, and built-in digits would replace its tables in gallery' >&2; exit 2)
 	@$(SUBMAKE) $(JOBS) build-all
@@ -282,14 +284,15 @@ verdict: deps           ## the paper's claims, judged by the tables of the last 
 gallery: figures        ## refresh the figures that the README shows
 	$(call keep,figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg))
 format: lint-deps       ## reformat the sources by .clang-format
-	@clang-format -i $(SOURCES)
+	@clang-format -i $(SOURCES) $(INCLUDED)
 lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
 	@$(SUBMAKE) build-lint
-TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN=\"\" -DTEST_WORK=\"\" -DTEST_BUILD=\"\"
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -Itests/support -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN=\"\" -DTEST_WORK=\"\" -DTEST_BUILD=\"\"
 build-lint:
-	clang-format --dry-run --Werror $(SOURCES)
+	for rule in citations licences rooms; do tests/conventions/$$rule || exit 1; done
+	clang-format --dry-run --Werror $(SOURCES) $(INCLUDED)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
-	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
+	clang -fsyntax-only $(CFLAGS_ALL) -Werror -I$(BUILD) -Itests/support $(CHECK_CFLAGS) -DTEST_BIN='""' -DTEST_WORK='""' -DTEST_BUILD='""' $(filter %.c,$(SOURCES))
 	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(lastword $(subst -j,-j ,$(JOBS))) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 clean:                  ## remove everything that was built, run and drawn

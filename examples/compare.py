@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Is my kernel right?  python3 compare.py [PROGRAM]   (needs h5py)
 
 PROGRAM is by default that of the variable EFLA_COMPARE, bin/compare beside this directory, or efla-compare in PATH."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* accumulation: does the error of a method grow with the number of tokens, and what makes it grow?
  *
  * Inputs    a stream of tokens of every family, at several key norms, from the zero state; or rows of MNIST.
@@ -20,23 +21,26 @@ static size_t tokens, dk, dv;
 static efla_list families, norms, treatments, truths, methods, formats;
 
 static const efla_option options[] = {
-    {"family", "LIST", "gaussian,unit,flat,ar1,dictionary,spikes", NULL, "input families; all needs MNIST", EFLA_NAMES, &families,
-     0, 0, efla_family_name},
-    {"norm", "LIST", "1,2,4", NULL, "root mean square key norms (the unit family has one)", EFLA_REALS, &norms, 0, 1e6, NULL},
+    {"family", "LIST", "gaussian,unit,flat,ar1,dictionary,spikes", NULL, "input families; all needs MNIST", EFLA_NAMES,
+     &families, 0, 0, efla_family_name},
+    {"norm", "LIST", "1,2,4", NULL, "root mean square key norms (the unit family has one)", EFLA_REALS, &norms, 0, 1e6,
+     NULL},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &treatments, 0, 0, efla_key_treatment_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"precision", "LIST", "f64,f32,bf16", NULL, "formats of the state", EFLA_NAMES, &formats, 0, 0, efla_format_name},
-    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths, 0, 0,
-     efla_oracle_name},
+    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths,
+     0, 0, efla_oracle_name},
     {"tokens", "N", "100000", "1000", "length of a run", EFLA_COUNT, &tokens, 1, 1e9, NULL},
     {"dk", "N", "32", NULL, "length of keys (mnist: 28)", EFLA_COUNT, &dk, 1, 4096, NULL},
     {"dv", "N", "32", NULL, "length of values (mnist: 28)", EFLA_COUNT, &dv, 1, 4096, NULL},
-    {"beta", "B", "-1", NULL, "step of every token; negative: sigmoid(N(0,1)) for each", EFLA_REAL, &spec.beta, -1, 1e6, NULL},
+    {"beta", "B", "-1", NULL, "step of every token; negative: sigmoid(N(0,1)) for each", EFLA_REAL, &spec.beta, -1, 1e6,
+     NULL},
     {"rho", "R", "0.9", NULL, "ar1: correlation of successive keys", EFLA_REAL, &spec.rho, -1, 1, NULL},
     {"words", "N", "8", NULL, "dictionary: number of keys", EFLA_COUNT, &spec.words, 1, 1e6, NULL},
     {"fraction", "F", "0.01", NULL, "spikes: share of large tokens", EFLA_REAL, &spec.fraction, 0, 1, NULL},
     {"size", "S", "10", NULL, "spikes: their key norm in units of norm", EFLA_REAL, &spec.size, 0, 1e6, NULL},
-    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST)", EFLA_TEXT, &spec.mnist, 0, 0, NULL},
+    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST)", EFLA_TEXT, &spec.mnist,
+     0, 0, NULL},
     {.name = NULL},
 };
 /* One stream and all that follows it. */
@@ -61,7 +65,8 @@ static efla_status scene_init(scene *s, efla_message *why) {
     const efla_method *method = &efla_methods[methods.row[m]];
     if (status == EFLA_OK) status = efla_growth_init(&s->growth[m], method, k);
     for (size_t f = 0; f < formats.n && status == EFLA_OK; f++)
-      status = efla_run_init(&s->runs[m][f], method, &(efla_storage){.format = &efla_formats[formats.row[f]], .state = true}, k, v);
+      status = efla_run_init(&s->runs[m][f], method,
+                             &(efla_storage){.format = &efla_formats[formats.row[f]], .state = true}, k, v);
   }
   return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
 }
@@ -100,10 +105,11 @@ static void record(const scene *s, size_t t, efla_table *table) {
         const efla_growth *growth = &s->growth[m];
         efla_errors e = efla_reference_compare(&s->references[i], run->S, run->o);
         efla_table_row(table, efla_text(s->spec.family->name), efla_real(s->spec.norm), efla_text(s->keys->name),
-                       efla_text(s->references[i].oracle->name), efla_text(run->method->name), efla_text(run->storage.format->name),
-                       efla_count(t), efla_real(e.state), efla_real(e.state_floor), efla_real(e.readout),
-                       efla_real(e.readout_floor), efla_real(growth->measured / (double)t),
-                       efla_real(growth->predicted / (double)t), efla_count(run->blowup));
+                       efla_text(s->references[i].oracle->name), efla_text(run->method->name),
+                       efla_text(run->storage.format->name), efla_count(t), efla_real(e.state),
+                       efla_real(e.state_floor), efla_real(e.readout), efla_real(e.readout_floor),
+                       efla_real(growth->measured / (double)t), efla_real(growth->predicted / (double)t),
+                       efla_count(run->blowup));
       }
 }
 
@@ -147,7 +153,8 @@ static size_t list_scenes(scene *scenes, size_t seed) {
       for (size_t k = 0; k < treatments.n; k++) {
         const efla_family *family = &efla_families[families.row[f]];
         if (!family->scaled && i > 0) continue;
-        scenes[n++] = (scene){.spec = spec_of(family, norms.value[i], seed), .keys = &efla_key_treatments[treatments.row[k]]};
+        scenes[n++] =
+            (scene){.spec = spec_of(family, norms.value[i], seed), .keys = &efla_key_treatments[treatments.row[k]]};
       }
   return n;
 }
@@ -155,7 +162,8 @@ static size_t list_scenes(scene *scenes, size_t seed) {
 static efla_status check(const efla_cli *cli, efla_message *why) {
   efla_status status = EFLA_OK;
   for (size_t f = 0; f < families.n && status == EFLA_OK; f++) {
-    const efla_spec one = spec_of(&efla_families[families.row[f]], norms.value[0], cli->seed); /* other norms need nothing else */
+    const efla_spec one =
+        spec_of(&efla_families[families.row[f]], norms.value[0], cli->seed); /* other norms need nothing else */
     status = efla_source_check(&one, tokens, why);
   }
   return status;
@@ -174,15 +182,16 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "accumulation",
       .summary = "Error of the delta rule against token number, for input families, methods and number formats.",
-      .description = "Columns: family, norm, keys, truth, method, precision, tokens, error and floor (of the state, relative to "
-                     "the "
-                     "true one's "
-                     "Frobenius norm: the method's error and the oracle's own), readout_error and readout_floor (of o), growth "
-                     "and "
-                     "growth_predicted (mean log growth per token of the product of transitions), blowup (first token after which "
-                     "the "
-                     "state "
-                     "was not finite; 0: none).  Errors are nan where the oracle refuses, and then the exit status is 1.",
+      .description =
+          "Columns: family, norm, keys, truth, method, precision, tokens, error and floor (of the state, relative to "
+          "the "
+          "true one's "
+          "Frobenius norm: the method's error and the oracle's own), readout_error and readout_floor (of o), growth "
+          "and "
+          "growth_predicted (mean log growth per token of the product of transitions), blowup (first token after which "
+          "the "
+          "state "
+          "was not finite; 0: none).  Errors are nan where the oracle refuses, and then the exit status is 1.",
       .options = options,
       .columns = "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,readout_floor,growth,growth_"
                  "predicted,blowup",

@@ -1,12 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* chunk: how long may a chunk be, and how should its triangular system be solved?
  *
- * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key repeated; key norms 1
+ * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key repeated;
+ * key norms 1
  *           and 8; an initial state that is not zero.
- * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by substitution or by
+ * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by
+ * substitution or by
  *           doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
- * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state after
+ * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the
+ * state after
  *           the chunk against the recurrence in long double, relative to the largest state.
- * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by substitution; everything
+ * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by
+ * substitution; everything
  *           lost by doubling for correlated keys; overflow for Euler's coefficient at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "efla.h"
@@ -23,7 +28,8 @@ static const efla_option options[] = {
     {"cosine", "LIST", "0,0.99,1", NULL, "cosines between any two keys", EFLA_REALS, &cosines, 0, 1, NULL},
     {"norm", "LIST", "1,8", NULL, "root mean square key norms", EFLA_REALS, &norms, 1e-6, 1e6, NULL},
     {"methods", "LIST", "exact,euler", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
-    {"chunk", "LIST", "1,2,4,8,16,32,64,128,256,512", "1,4,16,64", "chunk lengths", EFLA_COUNTS, &lengths, 1, 4096, NULL},
+    {"chunk", "LIST", "1,2,4,8,16,32,64,128,256,512", "1,4,16,64", "chunk lengths", EFLA_COUNTS, &lengths, 1, 4096,
+     NULL},
     {"dk", "N", "64", "16", "length of keys and values", EFLA_COUNT, &d, 1, 1024, NULL},
     {.name = NULL},
 };
@@ -47,7 +53,8 @@ static void maybe_round(bool wanted, float *values, size_t n) {
 }
 
 /* The system of E4 with everything in the open: S (d, d) in place; scratch (4 C C + C d). */
-static void by_inverse(const form *f, size_t C, const float *k, const float *v, const float *coefficient, float *S, float *scratch) {
+static void by_inverse(const form *f, size_t C, const float *k, const float *v, const float *coefficient, float *S,
+                       float *scratch) {
   float *L = scratch, *T = L + C * C, *U = T + 3 * C * C, *rhs = U + C * d;
   int n = (int)C, w = (int)d;
   efla_chunk_system_f32(C, d, k, coefficient, L);
@@ -77,7 +84,7 @@ typedef struct problem {
   double *coefficient, *S64, *system;               /* (C), (d, d), (2, C, C) */
   float *k32, *v32, *coefficient32, *S32, *scratch; /* (C, d) twice, (C), (d, d), as by_inverse says */
   long double *k, *v, *coefficient_long, *S;        /* the same */
-  double scale;                              /* largest norm of the true state on the way */
+  double scale;                                     /* largest norm of the true state on the way */
 } problem;
 
 static efla_status problem_init(problem *p, size_t C, const efla_spec *spec, efla_message *why) {
@@ -150,7 +157,8 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
     efla_chunk_condition(C, p.system, p.coefficient, p.system + C * C, &largest, &condition);
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++)
       efla_table_row(rows, efla_real(spec.rho), efla_real(spec.norm), efla_text(method->name), efla_count(C),
-                     efla_text(forms[f].name), efla_real(largest), efla_real(condition), efla_real(error_of(&p, &forms[f])));
+                     efla_text(forms[f].name), efla_real(largest), efla_real(condition),
+                     efla_real(error_of(&p, &forms[f])));
   }
   problem_clear(&p);
   efla_progress_add(progress, 1);
@@ -167,10 +175,11 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "chunk",
       .summary = "The chunkwise form: condition of its triangular system, and error of ways to solve it.",
-      .description =
-          "Columns: cosine (between any two keys), norm (root mean square of |k|), method, chunk (tokens), form, largest (entry of "
-          "(I+L)^-1 in the scaled form) and condition (infinity norm), both of the problem in f64, and error (of the state after "
-          "the chunk, relative to the largest state on the way).  inf and nan are results: overflow.",
+      .description = "Columns: cosine (between any two keys), norm (root mean square of |k|), method, chunk (tokens), "
+                     "form, largest (entry of "
+                     "(I+L)^-1 in the scaled form) and condition (infinity norm), both of the problem in f64, and "
+                     "error (of the state after "
+                     "the chunk, relative to the largest state on the way).  inf and nan are results: overflow.",
       .options = options,
       .columns = "cosine,norm,method,chunk,form,largest,condition,error",
       .run = run};

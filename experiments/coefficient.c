@@ -1,15 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* coefficient: how accurately is the coefficient computed, and how much does each method let a token erase?
  *
- * Inputs    beta and lambda with random mantissas, log-uniform: x = beta*lambda over 1e-300...1e4, lambda over 1e-12...1e4.
- * Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the erase, the method.
- * Measures  largest and mean error in ulps against x, largest relative error against lambda; the share a*lambda = 1 - R(-x) of the
+ * Inputs    beta and lambda with random mantissas, log-uniform: x = beta*lambda over 1e-300...1e4, lambda over
+ * 1e-12...1e4. Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the
+ * erase, the method. Measures  largest and mean error in ulps against x, largest relative error against lambda; the
+ * share a*lambda = 1 - R(-x) of the
  *           old association that one token erases, against x.
- * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 % for the clamped
+ * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 % for the
+ * clamped
  *           form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2 and .73 for RK4.
  * Writes    one row per form, precision and bin of x or lambda, and per method and x.
  *
- * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by 2^-64 each (expm1 by one
- * ulp), the condition of either is at most 1, so truth is within 2^-62 or .003 ulp of f64.  */
+ * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by
+ * 2^-64 each (expm1 by one ulp), the condition of either is at most 1, so truth is within 2^-62 or .003 ulp of f64. */
 #include "efla.h"
 
 #include <float.h>
@@ -22,8 +25,8 @@ static efla_list methods;
 static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "methods whose erase is shown", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"samples", "N", "4000", "200", "pairs of beta and lambda per bin", EFLA_COUNT, &samples, 1, 1e9, NULL},
-    {"per-decade", "N", "4", "1", "bins per decade of lambda and points per decade of the erase", EFLA_COUNT, &per_decade, 1, 1000,
-     NULL},
+    {"per-decade", "N", "4", "1", "bins per decade of lambda and points per decade of the erase", EFLA_COUNT,
+     &per_decade, 1, 1000, NULL},
     {.name = NULL},
 };
 
@@ -31,7 +34,9 @@ static double naive(double beta, double lambda) { return (1 - exp(-beta * lambda
 static double by_expm1(double beta, double lambda) { return -expm1(-beta * lambda) / lambda; }
 static double by_phi(double beta, double lambda) { return efla_coefficient(efla_method_find("exact"), beta, lambda); }
 /* The released code keeps lambda from zero twice; with expm1 here, so that only the clamping is seen. */
-static double clamped(double beta, double lambda) { return -expm1(-beta * fmax(lambda, 1e-6)) / (fmax(lambda, 1e-6) + 1e-6); }
+static double clamped(double beta, double lambda) {
+  return -expm1(-beta * fmax(lambda, 1e-6)) / (fmax(lambda, 1e-6) + 1e-6);
+}
 
 static float naive_f32(float beta, float lambda) { return (1 - expf(-beta * lambda)) / lambda; }
 static float by_expm1_f32(float beta, float lambda) { return -expm1f(-beta * lambda) / lambda; }
@@ -44,14 +49,18 @@ static const struct form {
   const char *name;
   double (*f64)(double beta, double lambda);
   float (*f32)(float beta, float lambda);
-} forms[] = {
-    {"naive", naive, naive_f32}, {"expm1", by_expm1, by_expm1_f32}, {"phi", by_phi, by_phi_f32}, {"clamped", clamped, clamped_f32}};
+} forms[] = {{"naive", naive, naive_f32},
+             {"expm1", by_expm1, by_expm1_f32},
+             {"phi", by_phi, by_phi_f32},
+             {"clamped", clamped, clamped_f32}};
 
 typedef struct errors {
   double worst, mean, relative;
 } errors;
 
-static double log_uniform(gsl_rng *draw, double least, double most) { return least * pow(most / least, gsl_rng_uniform(draw)); }
+static double log_uniform(gsl_rng *draw, double least, double most) {
+  return least * pow(most / least, gsl_rng_uniform(draw));
+}
 
 /* One sample of a form in a precision; false where beta, lambda or x is no normal number there. */
 static bool measure(const struct form *form, bool f32, double beta, double lambda, errors *e) {
@@ -76,12 +85,13 @@ static void bin(gsl_rng *draw, efla_table *table, const char *study, double star
       size_t taken = 0;
       for (size_t i = 0; i < samples; i++) {
         double drawn = log_uniform(draw, start, start * pow(10, width));
-        double lambda = by_x ? log_uniform(draw, 1e-12, 1e4) : drawn, beta = by_x ? drawn / lambda : log_uniform(draw, 1e-3, 10);
+        double lambda = by_x ? log_uniform(draw, 1e-12, 1e4) : drawn,
+               beta = by_x ? drawn / lambda : log_uniform(draw, 1e-3, 10);
         taken += measure(&forms[f], f32, beta, lambda, &e);
       }
       if (taken < samples) continue; /* the bin reaches past the range of f32 */
-      efla_table_row(table, efla_text(study), efla_text(forms[f].name), efla_text(f32 ? "f32" : "f64"), efla_real(start),
-                     efla_real(e.worst), efla_real(e.mean), efla_real(e.relative), efla_real(NAN));
+      efla_table_row(table, efla_text(study), efla_text(forms[f].name), efla_text(f32 ? "f32" : "f64"),
+                     efla_real(start), efla_real(e.worst), efla_real(e.mean), efla_real(e.relative), efla_real(NAN));
     }
 }
 
@@ -108,10 +118,11 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "coefficient",
       .summary = "Accuracy of the exact coefficient in its forms, and what each method lets a token erase.",
-      .description =
-          "Columns: study (x, lambda: bins of that quantity; erase), name (form, or method), precision, start (of the bin; x for "
-          "the erase), ulps and mean_ulps (largest and mean error in units of the last place), relative_error (largest), erase "
-          "(a*lambda = 1 - R(-x)).  nan: not of this study.",
+      .description = "Columns: study (x, lambda: bins of that quantity; erase), name (form, or method), precision, "
+                     "start (of the bin; x for "
+                     "the erase), ulps and mean_ulps (largest and mean error in units of the last place), "
+                     "relative_error (largest), erase "
+                     "(a*lambda = 1 - R(-x)).  nan: not of this study.",
       .options = options,
       .columns = "study,name,precision,start,ulps,mean_ulps,relative_error,erase",
       .run = run};

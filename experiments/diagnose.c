@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
- * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
+ * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them. Measures  of
+ * every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
  *           under each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
  *           the number formats against an oracle, and the condition of the chunks' triangular systems.
- * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
+ * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked
+ * for. */
 #include "efla.h"
 
 #include <stdio.h>
@@ -18,11 +20,12 @@ static efla_list tolerances;
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "HDF5 file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
-    {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_RESULT, &picture, 0, 0, NULL},
-    {"tokens", "N", "2048", NULL, "tokens of every head on which errors, formats and chunks are measured", EFLA_COUNT, &measure, 1,
-     1e15, NULL},
-    {"tolerance", "LIST", "1e-3,1e-5", NULL, "errors of the state for which a format is to suffice", EFLA_REALS, &tolerances,
-     1e-300, 1, NULL},
+    {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_RESULT, &picture, 0, 0,
+     NULL},
+    {"tokens", "N", "2048", NULL, "tokens of every head on which errors, formats and chunks are measured", EFLA_COUNT,
+     &measure, 1, 1e15, NULL},
+    {"tolerance", "LIST", "1e-3,1e-5", NULL, "errors of the state for which a format is to suffice", EFLA_REALS,
+     &tolerances, 1e-300, 1, NULL},
     {"truth", "NAME", "longdouble", NULL, "oracle", EFLA_NAME, &truth, 0, 0, efla_oracle_name},
     {.name = NULL},
 };
@@ -66,15 +69,16 @@ static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *
 static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
   efla_stream stream;
   efla_status status = efla_stream_init(
-      &stream, file, &(efla_walk){.states = efla_stability_run_states(file->dk, file->dv), .multiple = EFLA_STABILITY_RUN_BLOCK}, why);
+      &stream, file,
+      &(efla_walk){.states = efla_stability_run_states(file->dk, file->dv), .multiple = EFLA_STABILITY_RUN_BLOCK}, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_options what = {.sequences = file->sequences,
-                                    .heads = file->heads,
-                                    .dk = file->dk,
-                                    .dv = file->dv,
-                                    .slots = stream.most_heads,
-                                    .measure = measure,
-                                    .truth = &efla_oracles[truth]};
+                                       .heads = file->heads,
+                                       .dk = file->dk,
+                                       .dv = file->dv,
+                                       .slots = stream.most_heads,
+                                       .measure = measure,
+                                       .truth = &efla_oracles[truth]};
   status = efla_diagnosis_init(d, &what, why);
   if (status == EFLA_OK) status = follow(d, &stream, why);
   efla_stream_clear(&stream);
@@ -82,8 +86,8 @@ static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message 
 }
 
 /* The rows go to the table, and with a header of their own to the picture. */
-static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about *about, const efla_cli *cli, efla_table *table,
-                            efla_message *why) {
+static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about *about, const efla_cli *cli,
+                            efla_table *table, efla_message *why) {
   efla_branch branch;
   char *text = NULL, sentence[EFLA_SENTENCE];
   size_t length = 0;
@@ -135,26 +139,36 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "diagnose",
-      .summary = "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
-      .description =
-          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or without B and H, that "
-          "stays as it is until the end; "
-          "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
-          "The report tells, in total and for every head: the distribution of x = beta*lambda (lambda = |k|^2); how many tokens "
-          "are beyond the limits up to which methods do not overshoot or amplify, and the first of them; the growth rate per token "
-          "of the product of transitions under each method, as measured and as the law for keys of random directions has it; "
-          "errors "
-          "of every method relative to the exact flow, of state and read-outs, the first token where the state is lost (error "
-          "above "
-          "1) and where it overflows f32; the largest entry and the condition of (I + L)^-1 for chunks; which number format of the "
-          "state suffices.  It ends with a sentence.  Tokens, heads and sequences count from 0; a batch entry is a sequence.\n\n"
-          "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; states are "
-          "compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; an error "
-          "'at the end' is the measured one times the square root of the ratio of lengths, as if it went on as a random walk.  "
-          "Quantiles are exact up to 4096 tokens and to 0.28 % beyond.\n\n"
-          "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".  Columns of the table: study, name, "
-          "head, at, "
-          "to, value, second.",
+      .summary =
+          "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
+      .description = "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or "
+                     "without B and H, that "
+                     "stays as it is until the end; "
+                     "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
+                     "The report tells, in total and for every head: the distribution of x = beta*lambda (lambda = "
+                     "|k|^2); how many tokens "
+                     "are beyond the limits up to which methods do not overshoot or amplify, and the first of them; "
+                     "the growth rate per token "
+                     "of the product of transitions under each method, as measured and as the law for keys of random "
+                     "directions has it; "
+                     "errors "
+                     "of every method relative to the exact flow, of state and read-outs, the first token where the "
+                     "state is lost (error "
+                     "above "
+                     "1) and where it overflows f32; the largest entry and the condition of (I + L)^-1 for chunks; "
+                     "which number format of the "
+                     "state suffices.  It ends with a sentence.  Tokens, heads and sequences count from 0; a batch "
+                     "entry is a sequence.\n\n"
+                     "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on "
+                     "all tokens; states are "
+                     "compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; an error "
+                     "'at the end' is the measured one times the square root of the ratio of lengths, as if it went on "
+                     "as a random walk.  "
+                     "Quantiles are exact up to 4096 tokens and to 0.28 % beyond.\n\n"
+                     "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".  Columns of the "
+                     "table: study, name, "
+                     "head, at, "
+                     "to, value, second.",
       .options = options,
       .columns = EFLA_DIAGNOSIS_COLUMNS,
       .run = run,

@@ -1,10 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* effects: is it the exact method that makes a trained classifier robust, or what was changed along with it?
  *
- * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments, learning
+ * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments,
+ * learning
  *           rates, seeds.
- * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact method, raw keys,
+ * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact method, raw
+ * keys,
  *           lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method} x {keys} x {lr} tell them apart.
- * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the published
+ * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the
+ * published
  *           difference, which is the sum of the effects and the interaction of all three; the exact method against every other
  *           method.  95 % intervals of Student over seeds, differences paired by seed.
  * Expects   most of the published difference from keys and learning rate.
@@ -43,20 +47,23 @@ static void print_gaps(const efla_cli *cli, const efla_results *o, const efla_ef
   for (size_t v = 0; v < o->variants; v++) {
     size_t missing = efla_results_missing(o, v);
     if (missing > 0)
-      fprintf(stderr, "%s: %s: %s, keys %s, lr %g lacks %zu of %zu accuracies (seeds, perturbations, levels and their means)\n",
-              cli->name, input, o->variant[v].method, o->variant[v].keys, o->variant[v].lr, missing, o->conditions * o->seeds);
+      fprintf(stderr,
+              "%s: %s: %s, keys %s, lr %g lacks %zu of %zu accuracies (seeds, perturbations, levels and their means)\n",
+              cli->name, input, o->variant[v].method, o->variant[v].keys, o->variant[v].lr, missing,
+              o->conditions * o->seeds);
   }
   for (size_t i = 0; i < effects->n; i++) {
     const efla_effect *e = &effects->row[i];
     if (e->seeds == 0 && is_overall(e) && isinf(e->condition.level))
-      fprintf(stderr, "%s: %s: %s, mean over %s, is left out: no seed has all eight models\n", cli->name, input, e->panel,
-              e->condition.perturbation);
+      fprintf(stderr, "%s: %s: %s, mean over %s, is left out: no seed has all eight models\n", cli->name, input,
+              e->panel, e->condition.perturbation);
   }
 }
 
 /* One line per effect, one column per perturbation: means over levels. */
 static void print_summary(const efla_results *o, const efla_effects *effects) {
-  printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over seeds.\n"
+  printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over "
+         "seeds.\n"
          "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = method + keys + lr + method_keys_lr\n\n%-16s",
          efla_method_name(method), lr, efla_method_name(against), lr_against, "");
   for (size_t c = 0; c < o->conditions; c++)
@@ -87,7 +94,8 @@ static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_ta
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
-  if (method == against) return efla_fail(why, EFLA_USAGE, "--method and --against are both %s", efla_method_name(method));
+  if (method == against)
+    return efla_fail(why, EFLA_USAGE, "--method and --against are both %s", efla_method_name(method));
   if (lr == lr_against) return efla_fail(why, EFLA_USAGE, "--lr and --lr-against are both %g", lr);
   return EFLA_OK;
 }
@@ -109,25 +117,33 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "effects",
-      .summary = "Tells what a difference between trained classifiers is due to: the method, the keys, or the learning rate.",
-      .description =
-          "The input is the table of bin/smnist, of which the last epoch counts.  A model that lacks some accuracies is left out "
-          "where "
-          "they are needed, and that is said; it is an error where one of the eight that are contrasted, {method, against} x {raw, "
-          "unit keys} x {lr, lr-against}, is not there.\n\n"
-          "Panels of the table: accuracy (of a model); method, keys, lr (effects: mean over the other two factors of the accuracy "
-          "with "
-          "--method minus that with --against, raw minus unit, lr minus lr-against; or, where two of the columns method, keys, lr "
-          "are "
-          "given, the same difference with those held); method_keys, method_lr, keys_lr, method_keys_lr (interactions: a quarter of the "
-          "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the sum of method, keys, lr "
-          "and "
-          "method_keys_lr); method:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
-          "Columns: panel, method, keys, lr (- where contrasted or averaged over), perturbation, level (or mean: over all levels "
-          "of "
-          "the perturbation, for each seed first), seeds, mean, low, high (95 % interval of Student over seeds; -inf and inf for "
-          "one "
-          "seed).  Differences are paired by seed.",
+      .summary =
+          "Tells what a difference between trained classifiers is due to: the method, the keys, or the learning rate.",
+      .description = "The input is the table of bin/smnist, of which the last epoch counts.  A model that lacks some "
+                     "accuracies is left out "
+                     "where "
+                     "they are needed, and that is said; it is an error where one of the eight that are contrasted, "
+                     "{method, against} x {raw, "
+                     "unit keys} x {lr, lr-against}, is not there.\n\n"
+                     "Panels of the table: accuracy (of a model); method, keys, lr (effects: mean over the other two "
+                     "factors of the accuracy "
+                     "with "
+                     "--method minus that with --against, raw minus unit, lr minus lr-against; or, where two of the "
+                     "columns method, keys, lr "
+                     "are "
+                     "given, the same difference with those held); method_keys, method_lr, keys_lr, method_keys_lr "
+                     "(interactions: a quarter of the "
+                     "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the "
+                     "sum of method, keys, lr "
+                     "and "
+                     "method_keys_lr); method:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
+                     "Columns: panel, method, keys, lr (- where contrasted or averaged over), perturbation, level (or "
+                     "mean: over all levels "
+                     "of "
+                     "the perturbation, for each seed first), seeds, mean, low, high (95 % interval of Student over "
+                     "seeds; -inf and inf for "
+                     "one "
+                     "seed).  Differences are paired by seed.",
       .options = options,
       .columns = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
       .run = run,

@@ -1,13 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* noise: does the exact coefficient make associative recall robust against perturbed inputs?
  *
- * Inputs    pairs of keys and values written once in a row, Gaussian or rows of MNIST (key: a row of a digit, value: the row below);
+ * Inputs    pairs of keys and values written once in a row, Gaussian or rows of MNIST (key: a row of a digit, value:
+ * the row below);
  *           what is written is perturbed, what asks is not.
- * Varies    the perturbation and its level; the method; keys raw or scaled to norm one, so that DeltaNet (Euler, unit keys) and
+ * Varies    the perturbation and its level; the method; keys raw or scaled to norm one, so that DeltaNet (Euler, unit
+ * keys) and
  *           Longhorn (implicit) stand beside EFLA (exact, raw); the step beta, the same for all or for each the one that serves it
  *           best on clean pairs, since methods differ in how much they write for one beta, whatever their accuracy.
- * Measures  share of values recognised, relative error and signal-to-noise ratio of the read-out: means over trials with 95 %
+ * Measures  share of values recognised, relative error and signal-to-noise ratio of the read-out: means over trials
+ * with 95 %
  *           bootstrap intervals; paired differences of accuracy, EFLA minus the other, with the same.
- * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit coefficient is too; no gain under additive
+ * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit coefficient is
+ * too; no gain under additive
  *           noise and dropout, where unit keys do as well or better.
  * Writes    one row per perturbation, level, method and key treatment; verdicts against three rivals on stderr. */
 #include "efla.h"
@@ -26,7 +31,8 @@ static const efla_option options[] = {
     {"family", "NAME", "gaussian", NULL, "where keys and values come from", EFLA_NAME, &family, 0, 0, efla_family_name},
     {"pairs", "N", "24", NULL, "pairs per trial", EFLA_COUNT, &contest.pairs, 2, 1e4, NULL},
     {"dk", "N", "32", NULL, "length of keys and values (mnist: 28)", EFLA_COUNT, &d, 2, 1024, NULL},
-    {"norm", "S", "1", NULL, "root mean square key norm before any perturbation", EFLA_REAL, &contest.spec.norm, 1e-6, 1e6, NULL},
+    {"norm", "S", "1", NULL, "root mean square key norm before any perturbation", EFLA_REAL, &contest.spec.norm, 1e-6,
+     1e6, NULL},
     {"beta", "B", "1", NULL, "the step that is the same for all", EFLA_REAL, &contest.spec.beta, 0, 1e6, NULL},
     {"candidates", "LIST", "0.1,0.2,0.3,0.35,0.4,0.45,0.5,0.55,0.6,0.65,0.7,0.8,0.9,1,1.2,1.4,1.7,2,3", NULL,
      "steps among which each takes its best", EFLA_REALS, &candidates, 0, 1e6, NULL},
@@ -34,8 +40,8 @@ static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"perturbations", "LIST", "all", NULL, "perturbations", EFLA_NAMES, &perturbations, 0, 0, efla_perturbation_name},
     {"trials", "N", "200", "20", "trials per point", EFLA_COUNT, &contest.trials, 2, 1e6, NULL},
-    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST)", EFLA_TEXT, &contest.spec.mnist, 0,
-     0, NULL},
+    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST)", EFLA_TEXT,
+     &contest.spec.mnist, 0, 0, NULL},
     {.name = NULL},
 };
 
@@ -79,15 +85,17 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
     for (size_t t = 0; t < contest.trials && efla < contest.n_ways; t++)
       difference[t] = scores[efla * contest.trials + t] - scores[w * contest.trials + t];
     for (size_t k = 0; k < 3 && status == EFLA_OK; k++)
-      status = efla_bootstrap_mean(scores + (k * contest.n_ways + w) * contest.trials, contest.trials, contest.seed, &m[k]);
-    if (status == EFLA_OK && efla < contest.n_ways) status = efla_bootstrap_mean(difference, contest.trials, contest.seed, &gain);
+      status =
+          efla_bootstrap_mean(scores + (k * contest.n_ways + w) * contest.trials, contest.trials, contest.seed, &m[k]);
+    if (status == EFLA_OK && efla < contest.n_ways)
+      status = efla_bootstrap_mean(difference, contest.trials, contest.seed, &gain);
     if (status != EFLA_OK) status = efla_fail_memory(why);
     efla_table_row(rows, efla_text(p->perturbation->name), efla_real(p->level), efla_text(contest.ways[w].method->name),
                    efla_text(contest.ways[w].keys->name), efla_text(contest.ways[w].tuned ? "tuned" : "same"),
                    efla_real(contest.ways[w].beta), efla_real(m[0].mean), efla_real(m[0].low), efla_real(m[0].high),
-                   efla_real(m[1].mean), efla_real(m[1].low), efla_real(m[1].high), efla_real(m[2].mean), efla_real(m[2].low),
-                   efla_real(m[2].high), efla_real(gain.mean), efla_real(gain.low), efla_real(gain.high),
-                   efla_text(efla < contest.n_ways ? verdict(gain) : "not asked"));
+                   efla_real(m[1].mean), efla_real(m[1].low), efla_real(m[1].high), efla_real(m[2].mean),
+                   efla_real(m[2].low), efla_real(m[2].high), efla_real(gain.mean), efla_real(gain.low),
+                   efla_real(gain.high), efla_text(efla < contest.n_ways ? verdict(gain) : "not asked"));
     for (size_t r = 0; r < RIVALS; r++)
       for (int tuned = 0; tuned < 2; tuned++)
         if (w == way_of(rivals[r].method, rivals[r].keys, tuned))
@@ -102,12 +110,15 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
 static void print_verdict(const point *points, int n) {
   for (int r = 0; r < RIVALS; r++) {
     int better[2] = {0}, worse[2] = {0};
-    for (int i = 0; i < 2 * n; i++) better[i % 2] += points[i / 2].better[i % 2][r], worse[i % 2] += points[i / 2].worse[i % 2][r];
+    for (int i = 0; i < 2 * n; i++)
+      better[i % 2] += points[i / 2].better[i % 2][r], worse[i % 2] += points[i / 2].worse[i % 2][r];
     if (points->built)
-      fprintf(stderr, "  %-13s %-30s    %d / %d / %d    %d / %d / %d\n", r ? "" : points->perturbation->name, rivals[r].name,
-              better[0], worse[0], n - better[0] - worse[0], better[1], worse[1], n - better[1] - worse[1]);
+      fprintf(stderr, "  %-13s %-30s    %d / %d / %d    %d / %d / %d\n", r ? "" : points->perturbation->name,
+              rivals[r].name, better[0], worse[0], n - better[0] - worse[0], better[1], worse[1],
+              n - better[1] - worse[1]);
     else if (r == 0)
-      fprintf(stderr, "  %-13s not built (FFTW was not found when the toolkit was built)\n", points->perturbation->name);
+      fprintf(stderr, "  %-13s not built (FFTW was not found when the toolkit was built)\n",
+              points->perturbation->name);
   }
 }
 
@@ -136,8 +147,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (!points) return efla_fail_memory(why);
   for (size_t i = 0; i < 2 * methods.n * treatments.n && contest.n_ways < EFLA_RECALL_CONFIGS; i++)
     contest.ways[contest.n_ways++] =
-        (efla_recall_config){&efla_methods[methods.row[i / 2 / treatments.n]], &efla_key_treatments[treatments.row[i / 2 % treatments.n]],
-                   i % 2 == 1, contest.spec.beta};
+        (efla_recall_config){&efla_methods[methods.row[i / 2 / treatments.n]],
+                             &efla_key_treatments[treatments.row[i / 2 % treatments.n]], i % 2 == 1, contest.spec.beta};
   size_t n = list_points(points, cli->quick);
   efla_status status = efla_recall_trials_tune(&contest, candidates.value, candidates.n, why);
   if (status == EFLA_OK) status = efla_program_parallel(table, n, study, points, "points", n, why);
@@ -158,18 +169,20 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "noise",
       .summary = "Associative recall under perturbed inputs, for every method with raw and with unit keys.",
-      .description =
-          "Columns: perturbation, level, method, keys, step (same, or tuned on clean pairs), beta, then means with 95 % bootstrap "
-          "intervals (_low, _high): accuracy (share of "
-          "values "
-          "recognised), error (relative, of the read-out, up to a gain), snr (dB), difference (of accuracy: exact with raw keys "
-          "minus "
-          "this row, paired over trials), and verdict (of that difference: better, worse, no difference seen).  inf: not finite.",
+      .description = "Columns: perturbation, level, method, keys, step (same, or tuned on clean pairs), beta, then "
+                     "means with 95 % bootstrap "
+                     "intervals (_low, _high): accuracy (share of "
+                     "values "
+                     "recognised), error (relative, of the read-out, up to a gain), snr (dB), difference (of accuracy: "
+                     "exact with raw keys "
+                     "minus "
+                     "this row, paired over trials), and verdict (of that difference: better, worse, no difference "
+                     "seen).  inf: not finite.",
       .options = options,
-      .columns =
-          "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_high,snr,snr_low,snr_"
-          "high,difference,"
-          "difference_low,difference_high,verdict",
+      .columns = "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_"
+                 "high,snr,snr_low,snr_"
+                 "high,difference,"
+                 "difference_low,difference_high,verdict",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* order: how fast does the error of a one-step method fall when the token is cut into substeps?
  *
  * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
  *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full state; substeps 1...4096.
- * Measures  relative error of the state (Frobenius) against the oracles, the observed order between successive halvings
+ * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full
+ * state; substeps 1...4096. Measures  relative error of the state (Frobenius) against the oracles, the observed order
+ * between successive halvings
  *           of the step, and the time.
  * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
  *           for every n; error without bound for explicit methods beyond their stability limit.
@@ -23,8 +25,8 @@ static double step_x;
 static efla_list methods, token_counts, truths;
 
 static const efla_option options[] = {
-    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths, 0, 0,
-     efla_oracle_name},
+    {"truth", "LIST", "gsl,longdouble", NULL, "oracles: the ground truth and further references", EFLA_NAMES, &truths,
+     0, 0, efla_oracle_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"dk", "N", "16", "8", "length of keys", EFLA_COUNT, &dk, 1, 4096, NULL},
     {"dv", "N", "16", "8", "length of values", EFLA_COUNT, &dv, 1, 4096, NULL},
@@ -40,7 +42,8 @@ typedef struct problem {
   efla_reference references[EFLA_LIST_MAX];
 } problem;
 
-/* All tokens, each in n substeps: by the method's coefficient, a step being one token to the kernel; or by all stages of a tableau. */
+/* All tokens, each in n substeps: by the method's coefficient, a step being one token to the kernel; or by all stages
+ * of a tableau. */
 static void solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
   const efla_heads head = efla_heads_one(1, dk, dv);
   memcpy(p->S, p->start, dk * dv * sizeof *p->S);
@@ -53,7 +56,8 @@ static void solve(const problem *p, const efla_method *method, const efla_tablea
     if (tableau)
       (void)efla_ode_advance(tableau, &signal, 0, p->x.beta[t], n, p->S, p->scratch);
     else
-      for (size_t i = 0; i < n; i++) efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, p->state);
+      for (size_t i = 0; i < n; i++)
+        efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, p->state);
   }
   if (!tableau) efla_decode_store_f64(&head, p->state, p->S);
 }
@@ -73,8 +77,8 @@ static double time_solve(const problem *p, const efla_method *method, const efla
   return gsl_stats_min(seconds, 1, 5);
 }
 
-/* One method, by its coefficient or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last reference
- * sees them. */
+/* One method, by its coefficient or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last
+ * reference sees them. */
 static void study(const problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
   const char *form = tableau ? tableau->name : "coefficient";
@@ -87,9 +91,10 @@ static void study(const problem *p, const efla_method *method, const efla_tablea
       efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
       double order = n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
       previous[i] = e.state;
-      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form), efla_text(p->references[i].oracle->name),
-                     efla_count(n), efla_real(step_x / (double)n), efla_real(e.state), efla_real(e.state_floor),
-                     efla_real(rounding), efla_real(order), efla_real(seconds));
+      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form),
+                     efla_text(p->references[i].oracle->name), efla_count(n), efla_real(step_x / (double)n),
+                     efla_real(e.state), efla_real(e.state_floor), efla_real(rounding), efla_real(order),
+                     efla_real(seconds));
       if (i + 1 == truths.n && n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
     }
   }
@@ -165,12 +170,13 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "order",
       .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
-      .description = "Columns: tokens, method, form (coefficient, or the tableau whose stages were computed), substeps per token, "
-                     "h_lambda "
-                     "(the "
-                     "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
-                     "rounding (4 "
-                     "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
+      .description =
+          "Columns: tokens, method, form (coefficient, or the tableau whose stages were computed), substeps per token, "
+          "h_lambda "
+          "(the "
+          "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
+          "rounding (4 "
+          "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
       .options = options,
       .columns = "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds",
       .run = run};

@@ -1,13 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* precision: what does storing the state, or the inputs, in few bits cost, and when is such a state useless?
  *
- * Inputs    Gaussian keys (the flow contracts: what is old fades) and a dictionary of 8 keys (directions in which nothing fades).
- * Varies    the number format; what is stored in it (state, inputs, both); rounding to nearest or stochastic; token number.
- * Measures  relative error of the state of the exact method against an oracle, beside its prediction (drift.h); the slope of log
+ * Inputs    Gaussian keys (the flow contracts: what is old fades) and a dictionary of 8 keys (directions in which
+ * nothing fades). Varies    the number format; what is stored in it (state, inputs, both); rounding to nearest or
+ * stochastic; token number. Measures  relative error of the state of the exact method against an oracle, beside its
+ * prediction (drift.h); the slope of log
  *           error against log tokens; the first recorded token with an error above one half; for every method the parts of the error
  *           that come from discretisation (method against exact, f64), from rounding (format against f64), and from chunking
  *           (chunkwise form against recurrence, f32).
- * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u of the format on, until nothing is left.
- * Writes    one row per family, format, storage, rounding and token number; one per law; one per contribution to the error. */
+ * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u of the format on, until nothing
+ * is left. Writes    one row per family, format, storage, rounding and token number; one per law; one per contribution
+ * to the error. */
 #include "efla.h"
 
 #include <gsl/gsl_fit.h>
@@ -24,8 +27,10 @@ static efla_list families, formats, methods;
 
 static const efla_option options[] = {
     {"family", "LIST", "gaussian,dictionary", NULL, "input families", EFLA_NAMES, &families, 0, 0, efla_family_name},
-    {"precision", "LIST", "f32,tf32,fp16,bf16,e4m3,e5m2", NULL, "formats", EFLA_NAMES, &formats, 0, 0, efla_format_name},
-    {"methods", "LIST", "all", NULL, "methods whose contribution is shown", EFLA_NAMES, &methods, 0, 0, efla_method_name},
+    {"precision", "LIST", "f32,tf32,fp16,bf16,e4m3,e5m2", NULL, "formats", EFLA_NAMES, &formats, 0, 0,
+     efla_format_name},
+    {"methods", "LIST", "all", NULL, "methods whose contribution is shown", EFLA_NAMES, &methods, 0, 0,
+     efla_method_name},
     {"truth", "NAME", "longdouble", NULL, "oracle", EFLA_NAME, &truth, 0, 0, efla_oracle_name},
     {"norm", "S", "1", NULL, "root mean square key norm", EFLA_REAL, &norm, 0, 1e6, NULL},
     {"tokens", "N", "250000", "2000", "length of a run", EFLA_COUNT, &tokens, 10, 1e9, NULL},
@@ -51,8 +56,8 @@ typedef struct follower {
   double error[MARKS];
 } follower;
 
-/* One family with all runs on it: the exact method in f64, other methods in f64, exact by chunks in f32, then every format stored
- * in every way. */
+/* One family with all runs on it: the exact method in f64, other methods in f64, exact by chunks in f32, then every
+ * format stored in every way. */
 typedef struct scene {
   efla_source source;
   efla_tokens x;
@@ -112,8 +117,8 @@ static void scene_clear(scene *s) {
   for (size_t i = 0; i < s->n; i++) efla_run_clear(&s->followers[i].run);
 }
 
-/* The least-squares slope of log error against log tokens from 100 tokens on, as long as the error is below one half: past that
- * there is no digit left to lose. */
+/* The least-squares slope of log error against log tokens from 100 tokens on, as long as the error is below one half:
+ * past that there is no digit left to lose. */
 static double slope(const scene *s, const double *error) {
   double x[MARKS], y[MARKS], intercept, result = NAN, cov00, cov01, cov11, squares;
   size_t used = 0;
@@ -123,11 +128,11 @@ static double slope(const scene *s, const double *error) {
   return result;
 }
 
-static void row(efla_table *rows, const scene *s, const char *study, const char *name, const char *stored, const char *rounding,
-                double error, double floor, double predicted, double law, size_t useless) {
+static void row(efla_table *rows, const scene *s, const char *study, const char *name, const char *stored,
+                const char *rounding, double error, double floor, double predicted, double law, size_t useless) {
   efla_table_row(rows, efla_text(study), efla_text(s->source.spec.family->name), efla_text(name), efla_text(stored),
-                 efla_text(rounding), efla_count(s->source.token), efla_real(error), efla_real(floor), efla_real(predicted),
-                 efla_real(law), efla_count(useless));
+                 efla_text(rounding), efla_count(s->source.token), efla_real(error), efla_real(floor),
+                 efla_real(predicted), efla_real(law), efla_count(useless));
 }
 
 static void record(scene *s, efla_table *rows) {
@@ -137,8 +142,8 @@ static void record(scene *s, efla_table *rows) {
     efla_errors e = efla_reference_compare(&s->reference, f->run.S, f->run.o);
     double predicted = f->way->state && !f->way->inputs ? efla_drift_error(&f->drift) : NAN;
     f->error[s->n_marks] = e.state;
-    row(rows, s, "tokens", f->run.storage.format->name, f->way->stored, f->way->rounding, e.state, e.state_floor, predicted, NAN,
-        0);
+    row(rows, s, "tokens", f->run.storage.format->name, f->way->stored, f->way->rounding, e.state, e.state_floor,
+        predicted, NAN, 0);
   }
   s->n_marks++;
 }
@@ -158,12 +163,13 @@ static void conclude(const scene *s, efla_table *rows) {
     const char *format = f->run.storage.format->name;
     size_t useless = 0;
     if (f->run.method != exact->method)
-      row(rows, s, "contribution", f->run.method->name, "discretisation", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
+      row(rows, s, "contribution", f->run.method->name, "discretisation", "nearest", apart(&f->run, exact), NAN, NAN,
+          NAN, 0);
     if (f->run.storage.chunk > 1) chunked = &f->run;
     if (!f->way) continue;
     while (useless < s->n_marks && f->error[useless] <= 0.5) useless++;
-    row(rows, s, "law", format, f->way->stored, f->way->rounding, f->error[s->n_marks - 1], NAN, NAN, slope(s, f->error),
-        useless < s->n_marks ? (size_t)s->at[useless] : 0);
+    row(rows, s, "law", format, f->way->stored, f->way->rounding, f->error[s->n_marks - 1], NAN, NAN,
+        slope(s, f->error), useless < s->n_marks ? (size_t)s->at[useless] : 0);
     if (f->way != ways) continue;
     row(rows, s, "contribution", format, "rounding", "nearest", apart(&f->run, exact), NAN, NAN, NAN, 0);
     if (f->run.storage.format == chunked->storage.format)
@@ -191,7 +197,8 @@ static efla_status follow(void *context, size_t i, efla_table *rows, efla_progre
   efla_status status = scene_init(s, &efla_families[families.row[i]], why);
   for (size_t mark = 0; status == EFLA_OK && s->source.token < tokens;) {
     size_t goal = s->source.token;
-    while (goal == s->source.token) goal = (size_t)lround(pow(10, (double)mark++ / PER_DECADE)); /* 1, 2, 3, 4, 6, 7, 10, ... */
+    while (goal == s->source.token)
+      goal = (size_t)lround(pow(10, (double)mark++ / PER_DECADE)); /* 1, 2, 3, 4, 6, 7, 10, ... */
     if (goal > tokens) goal = tokens;
     while (s->source.token < goal && status == EFLA_OK) {
       size_t count = goal - s->source.token < BLOCK ? goal - s->source.token : BLOCK;
@@ -222,20 +229,20 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 }
 
 int main(int argc, char **argv) {
-  static const efla_program program = {.name = "precision",
-                                       .summary =
-                                           "What storing state or inputs in few bits costs, and how the error of a run divides.",
-                                       .description = "Columns: study (tokens; law; contribution), family, name (format; method in the "
-                                                      "contribution), stored (state, inputs, both; in the contribution "
-                                                      "the part: discretisation, rounding, chunking), rounding (nearest, "
-                                                      "stochastic), tokens, error (relative, of the state), floor (of "
-                                                      "the oracle), predicted (error of the state, by the drift of rounding), "
-                                                      "slope (law: of log error against log tokens), useless (law: "
-                                                      "first recorded token with an error above one half; 0: "
-                                                      "none).",
-                                       .options = options,
-                                       .columns = "study,family,name,stored,rounding,tokens,error,floor,predicted,slope,useless",
-                                       .run = run,
-                                       .check = check};
+  static const efla_program program = {
+      .name = "precision",
+      .summary = "What storing state or inputs in few bits costs, and how the error of a run divides.",
+      .description = "Columns: study (tokens; law; contribution), family, name (format; method in the "
+                     "contribution), stored (state, inputs, both; in the contribution "
+                     "the part: discretisation, rounding, chunking), rounding (nearest, "
+                     "stochastic), tokens, error (relative, of the state), floor (of "
+                     "the oracle), predicted (error of the state, by the drift of rounding), "
+                     "slope (law: of log error against log tokens), useless (law: "
+                     "first recorded token with an error above one half; 0: "
+                     "none).",
+      .options = options,
+      .columns = "study,family,name,stored,rounding,tokens,error,floor,predicted,slope,useless",
+      .run = run,
+      .check = check};
   return efla_program_main(&program, argc, argv);
 }

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* reference: how far can each ground truth be trusted?
  *
  * Inputs    one token, |k| = 1, v = 0, and the first columns of the identity as state, so that the new state holds
  *           those of E = exp(-x k k^T); Gaussian and flat keys.
  * Varies    x = beta*lambda over 1e-8...1e6, with extra points just below x = dk*10^j, where GSL's table of Taylor
  *           degrees changes for flat keys; dk; the oracle, and beside them the closed form in f64.
- * Measures  relative error of those columns (Frobenius) against certified truth, relative error of the coefficient that one
+ * Measures  relative error of those columns (Frobenius) against certified truth, relative error of the coefficient that
+ * one
  *           would read off them, what the oracle itself says of its error, and the time.
  * Expects   the closed form within a few u everywhere; expm1 squaring within (2dk+16) u max(1,x); GSL good for Gaussian
  *           keys and wrong by many orders of magnitude, or nan, for flat ones; u/x in any coefficient read off E.
@@ -21,7 +23,8 @@ static size_t truth_row, per_decade;
 static double smallest, largest;
 
 static const efla_option options[] = {
-    {"truth", "NAME", EFLA_ORACLE_BEST, NULL, "oracle to measure against", EFLA_NAME, &truth_row, 0, 0, efla_oracle_name},
+    {"truth", "NAME", EFLA_ORACLE_BEST, NULL, "oracle to measure against", EFLA_NAME, &truth_row, 0, 0,
+     efla_oracle_name},
     {"family", "LIST", "gaussian,flat", NULL, "families of the key", EFLA_NAMES, &families, 0, 0, efla_family_name},
     {"dk", "LIST", "4,16,64,128,256", "4,16,64", "lengths of the key", EFLA_COUNTS, &lengths, 1, 1024, NULL},
     {"smallest", "X", "1e-8", NULL, "first x", EFLA_REAL, &smallest, 1e-300, 1e300, NULL},
@@ -56,10 +59,11 @@ static void write_row(const point *p, efla_table *table, const char *family, con
   size_t n = p->x.dk * p->x.dv;
   long double sum = 0;
   for (size_t e = 0; e < n; e++) sum += (p->S[e] - p->truth[e]) * (p->S[e] - p->truth[e]);
-  double error = (double)sqrtl(sum) / p->norm, coefficient_error = (double)fabsl(read_coefficient(p, p->S) / p->coefficient - 1);
+  double error = (double)sqrtl(sum) / p->norm,
+         coefficient_error = (double)fabsl(read_coefficient(p, p->S) / p->coefficient - 1);
   efla_table_row(table, efla_text(family), efla_count(p->x.dk), efla_real(efla_token_x(&p->x, 0)), efla_text(oracle),
-                 efla_real(error), efla_real(coefficient_error), efla_real(claimed), efla_real(p->floor), efla_text(verdict),
-                 efla_real(seconds));
+                 efla_real(error), efla_real(coefficient_error), efla_real(claimed), efla_real(p->floor),
+                 efla_text(verdict), efla_real(seconds));
 }
 
 /* Returns EFLA_UNTRUSTED where there is no truth about this point: errors are nan then. */
@@ -92,7 +96,8 @@ static efla_status study(point *p, const char *family, efla_table *table, efla_m
     if (status == EFLA_NOT_BUILT) continue;
     if (status == EFLA_NO_MEMORY) return *why = unsaid, status;
     bool vouched = admitted && status == EFLA_OK && efla_oracle_vouches(oracle, n, p->S, claimed);
-    write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused", seconds / (double)calls);
+    write_row(p, table, family, oracle->name, claimed / p->norm, vouched ? "vouched" : "refused",
+              seconds / (double)calls);
   }
   return known;
 }
@@ -167,11 +172,13 @@ static efla_status run_one(void *context, size_t i, efla_table *rows, efla_progr
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   if (largest < smallest)
-    return efla_fail(why, EFLA_USAGE, "--smallest %g, --largest %g: no x is in that range, expected smallest <= largest", smallest,
+    return efla_fail(why, EFLA_USAGE,
+                     "--smallest %g, --largest %g: no x is in that range, expected smallest <= largest", smallest,
                      largest);
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < families.n * lengths.n && status == EFLA_OK; i++) {
-    const efla_spec spec = spec_of(&efla_families[families.row[i / lengths.n]], lengths.count[i % lengths.n], cli->seed);
+    const efla_spec spec =
+        spec_of(&efla_families[families.row[i / lengths.n]], lengths.count[i % lengths.n], cli->seed);
     status = efla_source_check(&spec, 1, why);
   }
   return status;
@@ -187,13 +194,15 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "reference",
       .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
-      .description =
-          "Columns: family, dk, x, oracle (closed_form: the exact coefficient in f64), error (relative, of exp(-x k k^T) in "
-          "Frobenius norm), "
-          "coefficient_error (relative, of the coefficient read off it), claimed (the oracle's own word on its error), floor (of the "
-          "truth), "
-          "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out; errors are nan "
-          "where the truth refuses, and then the exit status is 1.",
+      .description = "Columns: family, dk, x, oracle (closed_form: the exact coefficient in f64), error (relative, of "
+                     "exp(-x k k^T) in "
+                     "Frobenius norm), "
+                     "coefficient_error (relative, of the coefficient read off it), claimed (the oracle's own word on "
+                     "its error), floor (of the "
+                     "truth), "
+                     "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out; "
+                     "errors are nan "
+                     "where the truth refuses, and then the exit status is 1.",
       .options = options,
       .columns = "family,dk,x,oracle,error,coefficient_error,claimed,floor,verdict,seconds",
       .run = run,

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
- * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens. Does
+ * advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
  *           memory does not grow with the file.
- * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed when
+ * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed
+ * when
  *           complete.  Results that are not finite are written like any other, and end the program with status 4 and the first
  *           of them. */
 #include "efla.h"
@@ -17,9 +19,11 @@ static size_t method, keys, form, precision, chunk;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0, NULL},
+    {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0,
+     NULL},
     {"method", "NAME", "exact", NULL, "coefficient", EFLA_NAME, &method, 0, 0, efla_method_name},
-    {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0, efla_key_treatment_name},
+    {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0,
+     efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
@@ -73,37 +77,44 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_status status = efla_tensors_open(&in, input, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it", output);
-  if (status == EFLA_OK) status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it",
+                       output);
+  if (status == EFLA_OK)
+    status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
   if (status == EFLA_OK) status = compute(&in, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
   efla_tensors_close(&in, NULL);
   if (status != EFLA_OK || bad.token == SIZE_MAX) return status;
-  return efla_fail(why, EFLA_NOT_FINITE,
-                   "%s: %s is %g, expected a finite number: the first such result is of token %zu, sequence %zu, head %zu", output,
-                   bad.index, bad.value, bad.token, bad.sequence, bad.head);
+  return efla_fail(
+      why, EFLA_NOT_FINITE,
+      "%s: %s is %g, expected a finite number: the first such result is of token %zu, sequence %zu, head %zu", output,
+      bad.index, bad.value, bad.token, bad.sequence, bad.head);
 }
 
 int main(int argc, char **argv) {
-  static const efla_program program = {
-      .name = "run",
-      .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
-      .description =
-          "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; optional "
-          "are g "
-          "(B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), and cu_seqlens (N+1), the boundaries of sequences that "
-          "lie end to "
-          "end in one batch entry, whose states are (N,H,dk,dv); an empty one ends in its initial state. Attributes of the root: "
-          "scale, 1 if missing, so that o = scale "
-          "S^T q; "
-          "layout, BTHD or BHTD. Any float or integer type will do. The output has o and final_state in the input's layout, f64 "
-          "for "
-          "precision f64 and f32 for others, and attributes that say where they come from; its disk must have room for it. The "
-          "input must stay as it is until the end. Exit status 4: a result "
-          "is not finite.",
-      .options = options,
-      .run = run,
-      .answers = true};
+  static const efla_program program = {.name = "run",
+                                       .summary =
+                                           "o and final_state of the delta rule for q, k, v and beta of your own.",
+                                       .description = "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), "
+                                                      "beta (B,T,H), or without B, or without B and H; optional "
+                                                      "are g "
+                                                      "(B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), "
+                                                      "and cu_seqlens (N+1), the boundaries of sequences that "
+                                                      "lie end to "
+                                                      "end in one batch entry, whose states are (N,H,dk,dv); an empty "
+                                                      "one ends in its initial state. Attributes of the root: "
+                                                      "scale, 1 if missing, so that o = scale "
+                                                      "S^T q; "
+                                                      "layout, BTHD or BHTD. Any float or integer type will do. The "
+                                                      "output has o and final_state in the input's layout, f64 "
+                                                      "for "
+                                                      "precision f64 and f32 for others, and attributes that say where "
+                                                      "they come from; its disk must have room for it. The "
+                                                      "input must stay as it is until the end. Exit status 4: a result "
+                                                      "is not finite.",
+                                       .options = options,
+                                       .run = run,
+                                       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

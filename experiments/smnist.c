@@ -1,11 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* smnist: what makes a linear-attention classifier robust, the exact coefficient, its raw keys, or its learning rate?
  *
- * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from the seed.
- * Varies    the coefficient, the key treatment, the learning rate, the seed: every combination is a config, trained in the same way.
- * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with pixels dropped; beta, lambda and their
+ * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from
+ * the seed. Varies    the coefficient, the key treatment, the learning rate, the seed: every combination is a config,
+ * trained in the same way. Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy,
+ * and with pixels dropped; beta, lambda and their
  *           product before and after training.
- * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not the coefficient's; see effects.
- * Writes    one row per config, epoch, perturbation and level; losses, distributions and tensor files where they are asked for.  With
+ * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not
+ * the coefficient's; see effects. Writes    one row per config, epoch, perturbation and level; losses, distributions
+ * and tensor files where they are asked for.  With
  *           --configs, a stopped run goes on where it was, and finished configs are kept. */
 #include "efla.h"
 
@@ -20,37 +23,46 @@ static size_t width, readout, train_images;
 static bool baseline;
 
 static const efla_option options[] = {
-    {"mnist", "DIR", NULL, NULL, "directory of MNIST's IDX files (or the variable EFLA_MNIST); without it, built-in digits",
-     EFLA_TEXT, &mnist, 0, 0, NULL},
+    {"mnist", "DIR", NULL, NULL,
+     "directory of MNIST's IDX files (or the variable EFLA_MNIST); without it, built-in digits", EFLA_TEXT, &mnist, 0,
+     0, NULL},
     {"method", "LIST", "exact", NULL, "coefficients", EFLA_NAMES, &study.methods, 0, 0, efla_method_name},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
-    {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0, 4294967295., NULL},
+    {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0,
+     4294967295., NULL},
     {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.study.epochs, 1, 1000, NULL},
     {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.options.batch, 1, 4096, NULL},
     {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
-    {"readout", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0, efla_readout_name},
-    {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1, 1e6, NULL},
-    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.study.evaluated, 1, 1e6,
+    {"readout", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0,
+     efla_readout_name},
+    {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1,
+     1e6, NULL},
+    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT,
+     &study.study.evaluated, 1, 1e6, NULL},
+    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.study.seed, 0, 4294967295.,
      NULL},
-    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.study.seed, 0, 4294967295., NULL},
-    {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0, NULL},
+    {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
+     NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.study.save, 1, 1e9, NULL},
-    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the configs, which must be kept", EFLA_TEXT, &shard, 0, 0, NULL},
-    {"finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG, &study.finished, 0, 0,
-     NULL},
+    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the configs, which must be kept", EFLA_TEXT, &shard, 0,
+     0, NULL},
+    {"finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG,
+     &study.finished, 0, 0, NULL},
     {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_RESULT, &losses_file, 0, 0, NULL},
-    {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9, NULL},
-    {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_RESULT, &steps_file, 0, 0,
+    {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9,
      NULL},
+    {"steps", "FILE", NULL, NULL, "table of the distributions of beta, lambda and beta*lambda", EFLA_RESULT,
+     &steps_file, 0, 0, NULL},
     {"tensors", "DIR", NULL, NULL, "where q, k, v, beta before and after training go, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},
-    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.recorded, 4, 500,
-     NULL},
+    {"inspected", "N", "64", "8", "test images for steps; a quarter of them for tensors", EFLA_COUNT, &study.recorded,
+     4, 500, NULL},
     {"baseline", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &baseline, 0, 0, NULL},
     {.name = NULL},
 };
-static const efla_former_name former_names[] = {{"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
+static const efla_former_name former_names[] = {
+    {"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
 
 static bool has_mnist(void) {
   const char *place = mnist && *mnist ? mnist : getenv("EFLA_MNIST");
@@ -59,9 +71,10 @@ static bool has_mnist(void) {
 static const char *digits(void) { return has_mnist() ? "digits: mnist" : "digits: built-in strokes"; }
 
 /* At most `count` of them. */
-static efla_status read_images(const efla_cli *cli, bool training, size_t *count, efla_images *images, efla_message *why) {
-  efla_status status =
-      has_mnist() ? efla_images_mnist(images, mnist, training, why) : efla_images_strokes(images, *count, cli->seed, training, why);
+static efla_status read_images(const efla_cli *cli, bool training, size_t *count, efla_images *images,
+                               efla_message *why) {
+  efla_status status = has_mnist() ? efla_images_mnist(images, mnist, training, why)
+                                   : efla_images_strokes(images, *count, cli->seed, training, why);
   if (status == EFLA_OK && images->count < *count) *count = images->count;
   return status;
 }
@@ -77,14 +90,15 @@ static efla_status read_shard(efla_message *why) {
     return efla_fail(why, EFLA_USAGE, "%s: expected --configs with it, where configs are kept",
                      study.finished ? "--finished" : "--shard");
   if (study.shard > efla_study_configs(&study))
-    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no config, expected I of at most %zu, the number of configs", shard,
-                     efla_study_configs(&study));
+    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no config, expected I of at most %zu, the number of configs",
+                     shard, efla_study_configs(&study));
   return EFLA_OK;
 }
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
-  if (width % EFLA_PAD != 0) return efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
+  if (width % EFLA_PAD != 0)
+    return efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
   return read_shard(why);
 }
 
@@ -100,8 +114,8 @@ static efla_status set_up(const efla_cli *cli, efla_images *training, efla_image
   return status;
 }
 
-/* What training by the state form comes to per token: 4 and 8 width^2 flop for k and v, forward and backward, 4 for the delta rule and
- * 10 for its derivative. */
+/* What training by the state form comes to per token: 4 and 8 width^2 flop for k and v, forward and backward, 4 for the
+ * delta rule and 10 for its derivative. */
 static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
   if (study.images == 0) {
     fprintf(stderr, "nothing was trained in this run, and there is nothing to compare\n");
@@ -111,7 +125,8 @@ static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
   efla_status status = efla_bench_gemm_rate(cli->threads, &rate, why);
   if (status == EFLA_OK)
     fprintf(stderr,
-            "%.0f images in %.1f s, %.0f per second; %.2e flop, counted by the state form: %.0f Gflop/s, %.2f of sgemm's %.0f with "
+            "%.0f images in %.1f s, %.0f per second; %.2e flop, counted by the state form: %.0f Gflop/s, %.2f of "
+            "sgemm's %.0f with "
             "%zu threads\n",
             study.images, study.seconds, study.images / study.seconds, flops, flops / study.seconds * 1e-9,
             flops / study.seconds / rate, rate * 1e-9, cli->threads);
@@ -122,7 +137,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_images training = {0}, test = {0};
   efla_table losses = {0}, steps = {0};
   efla_status status = set_up(cli, &training, &test, why);
-  if (status == EFLA_OK && losses_file) status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
+  if (status == EFLA_OK && losses_file)
+    status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
   if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
   if (status == EFLA_OK) status = efla_study_run(&study, why);
@@ -140,25 +156,33 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "smnist",
       .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
-      .description =
-          "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) and lr 3e-3, DeltaNet the euler "
-          "coefficient "
-          "with unit keys (scaled to norm one) and lr 1e-3. Every combination of the lists is trained. "
-          "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean; scale: pixels times level; noise: of "
-          "standard "
-          "deviation level added; dropout: pixels set to 0 with probability level; nothing is clamped), level, images (examined), "
-          "accuracy, loss (cross-entropy; means over images; one whose logits are not finite is not recognised), train_seconds "
-          "(all "
-          "epochs of the model). Table of losses: step of the epoch and loss, the mean over the last batches. Table of steps: when "
-          "(before or after training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, quantiles q01 ... q99 and "
-          "largest "
-          "value over tokens of test images. The list of seeds is that of models; noise and dropout have their own, and the common "
-          "seed "
-          "draws the built-in digits. A share writes its own models only; one more run that asks for what is finished gathers them "
-          "all. Several runs can work in one directory of configs at once: each trains what no other one is at work on, and waits "
-          "for the "
-          "rest, so that all write whole tables (to files of their own). "
-          "The same bits for any number of threads.",
+      .description = "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) "
+                     "and lr 3e-3, DeltaNet the euler "
+                     "coefficient "
+                     "with unit keys (scaled to norm one) and lr 1e-3. Every combination of the lists is trained. "
+                     "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean; scale: pixels "
+                     "times level; noise: of "
+                     "standard "
+                     "deviation level added; dropout: pixels set to 0 with probability level; nothing is clamped), "
+                     "level, images (examined), "
+                     "accuracy, loss (cross-entropy; means over images; one whose logits are not finite is not "
+                     "recognised), train_seconds "
+                     "(all "
+                     "epochs of the model). Table of losses: step of the epoch and loss, the mean over the last "
+                     "batches. Table of steps: when "
+                     "(before or after training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, "
+                     "quantiles q01 ... q99 and "
+                     "largest "
+                     "value over tokens of test images. The list of seeds is that of models; noise and dropout have "
+                     "their own, and the common "
+                     "seed "
+                     "draws the built-in digits. A share writes its own models only; one more run that asks for what "
+                     "is finished gathers them "
+                     "all. Several runs can work in one directory of configs at once: each trains what no other one is "
+                     "at work on, and waits "
+                     "for the "
+                     "rest, so that all write whole tables (to files of their own). "
+                     "The same bits for any number of threads.",
       .options = options,
       .former_names = former_names,
       .columns = EFLA_STUDY_SCORES,

@@ -1,10 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* throughput: how fast is each form of the delta rule, beside what the machine can do?
  *
- * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the layout of the row.
- * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
- * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as parts of BLAS's square
+ * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the layout of
+ * the row. Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens. Measures
+ * seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as parts of
+ * BLAS's square
  *           product (n = 1024), of the naive recurrence, and of reading and writing memory.
- * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in proportion to tokens, but
+ * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in
+ * proportion to tokens, but
  *           for softmax attention, whose grows with their square.
  * Writes    one row per panel and benchmark case. */
 #include "efla.h"
@@ -23,14 +26,15 @@ static const efla_option options[] = {
     {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
     {"precision", "LIST", "all", NULL, "number formats; panel tokens takes the first", EFLA_NAMES, &precisions, 0, 0,
      precision_name},
-    {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_COUNTS, &sizes, 1, 2048,
-     NULL},
+    {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_COUNTS,
+     &sizes, 1, 2048, NULL},
     {"tokens", "LIST", "256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576", "256,1024,4096",
      "panel tokens: lengths of a sequence (a million take 3 GB in f32, 7 in f64)", EFLA_COUNTS, &lengths, 1, 1e8, NULL},
-    {"softmax", "N", "16384", "4096", "panel tokens: most tokens that softmax attention is given", EFLA_COUNT, &softmax_most, 0,
-     1e6, NULL},
-    {"cold", "N", "32768", "512", "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)",
-     EFLA_COUNT, &cold, 1, 1e7, NULL},
+    {"softmax", "N", "16384", "4096", "panel tokens: most tokens that softmax attention is given", EFLA_COUNT,
+     &softmax_most, 0, 1e6, NULL},
+    {"cold", "N", "32768", "512",
+     "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)", EFLA_COUNT, &cold, 1,
+     1e7, NULL},
     {"repeats", "N", "11", "3", "timings of each case, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
     {"least", "S", "0.005", "0.001", "seconds that one timing takes at least", EFLA_REAL, &least, 1e-6, 100, NULL},
     {.name = NULL},
@@ -113,7 +117,8 @@ static efla_status tokens_of(const efla_cli *cli, size_t tokens, bool f64, efla_
 }
 
 /* Both sizes of head, or all lengths, one panel after another. */
-static efla_status both_sizes(efla_status (*panel)(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why),
+static efla_status both_sizes(efla_status (*panel)(const efla_cli *cli, size_t d, bool f64, efla_table *table,
+                                                   efla_message *why),
                               const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
   efla_status status = panel(cli, 64, f64, table, why);
   return status == EFLA_OK ? panel(cli, 128, f64, table, why) : status;
@@ -127,7 +132,8 @@ static efla_status decode(const efla_cli *cli, bool f64, efla_table *table, efla
 static efla_status tokens(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
   if (f64 != (precisions.row[0] == 1)) return EFLA_OK;
-  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) status = tokens_of(cli, lengths.count[i], f64, table, why);
+  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++)
+    status = tokens_of(cli, lengths.count[i], f64, table, why);
   return status;
 }
 
@@ -136,7 +142,9 @@ static const struct {
   efla_status (*run)(const efla_cli *cli, bool f64, efla_table *table, efla_message *why);
 } all_panels[] = {{"prefill", prefill}, {"sizes", sizes_of_heads}, {"decode", decode}, {"tokens", tokens}};
 
-static const char *panel_name(size_t i) { return i < sizeof all_panels / sizeof *all_panels ? all_panels[i].name : NULL; }
+static const char *panel_name(size_t i) {
+  return i < sizeof all_panels / sizeof *all_panels ? all_panels[i].name : NULL;
+}
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
@@ -150,15 +158,16 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "throughput",
       .summary = "Speed of every form of the delta rule, beside what the machine can do.",
-      .description = "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, "
-                     "seconds (median of one execution), tokens_per_s (of all heads together), gflops (6 dk dv "
-                     "floating-point operations per token and head, whatever the form does; softmax and gemm: their own), "
-                     "of_gemm (part of the rate of BLAS's product of square matrices on one thread, times threads), "
-                     "of_naive (multiple of the naive recurrence's rate), of_bandwidth (decoding: part of the rate at "
-                     "which as much memory, hot or cold, is read and written), panel, level (instruction set), chunk "
-                     "(tokens; 0: nothing is done by chunks), seconds_min and seconds_max.  What is compared stands in one"
-                     " panel and was timed in turn; outputs are compared with the definition first, and the exit status is"
-                     " 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes the numbers of as many states.",
+      .description =
+          "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, "
+          "seconds (median of one execution), tokens_per_s (of all heads together), gflops (6 dk dv "
+          "floating-point operations per token and head, whatever the form does; softmax and gemm: their own), "
+          "of_gemm (part of the rate of BLAS's product of square matrices on one thread, times threads), "
+          "of_naive (multiple of the naive recurrence's rate), of_bandwidth (decoding: part of the rate at "
+          "which as much memory, hot or cold, is read and written), panel, level (instruction set), chunk "
+          "(tokens; 0: nothing is done by chunks), seconds_min and seconds_max.  What is compared stands in one"
+          " panel and was timed in turn; outputs are compared with the definition first, and the exit status is"
+          " 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes the numbers of as many states.",
       .options = options,
       .columns = EFLA_BENCH_COLUMNS,
       .run = run};

@@ -1,12 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* zero_order_hold: what does the zero-order hold cost when keys and values truly move?
  *
- * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not zero.
- * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at the midpoint of a step,
+ * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not
+ * zero. Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at
+ * the midpoint of a step,
  *           Richardson's extrapolation of the latter; Euler and RK4 on the true right-hand side; an exponential integrator of order 4
  *           without commutators.
- * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4 starts to beat EFLA
+ * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4
+ * starts to beat EFLA
  *           with midpoint samples.
- * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about 2.4), RK4 below.
+ * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about 2.4), RK4
+ * below.
  *           "Error-free" is a statement about the held problem only.
  * Writes    one row per lambda, scheme and number of steps; orders and crossovers as a table on stderr. */
 #include "efla.h"
@@ -51,7 +55,8 @@ static void richardson(const problem *p, size_t steps) {
 }
 
 static void by_tableau(const problem *p, const char *name, size_t steps) {
-  (void)efla_ode_advance(efla_tableau_find(name), &p->signal, 0, DURATION, steps, p->S, p->scratch); /* explicit: cannot fail */
+  (void)efla_ode_advance(efla_tableau_find(name), &p->signal, 0, DURATION, steps, p->S,
+                         p->scratch); /* explicit: cannot fail */
 }
 static void euler(const problem *p, size_t steps) { by_tableau(p, "euler", steps); }
 static void rk4(const problem *p, size_t steps) { by_tableau(p, "rk4", steps); }
@@ -60,7 +65,8 @@ static void cf4(const problem *p, size_t steps) { efla_cf4_advance(&p->signal, 0
 static const struct scheme {
   const char *name;
   void (*advance)(const problem *p, size_t steps);
-} schemes[] = {{"left", left}, {"midpoint", midpoint}, {"richardson", richardson}, {"euler", euler}, {"rk4", rk4}, {"cf4", cf4}};
+} schemes[] = {{"left", left},   {"midpoint", midpoint}, {"richardson", richardson},
+               {"euler", euler}, {"rk4", rk4},           {"cf4", cf4}};
 enum { SCHEMES = sizeof schemes / sizeof *schemes, MOST_ROWS = 24, REPEATS = 5 };
 
 static double apart(const double *A, const double *B) {
@@ -69,7 +75,8 @@ static double apart(const double *A, const double *B) {
   return sqrt(sum);
 }
 
-/* Reference by rk8pd; its floor is the distance to the two-stage Gauss method with many steps, by another formula altogether. */
+/* Reference by rk8pd; its floor is the distance to the two-stage Gauss method with many steps, by another formula
+ * altogether. */
 static efla_status find_truth(problem *p, double lambda, efla_message *why) {
   const efla_tableau *gauss = efla_tableau_find("gauss4");
   double *scratch = malloc(efla_ode_scratch(gauss, d, d) * sizeof *scratch);
@@ -110,17 +117,19 @@ static void study(const problem *p, double lambda, efla_table *table) {
       errors[s][rows] = error;
       fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
       efla_table_row(table, efla_real(lambda), efla_text(schemes[s].name), efla_count(steps),
-                     efla_real(DURATION / (double)steps * lambda), efla_real(error), efla_real(p->floor), efla_real(order),
-                     efla_real(seconds));
+                     efla_real(DURATION / (double)steps * lambda), efla_real(error), efla_real(p->floor),
+                     efla_real(order), efla_real(seconds));
     }
     fputc('\n', stderr);
   }
   for (size_t r = 1; r < rows; r++) {
-    double before = log(errors[4][r - 1] / errors[1][r - 1]), after = log(errors[4][r] / errors[1][r]); /* rk4 against midpoint */
+    double before = log(errors[4][r - 1] / errors[1][r - 1]),
+           after = log(errors[4][r] / errors[1][r]); /* rk4 against midpoint */
     if (before > 0 && after <= 0)
       crossover = DURATION / 4 * lambda * exp2(-((double)r - 1 + (isfinite(before) ? before / (before - after) : 1)));
   }
-  if (isfinite(crossover)) fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
+  if (isfinite(crossover))
+    fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
   efla_table_row(table, efla_real(lambda), efla_text("crossover"), efla_count(0), efla_real(crossover), efla_real(NAN),
                  efla_real(NAN), efla_real(NAN), efla_real(NAN));
 }
@@ -150,11 +159,13 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "zero_order_hold",
       .summary = "What the zero-order hold costs when keys and values move, and where RK4 on the true ODE is better.",
-      .description =
-          "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), h_lambda (step times "
-          "lambda; for the scheme crossover: where RK4 starts to beat EFLA with midpoint samples), error (relative, of the state), "
-          "floor (distance of two references), order (between this row and the one with half as many steps), seconds (the shortest "
-          "of 5 runs).",
+      .description = "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), "
+                     "h_lambda (step times "
+                     "lambda; for the scheme crossover: where RK4 starts to beat EFLA with midpoint samples), error "
+                     "(relative, of the state), "
+                     "floor (distance of two references), order (between this row and the one with half as many "
+                     "steps), seconds (the shortest "
+                     "of 5 runs).",
       .options = options,
       .columns = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
       .run = run};

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Real input: rows of handwritten digits as keys, the next rows as values.
 width = 1400
 height = 1000

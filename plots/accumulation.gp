@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Error against token number; `column` chooses the state's (error) or the read-out's (readout_error).
 width = 1500
 height = 1180

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Widths of text in Helvetica, whose metrics Arial and Liberation Sans share.
 
 Widths are thousandths of the font size (Adobe's metrics of Helvetica, Helvetica-Bold and Symbol).

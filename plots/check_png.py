@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What can be seen of a png of gnuplot without reading its text: whether it is whole, cut at an edge, or empty."""
 import re
 import struct

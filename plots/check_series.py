@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Faults of the series of a figure, in legend and panels; each function yields pairs of the kind and what is wrong where."""
 import re
 from collections import Counter

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """What gnuplot's svg terminal drew: texts with their boxes, series with their legend samples, frames of panels."""
 import math
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Faults of the texts of a figure; each function yields pairs of the kind and what is wrong where."""
 from collections import Counter
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # The chunkwise form: condition of its system, and error of ways to solve it.
 width = 1500
 height = 1000

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # The coefficient: accuracy of its forms, and the erase of each method.
 width = 1400
 height = 1000

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What a diagnosis found in somebody's tokens.  Besides the table it is given input (the file's name) and verdict (a sentence).
 width = 1500
 height = 1000

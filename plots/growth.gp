@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Rates of growth of the product of transitions: measured, predicted, and what they say about the token of blow-up.
 width = 1400
 height = 1000

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Turns the last panel of a multiplot into a legend of `entries` lines: the caller then plots NaN with titles.
 # A line takes about 1.5 times the size of its type times the spacing; a key that is higher than its panel loses entries without a word,
 # so both follow from the height of the panels before, all alike.

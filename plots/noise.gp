@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Associative recall under perturbations.
 width = 1800
 height = 1300

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Error against step for every method, and work against precision.
 width = 1400
 height = 1000

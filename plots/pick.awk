@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Rows of a CSV table with given values: awk -F, -v where="column=value column=value" -f pick.awk TABLE.
 # Prints the line of names and the rows that match; with -v list=COLUMN the distinct values of that column, in order, instead; with
 # -v cut=COLUMN an empty line, at which gnuplot lifts the pen, where that column changes.

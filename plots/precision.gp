@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What storing the state in few bits costs, and how the error of a run divides.
 width = 1500
 height = 1000

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # How far each oracle can be trusted: errors of one matrix exponential against certified truth.
 width = 1500
 height = 1250

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What the published difference is due to: the method, the keys, the learning rate.
 width = 1700
 height = 1150

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Training loss of every method at equal keys and learning rate.
 width = 1400
 height = 950

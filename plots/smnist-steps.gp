@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # How long the steps x = beta*lambda of trained models are, beside the limits of explicit methods.
 width = 1600
 height = 1000

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What the figures of the study of robustness share, after style.gp: table is the study's (gallery/study*.csv), effects that of
 # bin/effects.
 digits = header('digits') eq 'mnist' ? 'sequential MNIST' : header('digits')

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Accuracy against learning rate: is each method judged at a rate that serves it?
 width = 1400
 height = 950

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Robustness of trained classifiers: the published comparison, and beneath it all methods under the same conditions.
 width = 1500
 height = 1750

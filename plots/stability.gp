@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Growth rates and limits of stability.
 width = 1600
 height = 1000

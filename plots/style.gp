@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What all figures share.  Set by the caller: table (CSV), picture (output), format (svg, pdf, png); where the table has another name
 # than its file or no list of methods in its header, also source and all_methods.
 # A script sets `width` and `height` (pixels) and loads this.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Time against the number of tokens: what is linear and what is not.
 width = 1100
 height = 720

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Rate of the kernel against the size of a head and the number of threads, beside the machine's limits; decoding; and the backward pass.
 width = 1500
 height = 1040

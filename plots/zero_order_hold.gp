@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # What the zero-order hold costs when keys and values truly move.
 width = 1500
 height = 1000

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The public interface, in reading order. */
 #ifndef EFLA_H
 #define EFLA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* draw: a figure of plots/ from a table, for make figures.
  *
  * Inputs    the CSV table of an experiment; scripts of plots/ may read more (effects.csv).
@@ -17,7 +18,8 @@ static const char *script, *input, *picture, *setting;
 static const efla_option options[] = {
     {"script", "NAME", NULL, NULL, "draws as plots/NAME.gp says", EFLA_NEEDED, &script, 0, 0, NULL},
     {"table", "FILE", NULL, NULL, "CSV table", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"figure", "FILE", NULL, NULL, "picture to write: FILE.svg, FILE.pdf or FILE.png", EFLA_NEEDED, &picture, 0, 0, NULL},
+    {"figure", "FILE", NULL, NULL, "picture to write: FILE.svg, FILE.pdf or FILE.png", EFLA_NEEDED, &picture, 0, 0,
+     NULL},
     {"set", "NAME=TEXT", NULL, NULL, "a string variable of the script", EFLA_TEXT, &setting, 0, 0, NULL},
     {.name = NULL},
 };

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* verdict RESULTS PROGRAMS: the paper's claims, each with the evidence that the tables in RESULTS give for it.
  *
- * Nothing is typed in: every number and every verdict is computed from a table.  Exit status 1 where a table is missing or older than the
- * program in PROGRAMS that writes it. */
+ * Nothing is typed in: every number and every verdict is computed from a table.  Exit status 1 where a table is missing
+ * or older than the program in PROGRAMS that writes it. */
 #include "efla.h"
 
 #include <float.h>
@@ -31,7 +32,8 @@ static verdict exactness(const efla_csv *csv) {
   for (size_t r = 0; r < csv->rows; r++)
     if (is(csv, r, "oracle", "closed_form")) worst = fmax(worst, efla_csv_real(csv, r, "error")), points++;
   f.ruling = points && worst <= 8 * u ? HOLDS : NOT_SEEN;
-  snprintf(f.evidence, sizeof f.evidence, "largest relative error %.1e = %.1f u at %zu points", worst, worst / u, points);
+  snprintf(f.evidence, sizeof f.evidence, "largest relative error %.1e = %.1f u at %zu points", worst, worst / u,
+           points);
   return f;
 }
 
@@ -41,7 +43,8 @@ static verdict infinite_order(const efla_csv *csv) {
   double worst = 0;
   for (size_t r = 0; r < csv->rows; r++)
     if (is(csv, r, "method", "exact") && is(csv, r, "truth", "longdouble"))
-      worst = fmax(worst, efla_csv_real(csv, r, "error") / (efla_csv_real(csv, r, "rounding") + efla_csv_real(csv, r, "floor")));
+      worst = fmax(worst, efla_csv_real(csv, r, "error") /
+                              (efla_csv_real(csv, r, "rounding") + efla_csv_real(csv, r, "floor")));
   f.ruling = worst > 0 && worst <= 1 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "n substeps change it by at most %.2f of 4 sqrt(n) u", worst);
   return f;
@@ -55,7 +58,8 @@ static verdict moving_input(const efla_csv *csv) {
   for (size_t r = 0; r < csv->rows; r++) {
     double order = efla_csv_real(csv, r, "order"), h_lambda = efla_csv_real(csv, r, "h_lambda");
     if (is(csv, r, "scheme", "left") && h_lambda < 0.1 && !isnan(order)) sum += order, n++;
-    if (is(csv, r, "scheme", "crossover") && !(crossover >= h_lambda)) crossover = isnan(h_lambda) ? crossover : h_lambda;
+    if (is(csv, r, "scheme", "crossover") && !(crossover >= h_lambda))
+      crossover = isnan(h_lambda) ? crossover : h_lambda;
   }
   snprintf(f.evidence, sizeof f.evidence, "moving k, v: order %.2f, and RK4 is ahead below h*lambda = %.1f",
            n ? sum / (double)n : NAN, crossover);
@@ -75,8 +79,8 @@ static verdict stability(const efla_csv *csv) {
     if (isfinite(method->stable)) explicit_runs++, explicit_lost += blown;
   }
   f.ruling = runs && !lost ? HOLDS : NOT_SEEN;
-  snprintf(f.evidence, sizeof f.evidence, "%zu of %zu exact runs not finite; of explicit methods %zu of %zu", lost, runs,
-           explicit_lost, explicit_runs);
+  snprintf(f.evidence, sizeof f.evidence, "%zu of %zu exact runs not finite; of explicit methods %zu of %zu", lost,
+           runs, explicit_lost, explicit_runs);
   return f;
 }
 
@@ -96,8 +100,8 @@ static verdict accumulation(const efla_csv *csv) {
   verdict f = {.condition = "old directions are revisited or fade"};
   double fading = growth_of_error(csv, "gaussian", "exact"), kept = growth_of_error(csv, "dictionary", "exact");
   f.ruling = fading > 3 ? NOT_SEEN : kept > 3 ? HOLDS_IF : HOLDS;
-  snprintf(f.evidence, sizeof f.evidence, "rounding from 100 tokens to the end: x %.1f Gaussian keys, x %.1f eight keys", fading,
-           kept);
+  snprintf(f.evidence, sizeof f.evidence,
+           "rounding from 100 tokens to the end: x %.1f Gaussian keys, x %.1f eight keys", fading, kept);
   return f;
 }
 
@@ -128,7 +132,8 @@ static double time_slope(const efla_csv *csv, const char *kernel, double from) {
   size_t n = 0;
   for (size_t r = 0; r < csv->rows && n < MOST; r++) {
     double tokens = efla_csv_real(csv, r, "tokens");
-    if (!is(csv, r, "panel", "tokens") || !is(csv, r, "kernel", kernel) || !is(csv, r, "precision", "f32") || tokens < from)
+    if (!is(csv, r, "panel", "tokens") || !is(csv, r, "kernel", kernel) || !is(csv, r, "precision", "f32") ||
+        tokens < from)
       continue;
     x[n] = log(tokens), y[n++] = log(efla_csv_real(csv, r, "seconds"));
   }
@@ -143,20 +148,21 @@ static verdict linear_time(const efla_csv *csv) {
   double kernel = time_slope(csv, "kernel", 1024), chunk = time_slope(csv, "chunk", 1024),
          softmax = time_slope(csv, "softmax", 2048);
   f.ruling = fabs(kernel - 1) <= 0.1 && fabs(chunk - 1) <= 0.1 ? HOLDS : NOT_SEEN;
-  snprintf(f.evidence, sizeof f.evidence, "time ~ tokens^s: recurrence s = %.3f, chunkwise %.3f, softmax attention %.2f", kernel,
-           chunk, softmax);
+  snprintf(f.evidence, sizeof f.evidence,
+           "time ~ tokens^s: recurrence s = %.3f, chunkwise %.3f, softmax attention %.2f", kernel, chunk, softmax);
   return f;
 }
 
-/* EFLA against DeltaNet under one perturbation, by accuracy, paired: it holds where it is better at most levels and worse at none, both at
- * the same step and with each one's best. */
+/* EFLA against DeltaNet under one perturbation, by accuracy, paired: it holds where it is better at most levels and
+ * worse at none, both at the same step and with each one's best. */
 static verdict robustness(const efla_csv *csv, const char *perturbation) {
   verdict f = {0};
   int levels = 0, better[2] = {0}, worse[2] = {0}, longhorn = 0;
   double gain = 0;
   for (size_t r = 0; r < csv->rows; r++) {
     if (!is(csv, r, "perturbation", perturbation)) continue;
-    int tuned = is(csv, r, "step", "tuned"), win = is(csv, r, "verdict", "better"), loss = is(csv, r, "verdict", "worse");
+    int tuned = is(csv, r, "step", "tuned"), win = is(csv, r, "verdict", "better"),
+        loss = is(csv, r, "verdict", "worse");
     if (is(csv, r, "method", "implicit") && is(csv, r, "keys", "raw") && tuned) longhorn += win;
     if (!is(csv, r, "method", "euler") || !is(csv, r, "keys", "unit")) continue;
     levels += tuned, better[tuned] += win, worse[tuned] += loss;
@@ -169,8 +175,8 @@ static verdict robustness(const efla_csv *csv, const char *perturbation) {
            : better[1] ? "at some levels"
                        : "beta is the same, not each one's best");
   snprintf(f.evidence, sizeof f.evidence,
-           "of %d levels better/worse: same beta %d/%d, tuned %d/%d (mean %+.3f); better than Longhorn, tuned: %d", levels,
-           better[0], worse[0], better[1], worse[1], levels ? gain / levels : NAN, longhorn);
+           "of %d levels better/worse: same beta %d/%d, tuned %d/%d (mean %+.3f); better than Longhorn, tuned: %d",
+           levels, better[0], worse[0], better[1], worse[1], levels ? gain / levels : NAN, longhorn);
   return f;
 }
 
@@ -184,7 +190,8 @@ static efla_interval effect(const efla_csv *csv, const char *panel, const char *
   return e;
 }
 
-/* Trained classifiers: it holds where the exact method is ahead by itself; where only EFLA as published is, its other changes do it. */
+/* Trained classifiers: it holds where the exact method is ahead by itself; where only EFLA as published is, its other
+ * changes do it. */
 static verdict trained(const efla_csv *csv, const char *perturbation) {
   verdict f = {.condition = "keys and learning rate change with the method"};
   efla_interval published = effect(csv, "published", perturbation), method = effect(csv, "method", perturbation),
@@ -193,8 +200,9 @@ static verdict trained(const efla_csv *csv, const char *perturbation) {
   snprintf(f.evidence, sizeof f.evidence,
            "points: published %+.1f [%+.1f %+.1f]; method %+.1f [%+.1f %+.1f], raw keys %+.1f [%+.1f %+.1f], "
            "rate %+.1f [%+.1f %+.1f]",
-           100 * published.mean, 100 * published.low, 100 * published.high, 100 * method.mean, 100 * method.low, 100 * method.high,
-           100 * keys.mean, 100 * keys.low, 100 * keys.high, 100 * lr.mean, 100 * lr.low, 100 * lr.high);
+           100 * published.mean, 100 * published.low, 100 * published.high, 100 * method.mean, 100 * method.low,
+           100 * method.high, 100 * keys.mean, 100 * keys.low, 100 * keys.high, 100 * lr.mean, 100 * lr.low,
+           100 * lr.high);
   return f;
 }
 
@@ -219,7 +227,8 @@ static const struct claim {
     {"chunkwise form is equivalent", "chunk", "chunk", .judge = chunks},
     {"linear time", "throughput", "throughput", .judge = linear_time},
     {"robust against DeltaNet", "noise", "noise", .judge_each = robustness, .each = efla_perturbation_name},
-    {"robust on MNIST rows", "noise-mnist", "noise", .judge_each = robustness, .each = efla_perturbation_name, .absent = no_mnist},
+    {"robust on MNIST rows", "noise-mnist", "noise", .judge_each = robustness, .each = efla_perturbation_name,
+     .absent = no_mnist},
     {"robust once trained, by its method", "effects", "effects", .judge_each = trained, .each = name_of_study_condition,
      .absent = no_study},
 };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli.h"
 
 #include "app/option.h"
@@ -38,7 +39,9 @@ static const char *chosen(const parse *p, size_t i) {
 
 /* "key: value\n" for every option, and after a list of names the whole table, by which figures choose colours. */
 static char *list_settings(const parse *p) {
-  char *settings = efla_option_text("%s", p->cli->program->answers ? "" : p->cli->quick ? "quick: yes\n" : "quick: no\n");
+  char *settings = efla_option_text("%s", p->cli->program->answers ? ""
+                                          : p->cli->quick          ? "quick: yes\n"
+                                                                   : "quick: no\n");
   for (size_t i = 0; i < p->n; i++) {
     const efla_option *option = &p->options[i];
     const char *text = chosen(p, i);
@@ -106,7 +109,8 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
 static char *quote_command(const char *name, int argc, char **argv) {
   char *command = efla_option_text("%s", name);
   for (int i = 1; i < argc; i++) {
-    bool plain = argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,/+:")] == 0;
+    bool plain =
+        argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,/+:")] == 0;
     char *longer = efla_option_text(plain && *argv[i] ? "%s %s" : "%s '%s'", command, argv[i]);
     free(command);
     command = longer;
@@ -130,12 +134,13 @@ static char *describe(const efla_option *option) {
   return help;
 }
 
-/* The program's options and then those that all programs have.  One that answers about files draws nothing at random, and may have
- * no table. */
+/* The program's options and then those that all programs have.  One that answers about files draws nothing at random,
+ * and may have no table. */
 static void gather_options(parse *p) {
   efla_cli *cli = p->cli;
   const efla_program *program = cli->program;
-  const char *out = program->answers ? "write a table there as well" : "write the table there instead of standard output";
+  const char *out =
+      program->answers ? "write a table there as well" : "write the table there instead of standard output";
   const efla_option common[] = {
       {"seed", "N", "1", NULL, "seed of all random streams", EFLA_COUNT, &cli->seed, 0, 4294967295., NULL},
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
@@ -159,8 +164,8 @@ static char *other_number(const char *name) {
   return efla_option_text("%ss", name);
 }
 
-/* The same option by its plural or singular, which --help does not show: some programs take one method, others a list of them.  NULL
- * for options that take no names and no list, and where another option has that name; to be freed. */
+/* The same option by its plural or singular, which --help does not show: some programs take one method, others a list
+ * of them.  NULL for options that take no names and no list, and where another option has that name; to be freed. */
 static char *alias_of(const parse *p, const efla_option *option) {
   if (!efla_option_is_list(option) && option->kind != EFLA_NAME) return NULL;
   char *alias = other_number(option->name);
@@ -184,10 +189,12 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
     const efla_option *option = &p.options[i];
     help[i] = describe(option);
     alias[i] = alias_of(&p, option);
-    rows[n++] = (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
+    rows[n++] =
+        (struct argp_option){.name = option->name, .key = FIRST_KEY + (int)i, .arg = option->argument, .doc = help[i]};
     if (alias[i]) rows[n++] = (struct argp_option){.name = alias[i], .flags = OPTION_ALIAS | OPTION_HIDDEN};
     for (const efla_former_name *f = program->former_names; f && f->name; f++)
-      if (!strcmp(f->name, option->name)) rows[n++] = (struct argp_option){.name = f->former, .flags = OPTION_ALIAS | OPTION_HIDDEN};
+      if (!strcmp(f->name, option->name))
+        rows[n++] = (struct argp_option){.name = f->former, .flags = OPTION_ALIAS | OPTION_HIDDEN};
   }
   const struct argp_option simple[] = {{"help", '?', NULL, 0, "give this help list", -1},
                                        {"usage", USAGE_KEY, NULL, 0, "give a short usage message", -1},
@@ -221,7 +228,7 @@ void efla_cli_clear(efla_cli *cli) {
 
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why) {
   static const int codes[] = {
-      [EFLA_OK] = EFLA_EXIT_FINE,     [EFLA_NO_MEMORY] = EFLA_EXIT_IO,       [EFLA_INPUT] = EFLA_EXIT_IO,
+      [EFLA_OK] = EFLA_EXIT_FINE,     [EFLA_NO_MEMORY] = EFLA_EXIT_IO,    [EFLA_INPUT] = EFLA_EXIT_IO,
       [EFLA_OUTPUT] = EFLA_EXIT_IO,   [EFLA_UNTRUSTED] = EFLA_EXIT_CHECK, [EFLA_NOT_BUILT] = EFLA_EXIT_USAGE,
       [EFLA_USAGE] = EFLA_EXIT_USAGE, [EFLA_OUTSIDE] = EFLA_EXIT_CHECK,   [EFLA_NOT_FINITE] = EFLA_EXIT_NOT_FINITE};
   if (*why->text) fprintf(stderr, "%s: %s\n", cli->name, why->text);

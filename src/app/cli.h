@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The command line, the same for all programs, from one table per program.
  *
  * A row of the table is at once the parser's option, the line in --help with its default, the check of the value, and
@@ -61,14 +62,17 @@ struct efla_table;
 typedef struct efla_program {
   const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
   const efla_option *options;               /* ends with a row whose name is NULL */
-  const efla_former_name *former_names;                     /* ends with a row whose name is NULL; NULL: none */
+  const efla_former_name *former_names;     /* ends with a row whose name is NULL; NULL: none */
   const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
-  /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or nowhere. */
+  /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or
+   * nowhere. */
   bool answers;
-  /* What the options must be together, and whether the inputs can be had: before any output is opened.  NULL: nothing more. */
+  /* What the options must be together, and whether the inputs can be had: before any output is opened.  NULL: nothing
+   * more. */
   efla_status (*check)(const struct efla_cli *cli, efla_message *why);
-  const char *(*remark)(void); /* a line "key: value" more for the header of its tables, once options are known; NULL: none */
+  const char *(*remark)(
+      void); /* a line "key: value" more for the header of its tables, once options are known; NULL: none */
 } efla_program;
 
 /* What every program has; filled by efla_cli_parse. */
@@ -85,15 +89,15 @@ typedef struct efla_cli {
 /* The command line of a program that has nothing else to do: the values are assigned, or the program ends. */
 void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv);
 
-/* The same, but it returns in any case: true where the program is to run; false where cli is zeroed and *code is what to
- * end with, 0 after --help, --usage and --version (3 where standard output is full), 2 after a sentence on standard
+/* The same, but it returns in any case: true where the program is to run; false where cli is zeroed and *code is what
+ * to end with, 0 after --help, --usage and --version (3 where standard output is full), 2 after a sentence on standard
  * error.  argp sorts argv. */
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code);
 void efla_cli_clear(efla_cli *cli);
 
-/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with it: 3 for
- * memory, input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that fails, 4 for a result that
- * must be finite and is not. */
+/* "program: sentence" on standard error, nothing where the sentence is empty; returns the exit status that goes with
+ * it: 3 for memory, input and output, 2 for what was not built, 1 for an oracle that refuses and a comparison that
+ * fails, 4 for a result that must be finite and is not. */
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/figure.h"
 
 #include "io/output.h"
@@ -68,11 +69,13 @@ static char *find_plots(const char *script) {
 }
 
 efla_status efla_figure_check(const char *script, const char *picture, efla_message *why) {
-  if (!format_of(picture)) return efla_fail(why, EFLA_OUTPUT, "%s: expected a name that ends in .svg, .pdf or .png", picture);
+  if (!format_of(picture))
+    return efla_fail(why, EFLA_OUTPUT, "%s: expected a name that ends in .svg, .pdf or .png", picture);
   char *plots = find_plots(script);
   free(plots);
   if (!plots)
-    return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: no plots/%s.gp in %s; EFLA_DATADIR names the directory that holds plots",
+    return efla_fail(why, EFLA_OUTPUT,
+                     "%s: cannot draw: no plots/%s.gp in %s; EFLA_DATADIR names the directory that holds plots",
                      picture, script, getenv("EFLA_DATADIR") ? getenv("EFLA_DATADIR") : "../share/efla");
   if (system("command -v gnuplot >/dev/null") == 0) return EFLA_OK;
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: gnuplot is not installed, or not in PATH", picture);
@@ -141,7 +144,8 @@ static bool is_complete(const char *bytes, size_t length, const picture_format *
   return length >= format->length && !memcmp(bytes + length - format->length, format->end, format->length);
 }
 
-/* What gnuplot drew, to its place.  gnuplot ends with status 0 however its writes went, and so its picture is looked at. */
+/* What gnuplot drew, to its place.  gnuplot ends with status 0 however its writes went, and so its picture is looked
+ * at. */
 static efla_status publish(int drawn, efla_output *output, efla_message *why) {
   const picture_format *format = format_of(output->path);
   off_t length = lseek(drawn, 0, SEEK_END);
@@ -151,8 +155,8 @@ static efla_status publish(int drawn, efla_output *output, efla_message *why) {
   efla_status status =
       is_complete(bytes, (size_t)length, format)
           ? efla_output_write(output, bytes, (size_t)length, why)
-          : efla_fail(why, EFLA_OUTPUT, "%s: gnuplot left it incomplete after %lld bytes, expected it to end with %s", output->path,
-                      (long long)length, format->called);
+          : efla_fail(why, EFLA_OUTPUT, "%s: gnuplot left it incomplete after %lld bytes, expected it to end with %s",
+                      output->path, (long long)length, format->called);
   munmap(bytes, (size_t)length);
   return status == EFLA_OK ? efla_output_finish(output, why) : status;
 }
@@ -160,8 +164,8 @@ static efla_status publish(int drawn, efla_output *output, efla_message *why) {
 enum { OWN = 3, MOST = 16 }; /* definitions: table, picture, format, and those of the caller */
 
 /* Has gnuplot draw one file into another, both in memory. */
-static efla_status draw(const char *script, int table, int drawn, size_t n, const efla_figure_text *texts, const char *picture,
-                        efla_message *why) {
+static efla_status draw(const char *script, int table, int drawn, size_t n, const efla_figure_text *texts,
+                        const char *picture, efla_message *why) {
   char from[PATH], to[PATH], *definitions[MOST] = {0};
   assert(n + OWN <= MOST);
   name_of(table, from);
@@ -181,8 +185,8 @@ static efla_status draw(const char *script, int table, int drawn, size_t n, cons
   return status;
 }
 
-efla_status efla_figure_draw(const char *script, const char *table, size_t length, size_t n, const efla_figure_text *texts,
-                             const char *picture, efla_message *why) {
+efla_status efla_figure_draw(const char *script, const char *table, size_t length, size_t n,
+                             const efla_figure_text *texts, const char *picture, efla_message *why) {
   efla_output output;
   efla_status status = efla_figure_check(script, picture, why);
   if (status == EFLA_OK) status = efla_output_begin(&output, picture, why);

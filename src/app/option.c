@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/option.h"
 
 #include <math.h>
@@ -27,7 +28,8 @@ char *efla_option_names(const char *before, const char *separator, const char *(
   return all;
 }
 
-/* Says so with argp's sentence; `expected` is freed.  Always false, so that a failing check ends in `return reject(...)`. */
+/* Says so with argp's sentence; `expected` is freed.  Always false, so that a failing check ends in `return
+ * reject(...)`. */
 static bool reject(struct argp_state *state, const efla_option *option, const char *text, char *expected) {
   argp_error(state, "--%s: '%s' is not %s", option->name, text, expected);
   free(expected);
@@ -37,10 +39,12 @@ static bool reject(struct argp_state *state, const efla_option *option, const ch
 static bool read_number(struct argp_state *state, const efla_option *option, const char *text, double *value) {
   char *end;
   *value = strtod(text, &end);
-  bool whole = option->kind == EFLA_COUNT || option->kind == EFLA_COUNTS, bounded = option->least != 0 || option->most != 0;
+  bool whole = option->kind == EFLA_COUNT || option->kind == EFLA_COUNTS,
+       bounded = option->least != 0 || option->most != 0;
   double least = bounded ? option->least : -INFINITY, most = bounded ? option->most : INFINITY;
   if (end != text && !*end && isfinite(*value) && *value >= least && *value <= most &&
-      (!whole || (*value == floor(*value) && *value >= 0 && *value <= 9007199254740992.))) /* 2^53: every count so far is exact */
+      (!whole ||
+       (*value == floor(*value) && *value >= 0 && *value <= 9007199254740992.))) /* 2^53: every count so far is exact */
     return true;
   return reject(state, option, text,
                 bounded ? efla_option_text("a%s number from %.10g to %.10g", whole ? " whole" : "", least, most)
@@ -61,12 +65,14 @@ bool efla_option_is_list(const efla_option *option) {
 static bool read_entry(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
   size_t last = list->n++;
   bool names = option->kind == EFLA_NAMES;
-  if (!(names ? read_name(state, option, text, &list->row[last]) : read_number(state, option, text, &list->value[last])))
+  if (!(names ? read_name(state, option, text, &list->row[last])
+              : read_number(state, option, text, &list->value[last])))
     return false;
   if (option->kind == EFLA_COUNTS) list->count[last] = (size_t)list->value[last];
   for (size_t i = 0; i < last; i++) {
     if (names ? list->row[i] != list->row[last] : list->value[i] != list->value[last]) continue;
-    argp_error(state, "--%s: '%s' is there twice, as entries %zu and %zu, expected once", option->name, text, i + 1, last + 1);
+    argp_error(state, "--%s: '%s' is there twice, as entries %zu and %zu, expected once", option->name, text, i + 1,
+               last + 1);
     return false;
   }
   return true;

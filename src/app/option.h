@@ -1,4 +1,6 @@
-/* The values of options: from text to numbers, names and lists, with a sentence where that cannot be.  Of the command line's own use. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The values of options: from text to numbers, names and lists, with a sentence where that cannot be.  Of the command
+ * line's own use. */
 #ifndef EFLA_APP_OPTION_H
 #define EFLA_APP_OPTION_H
 
@@ -7,7 +9,8 @@
 #include <argp.h>
 #include <stdbool.h>
 
-/* Reads the text as the option's value into option->to.  False after a usage error, of which argp has written a sentence. */
+/* Reads the text as the option's value into option->to.  False after a usage error, of which argp has written a
+ * sentence. */
 bool efla_option_assign(struct argp_state *state, const efla_option *option, const char *text);
 
 /* Whether it takes several values. */

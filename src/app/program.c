@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/program.h"
 
 #include "app/provenance.h"
@@ -54,8 +55,8 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   return code;
 }
 
-efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what, size_t total,
-                                  efla_message *why) {
+efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
+                                  size_t total, efla_message *why) {
   efla_branch *branches = calloc(n ? n : 1, sizeof *branches);
   if (!branches) return efla_fail_memory(why);
   efla_status worst = EFLA_OK;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Progress on standard error: one line that is rewritten, only on a terminal. */
 #ifndef EFLA_APP_PROGRESS_H
 #define EFLA_APP_PROGRESS_H

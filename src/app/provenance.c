@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/provenance.h"
 
 #include "build_info.h"
@@ -53,9 +54,10 @@ void efla_provenance_write(FILE *file) {
   struct tm utc;
   gmtime_r(&now, &utc);
   strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  fprintf(file, "# version: %s\n# commit: %s\n# compiler: %s\n# flags: %s\n", EFLA_VERSION, EFLA_COMMIT, EFLA_COMPILER, EFLA_FLAGS);
-  fprintf(file, "# cpu: %s\n# blas: %s, kernels for %s\n# gsl: %s\n# arb: %s\n# date: %s\n", name, openblas_get_config(),
-          openblas_get_corename(), gsl_version,
+  fprintf(file, "# version: %s\n# commit: %s\n# compiler: %s\n# flags: %s\n", EFLA_VERSION, EFLA_COMMIT, EFLA_COMPILER,
+          EFLA_FLAGS);
+  fprintf(file, "# cpu: %s\n# blas: %s, kernels for %s\n# gsl: %s\n# arb: %s\n# date: %s\n", name,
+          openblas_get_config(), openblas_get_corename(), gsl_version,
 #ifdef EFLA_HAVE_ARB
           "yes",
 #else

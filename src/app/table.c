@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/table.h"
 
 #include "app/provenance.h"
@@ -111,8 +112,9 @@ efla_status efla_table_close(efla_table *table, efla_message *why) {
   if (table->file != stdout && fclose(table->file) != 0) failed = true;
   efla_status status = EFLA_OK;
   if (failed)
-    status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->output.path ? table->output.path : "standard output",
-                       strerror(table->error ? table->error : errno));
+    status =
+        efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", table->output.path ? table->output.path : "standard output",
+                  strerror(table->error ? table->error : errno));
   else if (table->output.path)
     status = efla_output_finish(&table->output, why);
   forget(table);

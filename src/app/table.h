@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tables: CSV with provenance.
  *
  * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date), then
@@ -33,8 +34,8 @@ static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA
 /* Where a result comes from: the lines "# key: value". */
 void efla_table_header(FILE *file, const efla_cli *cli);
 
-/* Opens cli->out (NULL: standard output, or nowhere for a program that answers there; "-": standard output) and writes the header for the program's columns.  Fails with EFLA_OUTPUT.
- */
+/* Opens cli->out (NULL: standard output, or nowhere for a program that answers there; "-": standard output) and writes
+ * the header for the program's columns.  Fails with EFLA_OUTPUT. */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
 /* A further table of the same run for FILE, with columns of its own ("a,b,c"). */
@@ -42,7 +43,7 @@ efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const
                                    efla_message *why);
 
 /* One row; as many cells as there are columns. */
-#define efla_table_row(table, ...)                                                                                                 \
+#define efla_table_row(table, ...)                                                                                     \
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/seed.h"
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/tokens.h"
 
 #include <assert.h>
@@ -55,7 +56,8 @@ double efla_lambda(size_t dk, const double *k) {
 double efla_token_x(const efla_tokens *x, size_t t) { return x->beta[t] * efla_lambda(x->dk, x->k + t * x->dk); }
 
 void efla_token_coefficients(const efla_method *method, const efla_tokens *x, double *coefficient) {
-  for (size_t t = 0; t < x->tokens; t++) coefficient[t] = efla_coefficient(method, x->beta[t], efla_lambda(x->dk, x->k + t * x->dk));
+  for (size_t t = 0; t < x->tokens; t++)
+    coefficient[t] = efla_coefficient(method, x->beta[t], efla_lambda(x->dk, x->k + t * x->dk));
 }
 
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A block of tokens: the input of one head.
  *
  * Row t holds q_t, k_t (dk), v_t (dv) and beta_t, the time for which k_t and v_t act on the state (zero-order

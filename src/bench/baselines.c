@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/benchmark_case.h"
 
 #include <assert.h>
@@ -9,7 +10,8 @@
 typedef efla_bench_problem problem;
 
 /* C (m, n) = A B^(T), row-major and contiguous; B is (n, k) where it is transposed. */
-static void multiply(const problem *p, size_t m, size_t n, size_t k, bool transposed, const void *A, const void *B, void *C) {
+static void multiply(const problem *p, size_t m, size_t n, size_t k, bool transposed, const void *A, const void *B,
+                     void *C) {
   enum CBLAS_TRANSPOSE way = transposed ? CblasTrans : CblasNoTrans;
   int width = (int)(transposed ? k : n);
   if (p->f64)
@@ -18,9 +20,12 @@ static void multiply(const problem *p, size_t m, size_t n, size_t k, bool transp
     cblas_sgemm(CblasRowMajor, CblasNoTrans, way, (int)m, (int)n, (int)k, 1, A, (int)k, B, width, 0, C, (int)n);
 }
 
-/* BLAS at its best: a product of square matrices with as many rows as there are tokens, dk and dv being the same number. */
+/* BLAS at its best: a product of square matrices with as many rows as there are tokens, dk and dv being the same
+ * number. */
 static size_t square_extra(const problem *p) { return p->heads.tokens * p->heads.tokens; }
-static void square(problem *p) { multiply(p, p->heads.tokens, p->heads.tokens, p->heads.tokens, false, p->q, p->k, p->extra); }
+static void square(problem *p) {
+  multiply(p, p->heads.tokens, p->heads.tokens, p->heads.tokens, false, p->q, p->k, p->extra);
+}
 static double square_flops(const problem *p) { return 2 * pow((double)p->heads.tokens, 3); }
 
 /* Against sums in f64 (f32) or long double: a sum of n products errs by at most (n + 1) u of the sum of their sizes. */
@@ -57,19 +62,20 @@ static void touch(problem *p) {
 static double touch_flops(const problem *p) { return (double)efla_bench_states(&p->heads); }
 static double touch_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
 
-/* Causal softmax attention, the quadratic one, by matrix products over blocks of queries: o = softmax(q k^T / sqrt(dk)) v. */
+/* Causal softmax attention, the quadratic one, by matrix products over blocks of queries: o = softmax(q k^T / sqrt(dk))
+ * v. */
 enum { QUERIES = 128 };
 static size_t softmax_extra(const problem *p) { return QUERIES * p->heads.tokens; }
 static double softmax_flops(const problem *p) {
   return (double)p->heads.tokens * (double)p->heads.tokens * (double)(p->heads.dk + p->heads.dv);
 }
 
-#define SOFTMAX_ROW(name, REAL, EXP)                                                                                               \
-  static void name(REAL *row, size_t visible, size_t width, REAL scale) {                                                          \
-    REAL top = row[0], sum = 0;                                                                                                    \
-    for (size_t j = 1; j < visible; j++) top = row[j] > top ? row[j] : top;                                                        \
-    for (size_t j = 0; j < visible; j++) sum += row[j] = EXP(scale * (row[j] - top));                                              \
-    for (size_t j = 0; j < width; j++) row[j] = j < visible ? row[j] / sum : 0;                                                    \
+#define SOFTMAX_ROW(name, REAL, EXP)                                                                                   \
+  static void name(REAL *row, size_t visible, size_t width, REAL scale) {                                              \
+    REAL top = row[0], sum = 0;                                                                                        \
+    for (size_t j = 1; j < visible; j++) top = row[j] > top ? row[j] : top;                                            \
+    for (size_t j = 0; j < visible; j++) sum += row[j] = EXP(scale * (row[j] - top));                                  \
+    for (size_t j = 0; j < width; j++) row[j] = j < visible ? row[j] / sum : 0;                                        \
   }
 SOFTMAX_ROW(softmax_row_f32, float, expf)
 SOFTMAX_ROW(softmax_row_f64, double, exp)
@@ -89,7 +95,8 @@ static void softmax(problem *p) {
   }
 }
 
-/* Token by token in f64.  Scores err by (dk + 8) u of |q||k|, weights by twice that absolutely on top of relative u, and o is a mean of v. */
+/* Token by token in f64.  Scores err by (dk + 8) u of |q||k|, weights by twice that absolutely on top of relative u,
+ * and o is a mean of v. */
 static double softmax_deviation(const problem *done, const problem *given) {
   size_t tokens = given->heads.tokens, dk = given->heads.dk, dv = given->heads.dv;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
@@ -100,7 +107,8 @@ static double softmax_deviation(const problem *done, const problem *given) {
     for (size_t s = 0; s <= t; s++) {
       double score = 0, size = 0;
       for (size_t i = 0; i < dk; i++) {
-        double product = efla_bench_number(given, given->q, t * dk + i) * efla_bench_number(given, given->k, s * dk + i);
+        double product =
+            efla_bench_number(given, given->q, t * dk + i) * efla_bench_number(given, given->k, s * dk + i);
         score += product, size += fabs(product);
       }
       weight[s] = exp(score / sqrt((double)dk));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/benchmark_case.h"
 
 #include "efla/cpu/kernel.h"
@@ -25,7 +26,9 @@ static void set(const efla_bench_problem *p, void *array, size_t n, double value
 
 size_t efla_bench_rows(const efla_heads *heads) { return heads->batch * heads->heads * heads->tokens; }
 
-size_t efla_bench_states(const efla_heads *heads) { return efla_heads_sequences(heads) * heads->heads * heads->dk * heads->dv; }
+size_t efla_bench_states(const efla_heads *heads) {
+  return efla_heads_sequences(heads) * heads->heads * heads->dk * heads->dv;
+}
 
 const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass) {
   const efla_benchmark_case *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_baselines};
@@ -35,7 +38,8 @@ const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const ch
   return NULL;
 }
 
-/* Every array begins at a multiple of a tile, as an allocator for such kernels would have it; base NULL: only the offset is counted. */
+/* Every array begins at a multiple of a tile, as an allocator for such kernels would have it; base NULL: only the
+ * offset is counted. */
 static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size_t n) {
   size_t here = *offset;
   *offset += (n * size_of(p) + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES * EFLA_TILE_BYTES;
@@ -45,8 +49,10 @@ static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size
 /* Points the arrays into the block; returns the bytes it must have. */
 static size_t divide(efla_bench_problem *p, char *base) {
   size_t rows = efla_bench_rows(&p->heads), dk = p->heads.dk, dv = p->heads.dv, size = 0;
-  p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk), p->v = carve(p, base, &size, rows * dv);
-  p->beta = carve(p, base, &size, rows), p->coefficient = carve(p, base, &size, rows), p->o = carve(p, base, &size, rows * dv);
+  p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk),
+  p->v = carve(p, base, &size, rows * dv);
+  p->beta = carve(p, base, &size, rows), p->coefficient = carve(p, base, &size, rows),
+  p->o = carve(p, base, &size, rows * dv);
   p->S = carve(p, base, &size, efla_bench_states(&p->heads));
   p->extra = carve(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
   return size;

@@ -1,6 +1,9 @@
-/* Benchmark cases: what the benchmark times, the toolkit's own forms (forms.c, gradients.c) and what they are measured by (baselines.c), one row each.
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Benchmark cases: what the benchmark times, the toolkit's own forms (forms.c, gradients.c) and what they are measured
+ * by (baselines.c), one row each.
  *
- * A row says how to do a problem of a given shape once, what work that is, and how far its output is from the definition's. */
+ * A row says how to do a problem of a given shape once, what work that is, and how far its output is from the
+ * definition's. */
 #ifndef EFLA_BENCH_BENCHMARK_CASE_H
 #define EFLA_BENCH_BENCHMARK_CASE_H
 
@@ -14,11 +17,11 @@
 typedef struct efla_bench_problem {
   const struct efla_benchmark_case *entry;
   bool f64;
-  efla_heads heads;                  /* shape, layout, threads, level (not NULL) */
-  size_t chunk;                      /* tokens per chunk, for those who work by chunks */
+  efla_heads heads;                         /* shape, layout, threads, level (not NULL) */
+  size_t chunk;                             /* tokens per chunk, for those who work by chunks */
   void *q, *k, *v, *beta, *coefficient, *o; /* in the layout of heads */
-  void *S;                           /* (sequences, heads, dk, dv): where the state starts and ends */
-  void *extra;                       /* the benchmark case's own, aligned to EFLA_TILE_BYTES */
+  void *S;                                  /* (sequences, heads, dk, dv): where the state starts and ends */
+  void *extra;                              /* the benchmark case's own, aligned to EFLA_TILE_BYTES */
   void *block;
 } efla_bench_problem;
 
@@ -29,8 +32,10 @@ typedef struct efla_benchmark_case {
   void (*work)(efla_bench_problem *p);          /* once */
   void (*finish)(efla_bench_problem *p);        /* after the last: brings the state to S; NULL: it is there */
   double (*flops)(const efla_bench_problem *p); /* of one execution; 6 dk dv a token for every form of the delta rule */
-  double (*bytes)(const efla_bench_problem *p); /* read and written in memory where that is the limit; NULL: not counted */
-  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL: nothing to compare. */
+  double (*bytes)(
+      const efla_bench_problem *p); /* read and written in memory where that is the limit; NULL: not counted */
+  /* What was computed once from the same numbers as in `given`, over what rounding explains: wrong if above 1.  NULL:
+   * nothing to compare. */
   double (*deviation)(const efla_bench_problem *done, const efla_bench_problem *given);
 } efla_benchmark_case;
 
@@ -40,12 +45,13 @@ extern const efla_benchmark_case efla_bench_forms[], efla_bench_gradients[],
 /* The row of that name and pass, NULL if there is none. */
 const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass);
 
-/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, coefficients of the exact method.  Fails with EFLA_NO_MEMORY. */
+/* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, coefficients of the
+ * exact method.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed);
 void efla_bench_clear(efla_bench_problem *p);
 
-/* Does the same shape with few tokens and few heads once, and compares with the definition: EFLA_UNTRUSTED and why where it differs by
- * more than rounding explains.  Fails with EFLA_NO_MEMORY. */
+/* Does the same shape with few tokens and few heads once, and compares with the definition: EFLA_UNTRUSTED and why
+ * where it differs by more than rounding explains.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_message *why);
 
 /* The larger of two deviations; one that is nan is worse than any. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/benchmark_case.h"
 
 #include "efla/cpu/chunk.h"
@@ -12,7 +13,9 @@
 
 typedef efla_bench_problem problem;
 
-static double delta_rule_flops(const problem *p) { return 6. * (double)(efla_bench_rows(&p->heads) * p->heads.dk * p->heads.dv); }
+static double delta_rule_flops(const problem *p) {
+  return 6. * (double)(efla_bench_rows(&p->heads) * p->heads.dk * p->heads.dv);
+}
 
 /* One head after another by a form for contiguous rows. */
 typedef void head_form(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o);
@@ -55,7 +58,7 @@ static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, voi
 }
 static void chunk(problem *p) { each_head(p, chunk_head); }
 
-#define KERNEL_ARRAYS                                                                                                              \
+#define KERNEL_ARRAYS                                                                                                  \
   { .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .final = p->S, .o = p->o }
 static size_t kernel_extra(const problem *p) {
   return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
@@ -108,9 +111,11 @@ static void coefficients(problem *p) {
 }
 static double coefficient_flops(const problem *p) { return 2. * (double)(efla_bench_rows(&p->heads) * p->heads.dk); }
 
-/* ------------------------------------------------------------------------------------------------------- the definition */
+/* ------------------------------------------------------------------------------------------------------- the
+ * definition */
 /* Largest deviation of read-outs and state of one head from the definition in long double, over their size. */
-static double head_deviation(const problem *done, const problem *given, size_t sequence, size_t head, long double *work) {
+static double head_deviation(const problem *done, const problem *given, size_t sequence, size_t head,
+                             long double *work) {
   const efla_heads *h = &given->heads;
   size_t dk = h->dk, dv = h->dv, first = (sequence * h->heads + head) * dk * dv;
   efla_head_rows rows = efla_heads_rows(h, sequence, head);
@@ -128,15 +133,16 @@ static double head_deviation(const problem *done, const problem *given, size_t s
     for (size_t i = 0; i < dk; i++) norm += q[i] * q[i];
     size = fmax(size, sqrt((double)written)), query = fmax(query, sqrt((double)norm));
     for (size_t j = 0; j < dv; j++)
-      worst = efla_bench_worse(worst, fabs((double)(efla_bench_number(done, done->o, row * dv + j) - o[j])) / (size * query));
+      worst = efla_bench_worse(worst,
+                               fabs((double)(efla_bench_number(done, done->o, row * dv + j) - o[j])) / (size * query));
   }
   for (size_t e = 0; e < dk * dv; e++)
     worst = efla_bench_worse(worst, fabs((double)(efla_bench_number(done, done->S, first + e) - S[e])) / size);
   return worst;
 }
 
-/* A token's sums of dk products err by sqrt(dk + 16) u where signs are random, and the errors of all tokens add up likewise; four
- * standard deviations. */
+/* A token's sums of dk products err by sqrt(dk + 16) u where signs are random, and the errors of all tokens add up
+ * likewise; four standard deviations. */
 static double delta_rule_deviation(const problem *done, const problem *given) {
   const efla_heads *h = &given->heads;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
@@ -144,7 +150,8 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   long double *work = malloc((h->dk * h->dv + 2 * h->dk + 2 * h->dv) * sizeof *work);
   if (!work) return INFINITY;
   for (size_t s = 0; s < efla_heads_sequences(h); s++)
-    for (size_t head = 0; head < h->heads; head++) worst = efla_bench_worse(worst, head_deviation(done, given, s, head, work));
+    for (size_t head = 0; head < h->heads; head++)
+      worst = efla_bench_worse(worst, head_deviation(done, given, s, head, work));
   free(work);
   return worst / (4 * sqrt(steps) * u);
 }
@@ -158,14 +165,19 @@ static double coefficient_deviation(const problem *done, const problem *given) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += pow(efla_bench_number(given, given->k, r * dk + i), 2);
     double coefficient = efla_coefficient(exact, efla_bench_number(given, given->beta, r), lambda);
-    worst = efla_bench_worse(worst, fabs(efla_bench_number(done, done->coefficient, r) - coefficient) / (u * coefficient));
+    worst =
+        efla_bench_worse(worst, fabs(efla_bench_number(done, done->coefficient, r) - coefficient) / (u * coefficient));
   }
   return worst / (double)(dk + 6);
 }
 
 const efla_benchmark_case efla_bench_forms[] = {
     {.kernel = "naive", .pass = "forward", .work = naive, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
-    {.kernel = "row_loop", .pass = "forward", .work = row_loop, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
+    {.kernel = "row_loop",
+     .pass = "forward",
+     .work = row_loop,
+     .flops = delta_rule_flops,
+     .deviation = delta_rule_deviation},
     {.kernel = "chunk",
      .pass = "forward",
      .extra = chunk_extra,
@@ -196,6 +208,11 @@ const efla_benchmark_case efla_bench_forms[] = {
      .flops = delta_rule_flops,
      .bytes = decode_bytes,
      .deviation = delta_rule_deviation},
-    {.kernel = "coefficients", .pass = "forward", .start = coefficients_start, .work = coefficients, .flops = coefficient_flops, .deviation = coefficient_deviation},
+    {.kernel = "coefficients",
+     .pass = "forward",
+     .start = coefficients_start,
+     .work = coefficients,
+     .flops = coefficient_flops,
+     .deviation = coefficient_deviation},
     {.kernel = NULL},
 };

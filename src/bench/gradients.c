@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/benchmark_case.h"
 
 #include "efla/cpu/backward.h"
@@ -11,7 +12,8 @@
 
 typedef efla_bench_problem problem;
 
-/* The arrays of a backward pass, as offsets into `extra`; every one begins at a multiple of a tile.  The loss's derivative by o is v. */
+/* The arrays of a backward pass, as offsets into `extra`; every one begins at a multiple of a tile.  The loss's
+ * derivative by o is v. */
 typedef struct arrays {
   size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_beta, d_initial, scratch, all;
 } arrays;
@@ -41,12 +43,16 @@ static arrays lay_out(const problem *p) {
 
 static size_t extra(const problem *p) { return lay_out(p).all; }
 
-#define FORWARD_ARRAYS                                                                                                             \
-  { .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y), .checkpoints = at(a.checkpoints) }
-#define GRADIENT_ARRAYS                                                                                                            \
-  {                                                                                                                                \
-    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .by_beta = at(a.by_beta), .by_lambda = at(a.by_lambda), .initial = p->S,     \
-    .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v), .d_beta = at(a.d_beta), .d_initial = at(a.d_initial)        \
+#define FORWARD_ARRAYS                                                                                                 \
+  {                                                                                                                    \
+    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y),          \
+    .checkpoints = at(a.checkpoints)                                                                                   \
+  }
+#define GRADIENT_ARRAYS                                                                                                \
+  {                                                                                                                    \
+    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .by_beta = at(a.by_beta),                          \
+    .by_lambda = at(a.by_lambda), .initial = p->S, .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v),  \
+    .d_beta = at(a.d_beta), .d_initial = at(a.d_initial)                                                               \
   }
 #define at(offset) efla_bench_at(p, p->extra, offset)
 
@@ -97,8 +103,9 @@ static double distance(const problem *done, const void *found, const double *tru
   return size > 0 ? sqrt(error / size) : sqrt(error);
 }
 
-/* Against the naive derivative in f64.  Sums of dk, dv and of the tokens' terms, whose rounding errors have random signs, as forward; the
- * loss's derivative passes through two such sums per token, and once more through the forward pass's y: three times that. */
+/* Against the naive derivative in f64.  Sums of dk, dv and of the tokens' terms, whose rounding errors have random
+ * signs, as forward; the loss's derivative passes through two such sums per token, and once more through the forward
+ * pass's y: three times that. */
 static double deviation(const problem *done, const problem *given) {
   const efla_heads *h = &given->heads;
   problem wide = *given, *p = &wide;
@@ -128,7 +135,8 @@ static double deviation(const problem *done, const problem *given) {
     }
   }
   free(scratch), free(block);
-  double u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2, steps = (double)(h->tokens + 1) * (double)(dk + dv + 16);
+  double u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2,
+         steps = (double)(h->tokens + 1) * (double)(dk + dv + 16);
   return worst / (3 * sqrt(steps) * u);
 }
 

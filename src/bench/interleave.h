@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Timing by turns: what is compared is measured within one run, in turn, so that a busy machine slows all alike. */
 #ifndef EFLA_BENCH_INTERLEAVE_H
 #define EFLA_BENCH_INTERLEAVE_H
@@ -7,8 +8,8 @@
 
 #include <stddef.h>
 
-/* n pieces of work, each timed `repeats` times in turn, every time as often as fills `least` seconds: seconds (n, repeats) of
- * one execution.  Piece i is work(context, i); it has been executed at least once before it is timed. */
+/* n pieces of work, each timed `repeats` times in turn, every time as often as fills `least` seconds: seconds (n,
+ * repeats) of one execution.  Piece i is work(context, i); it has been executed at least once before it is timed. */
 void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void *context, size_t repeats, double least,
                            double *seconds, efla_progress *progress);
 

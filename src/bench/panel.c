@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/panel.h"
 
 #include "bench/interleave.h"
@@ -9,9 +10,11 @@
 
 static size_t at_least_one(size_t n) { return n ? n : 1; }
 
-void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk) {
+void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads,
+                    size_t chunk) {
   assert(panel->n < EFLA_BENCH_MOST);
-  heads.batch = at_least_one(heads.batch), heads.heads = at_least_one(heads.heads), heads.threads = at_least_one(heads.threads);
+  heads.batch = at_least_one(heads.batch), heads.heads = at_least_one(heads.heads),
+  heads.threads = at_least_one(heads.threads);
   heads.tokens = at_least_one(heads.tokens), heads.dk = at_least_one(heads.dk), heads.dv = at_least_one(heads.dv);
   if (!heads.isa) heads.isa = efla_isa_best();
   panel->problems[panel->n] =
@@ -53,8 +56,8 @@ static double ratio(const efla_bench_panel *panel, const double *seconds, const 
   return efla_bench_summarise(work, panel->repeats, &summary) == EFLA_OK ? summary.median : NAN;
 }
 
-static efla_status write_row(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double *spare,
-                             efla_table *table) {
+static efla_status write_row(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p,
+                             double *spare, efla_table *table) {
   const efla_heads *h = &p->heads;
   const efla_benchmark_case *c = p->entry;
   efla_bench_summary s;
@@ -68,10 +71,11 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
   double of_bandwidth =
       ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->entry->bytes(memory) : 0, spare);
   efla_table_row(table, efla_text(c->kernel), efla_text(c->pass), efla_text(p->f64 ? "f64" : "f32"),
-                 efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv), efla_count(h->batch * h->heads),
-                 efla_count(h->tokens), efla_count(h->threads), efla_real(s.median), efla_real((double)h->tokens / s.median),
-                 efla_real(flops / s.median * 1e-9), efla_real(of_gemm), efla_real(of_naive), efla_real(of_bandwidth),
-                 efla_text(panel->name), efla_text(h->isa->name), efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
+                 efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv),
+                 efla_count(h->batch * h->heads), efla_count(h->tokens), efla_count(h->threads), efla_real(s.median),
+                 efla_real((double)h->tokens / s.median), efla_real(flops / s.median * 1e-9), efla_real(of_gemm),
+                 efla_real(of_naive), efla_real(of_bandwidth), efla_text(panel->name), efla_text(h->isa->name),
+                 efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
   return EFLA_OK;
 }
 

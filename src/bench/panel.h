@@ -1,4 +1,6 @@
-/* A panel: problems that are compared with each other, checked first and then timed by turns, and the rows that come of it. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A panel: problems that are compared with each other, checked first and then timed by turns, and the rows that come of
+ * it. */
 #ifndef EFLA_BENCH_PANEL_H
 #define EFLA_BENCH_PANEL_H
 
@@ -8,8 +10,9 @@
 
 #define EFLA_BENCH_MOST (2 * EFLA_LIST_MAX + 1) /* problems of a panel: a list with one thread and with all, and gemm */
 
-#define EFLA_BENCH_COLUMNS                                                                                                         \
-  "kernel,pass,precision,layout,dk,dv,heads,tokens,threads,seconds,tokens_per_s,gflops,of_gemm,of_naive,of_bandwidth,panel,level," \
+#define EFLA_BENCH_COLUMNS                                                                                             \
+  "kernel,pass,precision,layout,dk,dv,heads,tokens,threads,seconds,tokens_per_s,gflops,of_gemm,of_naive,of_bandwidth," \
+  "panel,level,"                                                                                                       \
   "chunk,seconds_min,seconds_max"
 
 typedef struct efla_bench_panel {
@@ -20,13 +23,16 @@ typedef struct efla_bench_panel {
   efla_bench_problem problems[EFLA_BENCH_MOST];
 } efla_bench_panel;
 
-/* Adds a problem: a benchmark case, a type and a shape.  A zero in heads stands for 1; chunk: 0 where nothing is done by chunks. */
-void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads, size_t chunk);
+/* Adds a problem: a benchmark case, a type and a shape.  A zero in heads stands for 1; chunk: 0 where nothing is done
+ * by chunks. */
+void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads,
+                    size_t chunk);
 
-/* Checks all, prepares all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what stood side by side:
- * of_gemm is the rate over that of the panel's gemm of the same type times threads; of_naive over the panel's naive form of the same type, dk
- * and dv; of_bandwidth is bytes per second over those of the panel's memory row of the same states and threads; nan where there is none.
- * Fails with EFLA_UNTRUSTED where an output is wrong, EFLA_NO_MEMORY. */
+/* Checks all, prepares all, times all, writes a row for each and clears.  Ratios are medians over the repeats of what
+ * stood side by side: of_gemm is the rate over that of the panel's gemm of the same type times threads; of_naive over
+ * the panel's naive form of the same type, dk and dv; of_bandwidth is bytes per second over those of the panel's memory
+ * row of the same states and threads; nan where there is none. Fails with EFLA_UNTRUSTED where an output is wrong,
+ * EFLA_NO_MEMORY. */
 efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/causality.h"
 
 #include <assert.h>
@@ -58,7 +59,8 @@ static size_t first_difference(const side *a, const side *b, size_t n) {
 }
 
 /* Rows of o of token t; notes the first pair that rounding does not explain. */
-static void compare_row(efla_causality *c, const side *a, const side *b, size_t head, size_t first, size_t t, double limit) {
+static void compare_row(efla_causality *c, const side *a, const side *b, size_t head, size_t first, size_t t,
+                        double limit) {
   size_t dv = a->run->in->dv, worst = 0;
   const double *x = a->o + t * dv, *y = b->o + t * dv;
   double error2 = 0, norm2 = 0, largest = -1;
@@ -89,7 +91,8 @@ static efla_status same_start(const side *a, const side *b, size_t head, bool *s
   double *S = malloc(2 * n * sizeof *S);
   if (!S) return efla_fail_memory(why);
   efla_status status = efla_tensors_read_states(a->run->in, EFLA_INITIAL_STATE, a->run->sequence, head, 1, S, why);
-  if (status == EFLA_OK) status = efla_tensors_read_states(b->run->in, EFLA_INITIAL_STATE, b->run->sequence, head, 1, S + n, why);
+  if (status == EFLA_OK)
+    status = efla_tensors_read_states(b->run->in, EFLA_INITIAL_STATE, b->run->sequence, head, 1, S + n, why);
   *same = status == EFLA_OK && !memcmp(S, S + n, n * sizeof *S);
   free(S);
   return status;
@@ -107,7 +110,8 @@ static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_me
   return status;
 }
 
-static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head, size_t most, double limit, efla_message *why) {
+static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head, size_t most, double limit,
+                                efla_message *why) {
   size_t common = a->length < b->length ? a->length : b->length, before = c->violation.token, seen = 0;
   bool same = true, apart = false;
   efla_status status = same_start(a, b, head, &same, why);
@@ -129,13 +133,13 @@ static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head
   return status;
 }
 
-efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a, const efla_sequence_run *b, const double *limit,
-                                   efla_message *why) {
+efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a, const efla_sequence_run *b,
+                                   const double *limit, efla_message *why) {
   enum { NUMBERS = 1 << 20 };
   const efla_tensors *in = a->in, *other = b->in;
   if (in->heads != other->heads || in->dk != other->dk || in->dv != other->dv)
-    return efla_fail(why, EFLA_INPUT, "%s: %zu heads, dk %zu, dv %zu, expected %zu, %zu, %zu as in %s", other->path, other->heads,
-                     other->dk, other->dv, in->heads, in->dk, in->dv, in->path);
+    return efla_fail(why, EFLA_INPUT, "%s: %zu heads, dk %zu, dv %zu, expected %zu, %zu, %zu as in %s", other->path,
+                     other->heads, other->dk, other->dv, in->heads, in->dk, in->dv, in->path);
   size_t numbers = 2 * in->dk + 2 * in->dv + 2, most = numbers < NUMBERS ? NUMBERS / numbers : 1;
   if (most > in->tokens) most = in->tokens;
   side x = {0}, y = {0};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/comparison.h"
 
 #include "app/progress.h"
@@ -87,8 +88,8 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   if (!exceeded || l->first.token < SIZE_MAX) return;
   efla_span one = p->stream.span;
   one.head += h, one.first += t;
-  l->first =
-      (efla_miss){p->stream.sequence, one.head, token, (double)l->trajectory.o[m.worst], found[m.worst], sqrt(m.error2), allowed, ""};
+  l->first = (efla_miss){p->stream.sequence, one.head,       token,   (double)l->trajectory.o[m.worst],
+                         found[m.worst],     sqrt(m.error2), allowed, ""};
   efla_tensors_index(c->out, EFLA_O, &one, m.worst, l->first.index);
 }
 
@@ -137,7 +138,8 @@ static void advance_lane(pass *p, size_t h) {
     l->before = l->after = 0;
   }
   for (size_t t = 0; t < x.tokens && l->status == EFLA_OK; t++) {
-    l->status = efla_reference_trajectory_step(&l->trajectory, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);
+    l->status =
+        efla_reference_trajectory_step(&l->trajectory, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);
     if (l->status == EFLA_OK) compare_token(p, h, &x, t);
   }
 }
@@ -178,12 +180,14 @@ static efla_status pass_init(pass *p, efla_message *why) {
   p->o = malloc(heads * p->stream.most_tokens * in->dv * sizeof *p->o);
   p->S = malloc(heads * in->dk * in->dv * sizeof *p->S);
   bool room = p->lanes && p->o && p->S;
-  for (size_t h = 0; h < heads && room; h++) room = efla_reference_trajectory_init(&p->lanes[h].trajectory, &p->c->spec, in->dk, in->dv) == EFLA_OK;
+  for (size_t h = 0; h < heads && room; h++)
+    room = efla_reference_trajectory_init(&p->lanes[h].trajectory, &p->c->spec, in->dk, in->dv) == EFLA_OK;
   return room ? EFLA_OK : efla_fail_memory(why);
 }
 
 static void pass_clear(pass *p) {
-  for (size_t h = 0; p->lanes && h < p->stream.most_heads; h++) efla_reference_trajectory_clear(&p->lanes[h].trajectory);
+  for (size_t h = 0; p->lanes && h < p->stream.most_heads; h++)
+    efla_reference_trajectory_clear(&p->lanes[h].trajectory);
   efla_stream_clear(&p->stream);
   free(p->lanes);
   free(p->o);

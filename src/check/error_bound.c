@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/error_bound.h"
 
 #include "base/tokens.h"
@@ -19,7 +20,8 @@ efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *uni
   double *block = calloc(dk * dk + 2 * dk, sizeof *block);
   *bound = (efla_error_bound){0};
   if (!block) return EFLA_NO_MEMORY;
-  *bound = (efla_error_bound){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
+  *bound =
+      (efla_error_bound){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
   return EFLA_OK;
 }
 
@@ -74,7 +76,8 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
   for (size_t i = 0; i < dk; i++) {
     double ki = token->k[i], wi = decay2 * w[i];
     for (size_t j = 0; j < dk; j++)
-      C[i * dk + j] = decay2 * C[i * dk + j] - a * (ki * decay2 * w[j] + wi * token->k[j]) + a * a * ki * token->k[j] * (s + U);
+      C[i * dk + j] =
+          decay2 * C[i * dk + j] - a * (ki * decay2 * w[j] + wi * token->k[j]) + a * a * ki * token->k[j] * (s + U);
     C[i * dk + i] += ((state + 2 * arithmetic) * bound->rows[i] + operands * square(a * ki) * token->u) / 3;
   }
 }
@@ -85,11 +88,12 @@ static double subnormal(const efla_format *stored, size_t n) {
 }
 
 double efla_error_bound_readout(const efla_error_bound *bound, const double *q, double scale, double o2, size_t dv,
-                           const efla_format *stored) {
+                                const efla_format *stored) {
   double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands);
   double read = scale == 0 ? 0 : o2 / square(scale);
   double own = (arithmetic * ((double)bound->dk + 2) + operands) * (weigh(bound, q) + read) / 3;
-  return square(scale) * (apply(bound, q, bound->w) + own) + square(efla_format_unit(stored)) * o2 / 3 + subnormal(stored, dv);
+  return square(scale) * (apply(bound, q, bound->w) + own) + square(efla_format_unit(stored)) * o2 / 3 +
+         subnormal(stored, dv);
 }
 
 double efla_error_bound_state(const efla_error_bound *bound, size_t dv, const efla_format *stored) {

@@ -1,8 +1,11 @@
-/* The rounding that a kernel is entitled to: how large the errors of its state and of its read-outs may be on these very tokens.
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rounding that a kernel is entitled to: how large the errors of its state and of its read-outs may be on these
+ * very tokens.
  *
- * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most u^2 x^2/3
- * for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by the transitions that the
- * tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk), follows exactly
+ * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most
+ * u^2 x^2/3 for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by
+ * the transitions that the tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk),
+ * follows exactly
  *
  *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the coefficient, where
  *
@@ -12,17 +15,18 @@
  *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
  *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
  *
- * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A read-out
- * has the variance, summed over its entries,
+ * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A
+ * read-out has the variance, summed over its entries,
  *
  *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
  *
- * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows with the
- * state: as the errors do (docs/findings.md#accumulation).
+ * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows
+ * with the state: as the errors do (docs/findings.md#accumulation).
  *
- * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root mean square over a head.
- * The constants are measured: the largest of the forms and formats of this toolkit on the input families is below half of either
- * (test_compare); the rest is for chunkwise kernels, which multiply by (I + L)^-1 in the operands' format, and for tails. */
+ * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root
+ * mean square over a head. The constants are measured: the largest of the forms and formats of this toolkit on the
+ * input families is below half of either (test_compare); the rest is for chunkwise kernels, which multiply by (I +
+ * L)^-1 in the operands' format, and for tails. */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
 #define EFLA_CHECK_ERROR_BOUND_H
 
@@ -38,8 +42,8 @@ typedef struct efla_units {
   double arithmetic, operands, state; /* unit roundoffs */
 } efla_units;
 
-/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are rounded to
- * the coarser of the two. */
+/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are
+ * rounded to the coarser of the two. */
 efla_units efla_units_of(const efla_format *state, const efla_format *output);
 
 typedef struct efla_error_bound {
@@ -69,7 +73,7 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
 
 /* V of a read-out: q (dk), o2 = |o|^2 and the type that o is stored in. */
 double efla_error_bound_readout(const efla_error_bound *bound, const double *q, double scale, double o2, size_t dv,
-                           const efla_format *stored);
+                                const efla_format *stored);
 
 /* The same for the state, summed over its entries, once it is stored. */
 double efla_error_bound_state(const efla_error_bound *bound, size_t dv, const efla_format *stored);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/fault_model.h"
 
 #include "efla/reference/recurrence.h"
@@ -44,8 +45,8 @@ static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const 
 }
 
 /* Token t as the fault model has it; counts: whether it enters the state.  scratch (3 dk). */
-static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, double g, bool counts, double *S, double *o,
-                 double *scratch) {
+static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, double g, bool counts, double *S,
+                 double *o, double *scratch) {
   size_t dk = x->dk, dv = x->dv;
   double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk;
   memcpy(key, x->k + t * dk, dk * sizeof *key);
@@ -56,7 +57,7 @@ static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, 
   model->queries->apply(dk, q);
   double lambda = efla_lambda(dk, coefficient_key), epsilon = model->epsilon;
   double coefficient = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
-                            : efla_coefficient(model->method, x->beta[t], lambda);
+                                   : efla_coefficient(model->method, x->beta[t], lambda);
   if (g != 0 && model->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
   if (model->read == EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
   if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &coefficient, S, NULL);
@@ -89,7 +90,8 @@ static void advance(pass *p, size_t h, size_t s) {
   efla_tokens x = efla_stream_tokens(&p->stream, h);
   const efla_fault_model *model = &p->candidates->candidate[s].model;
   size_t n = x.dk * x.dv, at = h * p->candidates->n + s;
-  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv), *o = scratch + 3 * x.dk;
+  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv),
+         *o = scratch + 3 * x.dk;
   sums *to = &p->sums[at];
   if (p->stream.begins) start_state(p, model, p->start + h * n, S);
   size_t full = model->tail ? p->stream.length - p->stream.length % model->tail : p->stream.length;
@@ -120,10 +122,12 @@ static efla_status try_block(pass *p, size_t threads, efla_message *why) {
   efla_tensors *in = p->c->in, *out = p->c->out;
   efla_status status = efla_tensors_read(out, EFLA_O, span, p->o, why);
   if (status == EFLA_OK && p->stream.begins)
-    status = efla_tensors_read_states(in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->start, why);
+    status =
+        efla_tensors_read_states(in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->start, why);
   bool final = p->stream.ends && p->stream.whole && out->has[EFLA_FINAL_STATE];
   if (status == EFLA_OK && final)
-    status = efla_tensors_read_states(out, EFLA_FINAL_STATE, p->stream.sequence, span->head, span->heads, p->found, why);
+    status =
+        efla_tensors_read_states(out, EFLA_FINAL_STATE, p->stream.sequence, span->head, span->heads, p->found, why);
   if (status != EFLA_OK) return status;
   memset(p->sums, 0, span->heads * n * sizeof *p->sums);
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
@@ -197,8 +201,8 @@ static void judge(efla_fault_candidates *candidates, const efla_comparison *c, c
   qsort(candidates->candidate + 1, candidates->n - 1, sizeof *candidates->candidate, by_score);
 }
 
-efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_comparison *c, const efla_effort *effort, size_t threads,
-                              efla_message *why) {
+efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_comparison *c,
+                                      const efla_effort *effort, size_t threads, efla_message *why) {
   size_t left = effort->heads;
   bool *tried = calloc(c->in->heads, sizeof *tried);
   if (!tried) return efla_fail_memory(why);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of usual faults. */
 #include "check/fault_model.h"
 
@@ -28,14 +29,16 @@ static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
 static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
   r->keys = unit(), r->coefficient_keys = raw();
-  snprintf(says, EFLA_FAULT_TEXT, "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
+  snprintf(says, EFLA_FAULT_TEXT,
+           "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
   return true;
 }
 
 static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
   r->keys = raw(), r->coefficient_keys = unit();
-  snprintf(says, EFLA_FAULT_TEXT, "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
+  snprintf(says, EFLA_FAULT_TEXT,
+           "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
   return true;
 }
 
@@ -55,7 +58,8 @@ static bool epsilon_in_keys(efla_fault_model *r, const setting *s, char *says) {
 static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *says) {
   r->epsilon = 1e-6;
   snprintf(says, EFLA_FAULT_TEXT,
-           "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - exp(-beta lambda))/lambda");
+           "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - "
+           "exp(-beta lambda))/lambda");
   return !strcmp(s->spec->method->name, "exact");
 }
 
@@ -78,8 +82,8 @@ static bool scale_missing(efla_fault_model *r, const setting *s, char *says) {
 static bool scale_by_dk(efla_fault_model *r, const setting *s, char *says) {
   r->scale = 1 / sqrt((double)s->in->dk);
   if (fabs(r->scale / s->spec->scale - 1) < 1e-6) return false;
-  snprintf(says, EFLA_FAULT_TEXT, "o is scaled by 1/sqrt(dk) = %.6g, expected scale %.6g, as the file's attribute says", r->scale,
-           s->spec->scale);
+  snprintf(says, EFLA_FAULT_TEXT, "o is scaled by 1/sqrt(dk) = %.6g, expected scale %.6g, as the file's attribute says",
+           r->scale, s->spec->scale);
   return true;
 }
 
@@ -118,7 +122,8 @@ static bool final_transposed(efla_fault_model *r, const setting *s, char *says) 
 
 static bool initial_missing(efla_fault_model *r, const setting *s, char *says) {
   r->start = EFLA_START_ZERO;
-  snprintf(says, EFLA_FAULT_TEXT, "the initial state is missing: sequences start from zero, expected from initial_state");
+  snprintf(says, EFLA_FAULT_TEXT,
+           "the initial state is missing: sequences start from zero, expected from initial_state");
   return s->in->has[EFLA_INITIAL_STATE];
 }
 
@@ -148,9 +153,10 @@ static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
-    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,         epsilon_in_keys, epsilon_in_coefficient, unit_queries,
-    scale_missing,        scale_by_dk,          scale_twice,        nothing_written, read_before,     read_transposed,
-    final_transposed,     initial_missing,      initial_transposed, state_carried,   decay_missing,   decay_after};
+    raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,       epsilon_in_keys, epsilon_in_coefficient,
+    unit_queries,         scale_missing,        scale_by_dk,      scale_twice,     nothing_written,
+    read_before,          read_transposed,      final_transposed, initial_missing, initial_transposed,
+    state_carried,        decay_missing,        decay_after};
 enum { MISTAKES = sizeof faults / sizeof *faults };
 
 /* The table goes on with the other methods' coefficients, and with chunks whose tail is lost. */
@@ -163,8 +169,8 @@ static size_t methods(void) {
 static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *says) {
   r->method = &efla_methods[i];
   snprintf(says, EFLA_FAULT_TEXT, "%s the coefficient is that of %s (%s), expected that of %s",
-           !strcmp(r->method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:", r->method->name,
-           r->method->known_as, s->spec->method->name);
+           !strcmp(r->method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:",
+           r->method->name, r->method->known_as, s->spec->method->name);
   return r->method != s->spec->method;
 }
 
@@ -177,13 +183,14 @@ static bool has_tail(const efla_tensors *in, size_t chunk) {
   return false;
 }
 
-/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones end as they
- * do. */
+/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones
+ * end as they do. */
 static bool lost_tail(size_t i, efla_fault_model *r, const setting *s, char *says) {
   r->tail = efla_tail_chunks[EFLA_TAILS - 1 - i % EFLA_TAILS];
   r->tail_of_state = i >= EFLA_TAILS;
-  snprintf(says, EFLA_FAULT_TEXT, "a wrong chunk tail: the last tokens, which do not fill a chunk of %zu, never enter %s",
-           r->tail, r->tail_of_state ? "final_state" : "the state");
+  snprintf(says, EFLA_FAULT_TEXT,
+           "a wrong chunk tail: the last tokens, which do not fill a chunk of %zu, never enter %s", r->tail,
+           r->tail_of_state ? "final_state" : "the state");
   return has_tail(s->in, r->tail);
 }
 
@@ -194,8 +201,11 @@ static bool apply(size_t i, efla_fault_model *r, const setting *s, char *says) {
 }
 
 static efla_fault_model right_model(const efla_kernel_spec *spec) {
-  return (efla_fault_model){
-      .method = spec->method, .keys = spec->keys, .coefficient_keys = spec->keys, .queries = raw(), .scale = spec->scale};
+  return (efla_fault_model){.method = spec->method,
+                            .keys = spec->keys,
+                            .coefficient_keys = spec->keys,
+                            .queries = raw(),
+                            .scale = spec->scale};
 }
 
 /* As many as half a gigabyte has room for, in states. */
@@ -204,7 +214,8 @@ static size_t most_candidates(const efla_tensors *in) {
   return room < EFLA_FAULT_CANDIDATES ? room : EFLA_FAULT_CANDIDATES;
 }
 
-void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_kernel_spec *spec, const efla_tensors *in) {
+void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_kernel_spec *spec,
+                                const efla_tensors *in) {
   const setting s = {spec, in};
   size_t most = most_candidates(in);
   *candidates = (efla_fault_candidates){.n = 1};
@@ -217,7 +228,8 @@ void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_ke
 }
 
 /* The first fault and on top of it the second; false where one of the two hides the other. */
-static bool combine(const efla_fault_candidate *first, const efla_fault_candidate *second, const setting *s, efla_fault_candidate *both) {
+static bool combine(const efla_fault_candidate *first, const efla_fault_candidate *second, const setting *s,
+                    efla_fault_candidate *both) {
   *both = (efla_fault_candidate){.model = first->model, .row = {first->row[0], second->row[0]}};
   char says[EFLA_FAULT_TEXT];
   if (!apply(second->row[0], &both->model, s, says)) return false;
@@ -226,7 +238,8 @@ static bool combine(const efla_fault_candidate *first, const efla_fault_candidat
          memcmp(&both->model, &second->model, sizeof both->model) != 0;
 }
 
-void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_kernel_spec *spec, const efla_tensors *in) {
+void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_kernel_spec *spec,
+                                const efla_tensors *in) {
   const setting s = {spec, in};
   const efla_fault_candidates singles = *candidates;
   size_t most = most_candidates(in);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What numbers were before somebody widened them: the format of outputs. */
 #include "check/comparison.h"
 

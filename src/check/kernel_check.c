@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/kernel_check.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_opti
   s->comparison.in = &s->in;
   s->comparison.out = ask->outputs ? &s->separate : &s->in;
   if (!s->comparison.out->has[EFLA_O])
-    return efla_fail(why, EFLA_INPUT, "%s: o: no such dataset, expected one to compare (or another file with it)", ask->input);
+    return efla_fail(why, EFLA_INPUT, "%s: o: no such dataset, expected one to compare (or another file with it)",
+                     ask->input);
   if (ask->against && !s->other.has[EFLA_O])
     return efla_fail(why, EFLA_INPUT, "%s: o: no such dataset, expected one to compare", ask->against);
   return EFLA_OK;
@@ -25,12 +27,13 @@ static efla_status make_claim(efla_kernel_check *s, const efla_kernel_check_opti
   *spec = (efla_kernel_spec){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
   s->comparison.tolerance = ask->tolerance;
   if (s->in.dk > EFLA_ERROR_BOUND_DK)
-    return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input, s->in.dk,
-                     EFLA_ERROR_BOUND_DK);
+    return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input,
+                     s->in.dk, EFLA_ERROR_BOUND_DK);
   efla_status status = efla_kernel_spec_check(spec, why);
   if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &spec->o, why);
   spec->state = spec->o;
-  if (status == EFLA_OK && out->has[EFLA_FINAL_STATE]) status = efla_output_format(out, EFLA_FINAL_STATE, &spec->state, why);
+  if (status == EFLA_OK && out->has[EFLA_FINAL_STATE])
+    status = efla_output_format(out, EFLA_FINAL_STATE, &spec->state, why);
   s->state = ask->state ? ask->state : efla_format_find(out->precision);
   if (!s->state) s->state = efla_format_find(spec->o.digits > 24 ? "f64" : "f32");
   spec->units = efla_units_of(s->state, &spec->o);
@@ -43,7 +46,8 @@ static size_t next_sequence(const efla_tensors *in, size_t sequence) {
   return sequence;
 }
 
-/* Pairs of runs: sequences of the file that follow each other (or with empty ones between), and those of the second file. */
+/* Pairs of runs: sequences of the file that follow each other (or with empty ones between), and those of the second
+ * file. */
 static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   size_t heads = s->in.heads, n = s->in.sequences, common = n < s->other.sequences ? n : s->other.sequences;
   double *limit = calloc(heads, sizeof *limit);
@@ -61,14 +65,15 @@ static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check
   }
   free(limit);
   if (status != EFLA_OK || !ask->against || s->causality.pairs > within) return status;
-  return efla_fail(
-      why, EFLA_INPUT,
-      "%s: no head of a sequence has the first token of %s: causality cannot be examined, expected inputs that agree up "
-      "to some token",
-      ask->against, ask->input);
+  return efla_fail(why, EFLA_INPUT,
+                   "%s: no head of a sequence has the first token of %s: causality cannot be examined, expected inputs "
+                   "that agree up "
+                   "to some token",
+                   ask->against, ask->input);
 }
 
-/* A fault explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right fault model does. */
+/* A fault explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right fault
+ * model does. */
 static const efla_fault_candidate *best(const efla_fault_candidates *candidates, double most, double part) {
   const efla_fault_candidate *right = &candidates->candidate[0], *first = &candidates->candidate[1];
   return candidates->n > 1 && first->score <= most && first->score <= part * right->score ? first : NULL;
@@ -85,7 +90,8 @@ static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, si
   return status;
 }
 
-/* Single faults on the first part of the file, or as far as it takes to meet the first wrong token; pairs on a smaller one. */
+/* Single faults on the first part of the file, or as far as it takes to meet the first wrong token; pairs on a smaller
+ * one. */
 static efla_status look_for_mistakes(efla_kernel_check *s, size_t threads, efla_message *why) {
   const efla_head_result *total = &s->comparison.total;
   size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
@@ -102,7 +108,8 @@ static efla_status look_for_mistakes(efla_kernel_check *s, size_t threads, efla_
   return status;
 }
 
-/* The error bound grows in proportion to the unit of the state's format.  Errors as large as o itself are not of rounding. */
+/* The error bound grows in proportion to the unit of the state's format.  Errors as large as o itself are not of
+ * rounding. */
 static const efla_format *find_coarser(const efla_kernel_check *s) {
   const efla_errors_of *o = &s->comparison.total.o;
   if (!(efla_errors_rms(o) < 0.5)) return NULL;
@@ -112,9 +119,9 @@ static const efla_format *find_coarser(const efla_kernel_check *s) {
   return NULL;
 }
 
-/* Nobody has said what the kernel keeps its state in, and no fault explains what is wrong: is it right with a state in the format
- * of o? For every kernel that is as if that had been declared; but the wider format comes first, since its bound sees more
- * faults. */
+/* Nobody has said what the kernel keeps its state in, and no fault explains what is wrong: is it right with a state in
+ * the format of o? For every kernel that is as if that had been declared; but the wider format comes first, since its
+ * bound sees more faults. */
 static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_message *why) {
   efla_comparison again = s->comparison;
   const efla_format *format = efla_format_find(again.spec.o.name);
@@ -134,7 +141,8 @@ static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_me
 }
 
 /* The comparison is outside: why? */
-static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads, efla_message *why) {
+static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads,
+                           efla_message *why) {
   efla_status status = look_for_mistakes(s, threads, why);
   if (status != EFLA_OK || s->fault || s->tail || s->resembles) return status;
   bool declared = ask->state || efla_format_find(s->comparison.out->precision);
@@ -151,7 +159,8 @@ static efla_status check_files(const efla_kernel_check *s, const efla_kernel_che
   return status;
 }
 
-efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads, efla_message *why) {
+efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads,
+                                  efla_message *why) {
   *s = (efla_kernel_check){0};
   efla_causality_init(&s->causality);
   efla_status status = open_files(s, ask, why);
@@ -159,8 +168,8 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
   if (status == EFLA_OK) status = efla_comparison_run(&s->comparison, threads, why);
   if (status != EFLA_OK) return status;
   if (s->comparison.total.o.numbers == 0)
-    return efla_fail(why, EFLA_NOT_FINITE, "%s: the true o of method %s is finite nowhere, nothing to compare with", ask->input,
-                     ask->method->name);
+    return efla_fail(why, EFLA_NOT_FINITE, "%s: the true o of method %s is finite nowhere, nothing to compare with",
+                     ask->input, ask->method->name);
   if (s->comparison.total.outside) status = explain(s, ask, threads, why);
   if (status == EFLA_OK) status = check_causality(s, ask, why);
   if (status == EFLA_OK) status = check_files(s, ask, why);

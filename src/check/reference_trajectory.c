@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/reference_trajectory.h"
 
 #include "efla/reference/recurrence.h"
@@ -14,7 +15,8 @@ efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, efla_message *w
                    spec->truth->name, spec->method->name);
 }
 
-efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory, const efla_kernel_spec *spec, size_t dk, size_t dv) {
+efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory, const efla_kernel_spec *spec,
+                                           size_t dk, size_t dv) {
   *trajectory = (efla_reference_trajectory){.spec = spec, .dk = dk, .dv = dv};
   trajectory->S = calloc(dk * dv + 2 * dv + 2 * dk, sizeof *trajectory->S);
   trajectory->key = calloc(dk + dv, sizeof *trajectory->key);
@@ -47,7 +49,8 @@ static efla_token_sizes measure(const efla_reference_trajectory *trajectory, con
   double *read = trajectory->read;
   memset(read, 0, trajectory->dv * sizeof *read);
   for (size_t i = 0; i < trajectory->dk; i++)
-    for (size_t j = 0; j < trajectory->dv; j++) read[j] += trajectory->key[i] * (double)trajectory->S[i * trajectory->dv + j];
+    for (size_t j = 0; j < trajectory->dv; j++)
+      read[j] += trajectory->key[i] * (double)trajectory->S[i * trajectory->dv + j];
   for (size_t j = 0; j < trajectory->dv; j++) {
     sizes.v += v[j] * v[j];
     sizes.read += read[j] * read[j];
@@ -56,8 +59,8 @@ static efla_token_sizes measure(const efla_reference_trajectory *trajectory, con
   return sizes;
 }
 
-static efla_status advance(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, const long double *k, const long double *v,
-                           long double coefficient, efla_message *why) {
+static efla_status advance(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, const long double *k,
+                           const long double *v, long double coefficient, efla_message *why) {
   if (every_method(trajectory->spec->truth)) {
     efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, &coefficient, trajectory->S, NULL);
     return EFLA_OK;
@@ -67,7 +70,8 @@ static efla_status advance(efla_reference_trajectory *trajectory, const efla_tok
   return efla_oracle_advance(trajectory->spec->truth, &one, trajectory->S, &trajectory->error, why);
 }
 
-efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, double g, efla_message *why) {
+efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,
+                                           double g, efla_message *why) {
   size_t dk = trajectory->dk, dv = trajectory->dv;
   const efla_kernel_spec *spec = trajectory->spec;
   long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = expl(g);
@@ -97,9 +101,12 @@ efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory
 }
 
 double efla_reference_trajectory_readout_tolerance(const efla_reference_trajectory *trajectory, const double *q) {
-  return EFLA_ERROR_BOUND_TOKEN * sqrt(trajectory->variance) + fabs(trajectory->spec->scale) * sqrt(efla_lambda(trajectory->dk, q)) * trajectory->error;
+  return EFLA_ERROR_BOUND_TOKEN * sqrt(trajectory->variance) +
+         fabs(trajectory->spec->scale) * sqrt(efla_lambda(trajectory->dk, q)) * trajectory->error;
 }
 
 double efla_reference_trajectory_state_tolerance(const efla_reference_trajectory *trajectory) {
-  return EFLA_ERROR_BOUND_TOKEN * sqrt(efla_error_bound_state(&trajectory->bound, trajectory->dv, &trajectory->spec->state)) + trajectory->error;
+  return EFLA_ERROR_BOUND_TOKEN *
+             sqrt(efla_error_bound_state(&trajectory->bound, trajectory->dv, &trajectory->spec->state)) +
+         trajectory->error;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/result.h"
 
 #include <gsl/gsl_fit.h>
@@ -17,9 +18,11 @@ efla_status efla_tolerance_read(efla_tolerance *tolerance, const char *text, efl
     *tolerance = (efla_tolerance){.value = 0};
     tolerance->kind = kind;
     if (kind > 0) tolerance->value = strtod(text + length, &end);
-    if (!*end && isfinite(tolerance->value) && tolerance->value >= 0 && (kind == 0) == (end == text + length)) return EFLA_OK;
+    if (!*end && isfinite(tolerance->value) && tolerance->value >= 0 && (kind == 0) == (end == text + length))
+      return EFLA_OK;
   }
-  return efla_fail(why, EFLA_USAGE, "--tolerance: '%s', expected bound, ulps=N or rms=X with a number that is not negative", text);
+  return efla_fail(why, EFLA_USAGE,
+                   "--tolerance: '%s', expected bound, ulps=N or rms=X with a number that is not negative", text);
 }
 
 size_t efla_bin_of(size_t token) {
@@ -58,7 +61,8 @@ void efla_head_result_init(efla_head_result *result) {
 /* Beyond what is granted over all numbers of a head: a fault that is too small to show in any single token. */
 static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance) {
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
-  return tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * errors->variance);
+  return tolerance->kind == EFLA_TOLERANCE_BOUND &&
+         !(errors->error2 <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * errors->variance);
 }
 
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance) {
@@ -113,7 +117,8 @@ static void find_jump(const efla_bin *bins, efla_error_growth *growth) {
       jumps &= sqrt(ratio(bins[later].error2, bins[later].truth2)) > JUMP * before;
       after_error2 += bins[later].error2, after_truth2 += bins[later].truth2;
     }
-    if (jumps) *growth = (efla_error_growth){growth->slope, efla_bin_first(b), before, sqrt(ratio(after_error2, after_truth2))};
+    if (jumps)
+      *growth = (efla_error_growth){growth->slope, efla_bin_first(b), before, sqrt(ratio(after_error2, after_truth2))};
     error2 += bins[b].error2, truth2 += bins[b].truth2;
   }
 }
@@ -128,7 +133,8 @@ efla_error_growth efla_head_result_growth(const efla_head_result *result) {
 static size_t best_tail(const efla_head_result *result) {
   size_t best = EFLA_TAILS;
   for (size_t i = 0; i < EFLA_TAILS && result->o.first.token < SIZE_MAX; i++)
-    if (result->tail[i] && (best == EFLA_TAILS || (result->begins[i] && result->begins[i] >= result->begins[best]))) best = i;
+    if (result->tail[i] && (best == EFLA_TAILS || (result->begins[i] && result->begins[i] >= result->begins[best])))
+      best = i;
   return best;
 }
 

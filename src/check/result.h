@@ -1,4 +1,6 @@
-/* What a comparison finds about one head: errors, where they leave the tolerance, how they depend on the token's number. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a comparison finds about one head: errors, where they leave the tolerance, how they depend on the token's
+ * number. */
 #ifndef EFLA_CHECK_RESULT_H
 #define EFLA_CHECK_RESULT_H
 
@@ -9,8 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What counts as within: of every token and final state the bound of error bound.h, and over a head its root mean square; or so many
- * ulps for every number; or so much relative error in root mean square over a head.  `value` belongs to the last two. */
+/* What counts as within: of every token and final state the bound of error bound.h, and over a head its root mean
+ * square; or so many ulps for every number; or so much relative error in root mean square over a head.  `value` belongs
+ * to the last two. */
 typedef struct efla_tolerance {
   enum { EFLA_TOLERANCE_BOUND, EFLA_TOLERANCE_ULPS, EFLA_TOLERANCE_RMS } kind;
   double value;
@@ -22,9 +25,9 @@ efla_status efla_tolerance_read(efla_tolerance *tolerance, const char *text, efl
 /* A number that is not what it should be: of o, or of final_state where token is the sequence's last. */
 typedef struct efla_miss {
   size_t sequence, head,
-      token;              /* token counts from the sequence's first, of a state is the last (or 0); SIZE_MAX: there is no miss */
-  double expected, found; /* the entry that is farthest off */
-  double error, allowed;  /* norm over the token's entries, or over the state's, and what the error bound grants */
+      token; /* token counts from the sequence's first, of a state is the last (or 0); SIZE_MAX: there is no miss */
+  double expected, found;      /* the entry that is farthest off */
+  double error, allowed;       /* norm over the token's entries, or over the state's, and what the error bound grants */
   char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
 } efla_miss;
 
@@ -39,14 +42,15 @@ typedef struct efla_bin {
   double ulps, ratio;    /* largest; error over what the error bound grants */
 } efla_bin;
 
-/* Errors of one of the two outputs.  An ulp is the gap between neighbours of the output's type at the largest entry of the token
- * (of the state), so that entries which cancel to nearly nothing do not count as lost. */
+/* Errors of one of the two outputs.  An ulp is the gap between neighbours of the output's type at the largest entry of
+ * the token (of the state), so that entries which cancel to nearly nothing do not count as lost. */
 typedef struct efla_errors_of {
   size_t numbers;
   double error2, truth2, variance; /* sums over all numbers; of what the error bound expects */
-  double ulps, relative, ratio;    /* largest: of an entry, and of the norm relative to the truth's and to what the error bound grants */
-  double ulps2;                    /* sum of squares */
-  efla_miss first;                 /* out of tolerance: the smallest token number, then the smallest sequence */
+  double ulps, relative,
+      ratio;    /* largest: of an entry, and of the norm relative to the truth's and to what the error bound grants */
+  double ulps2; /* sum of squares */
+  efla_miss first; /* out of tolerance: the smallest token number, then the smallest sequence */
 } efla_errors_of;
 
 double efla_errors_rms(const efla_errors_of *errors);      /* relative, root mean square over all numbers */
@@ -81,9 +85,9 @@ void efla_raise(double *largest, double value);
 /* The earlier of the two: the smaller token number, then the smaller sequence. */
 void efla_take_first(efla_miss *first, const efla_miss *miss);
 
-/* How the relative error depends on the token's number: the slope of its logarithm against the logarithm of the number, over bins
- * from token 16 on, nan where there are fewer than three; and the first token of the bin from which on it is at least four times
- * that of all before, SIZE_MAX if there is none. */
+/* How the relative error depends on the token's number: the slope of its logarithm against the logarithm of the number,
+ * over bins from token 16 on, nan where there are fewer than three; and the first token of the bin from which on it is
+ * at least four times that of all before, SIZE_MAX if there is none. */
 typedef struct efla_error_growth {
   double slope;
   size_t jump;
@@ -91,8 +95,8 @@ typedef struct efla_error_growth {
 } efla_error_growth;
 efla_error_growth efla_head_result_growth(const efla_head_result *result);
 
-/* The chunk length whose incomplete last chunks hold all that is out of tolerance in o: the one with whose first token it begins
- * most often, 0 if there is none. */
+/* The chunk length whose incomplete last chunks hold all that is out of tolerance in o: the one with whose first token
+ * it begins most often, 0 if there is none. */
 size_t efla_head_result_tail(const efla_head_result *result);
 
 /* Whether row i of efla_tail_chunks would do as well as that one. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/mnist.h"
 #include "data/source.h"
 
@@ -33,7 +34,8 @@ static efla_status next_flat(efla_source *source, size_t token, double *k, doubl
   (void)v;
   (void)why;
   double size = source->spec.norm / sqrt((double)source->spec.dk);
-  for (size_t i = 0; i < source->spec.dk; i++) k[i] = gsl_rng_uniform(source->draw[EFLA_DRAW_KEYS]) < 0.5 ? -size : size;
+  for (size_t i = 0; i < source->spec.dk; i++)
+    k[i] = gsl_rng_uniform(source->draw[EFLA_DRAW_KEYS]) < 0.5 ? -size : size;
   return EFLA_OK;
 }
 
@@ -50,8 +52,8 @@ static efla_status next_ar1(efla_source *source, size_t token, double *k, double
 
 static size_t room_for_key(const efla_source *source) { return source->spec.dk; }
 
-/* Around a common direction c of the norm's length: k = sqrt(rho) c + sqrt(1 - rho) g, so that the cosine between any two keys is
- * about rho, and all keys are one where rho = 1. */
+/* Around a common direction c of the norm's length: k = sqrt(rho) c + sqrt(1 - rho) g, so that the cosine between any
+ * two keys is about rho, and all keys are one where rho = 1. */
 static efla_status start_cone(efla_source *source, efla_message *why) {
   if (source->spec.rho < 0)
     return efla_fail(why, EFLA_INPUT, "family cone: rho = %g, expected a cosine from 0 to 1", source->spec.rho);
@@ -118,17 +120,20 @@ const efla_family efla_families[] = {
     {"unit", "uniform on the unit sphere", 0, false, true, NULL, NULL, NULL, next_unit},
     {"flat", "all |k_i| equal, random signs", 0, true, false, NULL, NULL, NULL, next_flat},
     {"ar1", "Gaussian, successive keys correlated by rho", 0, true, false, room_for_key, NULL, NULL, next_ar1},
-    {"cone", "Gaussian about a common direction, cosine rho between any two", 0, true, false, room_for_key, start_cone, NULL,
-     next_cone},
+    {"cone", "Gaussian about a common direction, cosine rho between any two", 0, true, false, room_for_key, start_cone,
+     NULL, next_cone},
     {"dictionary", "a few Gaussian keys, revisited at random", 0, true, false, room_for_words, start_dictionary, NULL,
      next_dictionary},
-    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, NULL, next_spikes},
+    {"spikes", "Gaussian, a fraction of the tokens with much longer keys", 0, true, true, NULL, NULL, NULL,
+     next_spikes},
     {"mnist", "rows of handwritten digits, each to recall the next", EFLA_MNIST_SIDE, true, false, NULL, start_mnist,
      tokens_of_mnist, next_mnist},
     {.name = NULL},
 };
 
-const char *efla_family_name(size_t i) { return i < sizeof efla_families / sizeof *efla_families ? efla_families[i].name : NULL; }
+const char *efla_family_name(size_t i) {
+  return i < sizeof efla_families / sizeof *efla_families ? efla_families[i].name : NULL;
+}
 
 const efla_family *efla_family_find(const char *name) {
   for (const efla_family *f = efla_families; f->name; f++)

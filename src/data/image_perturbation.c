@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/image_perturbation.h"
 
 #include "base/seed.h"
@@ -28,7 +29,8 @@ const efla_image_perturbation efla_image_perturbations[] = {
 };
 
 const char *efla_image_perturbation_name(size_t i) {
-  return i < sizeof efla_image_perturbations / sizeof *efla_image_perturbations ? efla_image_perturbations[i].name : NULL;
+  return i < sizeof efla_image_perturbations / sizeof *efla_image_perturbations ? efla_image_perturbations[i].name
+                                                                                : NULL;
 }
 
 double efla_image_level(const efla_image_perturbation *p, size_t i) {
@@ -36,8 +38,8 @@ double efla_image_level(const efla_image_perturbation *p, size_t i) {
   return rint(1000 * (p->first + (double)i * p->step)) / 1000; /* the quotient of two integers, correctly rounded */
 }
 
-void efla_image_perturb(const efla_image_perturbation *p, double level, size_t seed, size_t image, size_t n, float *pixels,
-                        gsl_rng *draw) {
+void efla_image_perturb(const efla_image_perturbation *p, double level, size_t seed, size_t image, size_t n,
+                        float *pixels, gsl_rng *draw) {
   unsigned long own = efla_seed(seed, 0);
   for (const char *c = p->name; *c; c++) own = efla_seed(own, (unsigned char)*c);
   gsl_rng_set(draw, efla_seed(own, image));

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/images.h"
 
 #include "base/seed.h"
@@ -29,8 +30,10 @@ static void draw_image(efla_images *images, size_t i, unsigned long seed, gsl_rn
 efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why) {
   assert(count >= 1);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
-  *images = (efla_images){
-      .count = count, .pixels = calloc(count, EFLA_IMAGE_PIXELS), .labels = calloc(count, 1), .origin = "built-in strokes"};
+  *images = (efla_images){.count = count,
+                          .pixels = calloc(count, EFLA_IMAGE_PIXELS),
+                          .labels = calloc(count, 1),
+                          .origin = "built-in strokes"};
   bool complete = draw && images->pixels && images->labels;
   for (size_t i = 0; i < count && complete; i++) draw_image(images, i, efla_seed(seed, training), draw);
   gsl_rng_free(draw);

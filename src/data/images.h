@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Labelled images of digits: MNIST's, or built-in ones for where MNIST is not at hand. */
 #ifndef EFLA_DATA_IMAGES_H
 #define EFLA_DATA_IMAGES_H
@@ -21,9 +22,9 @@ typedef struct efla_images {
  * efla_mnist_read and efla_mnist_read_labels do;  images is then zeroed. */
 efla_status efla_images_mnist(efla_images *images, const char *directory, bool training, efla_message *why);
 
-/* The first `count` >= 1 of an endless set of built-in digits (see data/strokes.h), labels drawn uniformly.  Image i follows from
- * (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_NO_MEMORY; images is
- * then zeroed. */
+/* The first `count` >= 1 of an endless set of built-in digits (see data/strokes.h), labels drawn uniformly.  Image i
+ * follows from (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_NO_MEMORY;
+ * images is then zeroed. */
 efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why);
 
 /* Accepts a zeroed struct. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/mnist.h"
 
 #include <stdio.h>
@@ -13,7 +14,8 @@ static const struct kind {
                   [LABELS] = {{"t10k-labels-idx1-ubyte", "train-labels-idx1-ubyte"}, 1}};
 
 /* Also leaves the file's path (PATH), for messages about what is in it. */
-static efla_status read_file(efla_idx *idx, char *path, int kind, const char *directory, bool training, efla_message *why) {
+static efla_status read_file(efla_idx *idx, char *path, int kind, const char *directory, bool training,
+                             efla_message *why) {
   const char *name = kinds[kind].name[training];
   *idx = (efla_idx){0};
   if (!directory || !*directory) directory = getenv("EFLA_MNIST");
@@ -22,25 +24,28 @@ static efla_status read_file(efla_idx *idx, char *path, int kind, const char *di
   int length = snprintf(path, PATH, "%s/%s", directory, name);
   if (length < 0 || length >= PATH - 3) return efla_fail(why, EFLA_INPUT, "MNIST: the directory's name is too long");
   if (access(path, F_OK) != 0) snprintf(path + length, (size_t)(PATH - length), ".gz");
-  if (access(path, F_OK) != 0) return efla_fail(why, EFLA_INPUT, "MNIST: no file %s or %s.gz in %s", name, name, directory);
+  if (access(path, F_OK) != 0)
+    return efla_fail(why, EFLA_INPUT, "MNIST: no file %s or %s.gz in %s", name, name, directory);
   return efla_idx_read(idx, path, kinds[kind].dimensions, why);
 }
 
 static efla_status check_images(const efla_idx *images, const char *path, efla_message *why) {
   for (size_t i = 1; i < 3; i++)
     if (images->size[i] != EFLA_MNIST_SIDE)
-      return efla_fail(why, EFLA_INPUT, "%s: offset %zu: images have %zu %s, expected 28", path, 4 + 4 * i, images->size[i],
-                       i == 1 ? "rows" : "columns");
+      return efla_fail(why, EFLA_INPUT, "%s: offset %zu: images have %zu %s, expected 28", path, 4 + 4 * i,
+                       images->size[i], i == 1 ? "rows" : "columns");
   return EFLA_OK;
 }
 
 static efla_status check_labels(const efla_idx *labels, size_t images, const char *path, efla_message *why) {
   if (labels->size[0] != images)
-    return efla_fail(why, EFLA_INPUT, "%s: offset 4: %zu labels, expected %zu, one for each image", path, labels->size[0], images);
+    return efla_fail(why, EFLA_INPUT, "%s: offset 4: %zu labels, expected %zu, one for each image", path,
+                     labels->size[0], images);
   if (images == 0) return efla_fail(why, EFLA_INPUT, "%s: offset 4: no label, expected at least one", path);
   for (size_t i = 0; i < images; i++)
     if (labels->data[i] >= EFLA_MNIST_CLASSES)
-      return efla_fail(why, EFLA_INPUT, "%s: offset %zu: label %zu is %d, expected 0 to 9", path, 8 + i, i, labels->data[i]);
+      return efla_fail(why, EFLA_INPUT, "%s: offset %zu: label %zu is %d, expected 0 to 9", path, 8 + i, i,
+                       labels->data[i]);
   return EFLA_OK;
 }
 
@@ -52,7 +57,8 @@ efla_status efla_mnist_read(efla_idx *images, const char *directory, bool traini
   return status;
 }
 
-efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training, efla_message *why) {
+efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training,
+                                   efla_message *why) {
   char path[PATH];
   efla_status status = read_file(labels, path, LABELS, directory, training, why);
   if (status == EFLA_OK) status = check_labels(labels, images, path, why);

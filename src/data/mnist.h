@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* MNIST's files: real keys and values, and digits to tell apart. */
 #ifndef EFLA_DATA_MNIST_H
 #define EFLA_DATA_MNIST_H
@@ -17,8 +18,9 @@ enum {
  * where the images are not 28 x 28) or EFLA_NO_MEMORY. */
 efla_status efla_mnist_read(efla_idx *images, const char *directory, bool training, efla_message *why);
 
-/* Reads their labels, one for each of so many images.  Fails also, with EFLA_INPUT, where there are fewer or more of them, none
- * at all, or one is past 9. */
-efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training, efla_message *why);
+/* Reads their labels, one for each of so many images.  Fails also, with EFLA_INPUT, where there are fewer or more of
+ * them, none at all, or one is past 9. */
+efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training,
+                                   efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/perturbation.h"
 
 #include <gsl/gsl_randist.h>
@@ -9,7 +10,9 @@
 #include <fftw3.h>
 #endif
 
-static double root_mean_square(size_t n, const double *values) { return n ? sqrt(efla_lambda(n, values) / (double)n) : 0; }
+static double root_mean_square(size_t n, const double *values) {
+  return n ? sqrt(efla_lambda(n, values) / (double)n) : 0;
+}
 
 static void add_noise(size_t n, double *values, double level, gsl_rng *draw) {
   double deviation = level * root_mean_square(n, values);
@@ -79,7 +82,8 @@ static efla_status burst(efla_tokens *x, double level, gsl_rng *draw, efla_messa
 static void to_levels(size_t n, double *values, double bits) {
   double largest = 0, steps = exp2(bits) - 1; /* 2^bits levels from -largest to largest */
   for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(values[i]));
-  for (size_t i = 0; i < n && largest > 0; i++) values[i] = (rint((values[i] / largest + 1) / 2 * steps) / steps * 2 - 1) * largest;
+  for (size_t i = 0; i < n && largest > 0; i++)
+    values[i] = (rint((values[i] / largest + 1) / 2 * steps) / steps * 2 - 1) * largest;
 }
 
 static efla_status quantisation(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
@@ -97,9 +101,10 @@ typedef struct spectrum { /* FFTW's buffers and plans for lines of n numbers */
   fftw_plan there, back;
 } spectrum;
 
-/* Adds noise along the tokens to every entry of rows (n, width): white noise whose spectrum is multiplied by f^(-gamma/2), for a power
- * spectrum f^-gamma without a mean, scaled to the deviation. */
-static void add_coloured(size_t n, size_t width, double *rows, double gamma, double deviation, gsl_rng *draw, spectrum *s) {
+/* Adds noise along the tokens to every entry of rows (n, width): white noise whose spectrum is multiplied by
+ * f^(-gamma/2), for a power spectrum f^-gamma without a mean, scaled to the deviation. */
+static void add_coloured(size_t n, size_t width, double *rows, double gamma, double deviation, gsl_rng *draw,
+                         spectrum *s) {
   for (size_t i = 0; i < width; i++) {
     for (size_t t = 0; t < n; t++) s->line[t] = gsl_ran_gaussian_ziggurat(draw, 1);
     fftw_execute(s->there);
@@ -147,24 +152,41 @@ static efla_status coloured(efla_tokens *x, double gamma, double level, gsl_rng 
 }
 #endif
 
-static efla_status pink(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) { return coloured(x, 1, level, draw, why); }
+static efla_status pink(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
+  return coloured(x, 1, level, draw, why);
+}
 static efla_status brown(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
   return coloured(x, 2, level, draw, why);
 }
 
 const efla_perturbation efla_perturbations[] = {
-    {"noise_keys", "additive Gaussian noise on keys", "size relative to the keys", {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_keys},
+    {"noise_keys",
+     "additive Gaussian noise on keys",
+     "size relative to the keys",
+     {0.1, 0.2, 0.5, 1, 2},
+     0.5,
+     noise_on_keys},
     {"noise_values",
      "additive Gaussian noise on values",
      "size relative to the values",
      {0.1, 0.2, 0.5, 1, 2},
      0.5,
      noise_on_values},
-    {"noise_both", "additive Gaussian noise on keys and values", "relative size", {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_both},
+    {"noise_both",
+     "additive Gaussian noise on keys and values",
+     "relative size",
+     {0.1, 0.2, 0.5, 1, 2},
+     0.5,
+     noise_on_both},
     {"dropout", "entries of keys and values set to zero", "share of entries", {0.1, 0.2, 0.4, 0.6, 0.8}, 0.4, dropout},
     {"scaling", "keys and values made larger or smaller", "factor", {0.1, 0.5, 2, 5, 10, 20}, 10, scaling},
     {"burst", "a tenth of the tokens in a row made larger", "factor", {2, 5, 10, 20, 50}, 10, burst},
-    {"sign_flips", "signs of entries of keys and values flipped", "share of entries", {0.01, 0.05, 0.1, 0.2, 0.3}, 0.1, sign_flips},
+    {"sign_flips",
+     "signs of entries of keys and values flipped",
+     "share of entries",
+     {0.01, 0.05, 0.1, 0.2, 0.3},
+     0.1,
+     sign_flips},
     {"quantisation", "keys and values to 2^bits levels", "bits", {1, 2, 3, 4, 6}, 2, quantisation},
     {"pink_noise",
      "noise with power spectrum 1/f along the tokens, on keys and values",
@@ -186,6 +208,7 @@ const efla_perturbation *efla_perturbation_find(const char *name) {
   return NULL;
 }
 
-efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
+efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw,
+                         efla_message *why) {
   return perturbation->apply(x, level, draw, why);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Perturbations of keys and values, one row each. */
 #ifndef EFLA_DATA_PERTURBATION_H
 #define EFLA_DATA_PERTURBATION_H
@@ -22,8 +23,10 @@ extern const efla_perturbation efla_perturbations[]; /* ends with a row whose na
 const char *efla_perturbation_name(size_t i);
 const efla_perturbation *efla_perturbation_find(const char *name);
 
-/* Changes k and v of x in place; q and beta stay.  Sizes of noise are relative to the root mean square entry of the array that it is
- * added to.  Fails with EFLA_NOT_BUILT where FFTW is needed and was not there at build time, and with EFLA_NO_MEMORY. */
-efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw, efla_message *why);
+/* Changes k and v of x in place; q and beta stay.  Sizes of noise are relative to the root mean square entry of the
+ * array that it is added to.  Fails with EFLA_NOT_BUILT where FFTW is needed and was not there at build time, and with
+ * EFLA_NO_MEMORY. */
+efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw,
+                         efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/signal.h"
 
 #include <gsl/gsl_rng.h>
@@ -14,7 +15,8 @@ efla_status efla_waves_init(efla_waves *waves, size_t dk, size_t dv, double lamb
     return EFLA_NO_MEMORY;
   }
   gsl_rng_set(draw, seed);
-  for (int m = 0; m < EFLA_SIGNAL_WAVES; m++) waves->frequency[m] = band * (m + gsl_rng_uniform(draw)) / EFLA_SIGNAL_WAVES;
+  for (int m = 0; m < EFLA_SIGNAL_WAVES; m++)
+    waves->frequency[m] = band * (m + gsl_rng_uniform(draw)) / EFLA_SIGNAL_WAVES;
   for (size_t e = 0; e < (dk + dv) * EFLA_SIGNAL_WAVES; e++) waves->phase[e] = 2 * M_PI * gsl_rng_uniform(draw);
   gsl_rng_free(draw);
   return EFLA_OK;
@@ -30,7 +32,8 @@ static void sample(const void *context, double time, double *k, double *v) {
   double size = sqrt(2. / EFLA_SIGNAL_WAVES), key_size = size * sqrt(waves->lambda / (double)waves->dk);
   for (size_t e = 0; e < waves->dk + waves->dv; e++) {
     double sum = 0;
-    for (size_t m = 0; m < EFLA_SIGNAL_WAVES; m++) sum += cos(waves->frequency[m] * time + waves->phase[e * EFLA_SIGNAL_WAVES + m]);
+    for (size_t m = 0; m < EFLA_SIGNAL_WAVES; m++)
+      sum += cos(waves->frequency[m] * time + waves->phase[e * EFLA_SIGNAL_WAVES + m]);
     if (e < waves->dk)
       k[e] = key_size * sum;
     else

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Band-limited keys and values: smooth functions of time, for the question what a hold costs. */
 #ifndef EFLA_DATA_SIGNAL_H
 #define EFLA_DATA_SIGNAL_H
@@ -7,8 +8,8 @@
 
 enum { EFLA_SIGNAL_WAVES = 4 };
 
-/* Every entry of k and v is a sum of cosines with angular frequencies up to `band` and random phases; E |k(t)|^2 = lambda,
- * E v_j(t)^2 = 1. */
+/* Every entry of k and v is a sum of cosines with angular frequencies up to `band` and random phases; E |k(t)|^2 =
+ * lambda, E v_j(t)^2 = 1. */
 typedef struct efla_waves {
   size_t dk, dv;
   double lambda, frequency[EFLA_SIGNAL_WAVES];

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/source.h"
 
 #include "base/seed.h"
@@ -28,8 +29,8 @@ efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_me
   efla_status status;
   *source = (efla_source){.spec = *spec};
   if (family->side && (spec->dk != family->side || spec->dv != family->side)) {
-    status = efla_fail(why, EFLA_INPUT, "family %s: dk = %zu, dv = %zu, expected both %zu", family->name, spec->dk, spec->dv,
-                       family->side);
+    status = efla_fail(why, EFLA_INPUT, "family %s: dk = %zu, dv = %zu, expected both %zu", family->name, spec->dk,
+                       spec->dv, family->side);
     goto failed;
   }
   status = efla_fail_memory(why);

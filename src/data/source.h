@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sources of tokens: the input families.
  *
  * A source is a stream: each call continues where the last one ended, so that a run of a million tokens needs memory
@@ -49,7 +50,14 @@ typedef struct efla_spec {
 
 efla_spec efla_spec_default(const efla_family *family);
 
-enum efla_purpose { EFLA_DRAW_KEYS, EFLA_DRAW_VALUES, EFLA_DRAW_QUERIES, EFLA_DRAW_STEPS, EFLA_DRAW_PICKS, EFLA_PURPOSES };
+enum efla_purpose {
+  EFLA_DRAW_KEYS,
+  EFLA_DRAW_VALUES,
+  EFLA_DRAW_QUERIES,
+  EFLA_DRAW_STEPS,
+  EFLA_DRAW_PICKS,
+  EFLA_PURPOSES
+};
 
 typedef struct efla_source {
   efla_spec spec;
@@ -64,8 +72,8 @@ typedef struct efla_source {
 efla_status efla_source_init(efla_source *source, const efla_spec *spec, efla_message *why);
 void efla_source_clear(efla_source *source);
 
-/* Whether a source of that description can be had, and gives so many tokens: to be asked of all inputs before anything is computed
- * from the first.  Fails as efla_source_init does, and with EFLA_INPUT where there are fewer. */
+/* Whether a source of that description can be had, and gives so many tokens: to be asked of all inputs before anything
+ * is computed from the first.  Fails as efla_source_init does, and with EFLA_INPUT where there are fewer. */
 efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why);
 
 /* Fills all of x (dk, dv as in spec) with the next tokens.  Queries are N(0, I/dk); values N(0, I) unless the family

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "data/strokes.h"
 
 #include "data/mnist.h"
@@ -8,7 +9,8 @@
 
 enum { SIDE = EFLA_MNIST_SIDE, WAYS = 2, STROKES = 2, POINTS = 14, HEIGHT = 20, STEPS = 5 };
 
-/* Where the pen goes: x (to the right), y (down, > 0), x, y, ... in a box of about 14 x HEIGHT; zeros behind the last place. */
+/* Where the pen goes: x (to the right), y (down, > 0), x, y, ... in a box of about 14 x HEIGHT; zeros behind the last
+ * place. */
 typedef double stroke[2 * POINTS];
 
 typedef struct point {
@@ -28,16 +30,20 @@ static const stroke ways[EFLA_MNIST_CLASSES][WAYS][STROKES] = {
     {{{7, .5, 7, 6.5, 7, 13, 7, 19.5}}, {{3.5, 5, 7.4, .5, 7.6, 1.2, 7.4, 10, 7.3, 19.5}, {3.5, 19.5, 11, 19.5}}},
     /* 2: pointed below; with a loop */
     {{{2, 4.5, 4, 1.2, 8, .5, 11.3, 3, 11, 7.5, 7, 13, 2, 19, 2.4, 19.3, 7, 19, 13, 19}},
-     {{2.5, 4, 5, .8, 9, 1, 11, 4.5, 9.5, 9.5, 5.5, 15.5, 2.5, 18.6, 1.5, 16.8, 4, 16, 7.5, 18, 10.5, 19.5, 13.5, 18.2}}},
+     {{2.5, 4,    5,   .8,   9, 1,  11,  4.5, 9.5,  9.5,  5.5,  15.5,
+       2.5, 18.6, 1.5, 16.8, 4, 16, 7.5, 18,  10.5, 19.5, 13.5, 18.2}}},
     /* 3: round; flat on top */
     {{{2, 2.5, 6, .5, 10.5, 2, 10.5, 6, 6.5, 9, 5.5, 9.3, 6.5, 9.4, 11, 11.5, 12, 15.5, 9, 19, 5, 19.6, 1.5, 17.5}},
-     {{2, 1, 7, 1, 11.5, .8, 11.3, 1.5, 8, 5.5, 5.5, 8.5, 6.5, 8.7, 11, 10.5, 12.2, 14.5, 9.5, 18.7, 5.5, 19.7, 1.5, 18}}},
+     {{2,   1,   7,  1,    11.5, .8,   11.3, 1.5,  8,   5.5,  5.5, 8.5,
+       6.5, 8.7, 11, 10.5, 12.2, 14.5, 9.5,  18.7, 5.5, 19.7, 1.5, 18}}},
     /* 4: open; closed */
     {{{3, 1, 2.2, 6, 2, 10.5, 2.6, 11.2, 7, 11, 12, 10.3}, {11, 1, 10.5, 8, 10, 14, 9.7, 19.5}},
      {{9, .5, 5, 6, 1, 12.5, 1.5, 13.2, 7, 13, 13.5, 12.6}, {9.3, .6, 9.3, 7, 9.2, 13, 9.2, 19.5}}},
     /* 5: with a roof of its own; at one go */
-    {{{3, 1, 2.6, 5, 2.4, 8.6, 2.8, 8.8, 6.5, 7.6, 11, 9.5, 12, 14, 9.5, 18.5, 5.5, 19.6, 1.8, 17.8}, {3, 1, 7.5, 1.2, 12, .6}},
-     {{12, .8, 7.5, 1, 4.2, 1.3, 3.9, 1.9, 3.3, 5, 3, 8, 3.5, 8.3, 7, 8.2, 10.5, 11, 10.5, 15.5, 7.5, 19, 3.5, 19.6, 1, 18.6}}},
+    {{{3, 1, 2.6, 5, 2.4, 8.6, 2.8, 8.8, 6.5, 7.6, 11, 9.5, 12, 14, 9.5, 18.5, 5.5, 19.6, 1.8, 17.8},
+      {3, 1, 7.5, 1.2, 12, .6}},
+     {{12,  .8, 7.5, 1,    4.2, 1.3,  3.9,  1.9, 3.3, 5,   3,    8, 3.5,
+       8.3, 7,  8.2, 10.5, 11,  10.5, 15.5, 7.5, 19,  3.5, 19.6, 1, 18.6}}},
     /* 6: curved; upright */
     {{{10.5, .8, 6, 4, 3, 9, 2, 14, 3.5, 18.5, 7, 19.6, 11, 17.5, 11.7, 13.8, 9, 11, 5.5, 12, 2.8, 15.5}},
      {{5.5, .5, 3.8, 5, 2.8, 10, 2.8, 15.5, 5, 19.3, 9, 19, 11.3, 15.5, 10, 12, 7, 11.2, 4, 13.2, 3, 16.5}}},
@@ -54,20 +60,21 @@ static const stroke ways[EFLA_MNIST_CLASSES][WAYS][STROKES] = {
      {{11.2, 4.5, 8, .7, 3.5, 2, 2.3, 6.2, 5, 9.3, 9.3, 8, 11.3, 4.2, 11.5, 4, 11.5, 10, 10.2, 16, 7, 19.3, 3, 18.8}}},
 };
 
-/* The hand.  Chosen by measurement: 20 % of the pixels are drawn (MNIST: 19 %), the mean pixel is .13 (.13), and nearest
- * centroids get 79 % right (82 %). */
-static const double trembling = .4, pressure = .12;             /* deviation of a place, and of the pen's width there, relative */
-static const double thinnest = .75, thickest = 1.6, edge = 1.2; /* pixels: half the pen's width; where foreground fades to background */
-static const double waving = 1, waves = .6;                     /* deviation of a wave's size, and of waves a digit's height */
-static const double slant = .25, slant_spread = .22;            /* mean and deviation */
-static const double turn = .12, width_spread = .18;             /* deviations of an angle, of a width's logarithm */
+/* The hand.  Chosen by measurement: 20 % of the pixels are drawn (MNIST: 19 %), the mean pixel is .13 (.13), and
+ * nearest centroids get 79 % right (82 %). */
+static const double trembling = .4, pressure = .12; /* deviation of a place, and of the pen's width there, relative */
+static const double thinnest = .75, thickest = 1.6,
+                    edge = 1.2;             /* pixels: half the pen's width; where foreground fades to background */
+static const double waving = 1, waves = .6; /* deviation of a wave's size, and of waves a digit's height */
+static const double slant = .25, slant_spread = .22;               /* mean and deviation */
+static const double turn = .12, width_spread = .18;                /* deviations of an angle, of a width's logarithm */
 static const double smallest = 17, largest = 21, off_centre = 1.5; /* pixels: the box's side; how far off it may be */
 
 static double gaussian(gsl_rng *draw, double deviation) { return gsl_ran_gaussian_ziggurat(draw, deviation); }
 
 /* Every point i of every stroke s, in order. */
-#define FOR_EACH_POINT(w, s, i)                                                                                                    \
-  for (size_t s = 0; s < STROKES; s++)                                                                                             \
+#define FOR_EACH_POINT(w, s, i)                                                                                        \
+  for (size_t s = 0; s < STROKES; s++)                                                                                 \
     for (size_t i = 0; i < (w)->n[s]; i++)
 
 static void tremble(writing *w, const stroke *plan, gsl_rng *draw) {
@@ -93,7 +100,8 @@ static void wave(writing *w, gsl_rng *draw) {
 
 /* Width, slant (to the right, y being down), then turn. */
 static void lean(writing *w, gsl_rng *draw) {
-  double wide = exp(gaussian(draw, width_spread)), lean_by = slant + gaussian(draw, slant_spread), angle = gaussian(draw, turn);
+  double wide = exp(gaussian(draw, width_spread)), lean_by = slant + gaussian(draw, slant_spread),
+         angle = gaussian(draw, turn);
   double c = cos(angle), sn = sin(angle);
   FOR_EACH_POINT(w, s, i) {
     point *p = &w->at[s][i];
@@ -152,7 +160,8 @@ static void draw_stroke(size_t n, const point *at, double *foreground) {
     point from = *b;
     for (int step = 1; step <= STEPS; step++) {
       double t = (double)step / STEPS;
-      point to = {spline(a->x, b->x, c->x, d->x, t), spline(a->y, b->y, c->y, d->y, t), spline(a->pen, b->pen, c->pen, d->pen, t)};
+      point to = {spline(a->x, b->x, c->x, d->x, t), spline(a->y, b->y, c->y, d->y, t),
+                  spline(a->pen, b->pen, c->pen, d->pen, t)};
       draw_line(&from, &to, foreground);
       from = to;
     }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/diagnosis.h"
 
 #include <math.h>
@@ -34,7 +35,8 @@ void efla_diagnosis_clear(efla_diagnosis *d) {
   *d = (efla_diagnosis){0};
 }
 
-void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_t head, const double *S, size_t length) {
+void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_t head, const double *S,
+                          size_t length) {
   efla_statistics *f = &d->head[head];
   size_t left = d->options.measure > f->measured ? d->options.measure - f->measured : 0;
   if (length > f->longest) f->longest = length;
@@ -71,14 +73,16 @@ const efla_format *efla_diagnosis_sufficient(const efla_statistics *f, double to
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     if (!(i->deviation.largest.value * efla_diagnosis_walk(f) <= tolerance)) continue;
     bool narrower = !best || i->format->digits < best->format->digits;
-    if (narrower || (i->format->digits == best->format->digits && i->deviation.largest.value < best->deviation.largest.value))
+    if (narrower ||
+        (i->format->digits == best->format->digits && i->deviation.largest.value < best->deviation.largest.value))
       best = i;
   }
   return best ? best->format : NULL;
 }
 
 const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text[EFLA_PLACE_TEXT]) {
-  int n = efla_somewhere(place) ? snprintf(text, EFLA_PLACE_TEXT, "t = %zu", place.token) : snprintf(text, EFLA_PLACE_TEXT, "-");
+  int n = efla_somewhere(place) ? snprintf(text, EFLA_PLACE_TEXT, "t = %zu", place.token)
+                                : snprintf(text, EFLA_PLACE_TEXT, "-");
   if (!efla_somewhere(place)) return text;
   if (d->options.heads > 1) n += snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", head %zu", place.head);
   if (d->options.sequences > 1) snprintf(text + n, (size_t)(EFLA_PLACE_TEXT - n), ", sequence %zu", place.sequence);
@@ -111,8 +115,11 @@ static void say_error(sentence *s, double error) {
     say(s, "infinitely");
 }
 
-/* Keys of norm one as formats of eight digits and more store them: each entry is off by 2^-8 at most, so lambda by 2^-7. */
-static bool unit_keys(const efla_statistics *f) { return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7; }
+/* Keys of norm one as formats of eight digits and more store them: each entry is off by 2^-8 at most, so lambda by
+ * 2^-7. */
+static bool unit_keys(const efla_statistics *f) {
+  return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7;
+}
 
 static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *beyond) {
   const efla_statistics *f = &d->total;

@@ -1,4 +1,6 @@
-/* The diagnosis of a stream of tokens with many heads: which methods are stable on it, what they and the number formats cost.
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The diagnosis of a stream of tokens with many heads: which methods are stable on it, what they and the number formats
+ * cost.
  *
  *     efla_diagnosis_init(&d, &options, why);
  *     for every sequence, for groups of at most options.slots heads:
@@ -33,9 +35,9 @@ typedef struct efla_slot {
 typedef struct efla_diagnosis {
   efla_diagnosis_options options;
   efla_token_statistics *token_stats; /* (heads) */
-  efla_statistics *head; /* (heads) */
-  efla_statistics total; /* of all heads, after finish */
-  efla_slot *slot;     /* (slots) */
+  efla_statistics *head;              /* (heads) */
+  efla_statistics total;              /* of all heads, after finish */
+  efla_slot *slot;                    /* (slots) */
 } efla_diagnosis;
 
 /* Fails with EFLA_NO_MEMORY and leaves d zeroed. */
@@ -48,19 +50,20 @@ void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_
 /* The next block of what the slot holds; g (x->tokens) log decays, or NULL. */
 void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x, const double *g);
 
-/* All has been read.  Returns EFLA_UNTRUSTED and why where the oracle has refused: deviations are inf there, the rest stands. */
+/* All has been read.  Returns EFLA_UNTRUSTED and why where the oracle has refused: deviations are inf there, the rest
+ * stands. */
 efla_status efla_diagnosis_finish(efla_diagnosis *d, efla_message *why);
 
 /* "t = 417, head 5", with the sequence where there are several; "-" for nowhere. */
 enum { EFLA_PLACE_TEXT = 96 };
 const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text[EFLA_PLACE_TEXT]);
 
-/* The factor by which the largest error of the state may still grow from the tokens measured to the end of the longest sequence, if
- * it is a walk: sqrt of the ratio of lengths (number/rounding_law.h). */
+/* The factor by which the largest error of the state may still grow from the tokens measured to the end of the longest
+ * sequence, if it is a walk: sqrt of the ratio of lengths (number/rounding_law.h). */
 double efla_diagnosis_walk(const efla_statistics *statistics);
 
-/* The format with the fewest digits whose largest error, walked on to the end, is at most `tolerance`; of several the one that errs
- * least; NULL if none does, or nothing was measured. */
+/* The format with the fewest digits whose largest error, walked on to the end, is at most `tolerance`; of several the
+ * one that errs least; NULL if none does, or nothing was measured. */
 const efla_format *efla_diagnosis_sufficient(const efla_statistics *statistics, double tolerance);
 
 /* The verdict in one plain sentence. */

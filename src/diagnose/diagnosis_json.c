@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/diagnosis_report.h"
 
 #include "app/provenance.h"
@@ -5,8 +6,8 @@
 #include <json.h>
 #include <math.h>
 
-/* Objects are built inside out: put() takes charge of the value.  json-c says NULL where memory has run out, and then the whole
- * does. */
+/* Objects are built inside out: put() takes charge of the value.  json-c says NULL where memory has run out, and then
+ * the whole does. */
 typedef struct builder {
   bool failed;
 } builder;
@@ -57,7 +58,8 @@ static json_object *steps(builder *b, efla_statistics *f) {
     json_object *quantile = new_object(b);
     put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
     put(b, quantile, "x", real(b, efla_quantiles_at(&f->x, efla_diagnosis_quantiles[i])));
-    put(b, quantile, "euler_over_exact_coefficient", real(b, efla_statistics_coefficient_ratio(f, efla_diagnosis_quantiles[i])));
+    put(b, quantile, "euler_over_exact_coefficient",
+        real(b, efla_statistics_coefficient_ratio(f, efla_diagnosis_quantiles[i])));
     append(b, quantiles, quantile);
   }
   for (size_t i = 0; i < efla_quantiles_bars(EFLA_DIAGNOSIS_BARS); i++) {
@@ -161,7 +163,8 @@ static json_object *statistics(builder *b, efla_statistics *f, const efla_diagno
   return object;
 }
 
-efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out, efla_message *why) {
+efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out,
+                                      efla_message *why) {
   builder b = {false};
   char sentence[EFLA_SENTENCE];
   json_object *all = new_object(&b), *heads = new_array(&b);

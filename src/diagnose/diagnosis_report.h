@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A diagnosis for people, for programs, and for its picture. */
 #ifndef EFLA_DIAGNOSE_DIAGNOSIS_REPORT_H
 #define EFLA_DIAGNOSE_DIAGNOSIS_REPORT_H
@@ -16,16 +17,19 @@ typedef struct efla_diagnosis_about {
 /* Text of at most 132 columns: the total, then one line a head in each of three tables, then the sentence. */
 void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out);
 
-/* One JSON object: file, sizes, "total" and "heads" with the same members, "verdict".  A place is {"token", "head", "sequence"}
- * or null; numbers that are not finite are the strings "inf", "-inf" and "nan".  Fails with EFLA_NO_MEMORY. */
-efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out, efla_message *why);
+/* One JSON object: file, sizes, "total" and "heads" with the same members, "verdict".  A place is {"token", "head",
+ * "sequence"} or null; numbers that are not finite are the strings "inf", "-inf" and "nan".  Fails with
+ * EFLA_NO_MEMORY. */
+efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out,
+                                      efla_message *why);
 
-/* The rows from which plots/diagnose.gp draws, and their columns: quantities of the total, and growth rates head by head. */
+/* The rows from which plots/diagnose.gp draws, and their columns: quantities of the total, and growth rates head by
+ * head. */
 #define EFLA_DIAGNOSIS_COLUMNS "study,name,head,at,to,value,second"
 void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
 
-/* What both the text and the object list: the quantiles of x; and how many bars to a factor of 2 the histograms of object and
- * picture have. */
+/* What both the text and the object list: the quantiles of x; and how many bars to a factor of 2 the histograms of
+ * object and picture have. */
 enum { EFLA_DIAGNOSIS_QUANTILES = 9, EFLA_DIAGNOSIS_BARS = 8 };
 extern const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES];
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/diagnosis_report.h"
 
 #include <math.h>
@@ -5,8 +6,8 @@
 /* Columns: study, name, head, at, to, value, second. */
 static void row(efla_table *table, const char *study, const char *name, size_t head, double at, double to, double value,
                 double second) {
-  efla_table_row(table, efla_text(study), efla_text(name), efla_count(head), efla_real(at), efla_real(to), efla_real(value),
-                 efla_real(second));
+  efla_table_row(table, efla_text(study), efla_text(name), efla_count(head), efla_real(at), efla_real(to),
+                 efla_real(value), efla_real(second));
 }
 
 static void write_steps(const efla_statistics *f, efla_table *table) {
@@ -35,8 +36,8 @@ static void write_rates(const efla_statistics *f, size_t head, efla_table *table
 static void write_chunks(const efla_statistics *f, efla_table *table) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
-      row(table, "chunk", efla_statistics_coefficient(g)->name, c->condition[g].at.head, (double)c->chunk, NAN, c->condition[g].value,
-          c->largest[g].value);
+      row(table, "chunk", efla_statistics_coefficient(g)->name, c->condition[g].at.head, (double)c->chunk, NAN,
+          c->condition[g].value, c->largest[g].value);
 }
 
 static void write_formats(const efla_statistics *f, const efla_diagnosis_about *about, efla_table *table) {

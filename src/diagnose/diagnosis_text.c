@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/diagnosis_report.h"
 
 #include <math.h>
@@ -37,8 +38,8 @@ static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *abou
   const efla_diagnosis_options *p = &d->options;
   fprintf(out, "%s\n", about->input);
   if (p->sequences > 1) fprintf(out, "%zu sequences of up to ", p->sequences);
-  fprintf(out, "%zu tokens, %zu head%s, dk = %zu, dv = %zu.  Tokens, heads and sequences count from 0.\n", f->longest, p->heads,
-          p->heads == 1 ? "" : "s", p->dk, p->dv);
+  fprintf(out, "%zu tokens, %zu head%s, dk = %zu, dv = %zu.  Tokens, heads and sequences count from 0.\n", f->longest,
+          p->heads, p->heads == 1 ? "" : "s", p->dk, p->dv);
   fprintf(out, "Measured on %s%zu tokens of every head", f->measured < f->tokens ? "the first " : "all ",
           f->measured / (p->heads ? p->heads : 1));
   size_t columns = p->slots > 0 ? d->slot->stability.columns : p->dv;
@@ -57,7 +58,8 @@ static void write_quantiles(efla_quantiles *x, FILE *out) {
       percent_cell(out, 10, 100 * p);
   }
   fputc('\n', out);
-  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) cell(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
+    cell(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
   fputs("\n\n", out);
 }
 
@@ -114,8 +116,8 @@ static void write_methods(const efla_diagnosis *d, FILE *out) {
   const efla_statistics *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   fprintf(out, "Methods (worst head)%55s\n", "errors relative to the exact flow, f64");
-  fprintf(out, "%12s%14s%8s%12s%11s%11s%11s%11s  %s\n", "method", "growth/token", "head", "by law", "state", "read-out", "largest",
-          "lost from", "past f32 from");
+  fprintf(out, "%12s%14s%8s%12s%11s%11s%11s%11s  %s\n", "method", "growth/token", "head", "by law", "state", "read-out",
+          "largest", "lost from", "past f32 from");
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     fprintf(out, "%12s", m->method->name);
     rate_cell(out, 14, m->rate.value);
@@ -146,7 +148,8 @@ static void write_deltanet(efla_statistics *f, FILE *out) {
 static void write_chunks(const efla_statistics *f, FILE *out) {
   fputs("Chunks (worst): largest entry and condition of (I + L)^-1, scaled\n", out);
   fprintf(out, "%12s", "tokens");
-  for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) fprintf(out, "%15s largest  condition", efla_statistics_coefficient(g)->name);
+  for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
+    fprintf(out, "%15s largest  condition", efla_statistics_coefficient(g)->name);
   fputc('\n', out);
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
@@ -164,7 +167,8 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
   double walk = efla_diagnosis_walk(f);
   char place[EFLA_PLACE_TEXT];
   fputs("Formats: exact coefficient, state stored after every token (worst head)\n", out);
-  fprintf(out, "%12s%8s%11s%11s%11s%14s  %s\n", "format", "digits", "state", "read-out", "largest", "at the end <=", "overflow");
+  fprintf(out, "%12s%8s%11s%11s%11s%14s  %s\n", "format", "digits", "state", "read-out", "largest",
+          "at the end <=", "overflow");
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
     cell(out, 11, 3, i->deviation.state.value);

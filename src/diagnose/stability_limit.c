@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/stability_limit.h"
 
 #include <gsl/gsl_integration.h>
@@ -24,18 +25,20 @@ efla_status efla_stability_limit_law_init(efla_stability_limit_law *law, size_t 
   return status;
 }
 
-double efla_stability_limit_expected(const efla_stability_limit_law *law, const efla_method *method, double norm, bool unit) {
+double efla_stability_limit_expected(const efla_stability_limit_law *law, const efla_method *method, double norm,
+                                     bool unit) {
   double sum = 0;
   for (int i = 0; i < EFLA_RATE_NODES; i++)
     for (int j = 0; j < (unit ? 1 : EFLA_RATE_NODES); j++) {
-      double lambda = unit ? 1 : norm * norm * law->lambda[j], weight = law->beta_weight[i] * (unit ? 1 : law->lambda_weight[j]);
+      double lambda = unit ? 1 : norm * norm * law->lambda[j],
+             weight = law->beta_weight[i] * (unit ? 1 : law->lambda_weight[j]);
       sum += weight * efla_growth_expected(&law->directions, efla_stability(method, law->beta[i] * lambda));
     }
   return sum;
 }
 
-efla_status efla_stability_limit_measure(const efla_method *method, const efla_spec *spec, size_t tokens, efla_interval *gamma,
-                              efla_message *why) {
+efla_status efla_stability_limit_measure(const efla_method *method, const efla_spec *spec, size_t tokens,
+                                         efla_interval *gamma, efla_message *why) {
   efla_source source;
   efla_tokens x = {0};
   efla_growth growth = {0};
@@ -43,7 +46,8 @@ efla_status efla_stability_limit_measure(const efla_method *method, const efla_s
   size_t length = tokens / BATCHES;
   efla_status status = efla_source_init(&source, spec, why);
   if (status != EFLA_OK) return status;
-  if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK || efla_growth_init(&growth, method, spec->dk) != EFLA_OK)
+  if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK ||
+      efla_growth_init(&growth, method, spec->dk) != EFLA_OK)
     status = efla_fail_memory(why);
   for (int b = 0; b < BATCHES && status == EFLA_OK; b++) {
     double before = growth.measured;
@@ -58,8 +62,8 @@ efla_status efla_stability_limit_measure(const efla_method *method, const efla_s
   return status;
 }
 
-efla_status efla_stability_limit_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens, efla_interval *norm,
-                                        efla_message *why) {
+efla_status efla_stability_limit_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens,
+                                                   efla_interval *norm, efla_message *why) {
   double low = 0.1, high = 10;
   efla_interval at = {0}, below = {0}, above = {0};
   *norm = (efla_interval){INFINITY, INFINITY, INFINITY};

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/stability_run.h"
 
 #include "efla/cpu/chunk.h"
@@ -8,7 +9,8 @@
 #include <string.h>
 
 /* One more of the n runs. */
-static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method, const char *format) {
+static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method,
+                           const char *format) {
   efla_storage storage = efla_storage_state(efla_format_find(format));
   efla_status status = efla_run_init(&runs[*n], method, &storage, stability->dk, stability->columns);
   if (status == EFLA_OK) ++*n;
@@ -47,7 +49,8 @@ efla_status efla_stability_run_init(efla_stability_run *stability, const efla_or
   *stability = (efla_stability_run){.dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
   stability->start = malloc((dk * stability->columns + block + 2 * block * block) * sizeof *stability->start);
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
-      efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK && add_runs(stability) == EFLA_OK) {
+      efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK &&
+      add_runs(stability) == EFLA_OK) {
     stability->coefficient = stability->start + dk * stability->columns;
     stability->system = stability->coefficient + block;
     return EFLA_OK;
@@ -67,7 +70,8 @@ void efla_stability_run_clear(efla_stability_run *stability) {
 
 /* The first columns of n rows of dv. */
 static void take_columns(const efla_stability_run *stability, size_t n, const double *from, double *to) {
-  for (size_t i = 0; i < n; i++) memcpy(to + i * stability->columns, from + i * stability->dv, stability->columns * sizeof *to);
+  for (size_t i = 0; i < n; i++)
+    memcpy(to + i * stability->columns, from + i * stability->dv, stability->columns * sizeof *to);
 }
 
 void efla_stability_run_start(efla_stability_run *stability, const double *S, size_t planned) {
@@ -111,7 +115,8 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
   for (size_t i = 0; i < stability->runs; i++) {
     const efla_run *run = &stability->run[i];
     efla_deviation *d = deviation_of(i, f);
-    double error = efla_distance(n, run->S, reference->S), readout_error = efla_distance(stability->columns, run->o, reference->o);
+    double error = efla_distance(n, run->S, reference->S),
+           readout_error = efla_distance(stability->columns, run->o, reference->o);
     double relative = error == 0 ? 0 : error / state;
     d->state_norm = hypot(d->state_norm, error), d->readout_norm = hypot(d->readout_norm, readout_error);
     efla_worst_take(&d->largest, relative, at);
@@ -121,8 +126,8 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
 }
 
 /* The system of one chunk with decays: entry (i, j) of L also fades by what the state lost in between. */
-static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, const double *g, size_t coefficient, efla_place at,
-                        efla_chunk_statistics *f) {
+static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, const double *g, size_t coefficient,
+                        efla_place at, efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
   efla_token_coefficients(efla_statistics_coefficient(coefficient), x, stability->coefficient);
@@ -136,12 +141,14 @@ static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, con
   efla_worst_take(&f->condition[coefficient], condition, at);
 }
 
-static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
+static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
+                         efla_statistics *f) {
   for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
     for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++)
       for (size_t t = 0, length = f->chunk[c].chunk; t < x->tokens; t += length) {
         efla_tokens chunk = efla_tokens_slice(x, t, x->tokens - t < length ? x->tokens - t : length);
-        judge_chunk(stability, &chunk, g ? g + t : NULL, coefficient, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
+        judge_chunk(stability, &chunk, g ? g + t : NULL, coefficient, (efla_place){at.sequence, at.head, at.token + t},
+                    &f->chunk[c]);
       }
 }
 
@@ -156,12 +163,14 @@ static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x
 }
 
 /* All tokens through the watches. */
-static void keep_watch(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
+static void keep_watch(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
+                       efla_statistics *f) {
   for (size_t done = 0; done < x->tokens; done += EFLA_STABILITY_RUN_BLOCK) {
     size_t left = x->tokens - done;
     efla_tokens part = copy_part(stability, x, done, left < EFLA_STABILITY_RUN_BLOCK ? left : EFLA_STABILITY_RUN_BLOCK);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < stability->watches; i++) efla_run_advance_decayed(&stability->watch[i], &part, g ? g + done : NULL);
+    for (size_t i = 0; i < stability->watches; i++)
+      efla_run_advance_decayed(&stability->watch[i], &part, g ? g + done : NULL);
   }
   for (size_t i = 0, m = 0; i < stability->watches; i++, m++) {
     while (f->method[m].method != stability->watch[i].method) m++;
@@ -176,7 +185,8 @@ static size_t part_length(const efla_stability_run *stability, size_t left) {
   return goal - stability->token < left ? goal - stability->token : left;
 }
 
-static void measure(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
+static void measure(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
+                    efla_statistics *f) {
   for (size_t done = 0, count; done < x->tokens; done += count) {
     count = part_length(stability, x->tokens - done);
     efla_tokens part = copy_part(stability, x, done, count);
@@ -190,8 +200,8 @@ static void measure(efla_stability_run *stability, const efla_tokens *x, const d
   if (stability->token > f->most_measured) f->most_measured = stability->token;
 }
 
-efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f,
-                               efla_message *why) {
+efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, const double *g,
+                                       efla_place at, efla_statistics *f, efla_message *why) {
   size_t planned = stability->planned - stability->token;
   efla_tokens measured = efla_tokens_slice(x, 0, x->tokens < planned ? x->tokens : planned);
   keep_watch(stability, x, g, at, f);

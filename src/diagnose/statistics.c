@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/statistics.h"
 
 #include "ode/growth.h"
@@ -26,7 +27,8 @@ const efla_method *efla_statistics_coefficient(size_t g) { return efla_method_fi
 static const efla_worst none = {NAN, {0, 0, SIZE_MAX}};
 
 static efla_deviation no_deviation(void) {
-  return (efla_deviation){.state = none, .readout = none, .largest = none, .lost = efla_nowhere, .overflow = efla_nowhere};
+  return (efla_deviation){
+      .state = none, .readout = none, .largest = none, .lost = efla_nowhere, .overflow = efla_nowhere};
 }
 
 /* The finite limits of all methods, rising, each once. */
@@ -39,7 +41,8 @@ static size_t find_limits(efla_beyond *beyond) {
   }
   gsl_sort(all, 1, n);
   for (size_t i = 0; i < n; i++)
-    if (distinct == 0 || all[i] > beyond[distinct - 1].limit) beyond[distinct++] = (efla_beyond){all[i], 0, efla_nowhere};
+    if (distinct == 0 || all[i] > beyond[distinct - 1].limit)
+      beyond[distinct++] = (efla_beyond){all[i], 0, efla_nowhere};
   return distinct;
 }
 
@@ -51,12 +54,12 @@ efla_status efla_statistics_init(efla_statistics *f) {
   for (const efla_method *m = efla_methods; m->name; m++) {
     assert(f->methods < EFLA_STATISTICS_METHODS);
     f->method[f->methods++] = (efla_method_statistics){.method = m,
-                                                    .rate = none,
-                                                    .law = none,
-                                                    .rise = none,
-                                                    .overflow_f32 = efla_nowhere,
-                                                    .deviation = no_deviation(),
-                                                    .divergence = efla_nowhere};
+                                                       .rate = none,
+                                                       .law = none,
+                                                       .rise = none,
+                                                       .overflow_f32 = efla_nowhere,
+                                                       .deviation = no_deviation(),
+                                                       .divergence = efla_nowhere};
   }
   for (const efla_format *format = efla_formats; format->name; format++) {
     assert(f->formats < EFLA_STATISTICS_FORMATS);
@@ -72,8 +75,8 @@ void efla_statistics_clear(efla_statistics *f) {
   *f = (efla_statistics){0};
 }
 
-/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the mean
- * decay. */
+/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the
+ * mean decay. */
 static double mean_law(const efla_statistics *f, const efla_growth_law *law, const efla_method *method) {
   double sum = f->decay;
   for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is found about one head's tokens, and how the statistics of several heads become those of all.
  *
- * Everything that is counted or measured along the stream is collected here: by token statistics.h from every token, by stability run.h from runs.
- * Tokens, heads and sequences count from 0; a batch entry is a sequence. */
+ * Everything that is counted or measured along the stream is collected here: by token statistics.h from every token, by
+ * stability run.h from runs. Tokens, heads and sequences count from 0; a batch entry is a sequence. */
 #ifndef EFLA_DIAGNOSE_STATISTICS_H
 #define EFLA_DIAGNOSE_STATISTICS_H
 
@@ -16,8 +17,8 @@ enum {
   EFLA_STATISTICS_METHODS = 24, /* rows of the method table, of the format table: at most */
   EFLA_STATISTICS_FORMATS = 12,
   EFLA_STATISTICS_LIMITS = 2 * EFLA_STATISTICS_METHODS,
-  EFLA_STATISTICS_CHUNKS = 4, /* chunk lengths 16, 32, 64, 128 */
-  EFLA_STATISTICS_COEFFICIENTS = 2   /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_CHUNKS = 4,      /* chunk lengths 16, 32, 64, 128 */
+  EFLA_STATISTICS_COEFFICIENTS = 2 /* of the chunks' systems: exact, euler */
 };
 
 typedef struct efla_place {
@@ -73,7 +74,8 @@ typedef struct efla_format_statistics {
 
 typedef struct efla_chunk_statistics {
   size_t chunk;
-  efla_worst largest[EFLA_STATISTICS_COEFFICIENTS], condition[EFLA_STATISTICS_COEFFICIENTS]; /* scaled, as in efla/cpu/chunk.h */
+  efla_worst largest[EFLA_STATISTICS_COEFFICIENTS],
+      condition[EFLA_STATISTICS_COEFFICIENTS]; /* scaled, as in efla/cpu/chunk.h */
 } efla_chunk_statistics;
 
 typedef struct efla_statistics {
@@ -83,8 +85,8 @@ typedef struct efla_statistics {
   efla_quantiles x;        /* beta*lambda */
   efla_worst beta, lambda; /* largest */
   double least_lambda;
-  double decay;                             /* summed g */
-  size_t limits, methods, formats;          /* rows in use below */
+  double decay;                               /* summed g */
+  size_t limits, methods, formats;            /* rows in use below */
   efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* limits rise */
   efla_method_statistics method[EFLA_STATISTICS_METHODS];
   efla_format_statistics format[EFLA_STATISTICS_FORMATS];
@@ -99,19 +101,19 @@ const efla_method *efla_statistics_coefficient(size_t g);
 efla_status efla_statistics_init(efla_statistics *statistics);
 void efla_statistics_clear(efla_statistics *statistics);
 
-/* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its number, dk
- * the length of its keys.
+/* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its
+ * number, dk the length of its keys.
  *
- * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some stretch of
- * tokens what came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c) old errors grow in the
- * mean and the state was measured off by more than its own size. */
+ * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some
+ * stretch of tokens what came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c)
+ * old errors grow in the mean and the state was measured off by more than its own size. */
 void efla_statistics_finish(efla_statistics *statistics, size_t head, size_t dk);
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_statistics_merge(efla_statistics *total, const efla_statistics *head);
 
-/* How many times as large as the exact coefficient euler's is, which is DeltaNet's, at the quantile of x of this order: x/(1 - e^-x),
- * which rises with x. */
+/* How many times as large as the exact coefficient euler's is, which is DeltaNet's, at the quantile of x of this order:
+ * x/(1 - e^-x), which rises with x. */
 double efla_statistics_coefficient_ratio(efla_statistics *statistics, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */

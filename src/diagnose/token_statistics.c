@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/token_statistics.h"
 
 #include "ode/growth.h"
@@ -29,7 +30,8 @@ static void take_token(efla_statistics *f, double beta, double lambda, efla_plac
   }
 }
 
-void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g, efla_place at, efla_statistics *f) {
+void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g,
+                                   efla_place at, efla_statistics *f) {
   size_t dk = token_stats->dk;
   for (size_t t = 0; t < x->tokens; t++, at.token++) {
     const double *k = x->k + t * dk;
@@ -38,7 +40,9 @@ void efla_token_statistics_advance(efla_token_statistics *token_stats, const efl
     if (g) f->decay += g[t];
     for (size_t m = 0; m < f->methods; m++) {
       efla_method_statistics *statistics = &f->method[m];
-      double step = efla_growth_step(dk, k, efla_coefficient(statistics->method, beta, lambda), token_stats->w + m * dk) + (g ? g[t] : 0);
+      double step =
+          efla_growth_step(dk, k, efla_coefficient(statistics->method, beta, lambda), token_stats->w + m * dk) +
+          (g ? g[t] : 0);
       statistics->growth += step;
       token_stats->excess[m] = fmax(0, token_stats->excess[m] + step);
       efla_worst_take(&statistics->rise, token_stats->excess[m], at);

@@ -19,7 +19,8 @@ size_t efla_type_size(efla_type type) {
 
 /* Unsigned arithmetic wraps where sizes are absurd; the sizes themselves are checked where a sequence is (check.c). */
 static efla_array describe(void *data, efla_type type, size_t batch, size_t head, size_t token) {
-  return (efla_array){.data = data, .type = type, .batch = (ptrdiff_t)batch, .head = (ptrdiff_t)head, .token = (ptrdiff_t)token};
+  return (efla_array){
+      .data = data, .type = type, .batch = (ptrdiff_t)batch, .head = (ptrdiff_t)head, .token = (ptrdiff_t)token};
 }
 
 efla_array efla_array_token_major(void *data, efla_type type, size_t tokens, size_t heads, size_t features) {

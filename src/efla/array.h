@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An array is described, never owned: one description for every type and layout, for slices, packed projections and grouped heads. */
+/* An array is described, never owned: one description for every type and layout, for slices, packed projections and
+ * grouped heads. */
 #ifndef EFLA_ARRAY_H
 #define EFLA_ARRAY_H
 
@@ -23,11 +24,12 @@ size_t efla_type_size(efla_type type);
  *
  *     b*batch + (h/repeat)*head + t*token + i     (h/repeat rounded down)
  *
- * of data: strides count elements, features lie one after another.  A scalar per token (beta, g) has one feature.  `repeat` many
- * consecutive heads share what lies there, as groups of queries share keys; 0 means 1, and it divides the number of heads.
+ * of data: strides count elements, features lie one after another.  A scalar per token (beta, g) has one feature.
+ * `repeat` many consecutive heads share what lies there, as groups of queries share keys; 0 means 1, and it divides the
+ * number of heads.
  *
- * Inputs: strides are 0 (shared) or at least the number of features.  Outputs: no two elements may lie in one place.  data has the
- * alignment of its type, no more. */
+ * Inputs: strides are 0 (shared) or at least the number of features.  Outputs: no two elements may lie in one place.
+ * data has the alignment of its type, no more. */
 typedef struct efla_array {
   void *data; /* NULL: absent.  The library writes through it only where the array is an output */
   efla_type type;
@@ -42,7 +44,8 @@ efla_array efla_array_head_major(void *data, efla_type type, size_t tokens, size
 /* States (sequences, heads, dk, dv), one after another: `batch` counts sequences and `token` rows of a state. */
 efla_array efla_array_states(void *data, efla_type type, size_t heads, size_t dk, size_t dv);
 
-/* Memory aligned to 128 bytes, on which the kernels are fastest; NULL where there is none, or for 0 bytes.  efla_free takes NULL. */
+/* Memory aligned to 128 bytes, on which the kernels are fastest; NULL where there is none, or for 0 bytes.  efla_free
+ * takes NULL. */
 void *efla_alloc(size_t bytes);
 void efla_free(void *memory);
 

@@ -25,7 +25,13 @@ static double slope_exact(double x) {
 
 /* Taylor methods: phi is the sum of (-x)^n/(n+1)! for n < order, here over the common denominator order!. */
 const efla_method efla_methods[] = {
-    {.name = "euler", .known_as = "DeltaNet's rule", .order = 1, .stable = 2, .positive = 1, .numerator = {1}, .denominator = {1}},
+    {.name = "euler",
+     .known_as = "DeltaNet's rule",
+     .order = 1,
+     .stable = 2,
+     .positive = 1,
+     .numerator = {1},
+     .denominator = {1}},
     {.name = "rk2",
      .known_as = "midpoint, Heun, Ralston",
      .order = 2,
@@ -88,7 +94,9 @@ const efla_method efla_methods[] = {
     {.name = NULL},
 };
 
-const char *efla_method_name(size_t i) { return i < sizeof efla_methods / sizeof *efla_methods ? efla_methods[i].name : NULL; }
+const char *efla_method_name(size_t i) {
+  return i < sizeof efla_methods / sizeof *efla_methods ? efla_methods[i].name : NULL;
+}
 
 const efla_method *efla_method_find(const char *name) {
   for (const efla_method *m = efla_methods; m->name; m++)
@@ -167,10 +175,12 @@ static long double horner(const double *c, long double x) {
 
 long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda) {
   long double x = beta * lambda;
-  return beta * (method->closed_long ? method->closed_long(x) : horner(method->numerator, x) / horner(method->denominator, x));
+  return beta *
+         (method->closed_long ? method->closed_long(x) : horner(method->numerator, x) / horner(method->denominator, x));
 }
 
-void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda) {
+void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta,
+                                  double *by_lambda) {
   double x = beta * lambda, slope = efla_phi_slope(method, x);
   *by_beta = efla_phi(method, x) + x * slope;
   *by_lambda = beta * beta * slope;

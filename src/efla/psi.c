@@ -37,8 +37,8 @@ static fraction form(const efla_method *method) {
   return f;
 }
 
-/* Past 1 the powers of a true ratio could overflow: there it is taken in 1/x.  Then Q(x) = x^q times its coefficients in reverse at
- * 1/x, and the same for M, which as phi is no polynomial has a degree below q. */
+/* Past 1 the powers of a true ratio could overflow: there it is taken in 1/x.  Then Q(x) = x^q times its coefficients
+ * in reverse at 1/x, and the same for M, which as phi is no polynomial has a degree below q. */
 typedef struct variable {
   double x;       /* or its reciprocal */
   double divisor; /* what is left of x^(q - m) */

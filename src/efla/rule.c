@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* --------------------------------------------------------------------------------------------------------------- decays */
+/* ---------------------------------------------------------------------------------------------------------------
+ * decays */
 
 static void none(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c) {
   (void)g;
@@ -12,7 +13,8 @@ static void none(const efla_method *method, double lambda, double beta, double g
   *c = (efla_coefficients){1, a, a};
 }
 
-static void none_long(const efla_method *method, long double lambda, long double beta, long double g, efla_coefficients_long *c) {
+static void none_long(const efla_method *method, long double lambda, long double beta, long double g,
+                      efla_coefficients_long *c) {
   (void)g;
   long double a = efla_coefficient_long(method, beta, lambda);
   *c = (efla_coefficients_long){1, a, a};
@@ -30,7 +32,8 @@ static void split(const efla_method *method, double lambda, double beta, double 
   *c = (efla_coefficients){d, d * a, a};
 }
 
-static void split_long(const efla_method *method, long double lambda, long double beta, long double g, efla_coefficients_long *c) {
+static void split_long(const efla_method *method, long double lambda, long double beta, long double g,
+                       efla_coefficients_long *c) {
   long double a = efla_coefficient_long(method, beta, lambda), d = expl(g);
   *c = (efla_coefficients_long){d, d * a, a};
 }
@@ -47,7 +50,9 @@ const efla_decay efla_decays[] = {
     {.name = NULL},
 };
 
-const char *efla_decay_name(size_t i) { return i < sizeof efla_decays / sizeof *efla_decays ? efla_decays[i].name : NULL; }
+const char *efla_decay_name(size_t i) {
+  return i < sizeof efla_decays / sizeof *efla_decays ? efla_decays[i].name : NULL;
+}
 
 const efla_decay *efla_decay_find(const char *name) {
   for (const efla_decay *d = efla_decays; d->name; d++)
@@ -55,10 +60,11 @@ const efla_decay *efla_decay_find(const char *name) {
   return NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------- keys */
+/* -----------------------------------------------------------------------------------------------------------------
+ * keys */
 
-/* Eight squares at a time go to four sums, what is left to the first: the order of OpenBLAS's dnrm2 for x86-64, which has the same
- * bits where long double has 64. */
+/* Eight squares at a time go to four sums, what is left to the first: the order of OpenBLAS's dnrm2 for x86-64, which
+ * has the same bits where long double has 64. */
 double efla_two_norm(size_t n, const double *x) {
   long double sum[4] = {0};
   size_t i = 0;
@@ -73,8 +79,9 @@ static void keep(size_t dk, double *k) {
   (void)k;
 }
 
-/* First the largest entry goes to [1, 2), which is exact: a norm that is subnormal has lost digits, and one past the largest number
- * is inf, also where long double is no wider than double.  A zero key has no direction and stays zero. */
+/* First the largest entry goes to [1, 2), which is exact: a norm that is subnormal has lost digits, and one past the
+ * largest number is inf, also where long double is no wider than double.  A zero key has no direction and stays
+ * zero. */
 static void normalise(size_t dk, double *k) {
   double largest = 0;
   for (size_t i = 0; i < dk; i++) largest = fmax(largest, fabs(k[i]));
@@ -101,7 +108,8 @@ const efla_key_treatment *efla_key_treatment_find(const char *name) {
   return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- rules */
+/* ----------------------------------------------------------------------------------------------------------------
+ * rules */
 
 efla_status efla_rule_find(const char *method, const char *decay, const char *keys, efla_rule *rule) {
   const efla_rule found = {.method = efla_method_find(method ? method : "exact"),

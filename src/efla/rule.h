@@ -5,15 +5,15 @@
  *
  *     dS/dtau = -(y I + rho k k^T) S + b k v^T,      o = scale S^T q afterwards,
  *
- * decay y >= 0, erase rho >= 0, write b >= 0.  With lambda = k^T k, x = rho lambda, z = y + x, a one-step method with stability
- * function R ends in three coefficients:
+ * decay y >= 0, erase rho >= 0, write b >= 0.  With lambda = k^T k, x = rho lambda, z = y + x, a one-step method with
+ * stability function R ends in three coefficients:
  *
  *     S' = d S + k (w v - e S^T k)^T,   d = R(-y),   e = rho psi(y, z),   w = b phi(z),
  *     phi(z) = (1 - R(-z))/z,   psi(y, z) = (R(-y) - R(-z))/(z - y).
  *
- * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15 for the exact flow).  A method is
- * its phi: a ratio of polynomials with integer coefficients for all Runge-Kutta methods, an exponential for the exact flow.  R is
- * never formed: 1 - R loses all digits for small x. */
+ * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15 for the
+ * exact flow).  A method is its phi: a ratio of polynomials with integer coefficients for all Runge-Kutta methods, an
+ * exponential for the exact flow.  R is never formed: 1 - R loses all digits for small x. */
 #ifndef EFLA_RULE_H
 #define EFLA_RULE_H
 
@@ -26,7 +26,8 @@
 extern "C" {
 #endif
 
-/* ------------------------------------------------------------------------------------------------------------- methods */
+/* -------------------------------------------------------------------------------------------------------------
+ * methods */
 
 #define EFLA_PHI_TERMS      8    /* coefficients of phi's numerator and denominator */
 #define EFLA_ORDER_INFINITE 1000 /* the order of the exact flow: beyond any that a double can show */
@@ -58,28 +59,31 @@ const efla_method *efla_method_find(const char *name);
 double efla_phi(const efla_method *method, double x);
 double efla_phi_slope(const efla_method *method, double x);
 
-/* psi(y, z) for y, z >= 0, symmetric in both; psi(0, x) = phi(x) bit for bit.  A true divided difference, so that nothing cancels as
- * y comes near z: with x phi(x) = P(x)/Q(x) it is M(y, z)/(Q(y) Q(z)), where M = (P(z) Q(y) - P(y) Q(z))/(z - y) is a polynomial whose
- * integer coefficients are formed first; exp(-y) phi(z - y) for the exact flow.  To a few ulp but next to the zeros of M, where an
- * absolute error of (4 n u)^2 times the sum of the sizes of its terms remains; -inf or inf where an explicit method overflows. */
+/* psi(y, z) for y, z >= 0, symmetric in both; psi(0, x) = phi(x) bit for bit.  A true divided difference, so that
+ * nothing cancels as y comes near z: with x phi(x) = P(x)/Q(x) it is M(y, z)/(Q(y) Q(z)), where M = (P(z) Q(y) - P(y)
+ * Q(z))/(z - y) is a polynomial whose integer coefficients are formed first; exp(-y) phi(z - y) for the exact flow.  To
+ * a few ulp but next to the zeros of M, where an absolute error of (4 n u)^2 times the sum of the sizes of its terms
+ * remains; -inf or inf where an explicit method overflows. */
 double efla_psi(const efla_method *method, double y, double z);
 /* The same in the widest format of the machine, with the plain rounding errors of Horner's rule. */
 long double efla_psi_long(const efla_method *method, long double y, long double z);
 
-/* R(-x) = 1 - x phi(x), the factor by which a step multiplies what the state holds along k.  Absolute error of a few u: for stability,
- * not for coefficients. */
+/* R(-x) = 1 - x phi(x), the factor by which a step multiplies what the state holds along k.  Absolute error of a few u:
+ * for stability, not for coefficients. */
 double efla_stability(const efla_method *method, double x);
 
-/* The coefficient a = beta phi(beta lambda) (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for the exact flow.  beta at
- * lambda = 0. */
+/* The coefficient a = beta phi(beta lambda) (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for
+ * the exact flow.  beta at lambda = 0. */
 double efla_coefficient(const efla_method *method, double beta, double lambda);
-/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of phi the
- * absolute error above in them. */
+/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of
+ * phi the absolute error above in them. */
 long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda);
 /* Its derivatives: da/dbeta = phi + x phi', da/dlambda = beta^2 phi'. */
-void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta, double *by_lambda);
+void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta,
+                                  double *by_lambda);
 
-/* ------------------------------------------------------------------------------------------------------------- decays */
+/* -------------------------------------------------------------------------------------------------------------
+ * decays */
 
 /* Of S' = decay S + k (write v - erase S^T k)^T. */
 typedef struct efla_coefficients {
@@ -107,13 +111,14 @@ typedef struct efla_decay {
   void (*slopes)(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s);
 } efla_decay;
 
-/* none:  d = 1, e = w = a.
- * split: the decay exactly, then the step: d = exp(g), e = d a, w = a (Gated DeltaNet, arXiv 2412.06464, for Euler and unit keys). */
+/* none:  d = 1, e = w = a. split: the decay exactly, then the step: d = exp(g), e = d a, w = a (Gated DeltaNet, arXiv
+ * 2412.06464, for Euler and unit keys). */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
 const char *efla_decay_name(size_t i);
 const efla_decay *efla_decay_find(const char *name);
 
-/* --------------------------------------------------------------------------------------------------------------- keys */
+/* ---------------------------------------------------------------------------------------------------------------
+ * keys */
 
 /* A choice apart from the method: EFLA takes keys as they are, DeltaNet scales them to norm one. */
 typedef struct efla_key_treatment {
@@ -130,7 +135,8 @@ const efla_key_treatment *efla_key_treatment_find(const char *name);
 /* |x| of n numbers without overflow or underflow on the way: the squares are summed in long double, in four sums. */
 double efla_two_norm(size_t n, const double *x);
 
-/* --------------------------------------------------------------------------------------------------------------- rules */
+/* ---------------------------------------------------------------------------------------------------------------
+ * rules */
 
 typedef struct efla_rule {
   const efla_method *method;      /* required */
@@ -139,13 +145,13 @@ typedef struct efla_rule {
   double scale;                   /* of the read-out; 0 means 1 */
 } efla_rule;
 
-/* A rule from names, such as "exact", "split", "unit"; NULL for a default: exact, none, raw.  EFLA_INVALID where a name is in no
- * table, and then *rule is not touched. */
+/* A rule from names, such as "exact", "split", "unit"; NULL for a default: exact, none, raw.  EFLA_INVALID where a name
+ * is in no table, and then *rule is not touched. */
 efla_status efla_rule_find(const char *method, const char *decay, const char *keys, efla_rule *rule);
 
-/* The coefficients of one token whose key, after treatment, has the squared norm lambda >= 0; beta >= 0; g <= 0, not used where the
- * decay takes none.  Outside of that domain the formulas are evaluated as they stand.  EFLA_INVALID where a pointer or the method is
- * NULL. */
+/* The coefficients of one token whose key, after treatment, has the squared norm lambda >= 0; beta >= 0; g <= 0, not
+ * used where the decay takes none.  Outside of that domain the formulas are evaluated as they stand.  EFLA_INVALID
+ * where a pointer or the method is NULL. */
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c);
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,
                                         efla_coefficients_long *c);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* How calls of the library end.
  *
- * A numerical blow-up is no failure: inf and nan propagate as data.  Everything else that can go wrong is one of these, and where a
- * backend took part, efla_last_message (backend.h) has the sentence that says what was found and what was expected. */
+ * A numerical blow-up is no failure: inf and nan propagate as data.  Everything else that can go wrong is one of these,
+ * and where a backend took part, efla_last_message (backend.h) has the sentence that says what was found and what was
+ * expected. */
 #ifndef EFLA_STATUS_H
 #define EFLA_STATUS_H
 

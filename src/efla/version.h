@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The version of the headers, and that of the library that the program runs with.  Until 1.0 a minor version may change the interface. */
+/* The version of the headers, and that of the library that the program runs with.  Until 1.0 a minor version may change
+ * the interface. */
 #ifndef EFLA_VERSION_H
 #define EFLA_VERSION_H
 

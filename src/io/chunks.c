@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/chunks.h"
 
 #include "io/lzf.h"
@@ -11,13 +12,15 @@
 /* The filter's values for h5py's lzf: its revision, that of the library, bytes in an unpacked chunk. */
 enum { LZF = 32000, LZF_CHUNK = 2, LZF_VALUES };
 
-/* HDF5 takes for granted that there is a whole chunk, without looking at how many bytes a filter returns: fewer are a failure. */
+/* HDF5 takes for granted that there is a whole chunk, without looking at how many bytes a filter returns: fewer are a
+ * failure. */
 static size_t unpack_lzf(unsigned flags, size_t values, const unsigned value[], size_t n, size_t *size, void **buffer) {
   size_t wanted = values >= LZF_VALUES ? value[LZF_CHUNK] : 0;
   size_t found = flags & H5Z_FLAG_REVERSE ? efla_lzf_unpack(n, *buffer, 2 * (size_t)EFLA_LARGEST_CHUNK, NULL) : 0;
   void *bytes = found > 0 && found >= wanted ? H5allocate_memory(found, false) : NULL;
   if (!bytes) {
-    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_PLINE, H5E_CANTFILTER, "a chunk that lzf cannot unpack");
+    H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_PLINE, H5E_CANTFILTER,
+             "a chunk that lzf cannot unpack");
     return 0;
   }
   efla_lzf_unpack(n, *buffer, found, bytes);
@@ -33,7 +36,8 @@ void efla_chunks_begin(void) {
   if (H5Zfilter_avail(LZF) <= 0) H5Zregister(&lzf);
 }
 
-/* Filters that files bear without a name: numbers that the HDF Group has given out, and HDF5's own that can be left out of it. */
+/* Filters that files bear without a name: numbers that the HDF Group has given out, and HDF5's own that can be left out
+ * of it. */
 static const char *known_name(H5Z_filter_t number) {
   static const struct {
     H5Z_filter_t number;
@@ -54,10 +58,12 @@ static const char *known_name(H5Z_filter_t number) {
 
 static bool available(H5Z_filter_t number) {
   unsigned config = 0;
-  return H5Zfilter_avail(number) > 0 && H5Zget_filter_info(number, &config) >= 0 && config & H5Z_FILTER_CONFIG_DECODE_ENABLED;
+  return H5Zfilter_avail(number) > 0 && H5Zget_filter_info(number, &config) >= 0 &&
+         config & H5Z_FILTER_CONFIG_DECODE_ENABLED;
 }
 
-static efla_status check_filter(hid_t plist, unsigned i, double bytes, const char *path, const char *name, efla_message *why) {
+static efla_status check_filter(hid_t plist, unsigned i, double bytes, const char *path, const char *name,
+                                efla_message *why) {
   char said[64] = "";
   unsigned flags, config, value[LZF_VALUES] = {0};
   size_t values = LZF_VALUES;
@@ -66,9 +72,10 @@ static efla_status check_filter(hid_t plist, unsigned i, double bytes, const cha
   for (char *c = said; *c; c++)
     if (!isprint((unsigned char)*c)) *c = '?';
   if (number < 0 || !available(number))
-    return efla_fail(why, EFLA_INPUT,
-                     "%s: %s: packed by %s (filter number %d), which is not available here, expected gzip, lzf or no compression",
-                     path, name, *said ? said : known_name(number), (int)number);
+    return efla_fail(
+        why, EFLA_INPUT,
+        "%s: %s: packed by %s (filter number %d), which is not available here, expected gzip, lzf or no compression",
+        path, name, *said ? said : known_name(number), (int)number);
   if (number == LZF && (values < LZF_VALUES || value[LZF_CHUNK] != bytes))
     return efla_fail(why, EFLA_INPUT, "%s: %s: damaged: lzf is to unpack chunks of %u bytes, expected %.0f", path, name,
                      value[LZF_CHUNK], bytes);
@@ -82,10 +89,12 @@ efla_status efla_chunks_check(hid_t plist, size_t size, const char *path, const 
   double bytes = (double)size;
   for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
   if (filters > 0 && bytes > EFLA_LARGEST_CHUNK)
-    return efla_fail(why, EFLA_INPUT, "%s: %s: compressed in chunks of %.0f bytes, expected at most %d so that it can be streamed",
-                     path, name, bytes, EFLA_LARGEST_CHUNK);
+    return efla_fail(why, EFLA_INPUT,
+                     "%s: %s: compressed in chunks of %.0f bytes, expected at most %d so that it can be streamed", path,
+                     name, bytes, EFLA_LARGEST_CHUNK);
   efla_status status = EFLA_OK;
-  for (int i = 0; i < filters && status == EFLA_OK; i++) status = check_filter(plist, (unsigned)i, bytes, path, name, why);
+  for (int i = 0; i < filters && status == EFLA_OK; i++)
+    status = check_filter(plist, (unsigned)i, bytes, path, name, why);
   return status;
 }
 

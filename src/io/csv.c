@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/csv.h"
 
 #include "io/watch.h"
@@ -28,7 +29,8 @@ static efla_status read_all(const char *path, char **text, efla_message *why) {
   } while (length == room);
   buffer[length] = 0;
   *text = buffer;
-  efla_status status = ferror(file) ? efla_fail(why, EFLA_INPUT, "%s: cannot read", path) : efla_watch_check(&watch, path, why);
+  efla_status status =
+      ferror(file) ? efla_fail(why, EFLA_INPUT, "%s: cannot read", path) : efla_watch_check(&watch, path, why);
   fclose(file);
   if (status != EFLA_OK) return status;
   if (strlen(buffer) < length)
@@ -83,7 +85,8 @@ efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why) {
     if (!*row) continue;
     size_t cells = cut(row, csv->cells + csv->rows * csv->columns, csv->columns);
     if (cells != csv->columns) {
-      status = efla_fail(why, EFLA_INPUT, "%s: row %zu has %zu cells, expected %zu", path, csv->rows + 1, cells, csv->columns);
+      status = efla_fail(why, EFLA_INPUT, "%s: row %zu has %zu cells, expected %zu", path, csv->rows + 1, cells,
+                         csv->columns);
       goto failed;
     }
     csv->rows++;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tables read back: CSV with lines "# key: value" before it, as app/table.h writes them. */
 #ifndef EFLA_IO_CSV_H
 #define EFLA_IO_CSV_H
@@ -14,8 +15,9 @@ typedef struct efla_csv {
   char *block;
 } efla_csv;
 
-/* Fails with EFLA_INPUT (missing file, one that changes while it is read, no line with the columns' names, a row with another number of cells than that, a zero
- * byte) or EFLA_NO_MEMORY.  Memory is a small multiple of the file's length. */
+/* Fails with EFLA_INPUT (missing file, one that changes while it is read, no line with the columns' names, a row with
+ * another number of cells than that, a zero byte) or EFLA_NO_MEMORY.  Memory is a small multiple of the file's
+ * length. */
 efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why);
 void efla_csv_clear(efla_csv *csv);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/idx.h"
 
 #include "io/watch.h"
@@ -24,12 +25,14 @@ static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t want
   *got = 0;
   int n = gzread(r->file, bytes, (unsigned)wanted), code;
   const char *text = gzerror(r->file, &code);
-  if (code == Z_ERRNO) return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: cannot read: %s", r->path, offset, strerror(errno));
+  if (code == Z_ERRNO)
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: cannot read: %s", r->path, offset, strerror(errno));
   if (code == Z_MEM_ERROR) return efla_fail_memory(r->why);
   if (n < 0 || (code != Z_OK && code != Z_BUF_ERROR)) {
     size_t path = strlen(r->path); /* zlib's text starts with it */
     if (!strncmp(text, r->path, path) && !strncmp(text + path, ": ", 2)) text += path + 2;
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: damaged (%s), expected an intact gzip stream", r->path, offset, text);
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: damaged (%s), expected an intact gzip stream", r->path,
+                     offset, text);
   }
   *got = (size_t)n;
   return EFLA_OK;
@@ -51,11 +54,11 @@ static efla_status read_header(reader *r, efla_idx *idx, size_t dimensions, size
   for (size_t i = 0; i < 4 && i < got; i++)
     if (bytes[i] != magic[i])
       return efla_fail(r->why, EFLA_INPUT,
-                       "%s: offset %zu: byte 0x%02x, expected 0x%02x: not an IDX file of bytes with %zu dimensions", r->path, i,
-                       bytes[i], magic[i], dimensions);
+                       "%s: offset %zu: byte 0x%02x, expected 0x%02x: not an IDX file of bytes with %zu dimensions",
+                       r->path, i, bytes[i], magic[i], dimensions);
   if (got < length)
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends within its header, expected %zu bytes of it", r->path, got,
-                     length);
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends within its header, expected %zu bytes of it",
+                     r->path, got, length);
   idx->dimensions = dimensions;
   for (size_t i = 0; i < dimensions; i++) {
     const unsigned char *b = bytes + 4 + 4 * i;
@@ -70,8 +73,8 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
   for (size_t i = 0; i < idx->dimensions; i++)
     if (__builtin_mul_overflow(length, idx->size[i], &length)) length = SIZE_MAX;
   if (length > EFLA_IDX_MOST)
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset 4: sizes whose product is past %d, expected at most so many bytes", r->path,
-                     EFLA_IDX_MOST);
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset 4: sizes whose product is past %d, expected at most so many bytes",
+                     r->path, EFLA_IDX_MOST);
   while (have < length) {
     room = room ? 2 * room : 1 << 20;
     if (room > length) room = length;
@@ -82,15 +85,15 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
     if (status != EFLA_OK) return status;
     have += got;
     if (have < room)
-      return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected %zu bytes as its header says", r->path,
-                       header + have, header + length);
+      return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected %zu bytes as its header says",
+                       r->path, header + have, header + length);
   }
   unsigned char extra;
   efla_status status = read_bytes(r, header + length, &extra, 1, &got);
   if (status != EFLA_OK) return status;
   if (got > 0)
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file goes on, expected its end as its header says", r->path,
-                     header + length);
+    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file goes on, expected its end as its header says",
+                     r->path, header + length);
   if (ends_within_gzip(r)) /* the bytes are there, the checksum that vouches for them is not */
     return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected the gzip stream's trailer", r->path,
                      header + length);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* IDX files of bytes (the container of MNIST), plain or gzip-compressed. */
 #ifndef EFLA_IO_IDX_H
 #define EFLA_IO_IDX_H
@@ -17,9 +18,10 @@ typedef struct efla_idx {
 
 /* Reads a file of unsigned bytes with the given number of dimensions.  Big-endian header: two zero bytes, type 8,
  * number of dimensions, then each size in 4 bytes.  Fails with EFLA_INPUT and a message with file, offset and
- * expectation where the file is missing, truncated, changed while it is read, longer than its header says, of another type or shape, past
- * EFLA_IDX_MOST, or damaged as a gzip stream; with EFLA_NO_MEMORY.  Offsets count unpacked bytes.  As for gzip, bytes behind a gzip stream that
- * start no other one are nothing.  Memory grows with what the file holds, never with what its header claims. */
+ * expectation where the file is missing, truncated, changed while it is read, longer than its header says, of another
+ * type or shape, past EFLA_IDX_MOST, or damaged as a gzip stream; with EFLA_NO_MEMORY.  Offsets count unpacked bytes.
+ * As for gzip, bytes behind a gzip stream that start no other one are nothing.  Memory grows with what the file holds,
+ * never with what its header claims. */
 efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, efla_message *why);
 void efla_idx_clear(efla_idx *idx);
 

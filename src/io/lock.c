@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/lock.h"
 
 #include "io/output.h"
@@ -14,7 +15,8 @@
 /* Whether the file at path is still the one that is open: its last holder removes it. */
 static bool still_there(const char *path, int file) {
   struct stat named, opened;
-  return stat(path, &named) == 0 && fstat(file, &opened) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+  return stat(path, &named) == 0 && fstat(file, &opened) == 0 && named.st_dev == opened.st_dev &&
+         named.st_ino == opened.st_ino;
 }
 
 /* What the holder wrote of itself. */
@@ -22,7 +24,8 @@ static void read_rival(efla_lock *lock, int file) {
   ssize_t n = pread(file, lock->rival, sizeof lock->rival - 1, 0);
   lock->rival[n > 0 ? n : 0] = 0;
   lock->rival[strcspn(lock->rival, "\n")] = 0;
-  if (!*lock->rival) strcpy(lock->rival, "another process"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): it fits */
+  if (!*lock->rival)
+    strcpy(lock->rival, "another process"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): it fits */
 }
 
 /* For rivals; one that cannot read it is locked out all the same. */
@@ -41,8 +44,8 @@ static int try_lock(int file, bool wait) {
   return failed ? errno : 0;
 }
 
-/* One attempt; lock->path is name where it is held.  *gone: the file was removed meanwhile, and the next attempt makes another.  Signals are
- * held while the file may be ours and is not guarded. */
+/* One attempt; lock->path is name where it is held.  *gone: the file was removed meanwhile, and the next attempt makes
+ * another.  Signals are held while the file may be ours and is not guarded. */
 static efla_status attempt(efla_lock *lock, char *name, bool wait, bool *gone, efla_message *why) {
   efla_output_hold();
   int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);

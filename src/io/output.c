@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/output.h"
 
 #include <assert.h>
@@ -13,7 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The files that an interrupt removes: a program writes tables and perhaps a picture, a checkpoint with its lock, or tensors. */
+/* The files that an interrupt removes: a program writes tables and perhaps a picture, a checkpoint with its lock, or
+ * tensors. */
 enum { UNFINISHED = 8 };
 static char *volatile unfinished[UNFINISHED];
 static size_t guarded;
@@ -79,8 +81,8 @@ static void remove_ours(const efla_output *output) {
   if (is_ours(output)) unlink(output->part);
 }
 
-/* An empty file of our own: what an earlier program left under that name is removed, and one that still writes there will notice.  A file
- * that is replaced hands on its permissions. */
+/* An empty file of our own: what an earlier program left under that name is removed, and one that still writes there
+ * will notice.  A file that is replaced hands on its permissions. */
 static bool create(efla_output *output, const struct stat *old) {
   unlink(output->part);
   int file = open(output->part, O_WRONLY | O_CREAT | O_EXCL, 0666);
@@ -111,7 +113,8 @@ efla_status efla_output_begin(efla_output *output, const char *path, efla_messag
   output->target = exists ? realpath(path, NULL) : NULL;
   if (!output->target) output->target = strdup(path);
   bool replaced = !exists || S_ISREG(status.st_mode);
-  if (output->path && output->target && replaced && asprintf(&output->part, "%s.part", output->target) < 0) output->part = NULL;
+  if (output->path && output->target && replaced && asprintf(&output->part, "%s.part", output->target) < 0)
+    output->part = NULL;
   if (!output->path || !output->target || (replaced && !output->part)) {
     forget(output);
     return efla_fail_memory(why);
@@ -136,11 +139,12 @@ efla_status efla_output_write(const efla_output *output, const void *bytes, size
 
 efla_status efla_output_fits(const efla_output *output, double bytes, efla_message *why) {
   struct statvfs disk;
-  if (!output->part || statvfs(output->part, &disk) != 0 || disk.f_blocks == 0) return EFLA_OK; /* some file systems do not tell */
+  if (!output->part || statvfs(output->part, &disk) != 0 || disk.f_blocks == 0)
+    return EFLA_OK; /* some file systems do not tell */
   double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
   if (bytes <= free_bytes) return EFLA_OK;
-  return efla_fail(why, EFLA_OUTPUT, "%s: takes %.0f bytes, expected at most the %.0f that are free on its disk", output->path,
-                   bytes, free_bytes);
+  return efla_fail(why, EFLA_OUTPUT, "%s: takes %.0f bytes, expected at most the %.0f that are free on its disk",
+                   output->path, bytes, free_bytes);
 }
 
 /* Some file systems know no fsync and say so (EINVAL); that is no loss of data. */
@@ -158,8 +162,8 @@ efla_status efla_output_finish(efla_output *output, efla_message *why) {
   efla_status status = EFLA_OK;
   if (output->part) {
     if (!is_ours(output)) {
-      status =
-          efla_fail(why, EFLA_OUTPUT, "%s: another program took %s meanwhile, expected to be alone", output->path, output->part);
+      status = efla_fail(why, EFLA_OUTPUT, "%s: another program took %s meanwhile, expected to be alone", output->path,
+                         output->part);
     } else if (!reach_disk(output->part, O_RDONLY) || rename(output->part, output->target) != 0) {
       status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(errno));
       remove_ours(output);
@@ -191,14 +195,15 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
   else if (same_file(path, &read))
     status = efla_fail(why, EFLA_OUTPUT, "%s: is the input %s itself, expected another file to write", path, input);
   else if (same_file(part, &read))
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s, which is an input of this run; expected another name", path, part);
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s, which is an input of this run; expected another name",
+                       path, part);
   free(target);
   free(part);
   return status;
 }
 
-/* The one name of the file that path is or will be: links followed, as by efla_output_begin.  NULL for what is not replaced, and where
- * there is no such directory, which begin will say.  To be freed. */
+/* The one name of the file that path is or will be: links followed, as by efla_output_begin.  NULL for what is not
+ * replaced, and where there is no such directory, which begin will say.  To be freed. */
 static char *settle(const char *path) {
   struct stat status;
   char *settled = NULL, *copy = NULL, *directory = NULL;
@@ -222,9 +227,11 @@ efla_status efla_output_apart(const char *path, const char *other, efla_message 
   char *one = settle(path), *two = settle(other);
   efla_status status = EFLA_OK;
   if (one && two && !strcmp(one, two))
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is the same file as %s, another output of this run; expected two names", path, other);
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is the same file as %s, another output of this run; expected two names",
+                       path, other);
   else if (one && two && (is_part_of(one, two) || is_part_of(two, one)))
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is written as %s.part, which is another output of this run; expected another name",
+    status = efla_fail(why, EFLA_OUTPUT,
+                       "%s: is written as %s.part, which is another output of this run; expected another name",
                        is_part_of(one, two) ? other : path, is_part_of(one, two) ? other : path);
   free(one);
   free(two);

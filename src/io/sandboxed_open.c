@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/sandboxed_open.h"
 
 #include <errno.h>
@@ -38,8 +39,9 @@ static rlim_t address_space(void) {
 static _Noreturn void child(efla_sandboxed_call *attempt, const void *context, int answer) {
   report told = {.status = EFLA_OK};
   int nowhere = open("/dev/null", O_RDWR);
-  for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++) dup2(nowhere, i); /* last words are of no interest */
-  prctl(PR_SET_PDEATHSIG, SIGKILL);                                                     /* nobody waits for an answer any more */
+  for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++)
+    dup2(nowhere, i);               /* last words are of no interest */
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits for an answer any more */
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, EFLA_SANDBOX_SECONDS);
   rlim_t have = address_space();
@@ -55,7 +57,8 @@ static bool read_report(int answer, report *told) {
   return n == (ssize_t)sizeof *told;
 }
 
-efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path, efla_message *why) {
+efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path,
+                                efla_message *why) {
   int ends[2], end = 0;
   if (pipe2(ends, O_CLOEXEC) != 0) return EFLA_OK;
   pid_t process = fork();
@@ -68,6 +71,7 @@ efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *contex
   while (waitpid(process, &end, 0) < 0 && errno == EINTR) continue;
   if (survived && told.status == EFLA_OK) return EFLA_OK;
   if (survived) return efla_fail(why, told.status, "%s", told.why.text);
-  return efla_fail(why, EFLA_INPUT, "%s: damaged: the library that reads it ends with '%s' on it, expected a whole file", path,
+  return efla_fail(why, EFLA_INPUT,
+                   "%s: damaged: the library that reads it ends with '%s' on it, expected a whole file", path,
                    WIFSIGNALED(end) ? strsignal(WTERMSIG(end)) : "an error");
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/shape.h"
 
 #include "io/chunks.h"
@@ -58,7 +59,8 @@ size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor) 
 /* Into `in`, or from `out` where in is NULL. */
 static bool transfer(hid_t dataset, const efla_box *box, double *in, const double *out) {
   hid_t space = H5Dget_space(dataset), memory = H5Screate_simple((int)box->rank, box->count, NULL);
-  bool done = space >= 0 && memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, box->start, NULL, box->count, NULL) >= 0;
+  bool done =
+      space >= 0 && memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, box->start, NULL, box->count, NULL) >= 0;
   if (done && in) done = H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, in) >= 0;
   if (done && !in) done = H5Dwrite(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, out) >= 0;
   if (memory >= 0) H5Sclose(memory);
@@ -70,8 +72,10 @@ efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *val
   bool done = transfer(from->dataset, box, values, NULL);
   efla_status status = efla_stored_unchanged(from->dataset, from->watch, why);
   if (status != EFLA_OK || done) return status;
-  return efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", from->path,
-                   from->name, efla_stored_reason());
+  return efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file",
+                   from->path, from->name, efla_stored_reason());
 }
 
-bool efla_store(hid_t dataset, const efla_box *box, const double *values) { return transfer(dataset, box, NULL, values); }
+bool efla_store(hid_t dataset, const efla_box *box, const double *values) {
+  return transfer(dataset, box, NULL, values);
+}

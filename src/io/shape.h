@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How tensors lie in a file: what the parts of its reader and writer share, not for users. */
 #ifndef EFLA_IO_SHAPE_H
 #define EFLA_IO_SHAPE_H
@@ -28,13 +29,14 @@ efla_axes efla_axes_of(const efla_tensors *file, bool wide);
 /* The shape that the dataset is to have; returns its rank. */
 size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t size[4]);
 
-/* How many heads of a dataset of tokens can be read side by side, block by block along T, so that chunks that go on in the next block
- * are not unpacked again: a multiple of those that a chunk has, SIZE_MAX where there is no limit. */
+/* How many heads of a dataset of tokens can be read side by side, block by block along T, so that chunks that go on in
+ * the next block are not unpacked again: a multiple of those that a chunk has, SIZE_MAX where there is no limit. */
 size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor);
 
 /* What efla_tensors_open and efla_tensors_open_outputs do, for files that do not lead HDF5 astray. */
 efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_message *why);
-efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why);
+efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs,
+                                       efla_message *why);
 
 /* Sizes, layout and boundaries as in another file. */
 efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, efla_message *why);
@@ -45,8 +47,8 @@ typedef struct efla_box {
   hsize_t start[4], count[4];
 } efla_box;
 
-/* All numbers that come out of a tensor file come through here.  Fails with EFLA_INPUT where HDF5 does, and where the dataset's
- * file has changed since it was opened, whatever HDF5 made of it. */
+/* All numbers that come out of a tensor file come through here.  Fails with EFLA_INPUT where HDF5 does, and where the
+ * dataset's file has changed since it was opened, whatever HDF5 made of it. */
 typedef struct efla_origin {
   const char *path, *name;
   hid_t dataset;

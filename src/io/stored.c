@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/stored.h"
 
 #include "io/chunks.h"
@@ -11,7 +12,8 @@
 
 static _Thread_local efla_message reason;
 
-/* A failed system call is told within a list of file, descriptor and time; what it says is 'No space left on device'. */
+/* A failed system call is told within a list of file, descriptor and time; what it says is 'No space left on
+ * device'. */
 static herr_t note_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
   (void)unused;
   if (n > 0 || !error->desc) return 0;
@@ -28,7 +30,8 @@ static herr_t on_failure(hid_t stack, void *unused) {
   return 0;
 }
 
-/* HDF5 cannot end in peace after a file that could not be flushed: closing it on exit crashes.  What we open we close. */
+/* HDF5 cannot end in peace after a file that could not be flushed: closing it on exit crashes.  What we open we
+ * close. */
 void efla_stored_begin(void) {
   static bool begun;
   if (!begun) H5dont_atexit();
@@ -78,19 +81,20 @@ efla_status efla_stored_written(hid_t dataset, const char *path, const char *nam
   hsize_t expected = chunked ? chunks_of(space, plist) : 1, found = 0;
   efla_status status = EFLA_OK;
   if (chunked && H5Dget_num_chunks(dataset, space, &found) < 0)
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", path, name,
-                       efla_stored_reason());
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file",
+                       path, name, efla_stored_reason());
   if (!chunked) found = H5Dget_storage_size(dataset) > 0;
   elsewhere |= H5Pget_external_count(plist) > 0;
   if (status == EFLA_OK && H5Sget_simple_extent_npoints(space) > 0) {
     if (elsewhere)
-      status = efla_fail(why, EFLA_INPUT, "%s: %s: its numbers are in other files (%s), expected them in this one", path, name,
-                         H5Pget_layout(plist) == H5D_VIRTUAL ? "a virtual dataset" : "external storage");
+      status = efla_fail(why, EFLA_INPUT, "%s: %s: its numbers are in other files (%s), expected them in this one",
+                         path, name, H5Pget_layout(plist) == H5D_VIRTUAL ? "a virtual dataset" : "external storage");
     else if (found == 0)
-      status = efla_fail(why, EFLA_INPUT, "%s: %s: never written, expected numbers and not only room for them", path, name);
+      status =
+          efla_fail(why, EFLA_INPUT, "%s: %s: never written, expected numbers and not only room for them", path, name);
     else if (found < expected)
-      status = efla_fail(why, EFLA_INPUT, "%s: %s: %llu of %llu chunks never written, expected numbers in all of them", path, name,
-                         (unsigned long long)(expected - found), (unsigned long long)expected);
+      status = efla_fail(why, EFLA_INPUT, "%s: %s: %llu of %llu chunks never written, expected numbers in all of them",
+                         path, name, (unsigned long long)(expected - found), (unsigned long long)expected);
   }
   H5Pclose(plist);
   H5Sclose(space);
@@ -106,7 +110,8 @@ hid_t efla_stored_properties(void) {
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_SHAPE_TEXT, "(");
   for (size_t i = 0; i < rank && length < EFLA_SHAPE_TEXT; i++)
-    length += (size_t)snprintf(text + length, EFLA_SHAPE_TEXT - length, i ? ",%llu" : "%llu", (unsigned long long)size[i]);
+    length +=
+        (size_t)snprintf(text + length, EFLA_SHAPE_TEXT - length, i ? ",%llu" : "%llu", (unsigned long long)size[i]);
   if (length < EFLA_SHAPE_TEXT) snprintf(text + length, EFLA_SHAPE_TEXT - length, ")");
   return text;
 }
@@ -172,12 +177,14 @@ static bool variable_text(hid_t attribute, hid_t type, char *value, size_t size)
   return fits;
 }
 
-efla_status efla_stored_text(hid_t file, const char *path, const char *name, char *value, size_t size, efla_message *why) {
+efla_status efla_stored_text(hid_t file, const char *path, const char *name, char *value, size_t size,
+                             efla_message *why) {
   if (H5Aexists(file, name) <= 0) return EFLA_OK;
   hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), space = H5Aget_space(attribute), type = H5Aget_type(attribute);
   bool text = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Tget_class(type) == H5T_STRING;
   if (text)
-    text = H5Tis_variable_str(type) > 0 ? variable_text(attribute, type, value, size) : fixed_text(attribute, type, value, size);
+    text = H5Tis_variable_str(type) > 0 ? variable_text(attribute, type, value, size)
+                                        : fixed_text(attribute, type, value, size);
   H5Tclose(type);
   H5Sclose(space);
   H5Aclose(attribute);

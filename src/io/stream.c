@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Streams of blocks through a tensor file. */
 #include "io/shape.h"
 
@@ -19,7 +20,8 @@ static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numb
   for (efla_tensor t = 0; t <= EFLA_O; t++) /* o as well, which a caller may read by the same spans */
     if (file->has[t]) stream->most_heads = least(stream->most_heads, efla_tensors_heads_at_once(file, t));
   stream->most_tokens = least(file->tokens, most(1, EFLA_STREAM_NUMBERS / (numbers * stream->most_heads)));
-  if (walk->multiple && stream->most_tokens > walk->multiple) stream->most_tokens -= stream->most_tokens % walk->multiple;
+  if (walk->multiple && stream->most_tokens > walk->multiple)
+    stream->most_tokens -= stream->most_tokens % walk->multiple;
 }
 
 /* As many sequences from the first on as have n among them that are not empty; 0: all. */

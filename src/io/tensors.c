@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: what is in one, and whether it fits together. */
 #include "io/chunks.h"
 #include "io/shape.h"
@@ -61,9 +62,11 @@ static efla_status open_container(efla_tensors *file, const char *path, efla_mes
   *file = (efla_tensors){.path = strdup(path), .scale = 1, .file = H5I_INVALID_HID};
   if (!file->path) return efla_fail_memory(why);
   if (stat(path, &status) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  if (!S_ISREG(status.st_mode)) return efla_fail(why, EFLA_INPUT, "%s: not a regular file, expected an HDF5 file", path);
+  if (!S_ISREG(status.st_mode))
+    return efla_fail(why, EFLA_INPUT, "%s: not a regular file, expected an HDF5 file", path);
   htri_t known = H5Fis_hdf5(path);
-  if (known == 0) return efla_fail(why, EFLA_INPUT, "%s: not an HDF5 file, expected one (its signature is missing)", path);
+  if (known == 0)
+    return efla_fail(why, EFLA_INPUT, "%s: not an HDF5 file, expected one (its signature is missing)", path);
   if (known > 0) file->file = efla_stored_open(path);
   if (file->file >= 0) file->file_watch = efla_stored_watch(file->file);
   if (file->file >= 0) return EFLA_OK;
@@ -85,8 +88,8 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }
 
-static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset, efla_format *format,
-                                efla_message *why) {
+static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset,
+                                efla_format *format, efla_message *why) {
   *dataset = H5I_INVALID_HID;
   if (H5Lexists(file->file, name, H5P_DEFAULT) <= 0)
     return required ? efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name) : EFLA_OK;
@@ -97,16 +100,16 @@ static efla_status open_dataset(efla_tensors *file, const char *name, bool requi
   hid_t type = H5Dget_type(opened), plist = H5Dget_create_plist(opened);
   efla_status status = EFLA_OK;
   if (!efla_stored_format(type, format))
-    status =
-        efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type", file->path, name);
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type",
+                       file->path, name);
   if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
   H5Pclose(plist);
   H5Tclose(type);
   hid_t access = efla_chunks_access(opened); /* which takes effect where the dataset is not open already */
   H5Dclose(opened);
   if (status == EFLA_OK && (*dataset = H5Dopen2(file->file, name, access)) < 0)
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", file->path,
-                       name, efla_stored_reason());
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file",
+                       file->path, name, efla_stored_reason());
   H5Pclose(access);
   return status;
 }
@@ -142,7 +145,8 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
   for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : (size_t)size[axes.at[i]];
   if (file->heads > EFLA_LARGEST_HEADS)
     return efla_fail(why, EFLA_INPUT, "%s: q: shape %s has %zu heads (layout %s), expected at most %d", file->path,
-                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout), EFLA_LARGEST_HEADS);
+                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout),
+                     EFLA_LARGEST_HEADS);
   if (file->batch && file->tokens && file->heads && file->dk) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "%s: q: shape %s, expected no size of 0", file->path,
                    efla_stored_shape(file->rank, size, text));
@@ -160,14 +164,15 @@ static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, e
   size_t n = efla_tensors_shape(file, tensor, wanted);
   bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
   if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return written(file, tensor, why);
-  if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk && size[3] == file->dv)
+  if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk &&
+      size[3] == file->dv)
     return written(file, tensor, why);
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
   bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
   return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
                    efla_tensor_name(tensor), exchanged ? "transposed: " : "",
-                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), efla_stored_shape(n, wanted, wanted_text),
-                   efla_stored_shape(q_rank, q, q_text));
+                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text),
+                   efla_stored_shape(n, wanted, wanted_text), efla_stored_shape(q_rank, q, q_text));
 }
 
 /* v tells dv, and the state must fit in memory. */
@@ -176,8 +181,10 @@ static efla_status read_value_width(efla_tensors *file, efla_message *why) {
   int rank = shape_of(file->dataset[EFLA_V], size);
   file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
   if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
-  if (file->dk <= EFLA_LARGEST_WIDTH && file->dv <= EFLA_LARGEST_WIDTH && file->dk <= EFLA_LARGEST_STATE / file->dv) return EFLA_OK;
-  return efla_fail(why, EFLA_INPUT, "%s: q, v: last sizes %zu, %zu, expected at most %d each and a state of at most %d numbers",
+  if (file->dk <= EFLA_LARGEST_WIDTH && file->dv <= EFLA_LARGEST_WIDTH && file->dk <= EFLA_LARGEST_STATE / file->dv)
+    return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT,
+                   "%s: q, v: last sizes %zu, %zu, expected at most %d each and a state of at most %d numbers",
                    file->path, file->dk, file->dv, EFLA_LARGEST_WIDTH, EFLA_LARGEST_STATE);
 }
 
@@ -203,9 +210,10 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
       if (i + 1 == n) right &= value == (double)file->tokens;
       longer[i] = right ? (size_t)value : 0;
       if (!right)
-        status = efla_fail(why, EFLA_INPUT,
-                           "%s: cu_seqlens[%zu]: %.17g, expected whole numbers from 0 to T = %zu, none less than the one before",
-                           file->path, i, value, file->tokens);
+        status = efla_fail(
+            why, EFLA_INPUT,
+            "%s: cu_seqlens[%zu]: %.17g, expected whole numbers from 0 to T = %zu, none less than the one before",
+            file->path, i, value, file->tokens);
     }
   }
   free(piece);
@@ -257,12 +265,13 @@ efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, 
   return EFLA_OK;
 }
 
-efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
+efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs,
+                                       efla_message *why) {
   efla_status status = open_container(file, path, why);
   if (status == EFLA_OK) status = read_attributes(file, why);
   if (status == EFLA_OK && file->layout != inputs->layout)
-    status = efla_fail(why, EFLA_INPUT, "%s: attribute layout: %s, expected %s as in %s", path, efla_layout_name(file->layout),
-                       efla_layout_name(inputs->layout), inputs->path);
+    status = efla_fail(why, EFLA_INPUT, "%s: attribute layout: %s, expected %s as in %s", path,
+                       efla_layout_name(file->layout), efla_layout_name(inputs->layout), inputs->path);
   if (status == EFLA_OK) status = efla_tensors_follow(file, inputs, why);
   static const efla_tensor outputs[] = {EFLA_O, EFLA_FINAL_STATE};
   for (size_t i = 0; i < 2 && status == EFLA_OK; i++) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: opened in a child process first, since the file may be anybody's. */
 #include "io/sandboxed_open.h"
 #include "io/shape.h"
@@ -13,7 +14,8 @@ static efla_status open_trustingly(efla_tensors *file, const candidate *c, efla_
   return c->inputs ? efla_tensors_trust_outputs(file, c->path, c->inputs, why) : efla_tensors_trust(file, c->path, why);
 }
 
-/* Both ends of a dataset, which leads through the index of its chunks.  What the numbers are is told when they are read in turn. */
+/* Both ends of a dataset, which leads through the index of its chunks.  What the numbers are is told when they are read
+ * in turn. */
 static void touch(efla_tensors *file, efla_tensor tensor) {
   const bool state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
   double *values = malloc((state ? file->dk * file->dv : efla_tensors_width(file, tensor)) * sizeof *values);
@@ -47,6 +49,7 @@ efla_status efla_tensors_open(efla_tensors *file, const char *path, efla_message
   return open_carefully(file, &(candidate){.path = path}, why);
 }
 
-efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs, efla_message *why) {
+efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, const efla_tensors *inputs,
+                                      efla_message *why) {
   return open_carefully(file, &(candidate){.path = path, .inputs = inputs}, why);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: inputs from memory. */
 #include "io/stored.h"
 #include "io/tensors.h"
@@ -7,7 +8,8 @@
 static bool save(hid_t file, efla_tensor tensor, const efla_tensor_arrays *a, size_t width, const float *values) {
   const hsize_t size[] = {a->batch, a->tokens, a->heads, width};
   hid_t space = H5Screate_simple(tensor == EFLA_BETA ? 3 : 4, size, NULL), properties = efla_stored_properties();
-  hid_t dataset = H5Dcreate2(file, efla_tensor_name(tensor), H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+  hid_t dataset =
+      H5Dcreate2(file, efla_tensor_name(tensor), H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
   bool fine = dataset >= 0 && H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
   if (dataset >= 0) fine &= H5Dclose(dataset) >= 0;
   H5Pclose(properties);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: numbers in and out, a span at a time. */
 #include "io/shape.h"
 #include "io/stored.h"
@@ -39,8 +40,8 @@ static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t s
 static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *index, char text[EFLA_INDEX_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_INDEX_TEXT, "%s[", efla_tensor_name(tensor));
   for (size_t i = 0; i < rank; i++)
-    length +=
-        (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%llu%s", (unsigned long long)index[i], i + 1 < rank ? "," : "]");
+    length += (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%llu%s", (unsigned long long)index[i],
+                               i + 1 < rank ? "," : "]");
   return text;
 }
 
@@ -52,8 +53,8 @@ const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, con
   return index_text(tensor, b.rank, b.start, text);
 }
 
-const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t entry,
-                                     char text[EFLA_INDEX_TEXT]) {
+const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head,
+                                     size_t entry, char text[EFLA_INDEX_TEXT]) {
   efla_box b = state_box(file, tensor, sequence, head, 1);
   b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
   return index_text(tensor, b.rank, b.start, text);
@@ -65,8 +66,9 @@ static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const ef
   hsize_t index[4];
   char text[EFLA_INDEX_TEXT];
   for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
-  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected a finite number%s", file->path, index_text(tensor, b->rank, index, text),
-                   isnan(value) ? NAN : value, efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected a finite number%s", file->path,
+                   index_text(tensor, b->rank, index, text), isnan(value) ? NAN : value,
+                   efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
 }
 
 static efla_status check_values(const efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
@@ -81,21 +83,25 @@ static efla_status check_values(const efla_tensors *file, efla_tensor tensor, co
   return EFLA_OK;
 }
 
-static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values, efla_message *why) {
+static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values,
+                            efla_message *why) {
   const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor]};
   efla_status status = efla_fetch(&from, b, values, why);
   return status == EFLA_OK ? check_values(file, tensor, b, values, why) : status;
 }
 
-static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values, efla_message *why) {
+static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
+                             efla_message *why) {
   if (efla_store(file->dataset[tensor], b, values)) return EFLA_OK;
-  return efla_fail(why, EFLA_OUTPUT, "%s: %s: cannot write: %s", file->path, efla_tensor_name(tensor), efla_stored_reason());
+  return efla_fail(why, EFLA_OUTPUT, "%s: %s: cannot write: %s", file->path, efla_tensor_name(tensor),
+                   efla_stored_reason());
 }
 
 /* to (rows, columns, width) from (columns, rows, width). */
 static void exchange(size_t rows, size_t columns, size_t width, const double *from, double *to) {
   for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++) memcpy(to + (i * columns + j) * width, from + (j * rows + i) * width, width * sizeof *to);
+    for (size_t j = 0; j < columns; j++)
+      memcpy(to + (i * columns + j) * width, from + (j * rows + i) * width, width * sizeof *to);
 }
 
 static efla_status make_room(efla_tensors *file, size_t n, efla_message *why) {
@@ -111,7 +117,8 @@ static bool exchanged(const efla_tensors *file, const efla_span *span) {
   return file->layout == EFLA_BTHD && span->heads > 1 && span->tokens > 1;
 }
 
-efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values, efla_message *why) {
+efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values,
+                              efla_message *why) {
   assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
   efla_box b = token_box(file, tensor, span);
   if (!exchanged(file, span)) return read_box(file, tensor, &b, values, why);
@@ -132,8 +139,8 @@ efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efl
   return write_box(file, tensor, &b, file->scratch, why);
 }
 
-efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads, double *S,
-                                     efla_message *why) {
+efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,
+                                     double *S, efla_message *why) {
   if (!file->has[tensor]) {
     assert(tensor == EFLA_INITIAL_STATE);
     memset(S, 0, heads * file->dk * file->dv * sizeof *S);
@@ -143,8 +150,8 @@ efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, siz
   return read_box(file, tensor, &b, S, why);
 }
 
-efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,
-                                      const double *S, efla_message *why) {
+efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head,
+                                      size_t heads, const double *S, efla_message *why) {
   assert(file->has[tensor]);
   efla_box b = state_box(file, tensor, sequence, head, heads);
   return write_box(file, tensor, &b, S, why);
@@ -163,7 +170,8 @@ static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_fo
   hsize_t size[4];
   size_t rank = efla_tensors_shape(file, tensor, size);
   hid_t space = H5Screate_simple((int)rank, size, NULL), plist = efla_stored_properties();
-  file->dataset[tensor] = H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  file->dataset[tensor] =
+      H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
   file->has[tensor] = file->dataset[tensor] >= 0;
   file->stored[tensor] = *efla_format_find(wide(format) ? "f64" : "f32");
   H5Pclose(plist);
@@ -180,8 +188,8 @@ static bool write_scale(efla_tensors *file) {
   return written;
 }
 
-efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs, const efla_format *format,
-                                efla_message *why) {
+efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs,
+                                const efla_format *format, efla_message *why) {
   efla_stored_begin();
   *file = (efla_tensors){.path = strdup(path), .file = H5I_INVALID_HID};
   efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/gelu.h"
 
 void efla_gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope) {

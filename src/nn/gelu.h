@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The exact GELU in f32, compiled once per instruction set as the kernels are (efla/cpu/isa.h). */
 #ifndef EFLA_NN_GELU_H
 #define EFLA_NN_GELU_H
@@ -6,9 +7,9 @@
 
 #include <stddef.h>
 
-/* y = x Phi(x) (Phi: the standard normal distribution) and its slope Phi(x) + x phi(x); n numbers each.  With Q = 1 - Phi(|x|) the
- * errors are at most u (|y| + 12 |x| Q) + 2^-126 and u (|slope| + 12 (|x| phi + Q)) + 2^-123.  slope NULL: not wanted; y or slope may
- * be x itself. */
+/* y = x Phi(x) (Phi: the standard normal distribution) and its slope Phi(x) + x phi(x); n numbers each.  With Q = 1 -
+ * Phi(|x|) the errors are at most u (|y| + 12 |x| Q) + 2^-126 and u (|slope| + 12 (|x| phi + Q)) + 2^-123.  slope NULL:
+ * not wanted; y or slope may be x itself. */
 void efla_gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope);
 
 /* The same by vectors of 16, 32 and 64 bytes, for processors that have them. */

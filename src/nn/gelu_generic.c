@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GELU by vectors of 16 bytes. */
 #define VECTOR 16
 #define GELU   efla_gelu_generic_f32

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GELU by vectors of 32 bytes. */
 #ifdef __x86_64__
 #define VECTOR 32

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GELU by vectors of 64 bytes. */
 #ifdef __x86_64__
 #define VECTOR 64

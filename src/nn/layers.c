@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/layers.h"
 
 #include "nn/gelu.h"
@@ -16,7 +17,9 @@ static void gelu_f64(const efla_isa *isa, size_t n, const double *x, double *y, 
   }
 }
 
-static void gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope) { efla_gelu_f32(isa, n, x, y, slope); }
+static void gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope) {
+  efla_gelu_f32(isa, n, x, y, slope);
+}
 
 #define REAL       float
 #define NAME(stem) stem##_f32

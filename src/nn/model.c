@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/model.h"
 
 #include "efla/cpu/isa.h"
@@ -16,7 +17,8 @@ static size_t length(const efla_model *model, axis which) {
   return of[which];
 }
 
-/* What a parameter is before training: of a size that may depend on the numbers of its inputs (columns) and outputs (rows). */
+/* What a parameter is before training: of a size that may depend on the numbers of its inputs (columns) and outputs
+ * (rows). */
 static double constant(const efla_extent *extent, double size, gsl_rng *draw) {
   (void)extent;
   (void)draw;

@@ -1,13 +1,14 @@
-/* The classifier of sequential images that the paper trains (its released script): one delta-rule head between an embedding and a
- * linear read-out.
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The classifier of sequential images that the paper trains (its released script): one delta-rule head between an
+ * embedding and a linear read-out.
  *
  *     h_t = GELU(W_in x_t + P_t)                       token t is pixel x_t in [0, 1]; P: learned positions
  *     k_t = W_k h_t (raw, or scaled to norm one),  v_t = W_v h_t,  q = W_q h_T,  beta_t = sigmoid(w_b . h_t + b_b)
  *     S_T from the delta rule with coefficients a_t = beta_t phi(beta_t |k_t|^2) from the zero state,  o = S_T^T q
  *     logits = W_out LayerNorm(o) + b_out
  *
- * All parameters lie in one block, row-major as PyTorch has them (a linear layer's W is (out, in)), each at a multiple of EFLA_PAD
- * numbers; the gaps are 0 and stay so. */
+ * All parameters lie in one block, row-major as PyTorch has them (a linear layer's W is (out, in)), each at a multiple
+ * of EFLA_PAD numbers; the gaps are 0 and stay so. */
 #ifndef EFLA_NN_MODEL_H
 #define EFLA_NN_MODEL_H
 
@@ -49,9 +50,9 @@ efla_extent efla_model_place(const efla_model *model, efla_parameter parameter);
 /* Numbers in the block. */
 size_t efla_model_numbers(const efla_model *model);
 
-/* The start of a training: parameters (efla_model_numbers), drawn from the seed alone, so that all methods start alike; rounded to
- * f32, so that trainings in f32 and f64 do too.  Distributions as the script has them: Xavier uniform for W_q, W_k, W_v, positions N(0, .02^2),
- * b_b = -2, and PyTorch's defaults elsewhere.  Fails with EFLA_NO_MEMORY. */
+/* The start of a training: parameters (efla_model_numbers), drawn from the seed alone, so that all methods start alike;
+ * rounded to f32, so that trainings in f32 and f64 do too.  Distributions as the script has them: Xavier uniform for
+ * W_q, W_k, W_v, positions N(0, .02^2), b_b = -2, and PyTorch's defaults elsewhere.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_model_start(const efla_model *model, size_t seed, double *parameters, efla_message *why);
 
 #endif

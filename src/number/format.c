@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "number/format.h"
 
 #include <assert.h>
@@ -17,7 +18,9 @@ const efla_format efla_formats[] = {
     {.name = NULL},
 };
 
-const char *efla_format_name(size_t i) { return i < sizeof efla_formats / sizeof *efla_formats ? efla_formats[i].name : NULL; }
+const char *efla_format_name(size_t i) {
+  return i < sizeof efla_formats / sizeof *efla_formats ? efla_formats[i].name : NULL;
+}
 
 const efla_format *efla_format_find(const char *name) {
   for (const efla_format *f = efla_formats; f->name; f++)
@@ -37,7 +40,9 @@ double efla_format_gap(const efla_format *format, double value) {
   return ldexp(1, value == 0 ? format->least - format->digits + 1 : spacing(format, value));
 }
 
-static double overflow(const efla_format *format, double value) { return copysign(format->infinite ? INFINITY : NAN, value); }
+static double overflow(const efla_format *format, double value) {
+  return copysign(format->infinite ? INFINITY : NAN, value);
+}
 
 static double checked(const efla_format *format, double value) {
   return fabs(value) > format->largest ? overflow(format, value) : value;
@@ -105,9 +110,9 @@ static float choose(edges e, int32_t bits, int32_t magnitude, int32_t rounded, i
   return float_of(result | (bits & SIGN));
 }
 
-/* Dropping low bits after adding just under half of the last kept one, and that one itself where it is odd, rounds to nearest
- * even, carries into the exponent included.  Below the least normal number the gap is fixed, and adding and taking away 3/2 *
- * 2^23 gaps rounds to it. */
+/* Dropping low bits after adding just under half of the last kept one, and that one itself where it is odd, rounds to
+ * nearest even, carries into the exponent included.  Below the least normal number the gap is fixed, and adding and
+ * taking away 3/2 * 2^23 gaps rounds to it. */
 void efla_format_round_f32(const efla_format *format, float *values, size_t n) {
   edges e = edges_of(format);
   if (e.drop == 0) return;
@@ -120,9 +125,10 @@ void efla_format_round_f32(const efla_format *format, float *values, size_t n) {
   }
 }
 
-/* A normal number's dropped bits m go up where m/2^drop > u, that is m > floor(2^drop u): where adding 2^drop - 1 - floor(2^drop u)
- * carries. */
-void efla_format_round_stochastic_f32(const efla_format *format, float *values, size_t n, uint64_t seed, uint64_t first) {
+/* A normal number's dropped bits m go up where m/2^drop > u, that is m > floor(2^drop u): where adding 2^drop - 1 -
+ * floor(2^drop u) carries. */
+void efla_format_round_stochastic_f32(const efla_format *format, float *values, size_t n, uint64_t seed,
+                                      uint64_t first) {
   edges e = edges_of(format);
   if (e.drop == 0) return;
   uint32_t dropped = (UINT32_C(1) << e.drop) - 1;
@@ -132,7 +138,8 @@ void efla_format_round_stochastic_f32(const efla_format *format, float *values, 
     int32_t bits = bits_of(values[i]), magnitude = bits & ~SIGN;
     uint32_t u = draw(seed, first + i);
     uint32_t rounded = ((uint32_t)magnitude + (dropped - (u >> (24 - e.drop)))) & ~dropped;
-    double scaled = enlarge * (double)float_of(magnitude < e.normal ? magnitude : e.normal), below = (double)(int32_t)scaled;
+    double scaled = enlarge * (double)float_of(magnitude < e.normal ? magnitude : e.normal),
+           below = (double)(int32_t)scaled;
     float small = (float)(shrink * (below + (scaled - below > u * 0x1p-24)));
     values[i] = choose(e, bits, magnitude, (int32_t)rounded, bits_of(small));
   }

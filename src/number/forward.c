@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "number/forward.h"
 
 #include "efla/cpu/chunk.h"
@@ -53,7 +54,8 @@ static size_t piece_tokens(const efla_forward_spec *forward) {
 size_t efla_forward_scratch(const efla_forward_spec *forward) {
   efla_heads heads = efla_heads_one(piece_tokens(forward), forward->dk, forward->dv);
   size_t n = heads.tokens, dk = heads.dk, dv = heads.dv;
-  size_t forms[] = {efla_kernel_scratch_f64(&heads), efla_kernel_scratch_f32(&heads), efla_chunk_scratch(n, dk, dv)}, most = 0;
+  size_t forms[] = {efla_kernel_scratch_f64(&heads), efla_kernel_scratch_f32(&heads), efla_chunk_scratch(n, dk, dv)},
+         most = 0;
   for (size_t i = 0; i < 3; i++) most = forms[i] > most ? forms[i] : most;
   return n * dk + dk * dv + n * (2 * dk + 2 * dv + 2) + most; /* of doubles, which is enough for as many floats */
 }

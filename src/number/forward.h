@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A forward pass of one head: any method, in any form of the delta rule, with its state in any number format.
  *
  *     S <- exp(g_t) S,   u = v_t - S^T k_t,   S <- S + a_t k_t u^T,   o_t = scale S^T q_t
  *
- * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded to the
- * format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all read-outs.  The coefficient
- * is formed in f64 from the keys that are used. */
+ * f64 computes in f64.  All other formats compute in f32 on q, k, v rounded to f32, and below f32 the state is rounded
+ * to the format after every token, or after every chunk in the chunkwise form: as efla_run does it (run.h), with all
+ * read-outs.  The coefficient is formed in f64 from the keys that are used. */
 #ifndef EFLA_NUMBER_FORWARD_H
 #define EFLA_NUMBER_FORWARD_H
 
@@ -42,9 +43,9 @@ size_t efla_forward_scratch(const efla_forward_spec *forward);
 /* Rounds a state S (dk, dv) to what the pass can hold: to be called before the first block. */
 void efla_forward_start(const efla_forward_spec *forward, double *S);
 
-/* The next block: x (forward->dk, forward->dv); g (x->tokens) the logarithms of the decays, NULL: none; S (dk, dv) in and out; o
- * (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as data; the arrays do
- * not overlap. */
+/* The next block: x (forward->dk, forward->dv); g (x->tokens) the logarithms of the decays, NULL: none; S (dk, dv) in
+ * and out; o (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as
+ * data; the arrays do not overlap. */
 void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, double *S, double *o,
                           double *scratch);
 

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drift: the error that storing the state in a format brings in, in the mean square, predicted from the steps alone.
  *
- * Rounded to nearest, a number s is off by something uniform over the gap 2 u 2^e about it, 2^e <= |s| < 2^(e+1), that is
- * (u 2^e)^2/3 in the mean square; where log|s| is spread evenly, s^2 is 3/(2 log 2) 4^e in the mean, hence
+ * Rounded to nearest, a number s is off by something uniform over the gap 2 u 2^e about it, 2^e <= |s| < 2^(e+1), that
+ * is (u 2^e)^2/3 in the mean square; where log|s| is spread evenly, s^2 is 3/(2 log 2) 4^e in the mean, hence
  *
  *     kappa u^2 s^2,  kappa = (2/9) log 2 = 0.154 to nearest,  twice that stochastically.
  *
- * Every token adds this over the whole state, its error included.  A key of length sqrt(lambda) multiplies the error along it
- * by R(-beta*lambda); if keys come in m random directions, the part of the error in their span thus loses a share (1 - R^2)/m per
- * token, and the part outside, to which (1 - m/dk) of what is added belongs, loses nothing.  In units of |S|^2 (Frobenius):
+ * Every token adds this over the whole state, its error included.  A key of length sqrt(lambda) multiplies the error
+ * along it by R(-beta*lambda); if keys come in m random directions, the part of the error in their span thus loses a
+ * share (1 - R^2)/m per token, and the part outside, to which (1 - m/dk) of what is added belongs, loses nothing.  In
+ * units of |S|^2 (Frobenius):
  *
  *     seen'   = (1 - (1 - R^2)/m) seen + (m/dk) kappa u^2 (1 + seen + unseen)        a plateau,
  *     unseen' = unseen + (1 - m/dk) kappa u^2 (1 + seen + unseen)                    a random walk: t^(1/2), exponential in the end.
@@ -26,8 +28,8 @@ typedef struct efla_drift {
   double seen, unseen; /* mean square error, in units of |S|^2 */
 } efla_drift;
 
-/* No error so far; directions >= 1, those beyond dk count as dk.  The state is stored after every token, whatever storage says of
- * state and chunk. */
+/* No error so far; directions >= 1, those beyond dk count as dk.  The state is stored after every token, whatever
+ * storage says of state and chunk. */
 efla_drift efla_drift_start(const efla_storage *storage, size_t dk, size_t directions);
 void efla_drift_advance(efla_drift *drift, const efla_method *method, const efla_tokens *x);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "number/stored_run.h"
 
 #include "efla/cpu/chunk.h"
@@ -20,7 +21,8 @@ static size_t at_once(const efla_storage *storage) {
 
 static size_t scratch_of(const efla_storage *storage, size_t dk, size_t dv) {
   efla_heads heads = efla_heads_one(at_once(storage), dk, dv);
-  return storage->chunk > 1 ? efla_chunk_scratch(heads.tokens, dk, dv) : efla_kernel_scratch_f32(&heads); /* more than f64's */
+  return storage->chunk > 1 ? efla_chunk_scratch(heads.tokens, dk, dv)
+                            : efla_kernel_scratch_f32(&heads); /* more than f64's */
 }
 
 /* What a run holds in f64, and in f32. */
@@ -109,9 +111,11 @@ static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
   efla_heads heads = efla_heads_one(x->tokens, run->dk, run->dv);
   efla_token_coefficients(run->method, x, run->coefficient);
   if (run->storage.chunk > 1) {
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, g, run->S, NULL, run->scratch);
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, g, run->S, NULL,
+                   run->scratch);
   } else if (x->tokens > 1) {
-    const efla_kernel_f64 k = {.k = x->k, .v = x->v, .coefficient = run->coefficient, .g = g, .initial = run->S, .final = run->S};
+    const efla_kernel_f64 k = {
+        .k = x->k, .v = x->v, .coefficient = run->coefficient, .g = g, .initial = run->S, .final = run->S};
     efla_kernel_forward_f64(&heads, &k, run->scratch);
   } else {
     if (g) fade(run, exp(*g));
@@ -131,10 +135,11 @@ static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
     run->g32[t] = (float)(g ? g[t] : 0);
   }
   if (run->storage.chunk > 1) {
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, g ? run->g32 : NULL, run->S32, NULL,
-                   run->scratch32);
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, g ? run->g32 : NULL,
+                   run->S32, NULL, run->scratch32);
   } else if (n > 1) {
-    efla_kernel_f32 k = {.k = run->k32, .v = run->v32, .coefficient = run->coefficient32, .initial = run->S32, .final = run->S32};
+    efla_kernel_f32 k = {
+        .k = run->k32, .v = run->v32, .coefficient = run->coefficient32, .initial = run->S32, .final = run->S32};
     if (g) k.g = run->g32;
     efla_kernel_forward_f32(&heads, &k, run->scratch32);
   } else {
@@ -170,8 +175,8 @@ static bool finite_state(const efla_run *run) {
   return !(carried >> 63) && !(carried32 >> 31);
 }
 
-/* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the last of them
- * where it is finite that way. */
+/* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the
+ * last of them where it is finite that way. */
 static size_t find_blowup(efla_run *run, const efla_tokens *x, const double *g) {
   for (size_t t = 1; t <= x->tokens; t++) {
     efla_tokens one = efla_tokens_slice(x, t - 1, 1);

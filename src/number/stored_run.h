@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A run: one method advancing one state that is stored in one number format.
  *
- * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32, as accelerators do; the state, or the inputs, or
- * both are rounded to the format on top of that.  The coefficient is formed in f64 from the keys that are used: one scalar per token. */
+ * f64 computes in f64.  All other formats compute in f32 on inputs rounded to f32, as accelerators do; the state, or
+ * the inputs, or both are rounded to the format on top of that.  The coefficient is formed in f64 from the keys that
+ * are used: one scalar per token. */
 #ifndef EFLA_NUMBER_STORED_RUN_H
 #define EFLA_NUMBER_STORED_RUN_H
 
@@ -20,7 +22,7 @@ typedef struct efla_storage {
   bool inputs;     /* q, k and v */
   bool stochastic; /* the state's rounding; inputs go to the nearest */
   uint64_t seed;   /* of stochastic rounding: names the run's stream, see efla_format_draw */
-  size_t chunk;    /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
+  size_t chunk; /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
 } efla_storage;
 
 /* The state in a format, to the nearest: the usual case. */
@@ -35,13 +37,13 @@ typedef struct efla_run {
   size_t tokens; /* consumed so far */
   size_t blowup; /* the first token (from 1) after which the state was not finite; 0: none */
   bool f32;
-  size_t most;                  /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
-  double *before;               /* (dk, dv), the state before them */
-  double *coefficient, *scratch;       /* (most), as the form in use needs */
-  float *S32, *k32, *v32, *q32; /* (dk, dv), (most, dk), (most, dv), (dk) */
-  float *coefficient32, *g32;          /* (most) */
-  float *scratch32;             /* as scratch */
-  uint64_t draws;               /* used so far by stochastic rounding */
+  size_t most;    /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
+  double *before; /* (dk, dv), the state before them */
+  double *coefficient, *scratch; /* (most), as the form in use needs */
+  float *S32, *k32, *v32, *q32;  /* (dk, dv), (most, dk), (most, dv), (dk) */
+  float *coefficient32, *g32;    /* (most) */
+  float *scratch32;              /* as scratch */
+  uint64_t draws;                /* used so far by stochastic rounding */
   void *block;
 } efla_run;
 
@@ -52,12 +54,12 @@ size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv);
 efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv);
 void efla_run_clear(efla_run *run);
 
-/* Starts anew from a state S (dk, dv), NULL: zero; where the state is stored it is rounded to the format.  The stream of draws goes
- * on. */
+/* Starts anew from a state S (dk, dv), NULL: zero; where the state is stored it is rounded to the format.  The stream
+ * of draws goes on. */
 void efla_run_start(efla_run *run, const double *S);
 
-/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and o then
- * hold inf or nan, and the state is not advanced further. */
+/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and
+ * o then hold inf or nan, and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
 
 /* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/chunk_system.h"
 
 #include <gsl/gsl_cblas.h>
@@ -17,8 +18,10 @@
 #define GEMM       cblas_sgemm
 #include "ode/chunk_system.inc"
 
-/* A coefficient of zero leaves the unit row and column of its token; elsewhere entry (i, j) is multiplied by sqrt(a_j/a_i). */
-void efla_chunk_condition(size_t C, const double *L, const double *coefficient, double *T, double *largest, double *condition) {
+/* A coefficient of zero leaves the unit row and column of its token; elsewhere entry (i, j) is multiplied by
+ * sqrt(a_j/a_i). */
+void efla_chunk_condition(size_t C, const double *L, const double *coefficient, double *T, double *largest,
+                          double *condition) {
   double rows = 1, inverse_rows = 1;
   efla_chunk_invert_f64(C, L, T);
   *largest = 1; /* the diagonal's */

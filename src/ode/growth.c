@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/growth.h"
 
 #include <gsl/gsl_sf_gamma.h>
@@ -29,7 +30,8 @@ void efla_growth_law_init(efla_growth_law *law, size_t dk) {
 double efla_growth_expected(const efla_growth_law *law, double R) {
   if (law->dk == 1 || isnan(R)) return log(fabs(R));
   double sum = 0, R2 = R * R, least = exp(-TAIL / 3 * 2) * pow(fmax(R2, 1), -2. / 3);
-  for (size_t i = law->nodes; i > 0 && law->square[i - 1] > least; i--) sum += law->weight[i - 1] * log1p(R2 * law->square[i - 1]);
+  for (size_t i = law->nodes; i > 0 && law->square[i - 1] > least; i--)
+    sum += law->weight[i - 1] * log1p(R2 * law->square[i - 1]);
   return sum / 2 - law->at_one;
 }
 

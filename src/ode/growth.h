@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Growth of what a run forgets: the homogeneous product of transitions (I - a_t k_t k_t^T) acting on a vector.
  *
  * Its mean logarithmic rate per token is what decides between saturation and blow-up: below zero an error made now
@@ -26,8 +27,8 @@ void efla_growth_law_init(efla_growth_law *law, size_t dk);
 /* The expectation of that change, for any R: absolute error about 1e-14 (1 + log(1 + |R|)). */
 double efla_growth_expected(const efla_growth_law *law, double R);
 
-/* A generic vector of norm one to start with, w (dk): no entry is zero and none equals another, so that no family of keys is
- * orthogonal to it. */
+/* A generic vector of norm one to start with, w (dk): no entry is zero and none equals another, so that no family of
+ * keys is orthogonal to it. */
 void efla_growth_start(size_t dk, double *w);
 
 /* w <- (I - a k k^T) w, scaled back to norm one; returns the logarithm of the norm it had.  k, w (dk), |w| = 1 on

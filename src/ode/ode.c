@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/ode.h"
 
 #include <gsl/gsl_linalg.h>
@@ -35,7 +36,8 @@ static size_t lay_out(const efla_tableau *tableau, size_t dk, size_t dv, double 
     double **part;
     size_t length;
   } parts[] = {{&w->slopes, s * dk * dv}, {&w->state, dk * dv}, {&w->k, s * dk}, {&w->v, s * dv}, {&w->matrix, matrix}};
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; used += parts[i++].length) *parts[i].part = scratch ? scratch + used : NULL;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; used += parts[i++].length)
+    *parts[i].part = scratch ? scratch + used : NULL;
   return used;
 }
 
@@ -56,7 +58,8 @@ static void explicit_slopes(const efla_tableau *tableau, size_t dk, size_t dv, d
 
 /* The slopes K_i of a linear problem solve K_i + h k_i k_i^T sum_j a_ij K_j = f_i(S): one system for all stages, with
  * as many right-hand sides as S has columns. */
-static efla_status implicit_slopes(const efla_tableau *tableau, size_t dk, size_t dv, double h, const double *S, workspace w) {
+static efla_status implicit_slopes(const efla_tableau *tableau, size_t dk, size_t dv, double h, const double *S,
+                                   workspace w) {
   size_t s = (size_t)tableau->stages, size = s * dk;
   for (size_t i = 0; i < s; i++) {
     const double *k = w.k + i * dk;
@@ -80,15 +83,16 @@ static efla_status implicit_slopes(const efla_tableau *tableau, size_t dk, size_
   return EFLA_OK;
 }
 
-efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration, size_t steps,
-                             double *S, double *scratch) {
+efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration,
+                             size_t steps, double *S, double *scratch) {
   size_t dk = signal->dk, dv = signal->dv, n = dk * dv;
   double h = duration / (double)steps;
   workspace w;
   lay_out(tableau, dk, dv, scratch, &w);
   for (size_t step = 0; step < steps; step++) {
     for (int i = 0; i < tableau->stages; i++)
-      signal->sample(signal->context, time + ((double)step + tableau->c[i]) * h, w.k + (size_t)i * dk, w.v + (size_t)i * dv);
+      signal->sample(signal->context, time + ((double)step + tableau->c[i]) * h, w.k + (size_t)i * dk,
+                     w.v + (size_t)i * dv);
     if (efla_tableau_is_explicit(tableau))
       explicit_slopes(tableau, dk, dv, h, S, w);
     else if (implicit_slopes(tableau, dk, dv, h, S, w) != EFLA_OK)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The delta rule as an ordinary differential equation, integrated as a textbook does: a right-hand side, Butcher
  * tableaux as data, all stages on the full state.  Nothing here knows that k k^T has rank one; that a step ends in the
  * coefficient form of method.h is therefore something to test. */
@@ -51,7 +52,7 @@ size_t efla_ode_scratch(const efla_tableau *tableau, size_t dk, size_t dv);
 
 /* steps equal steps from time to time + duration, in place on S (dk, dv).  Implicit tableaux solve the linear system of
  * all stages by LU with pivoting.  Fails only with EFLA_NO_MEMORY (GSL's permutation). */
-efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration, size_t steps,
-                             double *S, double *scratch);
+efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *signal, double time, double duration,
+                             size_t steps, double *S, double *scratch);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/ode.h"
 
 #include <gsl/gsl_blas.h>
@@ -11,8 +12,20 @@ const efla_tableau efla_tableaux[] = {
     {"midpoint", "rk2", 2, 2, {0, 1. / 2}, {{0}, {1. / 2}}, {0, 1}},
     {"heun", "rk2", 2, 2, {0, 1}, {{0}, {1}}, {1. / 2, 1. / 2}},
     {"ralston", "rk2", 2, 2, {0, 2. / 3}, {{0}, {2. / 3}}, {1. / 4, 3. / 4}},
-    {"rk4", "rk4", 4, 4, {0, 1. / 2, 1. / 2, 1}, {{0}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}}, {1. / 6, 1. / 3, 1. / 3, 1. / 6}},
-    {"rk38", "rk4", 4, 4, {0, 1. / 3, 2. / 3, 1}, {{0}, {1. / 3}, {-1. / 3, 1}, {1, -1, 1}}, {1. / 8, 3. / 8, 3. / 8, 1. / 8}},
+    {"rk4",
+     "rk4",
+     4,
+     4,
+     {0, 1. / 2, 1. / 2, 1},
+     {{0}, {1. / 2}, {0, 1. / 2}, {0, 0, 1}},
+     {1. / 6, 1. / 3, 1. / 3, 1. / 6}},
+    {"rk38",
+     "rk4",
+     4,
+     4,
+     {0, 1. / 3, 2. / 3, 1},
+     {{0}, {1. / 3}, {-1. / 3, 1}, {1, -1, 1}},
+     {1. / 8, 3. / 8, 3. / 8, 1. / 8}},
     {"dopri5",
      NULL,
      7,
@@ -39,7 +52,9 @@ const efla_tableau efla_tableaux[] = {
     {.name = NULL},
 };
 
-const char *efla_tableau_name(size_t i) { return i < sizeof efla_tableaux / sizeof *efla_tableaux ? efla_tableaux[i].name : NULL; }
+const char *efla_tableau_name(size_t i) {
+  return i < sizeof efla_tableaux / sizeof *efla_tableaux ? efla_tableaux[i].name : NULL;
+}
 
 const efla_tableau *efla_tableau_find(const char *name) {
   for (const efla_tableau *t = efla_tableaux; t->name; t++)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ode/zero_order_hold.h"
 
 #include "efla/reference/recurrence.h"
@@ -7,8 +8,8 @@
 
 size_t efla_zero_order_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv; }
 
-void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time, double duration,
-                       size_t steps, double *S, double *scratch) {
+void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time,
+                                  double duration, size_t steps, double *S, double *scratch) {
   size_t dk = signal->dk;
   double h = duration / (double)steps, *k = scratch, *v = scratch + dk;
   for (size_t i = 0; i < steps; i++) {
@@ -27,8 +28,8 @@ static void multiply(matrix A, matrix B, matrix C) {
   memcpy(C, product, sizeof product);
 }
 
-/* phi_1(A): scaled to norm <= 1/2, Taylor series (the 16th term is 1e-19), then phi_1(2A) = (exp(A) + I) phi_1(A)/2 with
- * exp(A) = I + A phi_1(A); nothing cancels for A near 0. */
+/* phi_1(A): scaled to norm <= 1/2, Taylor series (the 16th term is 1e-19), then phi_1(2A) = (exp(A) + I) phi_1(A)/2
+ * with exp(A) = I + A phi_1(A); nothing cancels for A near 0. */
 static void phi_1(matrix A, matrix phi) {
   double norm = fmax(fabs(A[0][0]) + fabs(A[0][1]), fabs(A[1][0]) + fabs(A[1][1]));
   int halvings = isfinite(norm) && norm > 0.5 ? ilogb(norm) + 2 : 0;
@@ -47,7 +48,8 @@ static void phi_1(matrix A, matrix phi) {
   }
 }
 
-void efla_flow_of_two(size_t dk, size_t dv, const double *k, const double *v, const double *w, double *S, double *scratch) {
+void efla_flow_of_two(size_t dk, size_t dv, const double *k, const double *v, const double *w, double *S,
+                      double *scratch) {
   const double *k2 = k + dk;
   matrix A, phi;
   double g11 = efla_lambda(dk, k), g22 = efla_lambda(dk, k2), g12 = 0;
@@ -62,12 +64,14 @@ void efla_flow_of_two(size_t dk, size_t dv, const double *k, const double *v, co
       y[dv + j] -= k2[i] * S[i * dv + j];
     }
   for (size_t j = 0; j < dv; j++) {
-    double first = w[0] * (phi[0][0] * y[j] + phi[0][1] * y[dv + j]), second = w[1] * (phi[1][0] * y[j] + phi[1][1] * y[dv + j]);
+    double first = w[0] * (phi[0][0] * y[j] + phi[0][1] * y[dv + j]),
+           second = w[1] * (phi[1][0] * y[j] + phi[1][1] * y[dv + j]);
     for (size_t i = 0; i < dk; i++) S[i * dv + j] += k[i] * first + k2[i] * second;
   }
 }
 
-void efla_cf4_advance(const efla_signal *signal, double time, double duration, size_t steps, double *S, double *scratch) {
+void efla_cf4_advance(const efla_signal *signal, double time, double duration, size_t steps, double *S,
+                      double *scratch) {
   const double root = sqrt(3) / 6, large = 0.25 + root, small = 0.25 - root;
   size_t dk = signal->dk, dv = signal->dv;
   double h = duration / (double)steps, *k = scratch, *v = k + 2 * dk, *y = v + 2 * dv;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "oracle/advance.h"
 
 #include <gsl/gsl_cblas.h>
@@ -13,15 +14,18 @@ void efla_augmented(size_t dk, const double *k, double beta, double c, double *A
   memset(A + dk * n, 0, n * sizeof *A);
 }
 
-void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S, double *old) {
+void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S,
+                          double *old) {
   size_t n = dk + 1;
   memcpy(old, S, dk * dv * sizeof *S);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)dk, (int)dv, (int)dk, 1, F, (int)n, old, (int)dv, keep, S, (int)dv);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)dk, (int)dv, (int)dk, 1, F, (int)n, old, (int)dv, keep, S,
+              (int)dv);
   for (size_t i = 0; i < dk; i++)
     for (size_t j = 0; j < dv && c > 0; j++) S[i * dv + j] += F[i * n + dk] * (v[j] / c);
 }
 
-efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error, efla_message *why) {
+efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
+                     efla_message *why) {
   size_t n = x->dk * x->dv;
   long double *second = malloc(n * sizeof *second);
   if (!second) return efla_fail_memory(why);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the oracles' files share; not for users. */
 #ifndef EFLA_ORACLE_ADVANCE_H
 #define EFLA_ORACLE_ADVANCE_H
@@ -21,10 +22,12 @@ void efla_augmented(size_t dk, const double *k, double beta, double c, double *A
 
 /* S <- keep*S + F S + w (v/c)^T with the first dk rows [F w] of an (n, n) matrix: keep = 0 for exp(A), 1 for exp(A) -
  * I. S (dk, dv), v (dv); old: scratch (dk, dv). */
-void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S, double *old);
+void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, const double *v, double c, double *S,
+                          double *old);
 
 /* How far S is from what `longdouble` makes of `before`, plus that oracle's own error: the second reference by which
  * the estimated errors are measured. */
-efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error, efla_message *why);
+efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
+                     efla_message *why);
 
 #endif

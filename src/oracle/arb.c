@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Certified truth: the rank-one recurrence in ball arithmetic.
  *
  * Balls carried from token to token would grow by |I| + a|k||k|^T each time and be useless after a hundred tokens.

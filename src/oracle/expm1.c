@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Scaling and squaring on M = exp(A) - I instead of exp(A): where exp(A) is close to I, M keeps the digits that I would
  * swallow.  Scaled by the true 1-norm, which is what GSL's routine lacks. */
 #include "oracle/advance.h"
@@ -23,7 +24,8 @@ static double one_norm(size_t n, const double *A) {
 
 /* C <- A B + add*C, all (n, n). */
 static void multiply(size_t n, const double *A, const double *B, double add, double *C) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n, (int)n, 1, A, (int)n, B, (int)n, add, C, (int)n);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n, (int)n, 1, A, (int)n, B, (int)n, add, C,
+              (int)n);
 }
 
 /* M = exp(A) - I.  A (n, n) is scaled in place; M, other: (n, n). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The user's ground truth: GSL's dense matrix exponential.  Nothing of the rank-one structure is used.
  *
  * gsl_linalg_exponential_ss always reports success; what comes out is judged by its gap to the second reference. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The rank-one recurrence in long double: the reference for long runs. */
 #include "oracle/advance.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The ODE itself, integrated by GSL's adaptive Prince-Dormand 8(9) over each token. */
 #include "oracle/odeiv.h"
 
@@ -22,8 +23,8 @@ static int slope(double time, const double *S, double *dS, void *context) {
   return GSL_SUCCESS;
 }
 
-efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double duration, double step, double reach, double *S,
-                                 efla_message *why) {
+efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double duration, double step, double reach,
+                                 double *S, efla_message *why) {
   size_t state = signal->dk * signal->dv;
   efla_status status = EFLA_OK;
   gsl_set_error_handler_off();

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "oracle/oracle.h"
 
 #include "efla/rule.h"
@@ -15,8 +16,9 @@
 const efla_oracle efla_oracles[] = {
     {.name = "gsl",
      .what = "gsl_linalg_exponential_ss on the augmented matrix",
-     .trust = "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
-              "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
+     .trust =
+         "keys whose entries differ in size: its Taylor degree follows the largest entry of the matrix instead of "
+         "a norm, and fails just below the edges x = dk*10^j of its table where all |k_i| are equal and at least |v|",
      .error_kind = EFLA_ERROR_ESTIMATED,
      .limit = 1e-6,
      .largest_x = INFINITY,
@@ -57,7 +59,9 @@ const efla_oracle efla_oracles[] = {
     {.name = NULL},
 };
 
-const char *efla_oracle_name(size_t i) { return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL; }
+const char *efla_oracle_name(size_t i) {
+  return i < sizeof efla_oracles / sizeof *efla_oracles ? efla_oracles[i].name : NULL;
+}
 
 const efla_oracle *efla_oracle_find(const char *name) {
   for (const efla_oracle *o = efla_oracles; o->name; o++)
@@ -65,7 +69,8 @@ const efla_oracle *efla_oracle_find(const char *name) {
   return NULL;
 }
 
-efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                            efla_message *why) {
   gsl_set_error_handler_off();
   return oracle->advance(x, S, error, why);
 }
@@ -80,7 +85,8 @@ static efla_status carry(const efla_tokens *x, double *factor) {
   double *P = block, *zero = block + dk * dk, *coefficient = zero + dk;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
   efla_token_coefficients(efla_method_find("exact"), x, coefficient);
-  for (size_t t = 0; t < x->tokens; t++) efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, coefficient + t, P, NULL);
+  for (size_t t = 0; t < x->tokens; t++)
+    efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, coefficient + t, P, NULL);
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
   if (!(*factor < 1)) *factor = 1;
   free(block);
@@ -106,17 +112,19 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
   return isfinite(norm) && own <= oracle->limit * norm;
 }
 
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                                efla_message *why) {
   size_t n = x->dk * x->dv;
   double factor = 1, own = 0;
   efla_status status = efla_oracle_admits(oracle, x, why);
   if (status == EFLA_OK && *error > 0 && carry(x, &factor) != EFLA_OK) status = efla_fail_memory(why);
   if (status == EFLA_OK) status = efla_oracle_raw(oracle, x, S, &own, why);
   if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
-    status = efla_fail(why, EFLA_UNTRUSTED,
-                       "oracle %s refuses: its own error is %.3g of a state of norm %.3g, expected at most %.3g of it; it can be "
-                       "trusted for %s",
-                       oracle->name, own / efla_norm(n, S), efla_norm(n, S), oracle->limit, oracle->trust);
+    status = efla_fail(
+        why, EFLA_UNTRUSTED,
+        "oracle %s refuses: its own error is %.3g of a state of norm %.3g, expected at most %.3g of it; it can be "
+        "trusted for %s",
+        oracle->name, own / efla_norm(n, S), efla_norm(n, S), oracle->limit, oracle->trust);
   if (status == EFLA_OK)
     *error = *error * factor + own;
   else

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Oracles: what is true, and how sure of it we are.
  *
- * An oracle advances a state through tokens under the continuous delta rule (docs/derivations.md#e1, zero-order hold) and says how
- * far it may be off.  All have one signature and one row in a table.  States are long double, so that an oracle better
- * than f64 can hand its state on. */
+ * An oracle advances a state through tokens under the continuous delta rule (docs/derivations.md#e1, zero-order hold)
+ * and says how far it may be off.  All have one signature and one row in a table.  States are long double, so that an
+ * oracle better than f64 can hand its state on. */
 #ifndef EFLA_ORACLE_ORACLE_H
 #define EFLA_ORACLE_ORACLE_H
 
@@ -46,8 +47,8 @@ const efla_oracle *efla_oracle_find(const char *name);
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
  *   EFLA_NO_MEMORY. */
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why)
-    __attribute__((warn_unused_result));
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                                efla_message *why) __attribute__((warn_unused_result));
 
 /* The two halves of that judgement: before, whether the oracle takes these tokens at all (EFLA_UNTRUSTED and why if
  * not); and after, whether `own`, the error that it says it made, is small enough beside S (n entries). */
@@ -56,7 +57,7 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
 
 /* The same without judgement, for those who study oracles: S is whatever came out, inf and nan included, and *error
  * what the oracle says of it. */
-efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error, efla_message *why)
-    __attribute__((warn_unused_result));
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                            efla_message *why) __attribute__((warn_unused_result));
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A reference: an oracle that follows a stream of tokens, and the errors of others measured against it. */
 #ifndef EFLA_ORACLE_REFERENCE_H
 #define EFLA_ORACLE_REFERENCE_H
@@ -22,8 +23,8 @@ void efla_reference_clear(efla_reference *reference);
 /* Starts anew from a state S (dk, dv) that is taken as true, NULL: zero; after a refusal, too. */
 void efla_reference_start(efla_reference *reference, const double *S);
 
-/* S <- e^g S, g <= 0 or not: a decay before a token.  What long double rounds goes into the error: e^g and the product are off by
- * one unit in the last place each at most. */
+/* S <- e^g S, g <= 0 or not: a decay before a token.  What long double rounds goes into the error: e^g and the product
+ * are off by one unit in the last place each at most. */
 void efla_reference_decay(efla_reference *reference, double g);
 
 /* Follows a block.  A refusal is remembered in status; all errors are nan from then on. */

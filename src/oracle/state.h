@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Norms of states in long double; inf where a part is inf or nan. */
 #ifndef EFLA_ORACLE_STATE_H
 #define EFLA_ORACLE_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/forward_stream.h"
 
 #include "app/progress.h"
@@ -18,7 +19,8 @@ typedef struct pass {
 } pass;
 
 static efla_status pass_init(pass *p, efla_message *why) {
-  efla_status status = efla_stream_init(&p->stream, p->in, &(efla_walk){.states = 1, .multiple = p->forward->chunk}, why);
+  efla_status status =
+      efla_stream_init(&p->stream, p->in, &(efla_walk){.states = 1, .multiple = p->forward->chunk}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
   p->S = malloc(heads * p->in->dk * p->in->dv * sizeof *p->S);
@@ -65,8 +67,10 @@ static void note_state(pass *p) {
 
 static efla_status start_heads(pass *p, efla_message *why) {
   const efla_span *span = &p->stream.span;
-  efla_status status = efla_tensors_read_states(p->in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->S, why);
-  for (size_t h = 0; h < span->heads && status == EFLA_OK; h++) efla_forward_start(p->forward, p->S + h * p->in->dk * p->in->dv);
+  efla_status status =
+      efla_tensors_read_states(p->in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->S, why);
+  for (size_t h = 0; h < span->heads && status == EFLA_OK; h++)
+    efla_forward_start(p->forward, p->S + h * p->in->dk * p->in->dv);
   return status;
 }
 
@@ -93,10 +97,11 @@ static efla_status pass_block(pass *p, efla_message *why) {
   return efla_tensors_write_states(p->out, EFLA_FINAL_STATE, stream->sequence, span->head, span->heads, p->S, why);
 }
 
-efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads, efla_bad *bad,
-                      efla_message *why) {
+efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
+                                efla_bad *bad, efla_message *why) {
   assert(forward->dk == in->dk && forward->dv == in->dv && threads > 0);
-  pass p = {.forward = forward, .in = in, .out = out, .threads = threads, .first.token = SIZE_MAX, .final.token = SIZE_MAX};
+  pass p = {
+      .forward = forward, .in = in, .out = out, .threads = threads, .first.token = SIZE_MAX, .final.token = SIZE_MAX};
   efla_progress progress;
   efla_status status = pass_init(&p, why);
   efla_progress_start(&progress, "tokens", in->batch * in->heads * in->tokens);

@@ -1,4 +1,6 @@
-/* A forward pass through a tensor file: o and final_state of every head of every sequence, written to another file as they come. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A forward pass through a tensor file: o and final_state of every head of every sequence, written to another file as
+ * they come. */
 #ifndef EFLA_RUN_FORWARD_STREAM_H
 #define EFLA_RUN_FORWARD_STREAM_H
 
@@ -12,10 +14,11 @@ typedef struct efla_bad {
   char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
 } efla_bad;
 
-/* Reads `in`, writes o and final_state of `out`, on `threads` threads; the results have the same bits for any number of them.
- * forward's dk, dv and scale are the file's.  *bad: the first result that is not finite, by token, then by sequence and head; where
- * all of o is finite, the first such number in a final state, whose token is the last one, or 0 of an empty sequence.  Fails as the reader and the writer do, and with EFLA_NO_MEMORY. */
-efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads, efla_bad *bad,
-                      efla_message *why);
+/* Reads `in`, writes o and final_state of `out`, on `threads` threads; the results have the same bits for any number of
+ * them. forward's dk, dv and scale are the file's.  *bad: the first result that is not finite, by token, then by
+ * sequence and head; where all of o is finite, the first such number in a final state, whose token is the last one, or
+ * 0 of an empty sequence.  Fails as the reader and the writer do, and with EFLA_NO_MEMORY. */
+efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
+                                efla_bad *bad, efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stats/effects.h"
 
 #include <assert.h>
@@ -13,8 +14,14 @@ enum { LR = 1, KEYS = 2, METHOD = 4, CORNERS = 8, FACTORS = 3 };
 static const struct {
   const char *name;
   unsigned factors; /* 0: the corner where all are + minus the one where none is */
-} panels[] = {{"published", 0},           {"method", METHOD},         {"keys", KEYS},         {"lr", LR},
-              {"method_keys", METHOD | KEYS}, {"method_lr", METHOD | LR}, {"keys_lr", KEYS | LR}, {"method_keys_lr", METHOD | KEYS | LR}};
+} panels[] = {{"published", 0},
+              {"method", METHOD},
+              {"keys", KEYS},
+              {"lr", LR},
+              {"method_keys", METHOD | KEYS},
+              {"method_lr", METHOD | LR},
+              {"keys_lr", KEYS | LR},
+              {"method_keys_lr", METHOD | KEYS | LR}};
 enum { PANELS = sizeof panels / sizeof *panels };
 
 static double sign(unsigned factors, unsigned corner) { return __builtin_popcount(factors & ~corner) % 2 ? -1 : 1; }
@@ -30,9 +37,10 @@ static void find_cube(const efla_results *o, const efla_contrast *contrast, size
   for (unsigned c = 0; c < CORNERS; c++) cube[c] = efla_results_find(o, corner_of(contrast, c));
 }
 
-/* The sum of n weighted models under every condition.  A model without weight counts too: without it a seed is not paired. */
-static void add_rows(efla_effects *effects, const efla_results *o, size_t n, const size_t *models, const double *weights,
-                     const efla_effect *label, double *values) {
+/* The sum of n weighted models under every condition.  A model without weight counts too: without it a seed is not
+ * paired. */
+static void add_rows(efla_effects *effects, const efla_results *o, size_t n, const size_t *models,
+                     const double *weights, const efla_effect *label, double *values) {
   for (size_t c = 0; c < o->conditions; c++) {
     efla_effect *e = &effects->row[effects->n++];
     *e = *label;
@@ -47,8 +55,8 @@ static void add_rows(efla_effects *effects, const efla_results *o, size_t n, con
   }
 }
 
-static void add_panel(efla_effects *effects, const efla_results *o, const size_t *cube, const char *panel, unsigned factors,
-                      double *values) {
+static void add_panel(efla_effects *effects, const efla_results *o, const size_t *cube, const char *panel,
+                      unsigned factors, double *values) {
   double weights[CORNERS] = {[0] = -1, [CORNERS - 1] = 1};
   efla_effect label = {.variant = none};
   snprintf(label.panel, sizeof label.panel, "%s", panel);
@@ -87,13 +95,13 @@ static void add_rivals(efla_effects *effects, const efla_results *o, const efla_
   }
 }
 
-static efla_status check_cube(const efla_results *o, const efla_contrast *contrast, const size_t *cube, const char *path,
-                              efla_message *why) {
+static efla_status check_cube(const efla_results *o, const efla_contrast *contrast, const size_t *cube,
+                              const char *path, efla_message *why) {
   for (unsigned c = 0; c < CORNERS; c++) {
     efla_variant corner = corner_of(contrast, c);
     if (cube[c] == o->variants)
-      return efla_fail(why, EFLA_INPUT, "%s: no rows of %s, keys %s, lr %g in the last epoch, which the contrast needs", path,
-                       corner.method, corner.keys, corner.lr);
+      return efla_fail(why, EFLA_INPUT, "%s: no rows of %s, keys %s, lr %g in the last epoch, which the contrast needs",
+                       path, corner.method, corner.keys, corner.lr);
   }
   return EFLA_OK;
 }
@@ -102,17 +110,18 @@ static efla_status check_seeds(const efla_effects *effects, const char *path, ef
   for (size_t i = 0; i < effects->n; i++) {
     const efla_effect *e = &effects->row[i];
     if (e->seeds == 0 && !strcmp(e->panel, "published"))
-      return efla_fail(why, EFLA_INPUT, "%s: %s %g: no seed has all eight models of the contrast", path, e->condition.perturbation,
-                       e->condition.level);
+      return efla_fail(why, EFLA_INPUT, "%s: %s %g: no seed has all eight models of the contrast", path,
+                       e->condition.perturbation, e->condition.level);
   }
   return EFLA_OK;
 }
 
-efla_status efla_effects_init(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, const char *path,
-                              efla_message *why) {
+efla_status efla_effects_init(efla_effects *effects, const efla_results *o, const efla_contrast *contrast,
+                              const char *path, efla_message *why) {
   assert(strcmp(contrast->method, contrast->against) != 0 && contrast->lr != contrast->lr_against);
   *effects = (efla_effects){0};
-  size_t cube[CORNERS], most = o->variants /* models */ + PANELS + FACTORS * CORNERS / 2 /* edges */ + o->variants /* rivals */;
+  size_t cube[CORNERS],
+      most = o->variants /* models */ + PANELS + FACTORS * CORNERS / 2 /* edges */ + o->variants /* rivals */;
   find_cube(o, contrast, cube);
   efla_status status = check_cube(o, contrast, cube, path, why);
   if (status != EFLA_OK) return status;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stats/quantiles.h"
 
 #include <gsl/gsl_sort.h>
@@ -45,7 +46,9 @@ void efla_quantiles_merge(efla_quantiles *q, const efla_quantiles *from) {
 }
 
 double efla_quantiles_edge(size_t bin) {
-  return bin == 0 ? 0 : bin == EFLA_QUANTILES_BINS ? INFINITY : exp2(LOWEST + (double)(bin - 1) / EFLA_QUANTILES_PER_OCTAVE);
+  return bin == 0                     ? 0
+         : bin == EFLA_QUANTILES_BINS ? INFINITY
+                                      : exp2(LOWEST + (double)(bin - 1) / EFLA_QUANTILES_PER_OCTAVE);
 }
 
 double efla_quantiles_middle(const efla_quantiles *q, size_t bin) {

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Quantiles and histogram of a stream of numbers >= 0, in bounded memory.
  *
- * The first EFLA_QUANTILES_EXACT numbers are kept, and while there are no more the quantiles are those of the numbers.  Beside them
- * counts bins of equal width in the logarithm, EFLA_QUANTILES_PER_OCTAVE to a factor of 2; past the first numbers an order
- * statistic is the geometric middle of its bin, hence off by a factor of at most 2^(1/256): 0.28 %.  What lies below 2^-32
- * or from 2^32 on is one bin each; there the smallest and the largest number stand for all. */
+ * The first EFLA_QUANTILES_EXACT numbers are kept, and while there are no more the quantiles are those of the numbers.
+ * Beside them counts bins of equal width in the logarithm, EFLA_QUANTILES_PER_OCTAVE to a factor of 2; past the first
+ * numbers an order statistic is the geometric middle of its bin, hence off by a factor of at most 2^(1/256): 0.28 %.
+ * What lies below 2^-32 or from 2^32 on is one bin each; there the smallest and the largest number stand for all. */
 #ifndef EFLA_STATS_QUANTILES_H
 #define EFLA_STATS_QUANTILES_H
 
@@ -33,16 +34,17 @@ void efla_quantiles_add(efla_quantiles *q, double value);
 /* Adds what `from` has seen; the order of merging changes no result. */
 void efla_quantiles_merge(efla_quantiles *q, const efla_quantiles *from);
 
-/* The quantile of order p, 0 <= p <= 1, linear between the order statistics about (n-1)p; nan while n = 0.  Sorts what it
- * keeps. */
+/* The quantile of order p, 0 <= p <= 1, linear between the order statistics about (n-1)p; nan while n = 0.  Sorts what
+ * it keeps. */
 double efla_quantiles_at(efla_quantiles *q, double p);
 
-/* A coarser histogram: the count in bar i of `per_octave` bars to a factor of 2 (a divisor of EFLA_QUANTILES_PER_OCTAVE), and
- * its edges. Bars 0 and efla_quantiles_bars - 1 hold what lies beyond the others. */
+/* A coarser histogram: the count in bar i of `per_octave` bars to a factor of 2 (a divisor of
+ * EFLA_QUANTILES_PER_OCTAVE), and its edges. Bars 0 and efla_quantiles_bars - 1 hold what lies beyond the others. */
 size_t efla_quantiles_bars(size_t per_octave);
 size_t efla_quantiles_bar(const efla_quantiles *q, size_t per_octave, size_t i, double *from, double *to);
 
-/* The lower edge of a bin, 0 for the first; that of bin + 1 is its upper edge.  The geometric middle of bin: what stands for it. */
+/* The lower edge of a bin, 0 for the first; that of bin + 1 is its upper edge.  The geometric middle of bin: what
+ * stands for it. */
 double efla_quantiles_edge(size_t bin);
 double efla_quantiles_middle(const efla_quantiles *q, size_t bin);
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stats/results.h"
 
 #include <assert.h>
@@ -63,8 +64,8 @@ static efla_status read_record(const efla_csv *table, const char *path, size_t r
     const char *text = cells[at[c]];
     number[c] = strtod(text, &end);
     if (end == text || *end || !(number[c] >= column->least && number[c] <= column->most))
-      return efla_fail(why, EFLA_INPUT, "%s: row %zu: %s is '%s', expected a number from %g to %g", path, row + 1, column->name,
-                       text, column->least, column->most);
+      return efla_fail(why, EFLA_INPUT, "%s: row %zu: %s is '%s', expected a number from %g to %g", path, row + 1,
+                       column->name, text, column->least, column->most);
   }
   *r = (record){{cells[at[METHOD]], cells[at[KEYS]], number[LR]},
                 {cells[at[PERTURBATION]], number[LEVEL]},
@@ -75,7 +76,8 @@ static efla_status read_record(const efla_csv *table, const char *path, size_t r
 }
 
 /* All rows, of which those of the last epoch stay. */
-static efla_status read_records(const efla_csv *table, const char *path, record *records, size_t *n, efla_message *why) {
+static efla_status read_records(const efla_csv *table, const char *path, record *records, size_t *n,
+                                efla_message *why) {
   size_t at[COLUMNS];
   double last = -INFINITY;
   for (size_t c = 0; c < COLUMNS; c++) {
@@ -98,7 +100,8 @@ static double *place(const efla_results *o, size_t variant, size_t condition, si
   return &o->accuracy[(variant * o->conditions + condition) * o->seeds + seed];
 }
 
-static size_t index_of(const void *item, const void *list, size_t n, size_t size, int (*compare)(const void *a, const void *b)) {
+static size_t index_of(const void *item, const void *list, size_t n, size_t size,
+                       int (*compare)(const void *a, const void *b)) {
   const char *found = bsearch(item, list, n, size, compare);
   return found ? (size_t)(found - (const char *)list) / size : n;
 }
@@ -110,9 +113,9 @@ static efla_status fill(efla_results *o, const record *records, size_t n, const 
                        index_of(&x->condition, o->condition, o->conditions, sizeof x->condition, by_condition),
                        index_of(&x->seed, o->seed, o->seeds, sizeof x->seed, by_seed));
     if (!isnan(*to))
-      return efla_fail(why, EFLA_INPUT, "%s: two rows of %s, keys %s, lr %g, seed %g, epoch %g, %s %g: expected one", path,
-                       x->variant.method, x->variant.keys, x->variant.lr, x->seed, x->epoch, x->condition.perturbation,
-                       x->condition.level);
+      return efla_fail(why, EFLA_INPUT, "%s: two rows of %s, keys %s, lr %g, seed %g, epoch %g, %s %g: expected one",
+                       path, x->variant.method, x->variant.keys, x->variant.lr, x->seed, x->epoch,
+                       x->condition.perturbation, x->condition.level);
     *to = x->accuracy;
   }
   return EFLA_OK;
@@ -147,11 +150,12 @@ static efla_status arrange(efla_results *o, const record *records, size_t n, con
   o->variants = distinct(o->variant, n, sizeof *o->variant, by_variant);
   o->conditions = distinct(o->condition, 2 * n, sizeof *o->condition, by_condition);
   o->seeds = distinct(o->seed, n, sizeof *o->seed, by_seed);
-  /* A study fills most of the array.  What fills less than a hundredth is none, and could ask for far more memory than the file. */
+  /* A study fills most of the array.  What fills less than a hundredth is none, and could ask for far more memory than
+   * the file. */
   if ((double)o->variants * (double)o->conditions * (double)o->seeds > 100 * (double)n)
     return efla_fail(why, EFLA_INPUT,
-                     "%s: %zu rows for %zu models, %zu perturbations and levels, %zu seeds: expected most combinations", path, n,
-                     o->variants, o->conditions, o->seeds);
+                     "%s: %zu rows for %zu models, %zu perturbations and levels, %zu seeds: expected most combinations",
+                     path, n, o->variants, o->conditions, o->seeds);
   o->accuracy = calloc(o->variants * o->conditions * o->seeds, sizeof *o->accuracy);
   if (!o->accuracy) return efla_fail_memory(why);
   for (size_t i = 0; i < o->variants * o->conditions * o->seeds; i++) o->accuracy[i] = NAN;
@@ -189,6 +193,7 @@ double efla_results_at(const efla_results *o, size_t variant, size_t condition, 
 
 size_t efla_results_missing(const efla_results *o, size_t variant) {
   size_t missing = 0;
-  for (size_t i = 0; i < o->conditions * o->seeds; i++) missing += isnan(*place(o, variant, i / o->seeds, i % o->seeds)) ? 1 : 0;
+  for (size_t i = 0; i < o->conditions * o->seeds; i++)
+    missing += isnan(*place(o, variant, i / o->seeds, i % o->seeds)) ? 1 : 0;
   return missing;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What trained classifiers scored: the table of bin/smnist as an array. */
 #ifndef EFLA_STATS_RESULTS_H
 #define EFLA_STATS_RESULTS_H
@@ -19,15 +20,19 @@ typedef struct efla_condition {
 
 typedef struct efla_results {
   size_t variants, conditions, seeds;
-  efla_variant *variant;     /* (variants), by name and rate; their texts are the table's */
-  efla_condition *condition; /* (conditions), by name and level, so that the mean over levels is the last of its perturbation */
-  double *seed;              /* (seeds), rising */
-  double *accuracy; /* (variants, conditions, seeds), 0 ... 1; nan where the table has none, also where a mean lacks a level */
+  efla_variant *variant; /* (variants), by name and rate; their texts are the table's */
+  efla_condition
+      *condition; /* (conditions), by name and level, so that the mean over levels is the last of its perturbation */
+  double *seed;   /* (seeds), rising */
+  double *
+      /* (variants, conditions, seeds), 0 ... 1; nan where the table has none, also where a mean lacks a level */
+      accuracy;
 } efla_results;
 
-/* The rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.  path names the table
- * in messages; the table must outlive results.  Fails with EFLA_INPUT (a column that is missing, a number that is none or outside
- * its range, two rows for one accuracy, no rows, a table that is nearly all gaps) or EFLA_NO_MEMORY, and then results is zeroed. */
+/* The rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.  path names
+ * the table in messages; the table must outlive results.  Fails with EFLA_INPUT (a column that is missing, a number
+ * that is none or outside its range, two rows for one accuracy, no rows, a table that is nearly all gaps) or
+ * EFLA_NO_MEMORY, and then results is zeroed. */
 efla_status efla_results_init(efla_results *results, const efla_csv *table, const char *path, efla_message *why);
 void efla_results_clear(efla_results *results);
 

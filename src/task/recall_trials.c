@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/recall_trials.h"
 
 #include <stdlib.h>
@@ -57,8 +58,8 @@ efla_status efla_recall_trials_tune(efla_recall_trials *c, const double *candida
   return status;
 }
 
-efla_status efla_recall_trials_run(const efla_recall_trials *c, const efla_perturbation *perturbation, double level, double *scores,
-                            efla_message *why) {
+efla_status efla_recall_trials_run(const efla_recall_trials *c, const efla_perturbation *perturbation, double level,
+                                   double *scores, efla_message *why) {
   stage st;
   efla_status status = stage_init(&st, c, c->seed, why); /* the same for every level: less noise between them */
   for (size_t t = 0; t < c->trials && status == EFLA_OK; t++) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/activations.h"
 
 #include "efla/cpu/kernel.h"
@@ -18,8 +19,8 @@ void efla_activations_clear(efla_activations *x) {
   *x = (efla_activations){0};
 }
 
-efla_status efla_activations_record(efla_activations *x, efla_training_f32 *training, const efla_images *images, size_t count,
-                         efla_message *why) {
+efla_status efla_activations_record(efla_activations *x, efla_training_f32 *training, const efla_images *images,
+                                    size_t count, efla_message *why) {
   efla_classifier_f32 *c = training->classifiers;
   const efla_model *m = &c->model;
   size_t tokens = m->tokens, width = m->width, rows = tokens * width;
@@ -32,7 +33,8 @@ efla_status efla_activations_record(efla_activations *x, efla_training_f32 *trai
   }
   x->q = x->block, x->k = x->q + count * rows, x->v = x->k + count * rows, x->beta = x->v + count * rows;
   const float *parameters = training->parameters;
-  const float *W_q = parameters + efla_model_place(m, EFLA_W_Q).first, *W_v = parameters + efla_model_place(m, EFLA_W_V).first;
+  const float *W_q = parameters + efla_model_place(m, EFLA_W_Q).first,
+              *W_v = parameters + efla_model_place(m, EFLA_W_V).first;
   efla_classifier_load_f32(c, parameters);
   for (size_t i = 0; i < count; i++) {
     efla_image_read(images, i, c->x);
@@ -64,8 +66,8 @@ efla_status efla_activations_save(const efla_activations *x, const char *path, e
   return status;
 }
 
-/* values (n) are sorted.  GSL's running mean of an infinite number is infinite or nan, as it comes first or last: nan is told for
- * both. */
+/* values (n) are sorted.  GSL's running mean of an infinite number is infinite or nan, as it comes first or last: nan
+ * is told for both. */
 static efla_distribution distribution(const char *quantity, size_t n, double *values) {
   efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
   bool finite = isfinite(d.mean);
@@ -78,7 +80,7 @@ static efla_distribution distribution(const char *quantity, size_t n, double *va
 }
 
 efla_status efla_activations_summarise(const efla_activations *x, efla_distribution distributions[EFLA_DISTRIBUTIONS],
-                                      efla_message *why) {
+                                       efla_message *why) {
   size_t n = x->images * x->tokens;
   double *values = malloc(3 * n * sizeof *values);
   if (!values) return efla_fail_memory(why);

@@ -1,5 +1,6 @@
-/* What a model makes of images before any state: its queries, keys, values and steps, and how beta, lambda and beta*lambda are
- * distributed. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a model makes of images before any state: its queries, keys, values and steps, and how beta, lambda and
+ * beta*lambda are distributed. */
 #ifndef EFLA_TRAIN_ACTIVATIONS_H
 #define EFLA_TRAIN_ACTIVATIONS_H
 
@@ -12,12 +13,14 @@ typedef struct efla_activations {
   float *block;
 } efla_activations;
 
-/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_NO_MEMORY; activations is then zeroed. */
-efla_status efla_activations_record(efla_activations *activations, efla_training_f32 *training, const efla_images *images, size_t count,
-                         efla_message *why);
+/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_NO_MEMORY; activations is
+ * then zeroed. */
+efla_status efla_activations_record(efla_activations *activations, efla_training_f32 *training,
+                                    const efla_images *images, size_t count, efla_message *why);
 void efla_activations_clear(efla_activations *activations);
 
-/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT, EFLA_NO_MEMORY. */
+/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT,
+ * EFLA_NO_MEMORY. */
 efla_status efla_activations_save(const efla_activations *activations, const char *path, efla_message *why);
 
 /* The distribution of one quantity over all tokens. */
@@ -30,7 +33,7 @@ typedef struct efla_distribution {
 enum { EFLA_DISTRIBUTIONS = 3 };
 
 /* Fails with EFLA_NO_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
-efla_status efla_activations_summarise(const efla_activations *activations, efla_distribution distributions[EFLA_DISTRIBUTIONS],
-                                      efla_message *why);
+efla_status efla_activations_summarise(const efla_activations *activations,
+                                       efla_distribution distributions[EFLA_DISTRIBUTIONS], efla_message *why);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* AdamW (Loshchilov and Hutter 2019) after a clip of the gradient's norm, as PyTorch does both. */
 #ifndef EFLA_TRAIN_ADAMW_H
 #define EFLA_TRAIN_ADAMW_H
@@ -19,11 +20,11 @@ efla_adamw efla_adamw_default(double lr);
 double efla_adamw_norm_f32(size_t n, const float *gradient);
 double efla_adamw_norm_f64(size_t n, const double *gradient);
 
-/* Step number `step` (from 1) for parameters and moments (n), of a gradient (n) whose whole norm is `norm`; a part of the block may be
- * done by itself. */
-void efla_adamw_step_f32(const efla_adamw *rule, size_t step, double norm, size_t n, const float *gradient, float *parameters,
-                         float *moment1, float *moment2);
-void efla_adamw_step_f64(const efla_adamw *rule, size_t step, double norm, size_t n, const double *gradient, double *parameters,
-                         double *moment1, double *moment2);
+/* Step number `step` (from 1) for parameters and moments (n), of a gradient (n) whose whole norm is `norm`; a part of
+ * the block may be done by itself. */
+void efla_adamw_step_f32(const efla_adamw *rule, size_t step, double norm, size_t n, const float *gradient,
+                         float *parameters, float *moment1, float *moment2);
+void efla_adamw_step_f64(const efla_adamw *rule, size_t step, double norm, size_t n, const double *gradient,
+                         double *parameters, double *moment1, double *moment2);
 
 #endif

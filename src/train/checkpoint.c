@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/checkpoint.h"
 
 #include "efla/cpu/isa.h"
@@ -60,12 +61,14 @@ efla_status efla_checkpoint_write(const char *path, const char *settings, const 
 static efla_status read_array(hid_t file, const char *path, efla_checkpoint_array *a, efla_message *why) {
   hid_t dataset = H5Lexists(file, a->name, H5P_DEFAULT) > 0 ? H5Dopen2(file, a->name, H5P_DEFAULT) : H5I_INVALID_HID;
   if (dataset < 0)
-    return efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one: not a checkpoint of a training", path, a->name);
+    return efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one: not a checkpoint of a training", path,
+                     a->name);
   hid_t space = H5Dget_space(dataset), type = H5Dget_type(dataset);
   hssize_t n = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : -1;
   efla_status status = EFLA_OK;
   if (H5Tequal(type, stored_type_of(a)) <= 0)
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: numbers of another type, expected %s", path, a->name, a->f32 ? "f32" : "f64");
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: numbers of another type, expected %s", path, a->name,
+                       a->f32 ? "f32" : "f64");
   else if (n < 0 || (a->most ? (size_t)n > a->n : (size_t)n != a->n))
     status = efla_fail(why, EFLA_INPUT, "%s: %s: %lld numbers, expected %s%zu", path, a->name, (long long)n,
                        a->most ? "at most " : "", a->n);
@@ -89,13 +92,15 @@ static efla_status read_file(const request *r, efla_message *why) {
   char found[SETTINGS] = "";
   efla_stored_begin();
   hid_t file = efla_stored_open(r->path);
-  if (file < 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s; expected a checkpoint", r->path, efla_stored_reason());
+  if (file < 0)
+    return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s; expected a checkpoint", r->path, efla_stored_reason());
   const efla_watch watch = efla_stored_watch(file);
   efla_status status = efla_stored_text(file, r->path, "settings", found, sizeof found, why);
   if (status == EFLA_OK && strcmp(found, r->settings) != 0)
     status = efla_fail(why, EFLA_INPUT, "%s: of another training: '%s', expected '%s'", r->path, found, r->settings);
   for (size_t i = 0; i < r->n && status == EFLA_OK; i++) status = read_array(file, r->path, &r->arrays[i], why);
-  if (efla_stored_unchanged(file, &watch, why) != EFLA_OK) status = EFLA_INPUT; /* zeros past the end have the checksum of zeros */
+  if (efla_stored_unchanged(file, &watch, why) != EFLA_OK)
+    status = EFLA_INPUT; /* zeros past the end have the checksum of zeros */
   H5Fclose(file);
   return status;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/study.h"
 
 #include "train/activations.h"
@@ -24,14 +25,15 @@ efla_training_options efla_study_config(const efla_study *s, size_t number) {
   return options;
 }
 
-/* DIRECTORY/exact-raw-0.003-42ENDING, with as many digits of the rate as tell it from all others; to be freed, NULL where there is no
- * memory. */
+/* DIRECTORY/exact-raw-0.003-42ENDING, with as many digits of the rate as tell it from all others; to be freed, NULL
+ * where there is no memory. */
 static char *file_of(const char *directory, const efla_training_options *r, const char *ending) {
   char *path = NULL, rate[32];
   int digits = 6;
   do snprintf(rate, sizeof rate, "%.*g", digits, r->rule.lr);
   while (strtod(rate, NULL) != r->rule.lr && digits++ < DBL_DECIMAL_DIG);
-  int length = asprintf(&path, "%s/%s-%s-%s-%zu%s", directory, r->model.method->name, r->model.keys->name, rate, r->seed, ending);
+  int length = asprintf(&path, "%s/%s-%s-%s-%zu%s", directory, r->model.method->name, r->model.keys->name, rate,
+                        r->seed, ending);
   return length < 0 ? NULL : path;
 }
 
@@ -39,20 +41,22 @@ static void watch(void *context, const efla_training_run *run, size_t images) {
   efla_study *s = context;
   const efla_training_options *r = &run->training.options;
   size_t steps = efla_training_steps(r), last = run->training.step - 1;
-  snprintf(s->now, sizeof s->now, "%s %s %g seed %zu: epoch %zu step %zu/%zu loss %.3f, %.0f/s, images", r->model.method->name,
-           r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps, run->losses[last],
-           (double)(s->progress.done + images) / (efla_seconds() - s->progress.started));
+  snprintf(s->now, sizeof s->now, "%s %s %g seed %zu: epoch %zu step %zu/%zu loss %.3f, %.0f/s, images",
+           r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, last / steps + 1, last % steps + 1, steps,
+           run->losses[last], (double)(s->progress.done + images) / (efla_seconds() - s->progress.started));
   efla_progress_add(&s->progress, images);
 }
 
-#define CONFIG(r) efla_text((r)->model.method->name), efla_text((r)->model.keys->name), efla_real((r)->rule.lr), efla_count((r)->seed)
+#define CONFIG(r)                                                                                                      \
+  efla_text((r)->model.method->name), efla_text((r)->model.keys->name), efla_real((r)->rule.lr), efla_count((r)->seed)
 
 static void write_scores(const efla_study *s, const efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   efla_evaluation evaluation;
   for (size_t e = 0, evaluations = efla_study_evaluations(&s->study); e < run->evaluated_count && s->scores; e++) {
     efla_study_evaluation(&s->study, e % evaluations, &evaluation);
-    efla_table_row(s->scores, CONFIG(r), efla_count(e / evaluations + 1), efla_text(evaluation.perturbation ? evaluation.perturbation->name : "clean"),
+    efla_table_row(s->scores, CONFIG(r), efla_count(e / evaluations + 1),
+                   efla_text(evaluation.perturbation ? evaluation.perturbation->name : "clean"),
                    efla_real(evaluation.level), efla_count(evaluation.count), efla_real(run->scores[e].accuracy),
                    efla_real(run->scores[e].loss), efla_real(run->seconds));
   }
@@ -70,11 +74,13 @@ static void write_losses(const efla_study *s, const efla_training_run *run) {
   }
 }
 
-static void write_steps(const efla_study *s, const efla_training_options *r, const char *when, const efla_distribution *d) {
+static void write_steps(const efla_study *s, const efla_training_options *r, const char *when,
+                        const efla_distribution *d) {
   for (size_t i = 0; i < EFLA_DISTRIBUTIONS && s->steps; i++, d++)
-    efla_table_row(s->steps, CONFIG(r), efla_text(when), efla_text(d->quantity), efla_real(d->mean), efla_real(d->quantile[0]),
-                   efla_real(d->quantile[1]), efla_real(d->quantile[2]), efla_real(d->quantile[3]), efla_real(d->quantile[4]),
-                   efla_real(d->quantile[5]), efla_real(d->quantile[6]), efla_real(d->most));
+    efla_table_row(s->steps, CONFIG(r), efla_text(when), efla_text(d->quantity), efla_real(d->mean),
+                   efla_real(d->quantile[0]), efla_real(d->quantile[1]), efla_real(d->quantile[2]),
+                   efla_real(d->quantile[3]), efla_real(d->quantile[4]), efla_real(d->quantile[5]),
+                   efla_real(d->quantile[6]), efla_real(d->most));
 }
 
 /* Keys and steps of some test images under a model's parameters. */
@@ -112,7 +118,8 @@ static void report(const efla_study *s, const efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   const efla_score *clean = &run->scores[run->evaluated_count - efla_study_evaluations(&s->study)];
   efla_progress_say(&s->progress, "%s, %s keys, lr %g, seed %zu: accuracy %.4f, loss %.4f; trained for %.1f s\n",
-                    r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss, run->seconds);
+                    r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, clean->accuracy, clean->loss,
+                    run->seconds);
 }
 
 /* Trains it to its end, known: as it was found or left before. */
@@ -159,13 +166,14 @@ static efla_status lock_config(efla_study *s, config *c, bool wait, efla_message
   }
   if (status != EFLA_OK || !c->lock.missing || s->unlocked) return status;
   s->unlocked = true;
-  efla_progress_say(&s->progress, "%s: the file system has no locks (%s): no other run must train in that directory meanwhile\n",
+  efla_progress_say(&s->progress,
+                    "%s: the file system has no locks (%s): no other run must train in that directory meanwhile\n",
                     s->configs, strerror(c->lock.missing));
   return EFLA_OK;
 }
 
-/* What is only read needs no lock: checkpoints are there whole.  One that is not finished is read again when it is locked, as the rival has
- * brought it further. */
+/* What is only read needs no lock: checkpoints are there whole.  One that is not finished is read again when it is
+ * locked, as the rival has brought it further. */
 static efla_status open_config(efla_study *s, config *c, bool wait, efla_message *why) {
   if (s->configs && !(c->path = file_of(s->configs, &c->options, ".h5"))) return efla_fail_memory(why);
   if (s->finished && access(c->path, F_OK) != 0) return EFLA_OK;
@@ -180,7 +188,8 @@ static efla_status open_config(efla_study *s, config *c, bool wait, efla_message
   return c->there ? efla_training_run_open(&c->run, &s->study, &c->options, c->path, why) : status;
 }
 
-/* Brings a config to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing was done. */
+/* Brings a config to its end; its rows are written when it is its turn.  *taken: a rival is at work on it, and nothing
+ * was done. */
 static efla_status visit(efla_study *s, size_t number, bool turn, bool wait, bool *taken, efla_message *why) {
   config c = {.options = efla_study_config(s, number)};
   efla_status status = open_config(s, &c, wait, why);
@@ -216,7 +225,8 @@ static efla_status visit_all(efla_study *s, efla_message *why) {
 
 static efla_status find_directory(const char *path, efla_message *why) {
   struct stat found;
-  if (stat(path, &found) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read the directory: %s", path, strerror(errno));
+  if (stat(path, &found) != 0)
+    return efla_fail(why, EFLA_INPUT, "%s: cannot read the directory: %s", path, strerror(errno));
   return S_ISDIR(found.st_mode) ? EFLA_OK : efla_fail(why, EFLA_INPUT, "%s: is a file, expected a directory", path);
 }
 
@@ -239,7 +249,8 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
   s->trained = NULL;
   if (status == EFLA_OK && s->finished) {
     if (s->done == 0)
-      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu configs finished, expected one at least", s->configs, mine);
+      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu configs finished, expected one at least", s->configs,
+                       mine);
     efla_progress_say(&s->progress, "%zu of %zu configs are finished in %s\n", s->done, mine, s->configs);
   }
   return status;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/training.h"
 
 #include "base/seed.h"
@@ -10,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t efla_training_steps(const efla_training_options *options) { return (options->count + options->batch - 1) / options->batch; }
+size_t efla_training_steps(const efla_training_options *options) {
+  return (options->count + options->batch - 1) / options->batch;
+}
 
 static size_t groups_of(size_t images) { return (images + EFLA_GROUP - 1) / EFLA_GROUP; }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/training_run.h"
 
 #include "train/checkpoint.h"
@@ -27,7 +28,9 @@ size_t efla_study_evaluations(const efla_study_options *study) {
 }
 
 /* The first level of a perturbation is none. */
-static bool perturbs(const efla_evaluation *evaluation) { return evaluation->perturbation && evaluation->level != efla_image_level(evaluation->perturbation, 0); }
+static bool perturbs(const efla_evaluation *evaluation) {
+  return evaluation->perturbation && evaluation->level != efla_image_level(evaluation->perturbation, 0);
+}
 
 static unsigned long fingerprint(const efla_images *images) {
   uLong sum = crc32(0, images->pixels, (uInt)(images->count * EFLA_IMAGE_PIXELS));
@@ -39,11 +42,12 @@ static void describe(efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   const efla_study_options *p = run->study;
   snprintf(run->settings, sizeof run->settings,
-           "method %s, keys %s, lr %.17g, seed %zu, readout %s, width %zu, batch %zu, decay %g, clip %g, %zu images of %s (%08lx), "
+           "method %s, keys %s, lr %.17g, seed %zu, readout %s, width %zu, batch %zu, decay %g, clip %g, %zu images of "
+           "%s (%08lx), "
            "exams of %zu of %s (%08lx), seed %zu",
-           r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, r->model.readout->name, r->model.width, r->batch,
-           r->rule.decay, r->rule.clip, r->count, p->training->origin, fingerprint(p->training), p->evaluated, p->test->origin,
-           fingerprint(p->test), p->seed);
+           r->model.method->name, r->model.keys->name, r->rule.lr, r->seed, r->model.readout->name, r->model.width,
+           r->batch, r->rule.decay, r->rule.clip, r->count, p->training->origin, fingerprint(p->training), p->evaluated,
+           p->test->origin, fingerprint(p->test), p->seed);
 }
 
 enum { PARAMETERS, MOMENT1, MOMENT2, LOSSES, SCORES, SECONDS, ARRAYS };
@@ -54,8 +58,8 @@ static void list_arrays(efla_training_run *c, efla_checkpoint_array *arrays) {
   arrays[MOMENT1] = (efla_checkpoint_array){"moment1", t->numbers, false, t->moment1, NULL};
   arrays[MOMENT2] = (efla_checkpoint_array){"moment2", t->numbers, false, t->moment2, NULL};
   arrays[LOSSES] = (efla_checkpoint_array){"losses", c->steps, true, NULL, c->losses};
-  arrays[SCORES] = (efla_checkpoint_array){"scores", 2 * c->study->epochs * efla_study_evaluations(c->study), true, NULL,
-                                           (double *)c->scores}; /* accuracy and loss by turns */
+  arrays[SCORES] = (efla_checkpoint_array){"scores", 2 * c->study->epochs * efla_study_evaluations(c->study), true,
+                                           NULL, (double *)c->scores}; /* accuracy and loss by turns */
   arrays[SECONDS] = (efla_checkpoint_array){"seconds", 1, false, NULL, &c->seconds};
 }
 
@@ -70,20 +74,25 @@ static efla_status save(efla_training_run *c, efla_message *why) {
 static size_t epoch_steps(const efla_training_run *c) { return c->steps / c->study->epochs; }
 
 /* The evaluations of an epoch follow its last step: numbers marked ... up to this one are due after so many steps. */
-static size_t evaluations_due(const efla_training_run *c) { return c->training.step / epoch_steps(c) * efla_study_evaluations(c->study); }
+static size_t evaluations_due(const efla_training_run *c) {
+  return c->training.step / epoch_steps(c) * efla_study_evaluations(c->study);
+}
 
 static efla_status take_up(efla_training_run *c, efla_message *why) {
   efla_checkpoint_array arrays[ARRAYS];
   list_arrays(c, arrays);
   efla_status status = efla_checkpoint_read(c->path, c->settings, arrays, ARRAYS, why);
   c->training.step = arrays[LOSSES].n, c->evaluated_count = arrays[SCORES].n / 2;
-  if (status == EFLA_OK && (arrays[SCORES].n % (2 * efla_study_evaluations(c->study)) != 0 || c->evaluated_count > evaluations_due(c)))
-    status = efla_fail(why, EFLA_INPUT, "%s: scores: %zu numbers after %zu steps, expected 2 for each of %zu exams an epoch",
-                       c->path, arrays[SCORES].n, c->training.step, efla_study_evaluations(c->study));
+  if (status == EFLA_OK &&
+      (arrays[SCORES].n % (2 * efla_study_evaluations(c->study)) != 0 || c->evaluated_count > evaluations_due(c)))
+    status =
+        efla_fail(why, EFLA_INPUT, "%s: scores: %zu numbers after %zu steps, expected 2 for each of %zu exams an epoch",
+                  c->path, arrays[SCORES].n, c->training.step, efla_study_evaluations(c->study));
   return status;
 }
 
-efla_status efla_training_run_open(efla_training_run *c, const efla_study_options *study, const efla_training_options *options, const char *path, efla_message *why) {
+efla_status efla_training_run_open(efla_training_run *c, const efla_study_options *study,
+                                   const efla_training_options *options, const char *path, efla_message *why) {
   *c = (efla_training_run){.study = study, .steps = study->epochs * efla_training_steps(options)};
   efla_status status = efla_training_init_f32(&c->training, options, study->training, why);
   if (status != EFLA_OK) return status;
@@ -127,7 +136,8 @@ size_t efla_study_images(const efla_study_options *study, const efla_training_op
 size_t efla_training_run_left(const efla_training_run *c) {
   size_t left = 0;
   for (size_t s = c->training.step; s < c->steps; s++) left += images_of_step(c, s);
-  for (size_t e = c->evaluated_count; e < c->study->epochs * efla_study_evaluations(c->study); e++) left += images_of_evaluation(c->study, e);
+  for (size_t e = c->evaluated_count; e < c->study->epochs * efla_study_evaluations(c->study); e++)
+    left += images_of_evaluation(c->study, e);
   return left;
 }
 
@@ -143,7 +153,8 @@ static efla_status evaluate(efla_training_run *c, efla_message *why) {
   return status;
 }
 
-efla_status efla_training_run_finish(efla_training_run *c, efla_training_run_watch *watch, void *context, efla_message *why) {
+efla_status efla_training_run_finish(efla_training_run *c, efla_training_run_watch *watch, void *context,
+                                     efla_message *why) {
   efla_status status = EFLA_OK;
   while (status == EFLA_OK && (c->training.step < c->steps || c->evaluated_count < evaluations_due(c))) {
     size_t images;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "campaign.h"
 
 #include "app/progress.h"
@@ -119,8 +120,8 @@ static _Noreturn void run_trials(campaign *c, bool (*more)(const campaign *), vo
   _exit(0);
 }
 
-int campaign_main(int argc, char **argv, void (*prepare)(campaign *), bool (*more)(const campaign *), void (*trial)(campaign *),
-                  void (*summary)(const campaign *)) {
+int campaign_main(int argc, char **argv, void (*prepare)(campaign *), bool (*more)(const campaign *),
+                  void (*trial)(campaign *), void (*summary)(const campaign *)) {
   if (argc != 8) {
     fprintf(stderr, "expected NAME BIN CORPUS WORK N SEED PROCESSES\n");
     return 2;

@@ -1,5 +1,6 @@
-/* What campaigns share: trials that are numbered and drawn from a seed, shared out among processes, and programs that are run in a
- * directory of their own, with a time limit and perhaps a signal on the way. */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What campaigns share: trials that are numbered and drawn from a seed, shared out among processes, and programs that
+ * are run in a directory of their own, with a time limit and perhaps a signal on the way. */
 #ifndef CAMPAIGN_H
 #define CAMPAIGN_H
 
@@ -22,10 +23,11 @@ typedef struct campaign {
   campaign_shared *shared;
 } campaign;
 
-/* Reads "NAME BIN CORPUS WORK N SEED PROCESSES" from the command line, prepares once in WORK/0, then runs trials in PROCESSES processes until
- * more() is false; false in `broken` of all is what main returns as 0.  The others' directories are copies of WORK/0. */
-int campaign_main(int argc, char **argv, void (*prepare)(campaign *), bool (*more)(const campaign *), void (*trial)(campaign *),
-                  void (*summary)(const campaign *));
+/* Reads "NAME BIN CORPUS WORK N SEED PROCESSES" from the command line, prepares once in WORK/0, then runs trials in
+ * PROCESSES processes until more() is false; false in `broken` of all is what main returns as 0.  The others'
+ * directories are copies of WORK/0. */
+int campaign_main(int argc, char **argv, void (*prepare)(campaign *), bool (*more)(const campaign *),
+                  void (*trial)(campaign *), void (*summary)(const campaign *));
 
 void campaign_count(campaign *c, size_t which); /* one more in shared->count[which] */
 
@@ -35,9 +37,9 @@ void campaign_broken(campaign *c, const char *format, ...) __attribute__((format
 double campaign_uniform(campaign *c);         /* in [0, 1) */
 size_t campaign_below(campaign *c, size_t n); /* 0 ... n-1 */
 
-/* Runs "BIN/LINE" by the shell in work, standard output in `out` and standard error in `err` there; a signal, if any, after so many seconds,
- * to the program or, as a terminal does, to its whole process group.  Returns once all of the group is gone, with what waitpid says; -1:
- * it took too long, and was killed. */
+/* Runs "BIN/LINE" by the shell in work, standard output in `out` and standard error in `err` there; a signal, if any,
+ * after so many seconds, to the program or, as a terminal does, to its whole process group.  Returns once all of the
+ * group is gone, with what waitpid says; -1: it took too long, and was killed. */
 int campaign_run(campaign *c, const char *line, int signal_number, double after, bool group);
 
 int campaign_shell(const char *format, ...) __attribute__((format(printf, 1, 2))); /* exit status */

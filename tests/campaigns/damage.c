@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* make damage: damaged files are fed to the programs that read them.
  *
- * Promised: no program crashes or hangs; it ends with a status that the README lists, and with a sentence where that is not 0; a damaged
- * checkpoint is refused, or its numbers are those of the whole one (the damage was in bytes that mean nothing), and is never used otherwise. */
+ * Promised: no program crashes or hangs; it ends with a status that the README lists, and with a sentence where that is
+ * not 0; a damaged checkpoint is refused, or its numbers are those of the whole one (the damage was in bytes that mean
+ * nothing), and is never used otherwise. */
 #include "campaign.h"
 
 #include <stdio.h>
@@ -14,7 +16,7 @@ enum { FILES, REFUSED, UNNOTICED };
 
 #define MODEL  "smnist --quick --threads 1 --width 16 --eval-images 4 "
 #define DIGITS MODEL "--train-images 40 --batch 8 --save-every 2 --epochs "
-#define CONFIG   "configs/exact-raw-0.003-42.h5"
+#define CONFIG "configs/exact-raw-0.003-42.h5"
 
 /* Programs, and the file of theirs that is damaged: there is a copy of it, FILE.whole. */
 static const struct reader {
@@ -27,7 +29,8 @@ static const struct reader {
     {"effects --input study.csv", "study.csv", false},
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/train-images-idx3-ubyte", false},
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/t10k-labels-idx1-ubyte", false},
-    {"accumulation --quick --threads 1 --tokens 20 --norm 1 --family mnist --mnist mnist", "mnist/t10k-images-idx3-ubyte", false},
+    {"accumulation --quick --threads 1 --tokens 20 --norm 1 --family mnist --mnist mnist",
+     "mnist/t10k-images-idx3-ubyte", false},
     {DIGITS "2 --configs configs --finished", CONFIG, true},
     {DIGITS "2 --configs configs", CONFIG, true},
     {DIGITS "2 --configs half", "half/exact-raw-0.003-42.h5", true}, /* one of two epochs is done */
@@ -44,8 +47,8 @@ static void write_idx(const char *path, size_t images, bool labels) {
   campaign_write(path, bytes, header + n);
 }
 
-/* The table that a reader writes of the whole file, in whole-NUMBER, where that is what it must be: times of training are the checkpoint's,
- * if nothing is trained any more. */
+/* The table that a reader writes of the whole file, in whole-NUMBER, where that is what it must be: times of training
+ * are the checkpoint's, if nothing is trained any more. */
 static void keep_rows(const char *to, bool times) {
   campaign_shell("grep -v '^#' out | sed 's/%s//' >%s", times ? "$" : ",[^,]*$", to);
 }
@@ -55,7 +58,8 @@ static void prepare(campaign *c) {
   for (int training = 0; training < 2; training++)
     for (int labels = 0; labels < 2; labels++) {
       char path[64];
-      snprintf(path, sizeof path, "mnist/%s-%s-ubyte", training ? "train" : "t10k", labels ? "labels-idx1" : "images-idx3");
+      snprintf(path, sizeof path, "mnist/%s-%s-ubyte", training ? "train" : "t10k",
+               labels ? "labels-idx1" : "images-idx3");
       write_idx(path, 40, labels);
     }
   campaign_run(c, DIGITS "1 --configs half", 0, 0, false);
@@ -76,7 +80,8 @@ static bool more(const campaign *c) { return __atomic_load_n(&c->shared->next, _
 
 /* Damages n bytes, which have room for some more; returns how many they are then, and says what it did. */
 static size_t damage(campaign *c, unsigned char *bytes, size_t n, char *what, size_t size) {
-  size_t at = campaign_below(c, n), length = 1 + campaign_below(c, campaign_below(c, 2) ? 16 : 512), kind = campaign_below(c, 6);
+  size_t at = campaign_below(c, n), length = 1 + campaign_below(c, campaign_below(c, 2) ? 16 : 512),
+         kind = campaign_below(c, 6);
   if (campaign_below(c, 2)) at = campaign_below(c, n < 1024 ? n : 1024); /* where a format has most of its structure */
   if (length > n - at) length = n - at;
   snprintf(what, size, "%zu bytes at %zu, kind %zu", length, at, kind);

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
 # diskfull.sh PROGRAMS BUILD MODE: every program that writes, on a disk of its own with less and less room.  docs/campaigns.md says what
 # is promised; status 1 where a promise is broken, 77 where no disk can be made here and nothing was tried.
 set -u

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* make kills: programs that write are ended by signals at random moments.
  *
- * Promised: what is at a file's name is the old file or the whole new one; SIGINT, SIGTERM and SIGHUP leave no unfinished file and no lock; the
- * program ends by the signal, if it has not ended well before; a study that is taken up again loses no finished config and ends with the
- * bits of one that was never stopped. */
+ * Promised: what is at a file's name is the old file or the whole new one; SIGINT, SIGTERM and SIGHUP leave no
+ * unfinished file and no lock; the program ends by the signal, if it has not ended well before; a study that is taken
+ * up again loses no finished config and ends with the bits of one that was never stopped. */
 #include "campaign.h"
 
 #include "app/progress.h"
@@ -17,8 +18,9 @@
 enum { SIGNALS, RESUMED, INTERRUPTED };
 
 #define TENSORS "tensors.h5"
-#define STUDY                                                                                                                      \
-  "smnist --quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 4 --save-every 2 --epochs 2 --method "          \
+#define STUDY                                                                                                          \
+  "smnist --quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 4 --save-every 2 --epochs 2 "       \
+  "--method "                                                                                                          \
   "euler,exact --keys raw,unit "
 #define RESULTS "--out now/file.csv --losses now/losses.csv --steps now/steps.csv"
 
@@ -108,9 +110,11 @@ static bool interrupt(campaign *c, size_t w, bool old) {
        by_it = WIFSIGNALED(status) && WTERMSIG(status) == number;
   if (by_it) campaign_count(c, INTERRUPTED);
   if (status == -1 || (!ended && !by_it))
-    campaign_broken(c, "%s: signal %d after %.3f s: ended with %d, expected that signal", writers[w].line, number, after, status);
+    campaign_broken(c, "%s: signal %d after %.3f s: ended with %d, expected that signal", writers[w].line, number,
+                    after, status);
   if (number != SIGKILL && campaign_shell("find now -name '*.part' -o -name '*.lock' | grep . >left") == 0)
-    campaign_broken(c, "%s: signal %d after %.3f s: left an unfinished file, see %s/left", writers[w].line, number, after, c->work);
+    campaign_broken(c, "%s: signal %d after %.3f s: left an unfinished file, see %s/left", writers[w].line, number,
+                    after, c->work);
   check_files(c, w, old, ended);
   return ended;
 }
@@ -122,9 +126,10 @@ static size_t finished_rows(campaign *c, size_t w) {
   int status = campaign_run(c, STUDY "--configs now/configs --finished --out finished.csv", 0, 0, false);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 3) return 0; /* none, or no directory yet */
   if (status != 0) campaign_broken(c, "a stopped study: --finished ends with %d: see %s/err", status, c->work);
-  if (campaign_shell("for t in finished.csv whole-%zu/file.csv; do grep -v '^#' $t | sed 's/,[^,]*$//' >${t##*/}.rows; done; "
-                     "wc -l <finished.csv.rows >rows; grep -vxFf file.csv.rows finished.csv.rows >/dev/null",
-                     w) == 0)
+  if (campaign_shell(
+          "for t in finished.csv whole-%zu/file.csv; do grep -v '^#' $t | sed 's/,[^,]*$//' >${t##*/}.rows; done; "
+          "wc -l <finished.csv.rows >rows; grep -vxFf file.csv.rows finished.csv.rows >/dev/null",
+          w) == 0)
     campaign_broken(c, "a stopped study: finished configs have other rows");
   unsigned char *text = campaign_read("rows", &n);
   if (text) snprintf(rows, sizeof rows, "%s", (char *)text);
@@ -166,8 +171,8 @@ static void trial(campaign *c) {
 
 static void summary(const campaign *c) {
   const campaign_shared *s = c->shared;
-  printf("%zu signals, of which %zu ended a program, %zu studies resumed, %zu broken\n", s->count[SIGNALS], s->count[INTERRUPTED],
-         s->count[RESUMED], s->broken);
+  printf("%zu signals, of which %zu ended a program, %zu studies resumed, %zu broken\n", s->count[SIGNALS],
+         s->count[INTERRUPTED], s->count[RESUMED], s->broken);
 }
 
 int main(int argc, char **argv) { return campaign_main(argc, argv, prepare, more, trial, summary); }

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* libFuzzer's door to one reader, the one that the variable EFLA_READER names: make fuzz. */
-#include "../readers.h"
+#include "readers.h"
 
 #include <pthread.h>
 #include <sanitizer/common_interface_defs.h>

@@ -1,36 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and by its
- * inputs.
+/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and
+ * by its inputs.
  *
- * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t = S_t^T q_t.
- * The coefficient a depends on beta and, through lambda = k^T k, on the key; its slopes (efla_gradient_slopes) carry its derivative to both. */
+ * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t =
+ * S_t^T q_t. The coefficient a depends on beta and, through lambda = k^T k, on the key; its slopes
+ * (efla_gradient_slopes) carry its derivative to both. */
 #ifndef EFLA_CPU_GRADIENT_H
 #define EFLA_CPU_GRADIENT_H
 
 #include "efla/cpu/heads.h"
 #include "efla/rule.h"
 
-/* Each array in the layout of its efla_heads, d_x the loss's derivative by x; states (sequences, heads, dk, dv).  Nothing overlaps,
- * but d_initial and d_final may be the same array. */
-#define EFLA_GRADIENT_TYPE(REAL, suffix)                                                                                           \
-  typedef struct efla_gradient_##suffix {                                                                                          \
-    const REAL *q, *k, *v, *coefficient;                                                                                                  \
-    const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                                       \
-    const REAL *g;                   /* NULL: no decay */                                                                          \
-    const REAL *initial;             /* NULL: zero */                                                                              \
-    const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                                      \
-    REAL *d_q, *d_k, *d_v, *d_beta;                                                                                                \
-    REAL *d_g;       /* where g is given */                                                                                        \
-    REAL *d_initial; /* NULL: not wanted */                                                                                        \
+/* Each array in the layout of its efla_heads, d_x the loss's derivative by x; states (sequences, heads, dk, dv).
+ * Nothing overlaps, but d_initial and d_final may be the same array. */
+#define EFLA_GRADIENT_TYPE(REAL, suffix)                                                                               \
+  typedef struct efla_gradient_##suffix {                                                                              \
+    const REAL *q, *k, *v, *coefficient;                                                                               \
+    const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                    \
+    const REAL *g;                   /* NULL: no decay */                                                              \
+    const REAL *initial;             /* NULL: zero */                                                                  \
+    const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                          \
+    REAL *d_q, *d_k, *d_v, *d_beta;                                                                                    \
+    REAL *d_g;       /* where g is given */                                                                            \
+    REAL *d_initial; /* NULL: not wanted */                                                                            \
   } efla_gradient_##suffix;
-/* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute error of order u |G| |S|, also
- * where a decay of 0 makes it 0. */
+/* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute
+ * error of order u |G| |S|, also where a decay of 0 makes it 0. */
 EFLA_GRADIENT_TYPE(float, f32)
 EFLA_GRADIENT_TYPE(double, f64)
 
-/* by_beta = da/dbeta and by_lambda = da/dlambda of every token, from beta and the keys as they are; in f64 and rounded. */
-void efla_gradient_slopes_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta, float *by_beta,
-                              float *by_lambda);
+/* by_beta = da/dbeta and by_lambda = da/dlambda of every token, from beta and the keys as they are; in f64 and
+ * rounded. */
+void efla_gradient_slopes_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta,
+                              float *by_beta, float *by_lambda);
 void efla_gradient_slopes_f64(const efla_heads *heads, const efla_method *method, const double *k, const double *beta,
                               double *by_beta, double *by_lambda);
 

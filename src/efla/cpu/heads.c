@@ -24,7 +24,9 @@ size_t efla_heads_first_segment(const efla_heads *heads, size_t sequence) {
   return tokens / EFLA_SEGMENT + sequence;
 }
 
-size_t efla_heads_segments(const efla_heads *heads) { return efla_heads_first_segment(heads, efla_heads_sequences(heads)); }
+size_t efla_heads_segments(const efla_heads *heads) {
+  return efla_heads_first_segment(heads, efla_heads_sequences(heads));
+}
 
 void efla_heads_assert(const efla_heads *heads) {
   assert(heads->heads > 0 && heads->dk > 0 && heads->dv > 0);

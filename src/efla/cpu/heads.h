@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch of heads: the shape of what attention kernels take, and how it lies in memory.
  *
- * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, coefficient_t, g_t of every batch entry, head and token; states (sequences, heads, dk, dv).
- * A sequence may be empty: it has no rows, and ends in the state that it starts from. */
+ * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, coefficient_t, g_t of every batch entry, head and token; states
+ * (sequences, heads, dk, dv). A sequence may be empty: it has no rows, and ends in the state that it starts from. */
 #ifndef EFLA_CPU_HEADS_H
 #define EFLA_CPU_HEADS_H
 
@@ -21,15 +21,19 @@ const char *efla_layout_name(size_t i);
 typedef struct efla_heads {
   size_t batch, heads, tokens, dk, dv; /* heads, dk, dv >= 1 */
   efla_layout layout;
-  size_t sequences;         /* packed one after another along the tokens of a single batch entry; not used if cu_seqlens is NULL */
-  const size_t *cu_seqlens; /* (sequences + 1), from 0 to tokens, not decreasing; NULL: every batch entry is one sequence */
-  size_t threads;           /* OpenMP threads of one call, 0 as 1; the results have the same bits for any number */
-  const efla_isa *isa;      /* NULL: the best that this processor supports */
+  size_t
+      sequences; /* packed one after another along the tokens of a single batch entry; not used if cu_seqlens is NULL */
+  const size_t
+      *cu_seqlens;     /* (sequences + 1), from 0 to tokens, not decreasing; NULL: every batch entry is one sequence */
+  size_t threads;      /* OpenMP threads of one call, 0 as 1; the results have the same bits for any number */
+  const efla_isa *isa; /* NULL: the best that this processor supports */
 } efla_heads;
 
 /* threads and isa as they are meant: at least one, and never NULL. */
 static inline size_t efla_heads_threads(const efla_heads *heads) { return heads->threads ? heads->threads : 1; }
-static inline const efla_isa *efla_heads_isa(const efla_heads *heads) { return heads->isa ? heads->isa : efla_isa_best(); }
+static inline const efla_isa *efla_heads_isa(const efla_heads *heads) {
+  return heads->isa ? heads->isa : efla_isa_best();
+}
 
 /* One head of one sequence, whose rows lie one after another; one thread. */
 static inline efla_heads efla_heads_one(size_t tokens, size_t dk, size_t dv) {
@@ -39,14 +43,15 @@ static inline efla_heads efla_heads_one(size_t tokens, size_t dk, size_t dv) {
 /* How many states there are: per head. */
 size_t efla_heads_sequences(const efla_heads *heads);
 
-/* Where one head of one sequence lies: token t of it is row first + t * stride, a row being dk or dv numbers or one scalar. */
+/* Where one head of one sequence lies: token t of it is row first + t * stride, a row being dk or dv numbers or one
+ * scalar. */
 typedef struct efla_head_rows {
   size_t first, stride, tokens;
 } efla_head_rows;
 efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t head);
 
-/* States are kept every EFLA_SEGMENT tokens of a sequence, its start included, for a backward pass.  Room for how many per head,
- * and which is the first of a sequence; some in between may stay unused. */
+/* States are kept every EFLA_SEGMENT tokens of a sequence, its start included, for a backward pass.  Room for how many
+ * per head, and which is the first of a sequence; some in between may stay unused. */
 #define EFLA_SEGMENT (2 * EFLA_BLOCK)
 size_t efla_heads_segments(const efla_heads *heads);
 size_t efla_heads_first_segment(const efla_heads *heads, size_t sequence);

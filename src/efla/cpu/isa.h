@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Instruction sets: the hot loops, compiled once for each width of vector registers and chosen at run time.
  *
- * One is one file isa_*.c that includes isa.inc with its vector size, compiled with the flags that the Makefile has for it.  All
- * instruction sets do the same sums in the same order, but one with fused multiply-add rounds less often: results of two agree to
- * rounding, not to the bit. */
+ * One is one file isa_*.c that includes isa.inc with its vector size, compiled with the flags that the Makefile has for
+ * it.  All instruction sets do the same sums in the same order, but one with fused multiply-add rounds less often:
+ * results of two agree to rounding, not to the bit. */
 #ifndef EFLA_CPU_ISA_H
 #define EFLA_CPU_ISA_H
 
@@ -15,14 +15,15 @@
 #define EFLA_TILE_BYTES 128 /* of a row of S: a tile is that many columns, packed (dk, TILE), aligned to its width */
 #define EFLA_BLOCK      64  /* most tokens of one call of its blocks */
 
-/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point to the first
- * token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but neither read nor written. */
+/* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point
+ * to the first token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but
+ * neither read nor written. */
 #define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                                    \
   typedef struct efla_block_##suffix {                                                                                                   \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
     const REAL *q, *k, *v;                                                                                                               \
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
-    const REAL *coefficient;                       /* (tokens) */                                                                               \
+    const REAL *coefficient;                /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
     REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
@@ -34,7 +35,7 @@
   typedef struct efla_step_##suffix {                                                                                                    \
     size_t dk, tiles, columns;                                                                                                           \
     const REAL *q, *k, *v;                                                                                                               \
-    REAL coefficient, decay;                                                                                                                    \
+    REAL coefficient, decay;                                                                                                             \
     bool decays;           /* either decay is not 1 */                                                                                   \
     const REAL *pending_k; /* (dk) */                                                                                                    \
     REAL pending_decay;                                                                                                                  \
@@ -45,48 +46,51 @@
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
 
-/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an odd number
- * of paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
+/* Matrices of products have rows of whole lines, aligned to them: columns are padded to EFLA_PAD numbers.  Rows are an
+ * odd number of paddings apart, so that a few columns of many rows do not meet in the same sets of the cache. */
 #define EFLA_LINE_BYTES 64 /* of the cache */
 #define EFLA_PAD        16
 static inline size_t efla_padded(size_t n) { return (n + EFLA_PAD - 1) / EFLA_PAD * EFLA_PAD; }
 static inline size_t efla_row(size_t n) { return efla_padded(n) | EFLA_PAD; }
 
-/* Which entries of A are not zero, by row and column; the others are zero too where they are met, but mostly skipped. */
+/* Which entries of A are not zero, by row and column; the others are zero too where they are met, but mostly
+ * skipped. */
 typedef enum efla_part { EFLA_ALL, EFLA_LOWER, EFLA_UPPER } efla_part; /* the triangles with the diagonal */
 
-/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be negative; A has one
- * for its columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines, columns padded. */
-#define EFLA_PRODUCT_TYPE(REAL, suffix)                                                                                            \
-  typedef struct efla_product_##suffix {                                                                                           \
-    size_t rows, columns, inner;                                                                                                   \
-    const REAL *A, *B;                                                                                                             \
-    ptrdiff_t a_row, a_column, b_row;                                                                                              \
-    efla_part part;                                                                                                                \
-    REAL *C; /* overlaps neither A nor B */                                                                                        \
-    ptrdiff_t c_row;                                                                                                               \
-    const REAL *D; /* rows c_row apart; may be C; NULL: zero */                                                                    \
-    REAL keep;                                                                                                                     \
+/* C (rows, columns) = keep D + A B with A (rows, inner), B (inner, columns).  Strides count numbers and may be
+ * negative; A has one for its columns too, so that it may be a transpose.  Rows of B, C, D are aligned to lines,
+ * columns padded. */
+#define EFLA_PRODUCT_TYPE(REAL, suffix)                                                                                \
+  typedef struct efla_product_##suffix {                                                                               \
+    size_t rows, columns, inner;                                                                                       \
+    const REAL *A, *B;                                                                                                 \
+    ptrdiff_t a_row, a_column, b_row;                                                                                  \
+    efla_part part;                                                                                                    \
+    REAL *C; /* overlaps neither A nor B */                                                                            \
+    ptrdiff_t c_row;                                                                                                   \
+    const REAL *D; /* rows c_row apart; may be C; NULL: zero */                                                        \
+    REAL keep;                                                                                                         \
   } efla_product_##suffix;
 EFLA_PRODUCT_TYPE(float, f32)
 EFLA_PRODUCT_TYPE(double, f64)
 
 /* One chunk of tokens of one head (docs/derivations.md#e4).  Rows of q, k, v, o as in a block. */
-#define EFLA_WY_TYPE(REAL, suffix)                                                                                                 \
-  typedef struct efla_wy_##suffix {                                                                                                \
-    size_t tokens, dk, dv; /* tokens >= 1 */                                                                                       \
-    const REAL *q, *k, *v;                                                                                                         \
-    size_t q_stride, k_stride, v_stride, o_stride;                                                                                 \
-    const REAL *coefficient;  /* (tokens) */                                                                                              \
-    const REAL *decay; /* (tokens), the factor of S before the token; NULL: none */                                                \
-    REAL *S;           /* (dk, dv) as matrices of products, zero past dv; in and out */                                            \
-    REAL *o;           /* NULL: no read-out, and then q is not used */                                                             \
-    REAL *scratch;     /* aligned to lines, efla_wy_scratch */                                                                     \
+#define EFLA_WY_TYPE(REAL, suffix)                                                                                     \
+  typedef struct efla_wy_##suffix {                                                                                    \
+    size_t tokens, dk, dv; /* tokens >= 1 */                                                                           \
+    const REAL *q, *k, *v;                                                                                             \
+    size_t q_stride, k_stride, v_stride, o_stride;                                                                     \
+    const REAL *coefficient; /* (tokens) */                                                                            \
+    const REAL *decay;       /* (tokens), the factor of S before the token; NULL: none */                              \
+    REAL *S;                 /* (dk, dv) as matrices of products, zero past dv; in and out */                          \
+    REAL *o;                 /* NULL: no read-out, and then q is not used */                                           \
+    REAL *scratch;           /* aligned to lines, efla_wy_scratch */                                                   \
   } efla_wy_##suffix;
 EFLA_WY_TYPE(float, f32)
 EFLA_WY_TYPE(double, f64)
 
-/* Numbers of scratch of a chunk of that many tokens: [K; Q], K^T, [U; O], [K K^T; Q K^T], and the decays between tokens. */
+/* Numbers of scratch of a chunk of that many tokens: [K; Q], K^T, [U; O], [K K^T; Q K^T], and the decays between
+ * tokens. */
 static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
   size_t C = efla_padded(tokens);
   return 2 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 2 * C * efla_row(dv) + 3 * C * efla_row(C) + 2 * C;
@@ -94,32 +98,33 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
 
 #define EFLA_ADJOINT_TOKENS 16 /* most tokens of one chunk of the backward pass */
 
-/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of products.
- * `replay` takes the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the state, from after it
- * to before it. */
-#define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                            \
-  typedef struct efla_adjoint_##suffix {                                                                                           \
-    size_t tokens, dk, dv;                /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                                                 \
-    const REAL *q, *k, *v, *y, *d_o;      /* y = v - S^T k before the update; v is used with decay only */                         \
-    REAL *d_q, *d_k, *d_v;                /* out */                                                                                \
-    size_t k_stride, v_stride;            /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                                    \
-    const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                                         \
-    REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                                                 \
-    REAL *reach;                          /* <G, S> after the chunk in, before it out; with decay only */                          \
-    const REAL *S;                        /* before the chunk */                                                                   \
-    REAL *next;                           /* after it: what replay writes */                                                       \
-    REAL *G;                                                                                                                       \
-    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                               \
-    REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                                    \
+/* The backward pass of one chunk for `dv` columns of S, in two steps; states are transposed, (dv, dk), as matrices of
+ * products. `replay` takes the state from before the chunk to after it; `adjoint` takes G, the loss's derivative by the
+ * state, from after it to before it. */
+#define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                \
+  typedef struct efla_adjoint_##suffix {                                                                               \
+    size_t tokens, dk, dv;                       /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                              \
+    const REAL *q, *k, *v, *y, *d_o;             /* y = v - S^T k before the update; v is used with decay only */      \
+    REAL *d_q, *d_k, *d_v;                       /* out */                                                             \
+    size_t k_stride, v_stride;                   /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                 \
+    const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                      \
+    REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                              \
+    REAL *reach;                                 /* <G, S> after the chunk in, before it out; with decay only */       \
+    const REAL *S;                               /* before the chunk */                                                \
+    REAL *next;                                  /* after it: what replay writes */                                    \
+    REAL *G;                                                                                                           \
+    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                   \
+    REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                        \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
 EFLA_ADJOINT_TYPE(double, f64)
 
-/* Numbers of scratch: [Q; K], [dQ; dK] and K^T, [dO; -dY], U and dU with their transposes, and the chunk's small matrices. */
+/* Numbers of scratch: [Q; K], [dQ; dK] and K^T, [dO; -dY], U and dU with their transposes, and the chunk's small
+ * matrices. */
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
-  return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) + 2 * efla_padded(dv) * efla_row(C) +
-         6 * C * efla_row(C) + 2 * C;
+  return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
+         2 * efla_padded(dv) * efla_row(C) + 6 * C * efla_row(C) + 2 * C;
 }
 
 struct efla_isa {
@@ -133,11 +138,12 @@ struct efla_isa {
   /* Adds 1 to n numbers, a multiple of a tile, aligned to one: what the memory allows. */
   void (*touch_f32)(size_t n, float *x);
   void (*touch_f64)(size_t n, double *x);
-  /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are worth is measured by it. */
-  void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v, const float *coefficient,
-                         float *S, float *o);
-  void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v, const double *coefficient,
-                         double *S, double *o);
+  /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are
+   * worth is measured by it. */
+  void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v,
+                         const float *coefficient, float *S, float *o);
+  void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v,
+                         const double *coefficient, double *S, double *o);
   void (*product_f32)(const efla_product_f32 *product);
   void (*product_f64)(const efla_product_f64 *product);
   void (*wy_f32)(const efla_wy_f32 *chunk);
@@ -149,7 +155,8 @@ struct efla_isa {
   /* to (columns, rows) = from^T; rows of `to` are aligned to lines. */
   void (*transpose_f32)(size_t rows, size_t columns, const float *from, size_t from_row, float *to, size_t to_row);
   void (*transpose_f64)(size_t rows, size_t columns, const double *from, size_t from_row, double *to, size_t to_row);
-  /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not used. */
+  /* C <- (I - A)^-1 C, A strictly lower triangular (what is on and above its diagonal is not read); B, D, part are not
+   * used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
   void (*query_f32)(const efla_query_f32 *x);

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for decoding.
  *
- * E3 as it stands, with coefficients of any method, and optionally the gated delta rule's decay: S <- exp(g_t) S before token t (Yang, Kautz,
- * Hatamizadeh 2024; the paper's Eqs. 51-68).  Columns of S do not see each other: every tile of 128 bytes of columns runs through the
- * tokens on its own (isa.h, tile.inc).  The naive recurrence is what this answers to: the same sums in another order. */
+ * E3 as it stands, with coefficients of any method, and optionally the gated delta rule's decay: S <- exp(g_t) S before
+ * token t (Yang, Kautz, Hatamizadeh 2024; the paper's Eqs. 51-68).  Columns of S do not see each other: every tile of
+ * 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).  The naive recurrence is what this answers
+ * to: the same sums in another order. */
 #ifndef EFLA_CPU_KERNEL_H
 #define EFLA_CPU_KERNEL_H
 
 #include "efla/cpu/heads.h"
 #include "efla/rule.h"
 
-/* What a call reads and writes, each in the layout of its efla_heads.  initial and final may be the same array; no others overlap. */
-#define EFLA_KERNEL_TYPE(REAL, suffix)                                                                                             \
-  typedef struct efla_kernel_##suffix {                                                                                            \
-    const REAL *q, *k, *v;                                                                                                         \
-    const REAL *coefficient;                                                                                                              \
-    const REAL *g;       /* logarithm of the decay, <= 0; NULL: none, at no cost */                                                \
-    const REAL *initial; /* (sequences, heads, dk, dv); NULL: zero */                                                              \
-    REAL *final;         /* the same; NULL: not wanted */                                                                          \
-    REAL *o;             /* NULL: no read-out, and then q may be NULL */                                                           \
-    bool last;           /* read out the last token of a sequence only: o is (sequences, heads, dv), 0 where it is empty */        \
-    /* For a backward pass; each NULL: not wanted. */                                                                              \
-    REAL *y;           /* as v: v - S^T k of every token, before its update and after its decay */                                 \
-    REAL *checkpoints; /* efla_kernel_checkpoints numbers: the states every EFLA_SEGMENT tokens, in tiles */                       \
+/* What a call reads and writes, each in the layout of its efla_heads.  initial and final may be the same array; no
+ * others overlap. */
+#define EFLA_KERNEL_TYPE(REAL, suffix)                                                                                 \
+  typedef struct efla_kernel_##suffix {                                                                                \
+    const REAL *q, *k, *v;                                                                                             \
+    const REAL *coefficient;                                                                                           \
+    const REAL *g;       /* logarithm of the decay, <= 0; NULL: none, at no cost */                                    \
+    const REAL *initial; /* (sequences, heads, dk, dv); NULL: zero */                                                  \
+    REAL *final;         /* the same; NULL: not wanted */                                                              \
+    REAL *o;             /* NULL: no read-out, and then q may be NULL */                                               \
+    bool last; /* read out the last token of a sequence only: o is (sequences, heads, dv), 0 where it is empty */      \
+    /* For a backward pass; each NULL: not wanted. */                                                                  \
+    REAL *y;           /* as v: v - S^T k of every token, before its update and after its decay */                     \
+    REAL *checkpoints; /* efla_kernel_checkpoints numbers: the states every EFLA_SEGMENT tokens, in tiles */           \
   } efla_kernel_##suffix;
 EFLA_KERNEL_TYPE(float, f32)
 EFLA_KERNEL_TYPE(double, f64)
 
-/* Numbers of scratch that a call needs: for every thread one head's state and two blocks of keys, or all heads' states if the layout is
- * BTHD. */
+/* Numbers of scratch that a call needs: for every thread one head's state and two blocks of keys, or all heads' states
+ * if the layout is BTHD. */
 size_t efla_kernel_scratch_f32(const efla_heads *heads);
 size_t efla_kernel_scratch_f64(const efla_heads *heads);
 
@@ -45,11 +47,13 @@ double efla_kernel_lambda_f32(size_t dk, const float *k);
 double efla_kernel_lambda_f64(size_t dk, const double *k);
 
 /* coefficient from beta and the keys as they are, by that lambda; formed in f64 and rounded. */
-void efla_kernel_coefficients_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta, float *coefficient);
-void efla_kernel_coefficients_f64(const efla_heads *heads, const efla_method *method, const double *k, const double *beta, double *coefficient);
+void efla_kernel_coefficients_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta,
+                                  float *coefficient);
+void efla_kernel_coefficients_f64(const efla_heads *heads, const efla_method *method, const double *k,
+                                  const double *beta, double *coefficient);
 
-/* Decoding: `states` holds batch * heads states in a form of their own, efla_decode_state numbers each, aligned to EFLA_TILE_BYTES; the
- * last token's update is pending in it, so that a step reads and writes each entry of S once. */
+/* Decoding: `states` holds batch * heads states in a form of their own, efla_decode_state numbers each, aligned to
+ * EFLA_TILE_BYTES; the last token's update is pending in it, so that a step reads and writes each entry of S once. */
 size_t efla_decode_state_f32(size_t dk, size_t dv);
 size_t efla_decode_state_f64(size_t dk, size_t dv);
 
@@ -59,8 +63,8 @@ void efla_decode_load_f64(const efla_heads *heads, const double *S, double *stat
 void efla_decode_store_f32(const efla_heads *heads, const float *states, float *S);
 void efla_decode_store_f64(const efla_heads *heads, const double *states, double *S);
 
-/* One token for every state: q, k (batch, heads, dk), v, o (batch, heads, dv), coefficient and g (batch, heads).  heads->tokens is 1; initial,
- * final, last are not used.  Never fails, never allocates. */
+/* One token for every state: q, k (batch, heads, dk), v, o (batch, heads, dv), coefficient and g (batch, heads).
+ * heads->tokens is 1; initial, final, last are not used.  Never fails, never allocates. */
 void efla_decode_step_f32(const efla_heads *heads, const efla_kernel_f32 *x, float *states);
 void efla_decode_step_f64(const efla_heads *heads, const efla_kernel_f64 *x, double *states);
 

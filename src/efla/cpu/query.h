@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The read-out of the last token's query without the state, from a zero initial state, and its derivative.
  *
- * S_T = sum_t [prod_{s>t} (I - a_s k_s k_s^T)] a_t k_t v_t^T is a sum of products that S_T^T q can apply to q instead: from the
- * last token to the first,
+ * S_T = sum_t [prod_{s>t} (I - a_s k_s k_s^T)] a_t k_t v_t^T is a sum of products that S_T^T q can apply to q instead:
+ * from the last token to the first,
  *
  *     r_T = q;   p_t = k_t.r_t,   c_t = a_t p_t,   o += c_t v_t,   r_{t-1} = r_t - c_t k_t,
  *
- * dk + dv operations per token where a state takes dk dv.  r_t is what is asked of the tokens up to t: o = S_t^T r_t plus what the
- * later ones gave.  The derivative goes from the first token to the last, with rho_t = S_t d_o:
+ * dk + dv operations per token where a state takes dk dv.  r_t is what is asked of the tokens up to t: o = S_t^T r_t
+ * plus what the later ones gave.  The derivative goes from the first token to the last, with rho_t = S_t d_o:
  *
  *     rho_0 = 0;   e_t = v_t.d_o - rho_{t-1}.k_t (the loss's derivative by c_t),   d_a = p_t e_t,   g = a_t e_t,
  *     d_v_t = c_t d_o,   d_k_t = g r_t - c_t rho_{t-1} + 2 k_t (da/dlambda) d_a,   d_beta_t = (da/dbeta) d_a,
@@ -22,37 +22,38 @@
 #define EFLA_QUERY_GROUP 4    /* tokens are taken together, see query.inc */
 #define EFLA_QUERY_OWN   1024 /* most dk for which no r need be given */
 
-/* Rows of r that are kept for so many tokens: r_t of the last token of every group, and of every token after the last whole group.
- * The backward pass makes the others from them as the forward pass did: the same bits, for less than memory would cost. */
+/* Rows of r that are kept for so many tokens: r_t of the last token of every group, and of every token after the last
+ * whole group. The backward pass makes the others from them as the forward pass did: the same bits, for less than
+ * memory would cost. */
 static inline size_t efla_query_rows(size_t tokens) { return tokens / EFLA_QUERY_GROUP + tokens % EFLA_QUERY_GROUP; }
 
 /* Rows lie one after another, of no alignment but their numbers'; nothing overlaps. */
-#define EFLA_QUERY_TYPE(REAL, suffix)                                                                                              \
-  typedef struct efla_query_##suffix {                                                                                             \
-    size_t tokens, dk, dv; /* dk, dv >= 1 */                                                                                       \
-    const REAL *q;         /* (dk) */                                                                                              \
-    const REAL *k, *v;     /* (tokens, dk), (tokens, dv) */                                                                        \
-    const REAL *coefficient;      /* (tokens) */                                                                                          \
-    REAL *r;               /* (efla_query_rows, dk), for the backward pass; NULL: not wanted, dk <= EFLA_QUERY_OWN */              \
-    REAL *p;               /* (tokens): k_t.r_t, for the backward pass; NULL: not wanted */                                        \
-    REAL *o;               /* (dv), 0 without tokens */                                                                            \
-  } efla_query_##suffix;                                                                                                           \
-  typedef struct efla_query_gradient_##suffix {                                                                                    \
-    size_t tokens, dk, dv;                                                                                                         \
-    const REAL *k, *v, *coefficient;                                                                                                      \
-    const REAL *by_beta, *by_lambda; /* (tokens): the coefficient's slopes (efla_gradient_slopes) */                                      \
-    const REAL *r, *p;               /* as the forward pass left them */                                                           \
-    const REAL *d_o;                 /* (dv) */                                                                                    \
-    REAL *d_q;                       /* (dk), 0 without tokens */                                                                  \
-    REAL *d_k, *d_v, *d_beta;        /* (tokens, dk), (tokens, dv), (tokens) */                                                    \
+#define EFLA_QUERY_TYPE(REAL, suffix)                                                                                  \
+  typedef struct efla_query_##suffix {                                                                                 \
+    size_t tokens, dk, dv;   /* dk, dv >= 1 */                                                                         \
+    const REAL *q;           /* (dk) */                                                                                \
+    const REAL *k, *v;       /* (tokens, dk), (tokens, dv) */                                                          \
+    const REAL *coefficient; /* (tokens) */                                                                            \
+    REAL *r; /* (efla_query_rows, dk), for the backward pass; NULL: not wanted, dk <= EFLA_QUERY_OWN */                \
+    REAL *p; /* (tokens): k_t.r_t, for the backward pass; NULL: not wanted */                                          \
+    REAL *o; /* (dv), 0 without tokens */                                                                              \
+  } efla_query_##suffix;                                                                                               \
+  typedef struct efla_query_gradient_##suffix {                                                                        \
+    size_t tokens, dk, dv;                                                                                             \
+    const REAL *k, *v, *coefficient;                                                                                   \
+    const REAL *by_beta, *by_lambda; /* (tokens): the coefficient's slopes (efla_gradient_slopes) */                   \
+    const REAL *r, *p;               /* as the forward pass left them */                                               \
+    const REAL *d_o;                 /* (dv) */                                                                        \
+    REAL *d_q;                       /* (dk), 0 without tokens */                                                      \
+    REAL *d_k, *d_v, *d_beta;        /* (tokens, dk), (tokens, dv), (tokens) */                                        \
   } efla_query_gradient_##suffix;
 EFLA_QUERY_TYPE(float, f32)
 EFLA_QUERY_TYPE(double, f64)
 
 typedef struct efla_isa efla_isa;
 
-/* By the loops of a isa, NULL: the best; the backward pass by the forward pass's.  The same bits for the same isa.  Never fail,
- * never allocate; inf and nan propagate as data. */
+/* By the loops of a isa, NULL: the best; the backward pass by the forward pass's.  The same bits for the same isa.
+ * Never fail, never allocate; inf and nan propagate as data. */
 void efla_query_forward_f32(const efla_isa *isa, const efla_query_f32 *x);
 void efla_query_forward_f64(const efla_isa *isa, const efla_query_f64 *x);
 void efla_query_backward_f32(const efla_isa *isa, const efla_query_gradient_f32 *x);

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-size_t efla_recurrence_backward_scratch(const efla_heads *heads) { return (heads->tokens + 3) * heads->dk * heads->dv + heads->dv; }
+size_t efla_recurrence_backward_scratch(const efla_heads *heads) {
+  return (heads->tokens + 3) * heads->dk * heads->dv + heads->dv;
+}
 
 #define REAL       double
 #define NAME(stem) stem##_f64

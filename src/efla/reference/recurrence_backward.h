@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The derivative of the naive recurrence, in reverse, token by token, with every state stored: the definition that the fast
- * backward pass answers to.  With G the loss's derivative by S_t, read-out included, and S~ = d_t S_{t-1}:
+/* The derivative of the naive recurrence, in reverse, token by token, with every state stored: the definition that the
+ * fast backward pass answers to.  With G the loss's derivative by S_t, read-out included, and S~ = d_t S_{t-1}:
  *
  *     G <- G + q do^T,    dq = S_t do,    da = k^T G y,    dv = a G^T k,    dk = a G y - S~ dv + 2 k (da/dlambda) da,
  *     G~ = G - k dv^T,    dg = <G~, S~>,   dbeta = (da/dbeta) da,    and d_t G~ goes to token t-1. */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Kernels, right and wrong: the right ones pass in every format, every usual fault is named, and the first wrong token
+ * found. */
+#include "faulty.h"
+#include "files.h"
+#include "testing.h"
+
+static char path[256];
+
+static void set_up(const char *name) {
+  const char *directory = files_directory(name);
+  snprintf(path, sizeof path, "%s/in.h5", directory);
+}
+
+static const h5_sizes usual = {2, 100, 3, 12, 12};
+
+static void check_right(const faulty *f, const char *what) {
+  faulty_write(f, path);
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_inquire(&ask);
+  const efla_head_result *total = &check.comparison.total;
+  ck_assert_msg(!check.outside, "%s: o %g, state %g of what is granted, rms %g, expected %g", what, total->o.ratio,
+                total->state.ratio, efla_errors_rms(&total->o), efla_errors_expected(&total->o));
+  efla_kernel_check_clear(&check);
+}
+
+START_TEST(right_kernels_pass) {
+  static const char *const formats[][3] = {{"f64", "f64", "f64"},         {"f32", "f32", "f32"},
+                                           {"f32", "f64", "f32 widened"}, {"bf16", "bf16", "bf16"},
+                                           {"fp16", "fp16", "fp16"},      {"bf16", "f32", "bf16 widened"}};
+  set_up("compare-right");
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+    for (int extras = 0; extras < 4; extras++) {
+      faulty f = faulty_none(usual);
+      f.f64 = !strcmp(formats[i][0], "f64");
+      f.o = formats[i][0], f.stored = formats[i][1];
+      f.has_initial = extras & 1, f.has_decay = extras & 2, f.packed = extras == 3;
+      if (f.packed) f.sizes.batch = 1;
+      f.scale = f.applied = extras ? 0.25 : 1;
+      check_right(&f, formats[i][2]);
+    }
+}
+END_TEST
+
+/* Kernels that keep their state in the format of o, on keys so short that it is rounded far more often than it is
+ * replaced: passed where nothing else explains the errors, unless f32 was declared. */
+START_TEST(states_in_few_bits) {
+  static const char *const formats[] = {"bf16", "fp16"};
+  set_up("compare-state");
+  for (size_t i = 0; i < 2; i++) {
+    faulty f = faulty_none(usual);
+    f.state = f.o = f.stored = formats[i];
+    f.norm = 0.1, f.sizes.tokens = 400;
+    faulty_write(&f, path);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    ck_assert(!check.outside && check.instead_of && !strcmp(check.state->name, formats[i]));
+    efla_kernel_check_clear(&check);
+    ask.state = efla_format_find("f32");
+    check = faulty_inquire(&ask);
+    ck_assert(check.outside && !check.fault && check.coarser);
+    efla_kernel_check_clear(&check);
+    f.coefficient = faulty_euler, f.norm = 1;
+    faulty_write(&f, path);
+    ask.state = NULL;
+    check = faulty_inquire(&ask);
+    ck_assert(check.outside);
+    const efla_fault_candidate *seen = check.fault ? check.fault : check.resembles;
+    ck_assert(seen && strstr(seen->says, "beta itself is used as the coefficient"));
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
+/* One fault (or two) and words of the sentence that names it. */
+static void check_named(const faulty *f, const char *keys, const char *words, const char *more) {
+  faulty_write(f, path);
+  efla_kernel_check_options ask = faulty_question(path);
+  ask.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
+  efla_kernel_check check = faulty_inquire(&ask);
+  ck_assert_msg(check.outside, "%s: not noticed", words);
+  ck_assert_msg(check.fault != NULL, "%s: not recognised", words);
+  ck_assert_int_eq(check.fault->row[1] == SIZE_MAX, !*more); /* one fault, or two */
+  ck_assert_msg(strstr(check.fault->says, words) && strstr(check.fault->says, more), "%s expected: %s", words,
+                check.fault->says);
+  efla_kernel_check_clear(&check);
+}
+
+/* In f64, f32, and with o in bf16; words as in the table of faults. */
+static void check_mistake(faulty f, const char *keys, const char *words, const char *more) {
+  static const char *const formats[] = {"f64", "f32", "bf16"};
+  for (size_t i = 0; i < 3; i++) {
+    f.f64 = i == 0;
+    f.o = f.stored = formats[i];
+    check_named(&f, keys, words, more);
+  }
+}
+
+#define MISTAKE(keys, words, ...)                                                                                      \
+  do {                                                                                                                 \
+    faulty f = faulty_none(usual);                                                                                     \
+    __VA_ARGS__;                                                                                                       \
+    check_mistake(f, keys, words, "");                                                                                 \
+  } while (0)
+
+START_TEST(every_mistake_is_named) {
+  set_up("compare-mistakes");
+  MISTAKE("raw", "beta itself is used as the coefficient", f.coefficient = faulty_euler);
+  MISTAKE("raw", "the coefficient is that of implicit", f.coefficient = faulty_implicit);
+  MISTAKE("raw", "keys are normalised", f.norm = 1.5, f.unit_keys = f.unit_coefficient = true);
+  MISTAKE("unit", "keys are not normalised", f.norm = 1.5);
+  MISTAKE("raw", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  MISTAKE("unit", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  MISTAKE("raw", "lambda of normalised keys", f.norm = 1.5, f.unit_coefficient = true);
+  MISTAKE("raw", "queries are normalised", f.unit_queries = true);
+  MISTAKE("raw", "the scale is missing", f.scale = 1 / sqrt(12));
+  MISTAKE("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
+  MISTAKE("raw", "is applied twice", f.scale = 0.25, f.applied = 0.0625);
+  MISTAKE("raw", "o is zero everywhere", f.applied = 0);
+  MISTAKE("raw", "o is read before", f.reads_before = true);
+  MISTAKE("raw", "transposed in the read-out", f.reads_transposed = true);
+  MISTAKE("raw", "final_state is transposed", f.final_transposed = true);
+  MISTAKE("raw", "the initial state is missing", f.has_initial = f.ignores_initial = true);
+  MISTAKE("raw", "initial_state is transposed", f.has_initial = f.initial_transposed = true);
+  MISTAKE("raw", "carried over", f.sizes.batch = 1, f.packed = f.carries = true);
+  MISTAKE("raw", "the decay g is missing", f.has_decay = f.ignores_decay = true);
+  MISTAKE("raw", "decay is applied after", f.has_decay = f.decay_after = true);
+  MISTAKE("raw", "do not fill a chunk of 64, never enter the state", f.lost_tail = 64);
+  MISTAKE("raw", "do not fill a chunk of 32, never enter final_state", f.lost_tail = 32, f.lost_in_state = true);
+}
+END_TEST
+
+/* Small constants that show in f64 only. */
+START_TEST(epsilons_are_named) {
+  set_up("compare-epsilon");
+  faulty f = faulty_none(usual);
+  f.f64 = true, f.o = f.stored = "f64", f.epsilon = 1e-6;
+  check_named(&f, "raw", "the coefficient has an epsilon", "");
+  f.epsilon = 0, f.key_epsilon = 1e-6, f.unit_keys = f.unit_coefficient = true;
+  check_named(&f, "unit", "keys are normalised with an epsilon", "");
+}
+END_TEST
+
+START_TEST(two_mistakes_at_once) {
+  set_up("compare-two");
+  faulty f = faulty_none(usual);
+  f.coefficient = faulty_euler, f.scale = 0.25;
+  check_named(&f, "raw", "the scale is missing", "beta itself is used as the coefficient");
+  f = faulty_none(usual);
+  f.has_initial = f.ignores_initial = f.reads_before = true;
+  check_named(&f, "raw", "o is read before", "the initial state is missing");
+}
+END_TEST
+
+/* What no fault model computes: zeros where the last chunk is incomplete. */
+START_TEST(wrong_tails_are_seen) {
+  static const size_t chunks[] = {16, 64};
+  set_up("compare-tail");
+  for (size_t i = 0; i < 2; i++) {
+    faulty f = faulty_none(usual);
+    f.sizes.tokens = 200 + i; /* tails of 8 and of 9 */
+    f.zero_tail = chunks[i];
+    faulty_write(&f, path);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    ck_assert(check.outside && !check.fault);
+    size_t start = f.sizes.tokens - f.sizes.tokens % chunks[i];
+    ck_assert_uint_eq(check.comparison.total.o.first.token, start);
+    ck_assert_msg(check.tail && start == f.sizes.tokens - f.sizes.tokens % check.tail, "chunk %zu, said %zu", chunks[i],
+                  check.tail);
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
+/* One number of one token, off by ten times what is granted: found, and nothing else is. */
+START_TEST(first_wrong_token_is_found) {
+  static const size_t tokens[] = {0, 1, 63, 64, 99};
+  set_up("compare-first");
+  for (size_t i = 0; i < 5; i++) {
+    char place[64];
+    faulty f = faulty_none(usual);
+    f.nudged = tokens[i], f.nudge = 1e-3;
+    faulty_write(&f, path);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_inquire(&ask);
+    const efla_miss *miss = &check.comparison.total.o.first;
+    snprintf(place, sizeof place, "o[1,%zu,2,11]", tokens[i]);
+    ck_assert(check.outside && miss->token == tokens[i] && miss->sequence == 1 && miss->head == 2);
+    ck_assert_str_eq(miss->index, place);
+    CHECK_BOUND(fabs(miss->found - miss->expected - 1e-3), 1e-5); /* the kernel's own error beside it */
+    ck_assert(check.comparison.head[2].outside && !check.comparison.head[0].outside &&
+              !check.comparison.head[1].outside);
+    ck_assert(!check.fault);
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
+/* What is not finite is out of tolerance, from its first token on. */
+START_TEST(numbers_that_are_not_finite) {
+  set_up("compare-nan");
+  faulty f = faulty_none(usual);
+  f.nudged = 42, f.nudge = NAN;
+  faulty_write(&f, path);
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_inquire(&ask);
+  const efla_miss *miss = &check.comparison.total.o.first;
+  ck_assert(check.outside && miss->token == 42 && isnan(miss->found) && isfinite(miss->expected));
+  efla_kernel_check_clear(&check);
+  f.coefficient = faulty_euler; /* and what is finite still tells the fault */
+  check_named(&f, "raw", "beta itself is used as the coefficient", "");
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,         every_mistake_is_named,
+                                epsilons_are_named,         two_mistakes_at_once,       wrong_tails_are_seen,
+                                first_wrong_token_is_found, numbers_that_are_not_finite};
+  return testing_main("mistakes", tests, sizeof tests / sizeof *tests, 120);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What `make install` brings, as those meet it who have no more than that: headers and libraries by pkg-config, the
+ * README's example, programs, manuals, completion; and that `make uninstall` takes it away. */
+#include "files.h"
+#include "h5.h"
+#include "testing.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+enum { TEXT = 1 << 18 };
+
+static char out[TEXT], err[TEXT]; /* of the last shell() */
+static char prefix[PATH_MAX];     /* absolute */
+
+/* Runs a command in which $P is the prefix and pkg-config knows of it; returns the exit status. */
+static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int shell(const char *format, ...) {
+  char *text, *command;
+  va_list values;
+  va_start(values, format);
+  ck_assert_int_ge(vasprintf(&text, format, values), 0);
+  va_end(values);
+  ck_assert_int_ge(asprintf(&command,
+                            "P=%s; W=%s.work; export P W PKG_CONFIG_PATH=$P/lib/pkgconfig LD_LIBRARY_PATH=$P/lib "
+                            "MANPATH=$P/share/man;\n%s",
+                            prefix, prefix, text),
+                   0);
+  int status = testing_shell(command, out, err, TEXT);
+  free(command);
+  free(text);
+  return status;
+}
+
+/* The same, and the command must succeed. */
+#define SHELL(...) ck_assert_msg(shell(__VA_ARGS__) == 0, "%s\n%s", out, err)
+
+/* Names the prefix, and installs there unless an earlier test has. */
+static void install(void) {
+  ck_assert_ptr_nonnull(getcwd(prefix, sizeof prefix / 2));
+  size_t length = strlen(prefix);
+  snprintf(prefix + length, sizeof prefix - length, "/" TEST_WORK "/installed");
+  if (access(prefix, F_OK) == 0) return;
+  SHELL("mkdir -p $W && make install PREFIX=$P");
+  SHELL("sed -n '/^```c$/,/^```$/{/^```/d;p}' README.md >$W/flow.c");
+  SHELL("sed -n '/^```sh$/,/^```$/{/^```/d;p}' README.md >$W/flow.sh");
+}
+
+/* What flow.c computes, on the tokens of the README. */
+static void check_flow(void) {
+  double q[] = {1, 0, 0, 2}, k[] = {3, 1, 1, 1}, v[] = {5, 6, 7, 8}, beta[] = {0.5, 2}, coefficient[2], S[4] = {0},
+         o[4], found[4];
+  const efla_tokens x = {.tokens = 2, .dk = 2, .dv = 2, .q = q, .k = k, .v = v, .beta = beta};
+  efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
+  efla_recurrence_f64(2, 2, 2, q, k, v, coefficient, S, o);
+  ck_assert_msg(sscanf(out, "%lf %lf %lf %lf", found, found + 1, found + 2, found + 3) == 4, "%s", out);
+  for (int i = 0; i < 4; i++) ck_assert_msg(found[i] == o[i], "o[%d] = %.17g, expected %.17g", i, found[i], o[i]);
+}
+
+START_TEST(example_of_the_readme) {
+  install();
+  SHELL("cd $W && CFLAGS='-Wall -Wextra -Werror' sh -e ./flow.sh");
+  check_flow();
+  SHELL("readelf -d $W/flow | grep NEEDED | grep -c libefla.so.%s", "0.1]");
+  ck_assert_int_eq(shell("readelf -d $W/flow | grep NEEDED | grep -E 'gsl|openblas|flint|libz|gomp'"),
+                   1); /* the library's own matter */
+  ck_assert_int_eq(shell("$W/flow exact 1 2 2 </dev/null"), 3);
+  ck_assert_int_eq(shell("$W/flow nonsense 1 2 2 </dev/null"), 2);
+
+  /* All of the toolkit in the program, the libraries that it needs shared. */
+  SHELL("cc -Wall -Wextra -Werror -o $W/static $W/flow.c $(pkg-config --cflags efla) -L$P/lib -l:libefla.a "
+        "$(pkg-config --static --libs efla | sed 's/-lefla\\>//')");
+  ck_assert_int_eq(shell("readelf -d $W/static | grep libefla"), 1);
+  SHELL("echo '1 0  0 2  3 1  1 1  5 6  7 8  0.5 2' | $W/static exact 2 2 2");
+  check_flow();
+
+  SHELL("sed -n '/^.EX/,/^.EE/{/^.E[XE]/d;s/^\\\\&//;s/\\\\e/\\\\/g;p}' $P/share/man/man3/efla.3 | diff - $W/flow.c");
+}
+END_TEST
+
+START_TEST(headers_stand_alone) {
+  install();
+  SHELL("cd $P/include && for header in $(find efla -name '*.h'); do echo \"#include <$header>\" | "
+        "cc -xc -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags efla) - || exit 1; done");
+  ck_assert_int_eq(shell("grep -rn '#include \"' $P/include"), 1); /* none that depends on where the includer stands */
+  SHELL("for header in $(sed -n 's|^#include \"\\(.*\\)\".*|\\1|p' src/efla.h); do test -f $P/include/efla/$header || "
+        "exit 1; done");
+}
+END_TEST
+
+/* Names that are not ours would clash with those of other libraries. */
+START_TEST(only_our_names_are_exported) {
+  install();
+  SHELL("nm -D --defined-only $P/lib/libefla.so | grep -c ' efla_'");
+  CHECK_BOUND(100, atof(out));
+  ck_assert_msg(shell("nm -D --defined-only $P/lib/libefla.so | grep -v ' efla_'") == 1, "%s", out);
+  ck_assert_msg(
+      shell("nm -g --defined-only $P/lib/libefla.a | grep ' [A-Z] ' | grep -v ' efla_\\| .gomp_critical_user_efla_'") ==
+          1,
+      "%s", out);
+  SHELL("readelf -d $P/lib/libefla.so | grep SONAME | grep -o 'libefla.so[^]]*'");
+  out[strcspn(out, "\n")] = 0;
+  SHELL("test -f $P/lib/%s && test -f $P/lib/libefla.so.%s && test $(pkg-config --modversion efla) = %s", out,
+        EFLA_VERSION, EFLA_VERSION);
+}
+END_TEST
+
+START_TEST(programs_and_manuals) {
+  install();
+  SHELL("test $(ls $P/bin | wc -l) = $(ls " TEST_BIN " | wc -l)");
+  SHELL("for p in $P/bin/*; do n=${p##*/}; $p --version | grep -q \"^$n " EFLA_VERSION
+        " (\" || { echo $n; exit 1; }; done");
+  SHELL("for p in $P/bin/*; do $p --help | head -n 1 | grep -qx \"Usage: ${p##*/} .OPTION...\\]\" || { echo $p; exit "
+        "1; }; done");
+  /* Every option of --help is in the manual. */
+  SHELL("for p in $P/bin/*; do sed 's/\\\\f.//g; s/\\\\//g' $P/share/man/man1/${p##*/}.1 >$W/page; "
+        "for option in $($p --help | sed -n 's/^ *\\(-., \\)\\?\\(--[a-z0-9-]*\\).*/\\2/p'); do "
+        "grep -q -- \"$option\\>\" $W/page || { echo $p $option; exit 1; }; done; done");
+  SHELL("for p in $P/bin/*; do grep -q '^efla-[a-z-]* .- .' $P/share/man/man1/${p##*/}.1 || exit 1; done");
+  SHELL("grep -q 'one per processor' $P/share/man/man1/efla-order.1");
+  SHELL("cd plots && for file in *.gp *.awk; do cmp $file $P/share/efla/plots/$file || exit 1; done");
+  SHELL("$P/bin/efla-coefficient --quick --out $W/table.csv && grep -q '^# command: efla-coefficient --quick' "
+        "$W/table.csv");
+}
+END_TEST
+
+/* The script for a picture is the installed one, wherever one is: the picture is there, and is not once that script
+ * fails. */
+START_TEST(pictures) {
+  const h5_sizes sizes = {1, 20, 2, 4, 4};
+  char path[PATH_MAX + 16];
+  install();
+  snprintf(path, sizeof path, "%s.work/in.h5", prefix);
+  hid_t file = h5_create(path);
+  h5_inputs(file, &sizes, 1);
+  h5_close(file);
+  SHELL("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg && test -s picture.svg");
+  SHELL("cd $P/share/efla/plots && mv diagnose.gp kept.gp && echo 'exit status 7' >diagnose.gp");
+  ck_assert_int_eq(shell("cd $W && $P/bin/efla-diagnose --input in.h5 --figure picture.svg"), 3);
+  SHELL("cd $P/share/efla/plots && mv kept.gp diagnose.gp");
+}
+END_TEST
+
+/* The answers of bash to TAB after these words. */
+static void check_completion(const char *words, const char *expected) {
+  SHELL("cd $W && bash -c '. $P/share/bash-completion/completions/efla-order; complete -p efla-order >/dev/null || "
+        "exit 1; "
+        "PATH=$P/bin:$PATH; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _efla efla-order; echo "
+        "${COMPREPLY[*]}'",
+        words);
+  out[strcspn(out, "\n")] = 0;
+  ck_assert_msg(!strcmp(out, expected), "%s: '%s', expected '%s'", words, out, expected);
+}
+
+START_TEST(completion) {
+  install();
+  SHELL("touch $W/results.csv; mkdir $W/results.d; for p in $P/bin/*; do test -e "
+        "$P/share/bash-completion/completions/${p##*/} || "
+        "exit 1; done");
+  check_completion("efla-order --s", "--seed= --substeps=");
+  check_completion("efla-order --seed = 3 --q", "--quick");
+  check_completion("efla-order --methods = eu", "euler");
+  check_completion("efla-order --methods eu", "euler");
+  check_completion("efla-order --methods = rk4,ex", "rk4,exact");
+  check_completion("efla-order --methods = \"\"", "euler rk2 rk4 rk8 implicit trapezoid gauss4 radau3 exact all");
+  check_completion("efla-order --methods =", "euler rk2 rk4 rk8 implicit trapezoid gauss4 radau3 exact all");
+  check_completion("efla-order --out = res", "results.csv results.d");
+  check_completion("efla-order --seed = res", "");
+}
+END_TEST
+
+START_TEST(uninstall_takes_it_away) {
+  install();
+  SHELL("touch $P/bin/other $P/share/man/man1/other.1");
+  SHELL("make uninstall PREFIX=$P");
+  SHELL("cd $P && find . ! -type d | sort | tr '\\n' ' '");
+  ck_assert_str_eq(out, "./bin/other ./share/man/man1/other.1 ");
+  SHELL("test ! -e $P/include/efla");
+}
+END_TEST
+
+/* A package is put together elsewhere than where it will live. */
+START_TEST(destination) {
+  install();
+  SHELL("make install DESTDIR=$W/root PREFIX=/opt/efla LIBDIR=lib64");
+  SHELL("cd $W/root && test $(ls) = opt && test $(ls opt) = efla && ls opt/efla | tr '\\n' ' '");
+  ck_assert_str_eq(out, "bin include lib64 share ");
+  SHELL("PKG_CONFIG_PATH=$W/root/opt/efla/lib64/pkgconfig pkg-config --variable=prefix efla");
+  ck_assert_str_eq(out, "/opt/efla\n");
+  SHELL("PKG_CONFIG_PATH=$W/root/opt/efla/lib64/pkgconfig pkg-config --libs-only-L efla");
+  ck_assert_ptr_nonnull(strstr(out, "-L/opt/efla/lib64"));
+  ck_assert_msg(shell("grep -rlI $W/root $W/root") == 1, "%s", out);
+  ck_assert_msg(shell("grep -rlF \"$PWD\" $W/root") == 1, "the place of the build is in %s", out);
+  SHELL("R=$W/root/opt/efla; cc -o $W/rooted $W/flow.c -I$R/include -L$R/lib64 -lefla $(pkg-config --cflags gsl)");
+  SHELL("find $W/root ! -type d ! -perm -444 | grep . && exit 1; find $W/root/opt/efla/bin -type f ! -perm 755 | grep "
+        ". && exit 1; "
+        "true");
+}
+END_TEST
+
+int main(void) {
+  if (system("rm -rf " TEST_WORK "/installed " TEST_WORK "/installed.work") != 0)
+    return EXIT_FAILURE; /* of an earlier run */
+  const TTest *const tests[] = {example_of_the_readme,
+                                headers_stand_alone,
+                                only_our_names_are_exported,
+                                programs_and_manuals,
+                                pictures,
+                                completion,
+                                uninstall_takes_it_away,
+                                destination};
+  return testing_main("install", tests, sizeof tests / sizeof *tests, 300);
+}

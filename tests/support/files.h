@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files that the tests of readers and programs need: IDX files of random pixels, plain and gzip-compressed. */
+#ifndef FILES_H
+#define FILES_H
+
+#include <stddef.h>
+
+/* Fills an IDX file of bytes with the sizes given (dimensions) and random contents; returns its length, at most room.
+ * Contents follow from testing_seed() and the sizes. */
+size_t files_idx(unsigned char *file, size_t room, size_t dimensions, const size_t *size);
+
+/* The gzip stream of n bytes, as gzip -6 makes it; returns its length, at most room. */
+size_t files_gzip(unsigned char *gzip, size_t room, const unsigned char *bytes, size_t n);
+
+void files_write(const char *path, const void *bytes, size_t n);
+
+/* Makes the directory TEST_WORK/name, empty; 16 a process at most, whose paths stay valid. */
+const char *files_directory(const char *name);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the test programs share: Check, one seed that is printed, and a bound that says by how much it was missed. */
+#ifndef TESTING_H
+#define TESTING_H
+
+#include "efla.h"
+
+#include <check.h>
+#include <float.h>
+#include <gsl/gsl_rng.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define U   (DBL_EPSILON / 2) /* unit roundoff of f64, 2^-53 */
+#define U32 (FLT_EPSILON / 2) /* of f32, 2^-24 */
+
+/* Runs the tests of one module, each with the time limit given (seconds); the status for main.  The random seed is the
+ * variable EFLA_TEST_SEED or 1, and is printed. */
+int testing_main(const char *module, const TTest *const *tests, size_t n, double limit);
+
+/* The generator of this run; each test starts it afresh with testing_seed(). */
+unsigned long testing_seed(void);
+
+/* error <= bound, or the test fails and says both. */
+#define CHECK_BOUND(error, bound)                                                                                      \
+  do {                                                                                                                 \
+    double error_ = (error), bound_ = (bound);                                                                         \
+    ck_assert_msg(error_ <= bound_, "%s = %g exceeds %s = %g (seed %lu)", #error, error_, #bound, bound_,              \
+                  testing_seed());                                                                                     \
+  } while (0)
+
+/* n doubles, all nan: outputs start poisoned so that what is not written shows.  Ends the test where memory does. */
+double *testing_poison(size_t n);
+
+/* The larger of two errors; one that is nan is worse than any, so that an entry that was not written shows. */
+static inline double testing_worse(double a, double b) { return isnan(a) || a > b ? a : b; }
+
+/* n numbers N(0, sigma^2); and their f32 neighbours, to which the originals are rounded too: the same problem in both
+ * types.  End the test where memory does. */
+double *testing_normal(size_t n, double sigma, gsl_rng *draw);
+float *testing_narrow(size_t n, double *values);
+
+/* A block of tokens of a family, keys of the norm given. */
+efla_tokens testing_tokens(const char *family, double norm, size_t tokens, size_t dk, size_t dv);
+
+/* From now on this process gets `more` bytes of address space and no further ones; a sanitizer needs them for itself,
+ * and then there is no limit. */
+void testing_limit_memory(size_t more);
+
+/* Runs a shell command and returns its exit status, or minus the signal that ended it.  The two outputs go to out and
+ * err (either NULL: dropped), cut to size bytes. */
+int testing_shell(const char *command, char *out, char *err, size_t size);
+
+/* What rounding explains, in units of u times the largest norm that the state reaches, after so many tokens with keys
+ * of dk entries.  One token errs by a sum of dk products and a few operations more: (dk + 8) u in the worst case
+ * (docs/bounds.md#step), its square root for errors of random sign; decay and the products between the tokens of a
+ * group make it dk + 16.  Tokens err independently and the exact flow enlarges nothing: the square root of their
+ * number.  Twice that, so that two standard deviations pass. */
+double testing_rounding(size_t tokens, size_t dk);
+
+/* Runs the statement that follows once for every level that this processor has. */
+#define FOR_EACH_LEVEL(level)                                                                                          \
+  for (size_t level##_i = 0; efla_isa_name(level##_i); level##_i++)                                                    \
+    for (const efla_isa *level = efla_isa_at(level##_i); level && level->supported(); level = NULL)
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Training runs: stopped anywhere and taken up again, with the bits of one that was never stopped. */
+#include "files.h"
+#include "testing.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { IMAGES = 100, TEST_IMAGES = 30 };
+static efla_images training, test;
+static efla_study_options study;
+static char path[256];
+
+static efla_training_options set_up(size_t epochs) {
+  ck_assert_int_eq(efla_images_strokes(&training, IMAGES, 1, true, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_images_strokes(&test, TEST_IMAGES, 1, false, NULL), EFLA_OK);
+  study = (efla_study_options){
+      .training = &training, .test = &test, .epochs = epochs, .evaluated = TEST_IMAGES, .seed = 42, .save = 3};
+  snprintf(path, sizeof path, "%s/course.h5", files_directory("course"));
+  return (efla_training_options){.model = {.tokens = EFLA_IMAGE_PIXELS,
+                                           .width = 16,
+                                           .classes = EFLA_IMAGE_CLASSES,
+                                           .method = efla_method_find("exact"),
+                                           .keys = &efla_key_treatments[0],
+                                           .readout = &efla_readouts[0]},
+                                 .rule = efla_adamw_default(3e-3),
+                                 .seed = testing_seed(),
+                                 .batch = 32,
+                                 .count = IMAGES,
+                                 .threads = 1};
+}
+
+static void tear_down(void) {
+  efla_images_clear(&training);
+  efla_images_clear(&test);
+}
+
+static efla_training_run open_run(const efla_training_options *options, const char *file) {
+  efla_training_run run;
+  efla_message why;
+  ck_assert_msg(efla_training_run_open(&run, &study, options, file, &why) == EFLA_OK, "%s", why.text);
+  return run;
+}
+
+/* Counts images, and ends the process after so many calls, as a signal would; the time of training adds up. */
+typedef struct watcher {
+  size_t images, calls, last;
+  double seconds;
+} watcher;
+static void watch(void *context, const efla_training_run *run, size_t images) {
+  watcher *w = context;
+  ck_assert_double_ge(run->seconds, w->seconds);
+  w->images += images, w->seconds = run->seconds;
+  if (++w->calls == w->last) _exit(0);
+}
+
+static void finish(efla_training_run *run, watcher *w) {
+  efla_message why;
+  ck_assert_msg(efla_training_run_finish(run, watch, w, &why) == EFLA_OK, "%s", why.text);
+}
+
+/* 2 epochs of 4 steps, and after each 33 evaluations; checkpoints after steps 3 and 6, and before and after
+ * evaluations. */
+START_TEST(stopped_and_taken_up) {
+  const efla_training_options options = set_up(2);
+  size_t evaluations = efla_study_evaluations(&study);
+  ck_assert_uint_eq(evaluations, 33);
+  efla_training_run whole = open_run(&options, NULL);
+  watcher seen = {0};
+  finish(&whole, &seen);
+  ck_assert_uint_eq(seen.images, efla_study_images(&study, &options));
+  ck_assert_uint_eq(seen.images,
+                    2 * (IMAGES + (evaluations - 3) * TEST_IMAGES)); /* three evaluations are the first one again */
+  ck_assert_uint_eq(seen.calls, 2 * (4 + evaluations));
+  for (size_t last = 1; last < 2 * (4 + evaluations); last += last < 4 ? 1 : 17) {
+    unlink(path);
+    pid_t child = fork();
+    if (child == 0) {
+      efla_training_run first = open_run(&options, path);
+      finish(&first, &(watcher){.last = last});
+      _exit(1);
+    }
+    int end;
+    ck_assert(waitpid(child, &end, 0) == child && end == 0);
+    efla_training_run second = open_run(&options, path);
+    watcher rest = {.seconds = second.seconds};
+    if (last >= 3) ck_assert_double_gt(second.seconds, 0);
+    size_t left = efla_training_run_left(&second);
+    if (last >= 3) ck_assert_uint_lt(left, efla_study_images(&study, &options));
+    if (last > 4 && last < 4 + evaluations) ck_assert_uint_eq(left, efla_study_images(&study, &options) - IMAGES);
+    finish(&second, &rest);
+    ck_assert_uint_eq(rest.images, left);
+    ck_assert_mem_eq(second.training.parameters, whole.training.parameters, whole.training.numbers * sizeof(float));
+    ck_assert_mem_eq(second.losses, whole.losses, whole.steps * sizeof *whole.losses);
+    ck_assert_mem_eq(second.scores, whole.scores, 2 * evaluations * sizeof *whole.scores);
+    efla_training_run_clear(&second);
+  }
+  efla_training_run_clear(&whole);
+  tear_down();
+}
+END_TEST
+
+/* One that has ended is only read; with more epochs it goes on from there; with fewer it is refused. */
+START_TEST(ended) {
+  const efla_training_options options = set_up(1);
+  efla_training_run run = open_run(&options, path);
+  finish(&run, &(watcher){0});
+  efla_training_run_clear(&run);
+  run = open_run(&options, path);
+  ck_assert_uint_eq(efla_training_run_left(&run), 0);
+  watcher w = {0};
+  finish(&run, &w);
+  ck_assert_uint_eq(w.calls, 0);
+  ck_assert_uint_eq(run.evaluated_count, efla_study_evaluations(&study));
+  efla_training_run_clear(&run);
+
+  efla_message why;
+  study.epochs = 2;
+  run = open_run(&options, path);
+  ck_assert_uint_eq(run.training.step, 4);
+  finish(&run, &w);
+  ck_assert_uint_eq(w.calls, 4 + efla_study_evaluations(&study));
+  efla_training_run_clear(&run);
+  study.epochs = 1;
+  ck_assert_int_eq(efla_training_run_open(&run, &study, &options, path, &why), EFLA_INPUT);
+  ck_assert_ptr_nonnull(strstr(why.text, "expected at most"));
+  tear_down();
+}
+END_TEST
+
+static void refused(const efla_training_options *options, const char *what) {
+  efla_training_run run;
+  efla_message why = {{0}};
+  ck_assert_msg(efla_training_run_open(&run, &study, options, path, &why) == EFLA_INPUT, "%s: taken up", what);
+  ck_assert_msg(strstr(why.text, "of another training: ") && strstr(why.text, path), "%s: %s", what, why.text);
+  ck_assert(!run.losses && !run.training.parameters);
+}
+
+/* A checkpoint belongs to all that its numbers depend on; whatever differs, it is refused. */
+START_TEST(of_another_training) {
+  const efla_training_options options = set_up(1);
+  efla_training_run run = open_run(&options, path);
+  finish(&run, &(watcher){0});
+  efla_training_run_clear(&run);
+  static const char *const what[] = {"method", "keys", "reading", "lr",    "decay",
+                                     "clip",   "seed", "batch",   "count", "threads"};
+  enum { N = sizeof what / sizeof *what };
+  efla_training_options other[N];
+  for (size_t i = 0; i < N; i++) other[i] = options;
+  other[0].model.method = efla_method_find("rk4"), other[1].model.keys++, other[2].model.readout++,
+  other[3].rule.lr *= 1 + 1e-15;
+  other[4].rule.decay = 0, other[5].rule.clip = 2, other[6].seed++, other[7].batch++, other[8].count--,
+  other[9].threads++;
+  for (size_t i = 0; i < N - 1; i++) refused(&other[i], what[i]);
+  run = open_run(&other[N - 1], path); /* that does not matter */
+  efla_training_run_clear(&run);
+  unsigned char *const bytes[] = {training.pixels + 5000, training.labels + IMAGES - 1, test.pixels + 5000,
+                                  test.labels};
+  for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+    *bytes[i] ^= 1;
+    refused(&options, "an image");
+    *bytes[i] ^= 1;
+  }
+  study.seed++;
+  refused(&options, "seed of perturbations");
+  study.seed--, study.evaluated--;
+  refused(&options, "images examined");
+  study.evaluated++;
+  run = open_run(&options, path);
+  ck_assert_uint_eq(efla_training_run_left(&run), 0);
+  efla_training_run_clear(&run);
+  tear_down();
+}
+END_TEST
+
+/* The evaluations: the images as they are, also as first level of every perturbation, and all other levels; after
+ * every epoch, of which the last is looked at. */
+START_TEST(evaluations) {
+  const efla_training_options options = set_up(2);
+  efla_training_run run = open_run(&options, NULL);
+  finish(&run, &(watcher){0});
+  efla_evaluation evaluation;
+  size_t clean = 0, number = 0;
+  const efla_score *scores = run.scores + efla_study_evaluations(&study);
+  for (; efla_study_evaluation(&study, number, &evaluation); number++) {
+    efla_score score;
+    ck_assert_int_eq(efla_training_evaluate_f32(&run.training, &evaluation, &score, NULL), EFLA_OK);
+    ck_assert_mem_eq(&score, &scores[number], sizeof score);
+    clean += !memcmp(&score, &scores[0], sizeof score);
+  }
+  ck_assert_uint_eq(number, 33);
+  ck_assert_uint_eq(clean, 4);
+  efla_training_run_clear(&run);
+  tear_down();
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {stopped_and_taken_up, ended, of_another_training, evaluations};
+  return testing_main("training_run", tests, sizeof tests / sizeof *tests, 120);
+}
