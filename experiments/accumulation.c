@@ -9,7 +9,7 @@
  * Expects   saturation after 10-100 tokens where that growth is negative, blow-up where it is positive; the exact flow
  *           at rounding level everywhere, growing as sqrt(t) only in directions that are never revisited.
  * Writes    one row per family, norm, key treatment, oracle, method, format and token number. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdlib.h>

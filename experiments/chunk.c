@@ -14,7 +14,7 @@
  * substitution; everything
  *           lost by doubling for correlated keys; overflow for Euler's coefficient at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <gsl/gsl_cblas.h>
 #include <math.h>

@@ -13,7 +13,7 @@
  *
  * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by
  * 2^-64 each (expm1 by one ulp), the condition of either is at most 1, so truth is within 2^-62 or .003 ulp of f64. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <float.h>
 #include <gsl/gsl_rng.h>

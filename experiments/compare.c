@@ -11,7 +11,7 @@
  *           usual fault explains it.
  * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1:
  * outside. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
  *           the number formats against an oracle, and the condition of the chunks' triangular systems.
  * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked
  * for. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

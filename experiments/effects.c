@@ -13,7 +13,7 @@
  *           method.  95 % intervals of Student over seeds, differences paired by seed.
  * Expects   most of the published difference from keys and learning rate.
  * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -15,7 +15,7 @@
  * too; no gain under additive
  *           noise and dropout, where unit keys do as well or better.
  * Writes    one row per perturbation, level, method and key treatment; verdicts against three rivals on stderr. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdio.h>

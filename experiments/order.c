@@ -11,7 +11,7 @@
  *           for every n; error without bound for explicit methods beyond their stability limit.
  * Writes    one row per token count, method, form, oracle and number of substeps; the orders as a readable table on
  *           stderr. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <float.h>
 #include <gsl/gsl_statistics.h>

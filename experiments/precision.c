@@ -11,7 +11,7 @@
  * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u of the format on, until nothing
  * is left. Writes    one row per family, format, storage, rounding and token number; one per law; one per contribution
  * to the error. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <gsl/gsl_fit.h>
 #include <math.h>

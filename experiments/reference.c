@@ -11,7 +11,7 @@
  * Expects   the closed form within a few u everywhere; expm1 squaring within (2dk+16) u max(1,x); GSL good for Gaussian
  *           keys and wrong by many orders of magnitude, or nan, for flat ones; u/x in any coefficient read off E.
  * Writes    one row per key family, dk, x and oracle. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
  * when
  *           complete.  Results that are not finite are written like any other, and end the program with status 4 and the first
  *           of them. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <stdint.h>
 #include <stdlib.h>

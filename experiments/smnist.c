@@ -10,7 +10,7 @@
  * the coefficient's; see effects. Writes    one row per config, epoch, perturbation and level; losses, distributions
  * and tensor files where they are asked for.  With
  *           --configs, a stopped run goes on where it was, and finished configs are kept. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdio.h>

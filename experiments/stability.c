@@ -12,7 +12,7 @@
  * methods, nor for
  *           Euler with unit keys and beta <= 1; correlation lowers the threshold; a few long keys suffice.
  * Writes    one row per point of each study: map, point, curve, threshold, phase, correlated. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 

@@ -10,7 +10,7 @@
  * proportion to tokens, but
  *           for softmax attention, whose grows with their square.
  * Writes    one row per panel and benchmark case. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 

@@ -13,7 +13,7 @@
  * below.
  *           "Error-free" is a statement about the held problem only.
  * Writes    one row per lambda, scheme and number of steps; orders and crossovers as a table on stderr. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <math.h>
 #include <stdio.h>

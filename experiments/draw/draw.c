@@ -3,7 +3,7 @@
  *
  * Inputs    the CSV table of an experiment; scripts of plots/ may read more (effects.csv).
  * Writes    the picture, whole or not at all. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  *
  * Nothing is typed in: every number and every verdict is computed from a table.  Exit status 1 where a table is missing
  * or older than the program in PROGRAMS that writes it. */
-#include "efla.h"
+#include "laboratory.h"
 
 #include <float.h>
 #include <gsl/gsl_fit.h>

@@ -4,7 +4,7 @@
 #ifndef FAULTY_H
 #define FAULTY_H
 
-#include "efla.h"
+#include "laboratory.h"
 #include "h5.h"
 
 #include <stdbool.h>

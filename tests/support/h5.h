@@ -3,7 +3,7 @@
 #ifndef H5_H
 #define H5_H
 
-#include "efla.h"
+#include "laboratory.h"
 
 #include <hdf5.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "readers.h"
 
-#include "efla.h"
+#include "laboratory.h"
 
 #include <hdf5.h>
 #include <math.h>

@@ -3,7 +3,7 @@
 #ifndef TABLES_H
 #define TABLES_H
 
-#include "efla.h"
+#include "laboratory.h"
 
 #include <stdbool.h>
 

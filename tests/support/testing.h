@@ -3,7 +3,7 @@
 #ifndef TESTING_H
 #define TESTING_H
 
-#include "efla.h"
+#include "laboratory.h"
 
 #include <check.h>
 #include <float.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The public interface, in reading order. */
-#ifndef EFLA_H
-#define EFLA_H
+/* The laboratory, in reading order: for tests and for programs that want all of it. */
+#ifndef LABORATORY_H
+#define LABORATORY_H
 
 #include "base/status.h" /* how functions fail */
 

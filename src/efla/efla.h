@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The public interface of libefla, in reading order: the delta rule of linear attention, solved exactly or by any
+ * one-step method (arXiv 2512.12602).  Each of these headers also stands alone. */
+#ifndef EFLA_EFLA_H
+#define EFLA_EFLA_H
+
+#include "efla/version.h" /* of headers and library */
+#include "efla/status.h"  /* how calls end */
+#include "efla/array.h"   /* data, type, strides */
+#include "efla/rule.h"    /* method, decay, keys: the three coefficients of a step */
+
+#endif
