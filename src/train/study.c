@@ -176,7 +176,7 @@ static efla_status lock_config(efla_study *s, config *c, bool wait, efla_message
  * locked, as the rival has brought it further. */
 static efla_status open_config(efla_study *s, config *c, bool wait, efla_message *why) {
   if (s->configs && !(c->path = file_of(s->configs, &c->options, ".h5"))) return efla_fail_memory(why);
-  if (s->finished && access(c->path, F_OK) != 0) return EFLA_OK;
+  if (s->finished && (!c->path || access(c->path, F_OK) != 0)) return EFLA_OK;
   efla_status status = efla_training_run_open(&c->run, &s->study, &c->options, c->path, why);
   if (status != EFLA_OK) return status;
   size_t left = efla_training_run_left(&c->run);
@@ -240,8 +240,8 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
   size_t n = efla_study_configs(s), mine = (n + s->shards - s->shard) / s->shards;
   efla_status status = s->finished ? find_directory(s->configs, why) : make_directory(s->configs, why);
   if (status == EFLA_OK) status = make_directory(s->tensors, why);
-  if (status == EFLA_OK && !(s->trained = calloc(n, sizeof *s->trained))) status = efla_fail_memory(why);
   if (status != EFLA_OK) return status;
+  if (!(s->trained = calloc(n, sizeof *s->trained))) return efla_fail_memory(why);
   efla_progress_start(&s->progress, s->now, mine * efla_study_images(&s->study, &s->options));
   status = visit_all(s, why);
   efla_progress_end(&s->progress);
