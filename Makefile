@@ -190,7 +190,7 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
--include $(wildcard $(foreach part,src tests experiments,$(BUILD)/$(part)/*.d $(BUILD)/$(part)/*/*.d $(BUILD)/$(part)/*/*/*.d))
+-include $(filter-out $(BUILD)/tests/work/%,$(wildcard $(foreach part,src tests experiments,$(BUILD)/$(part)/*.d $(BUILD)/$(part)/*/*.d $(BUILD)/$(part)/*/*/*.d)))
 
 include $(sort $(wildcard mk/*.mk))
 
