@@ -11,7 +11,7 @@ slow = effect_header('lr-against')
 rivals = system(sprintf("awk -F, -v list=panel -f plots/pick.awk '%s' | grep '^method:'", effects))
 parts = 'published method keys lr method_keys_lr '.rivals
 name(p) = p eq 'published' ? '{/:Bold published difference}' : p eq 'method' ? '= method: '.method.' - '.against : p eq 'keys' ? '+ keys: raw - unit' : \
-  p eq 'lr' ? '+ rate: '.rate(fast).' - '.rate(slow) : p eq 'method_keys_lr' ? '+ interaction of all three' : 'method: '.method.' - '.p[6:*]
+  p eq 'lr' ? '+ rate: '.rate(fast).' - '.rate(slow) : p eq 'method_keys_lr' ? '+ interaction of all three' : 'method: '.method.' - '.p[8:*]
 shade_of(p) = p eq 'published' ? 'black' : p eq 'method' ? '#d55e00' : p eq 'keys' ? '#0072b2' : p eq 'lr' ? '#009e73' : p eq 'method_keys_lr' ? '#cc79a7' : '#7f7f7f'
 overall = ' method=- keys=- lr=-'
 # rows of an effect with the two other factors held name them

@@ -237,7 +237,7 @@ static void print(const char *claim, const char *what, const char *table, const 
   static const char *const words[] = {"holds", "holds if", "not seen"};
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);
-  printf("%-42s %-9s%s%s\n%44s%s [%s.csv]\n", text, words[f->ruling], f->ruling == HOLDS_IF ? " " : "",
+  printf("%-44s %-9s%s%s\n%46s%s [%s.csv]\n", text, words[f->ruling], f->ruling == HOLDS_IF ? " " : "",
          f->ruling == HOLDS_IF ? f->condition : "", "", f->evidence, table);
 }
 
@@ -271,7 +271,7 @@ int main(int argc, char **argv) {
   for (size_t c = 0; c < sizeof claims / sizeof *claims; c++) {
     efla_csv csv;
     int status = open_table(&claims[c], argv[1], argv[2], &csv);
-    if (status < 0) printf("%-42s not asked (%s)\n", claims[c].text, claims[c].absent);
+    if (status < 0) printf("%-44s not asked (%s)\n", claims[c].text, claims[c].absent);
     failed |= status > 0;
     if (status != 0) continue;
     if (claims[c].judge) {
