@@ -79,9 +79,9 @@ START_TEST(verdict_of_a_study) {
                    0);
   verdict(out, err, sizeof out);
   static const char *const expected[] = {
-      "robust once trained, by its method: clean      not seen", "robust once trained, by its method: scale      holds  ",
-      "robust once trained, by its method: noise      holds if  keys and learning rate change",
-      "robust once trained, by its method: dropout    not seen"};
+      "robust once trained, by its method: clean    not seen", "robust once trained, by its method: scale    holds  ",
+      "robust once trained, by its method: noise    holds if  keys and learning rate change",
+      "robust once trained, by its method: dropout  not seen"};
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     ck_assert_msg(strstr(out, expected[i]) != NULL, "%s", out);
 }
