@@ -45,9 +45,10 @@ $(SHARED): $(LIBRARY_O) packaging/efla.map
 # Public are those that efla.h includes.
 build-stage: $(PROGRAM_FILES) $(LIBRARY) $(SHARED)
 	@rm -rf $(STAGE); mkdir -p $(STAGE)/bin $(STAGE)/$(LIBDIR)/pkgconfig
-	@for header in $$($(CC) -MM -MT '' $(PACKAGE_CFLAGS) -Isrc src/efla.h | tr -d ':\\'); do \
+	@for header in $$($(CC) -MM -MT '' $(PACKAGE_CFLAGS) -Isrc src/laboratory.h | tr -d ':\\'); do \
 	   mkdir -p $(STAGE)/include/efla/$$(dirname $${header#src/}); \
 	   sed 's|^#include "\(.*\)"|#include <efla/\1>|' $$header > $(STAGE)/include/efla/$${header#src/}; done
+	@mv $(STAGE)/include/efla/laboratory.h $(STAGE)/include/efla/efla.h
 	@cp $(LIBRARY) $(SHARED) $(STAGE)/$(LIBDIR)
 	@ln -s $(notdir $(SHARED)) $(STAGE)/$(LIBDIR)/$(SONAME); ln -s $(SONAME) $(STAGE)/$(LIBDIR)/libefla.so
 	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(REQUIRES)|' \

@@ -84,7 +84,7 @@ START_TEST(headers_stand_alone) {
   SHELL("cd $P/include && for header in $(find efla -name '*.h'); do echo \"#include <$header>\" | "
         "cc -xc -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags efla) - || exit 1; done");
   ck_assert_int_eq(shell("grep -rn '#include \"' $P/include"), 1); /* none that depends on where the includer stands */
-  SHELL("for header in $(sed -n 's|^#include \"\\(.*\\)\".*|\\1|p' src/efla.h); do test -f $P/include/efla/$header || "
+  SHELL("for header in $(sed -n 's|^#include \"\\(.*\\)\".*|\\1|p' src/laboratory.h); do test -f $P/include/efla/$header || "
         "exit 1; done");
 }
 END_TEST
@@ -117,7 +117,7 @@ START_TEST(programs_and_manuals) {
   SHELL("for p in $P/bin/*; do sed 's/\\\\f.//g; s/\\\\//g' $P/share/man/man1/${p##*/}.1 >$W/page; "
         "for option in $($p --help | sed -n 's/^ *\\(-., \\)\\?\\(--[a-z0-9-]*\\).*/\\2/p'); do "
         "grep -q -- \"$option\\>\" $W/page || { echo $p $option; exit 1; }; done; done");
-  SHELL("for p in $P/bin/*; do grep -q '^efla-[a-z-]* .- .' $P/share/man/man1/${p##*/}.1 || exit 1; done");
+  SHELL("for p in $P/bin/*; do grep -q '^efla-[a-z_-]* .- .' $P/share/man/man1/${p##*/}.1 || exit 1; done");
   SHELL("grep -q 'one per processor' $P/share/man/man1/efla-order.1");
   SHELL("cd plots && for file in *.gp *.awk; do cmp $file $P/share/efla/plots/$file || exit 1; done");
   SHELL("$P/bin/efla-coefficient --quick --out $W/table.csv && grep -q '^# command: efla-coefficient --quick' "
