@@ -68,6 +68,19 @@ static char *find_plots(const char *script) {
   return NULL;
 }
 
+/* Whether a program of that name can be run.  Looked up here and not by a shell: system() ignores SIGINT while it waits. */
+static bool in_path(const char *program) {
+  const char *directories = getenv("PATH");
+  char path[PATH_MAX];
+  for (const char *at = directories ? directories : ""; *at; at += *at == ':') {
+    int length = (int)strcspn(at, ":");
+    int n = snprintf(path, sizeof path, "%.*s/%s", length ? length : 1, length ? at : ".", program);
+    if (n > 0 && (size_t)n < sizeof path && access(path, X_OK) == 0) return true;
+    at += length;
+  }
+  return false;
+}
+
 efla_status efla_figure_check(const char *script, const char *picture, efla_message *why) {
   if (!format_of(picture))
     return efla_fail(why, EFLA_OUTPUT, "%s: expected a name that ends in .svg, .pdf or .png", picture);
@@ -77,7 +90,7 @@ efla_status efla_figure_check(const char *script, const char *picture, efla_mess
     return efla_fail(why, EFLA_OUTPUT,
                      "%s: cannot draw: no plots/%s.gp in %s; EFLA_DATADIR names the directory that holds plots",
                      picture, script, getenv("EFLA_DATADIR") ? getenv("EFLA_DATADIR") : "../share/efla");
-  if (system("command -v gnuplot >/dev/null") == 0) return EFLA_OK;
+  if (in_path("gnuplot")) return EFLA_OK;
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: gnuplot is not installed, or not in PATH", picture);
 }
 
