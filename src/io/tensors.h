@@ -20,8 +20,9 @@
  * Datasets may be compressed by gzip or h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds
  * (its plugins); a file that needs a filter that is not available is refused when it is opened.  Of each compressed
  * dataset up to EFLA_LARGEST_CHUNK bytes are kept unpacked, so that a stream unpacks each chunk once (besides once for
- * the child below); more often only where a chunk reaches over heads that do not fit into one group (see efla_walk),
- * over several batch entries or over a part of D, and what it has in common with its neighbours is larger than that.
+ * the child below, and once more, without keeping it, to see how long a chunk of gzip is: io/whole.h); more often only
+ * where a chunk reaches over heads that do not fit into one group (see efla_walk), over several batch entries or over a
+ * part of D, and what it has in common with its neighbours is larger than that.
  *
  * Files larger than memory are streamed along T: see efla_stream.  A file that changes while it is read is refused at
  * the next block (io/watch.h); another file may take its name.  A file is opened in a child process first, which a
@@ -75,6 +76,7 @@ typedef struct efla_tensors {
   efla_format stored[EFLA_TENSORS];    /* the type of each on disk; where it is a row of efla_formats, that row */
   int64_t file, dataset[EFLA_TENSORS]; /* HDF5's handles */
   efla_watch file_watch, watch[EFLA_TENSORS]; /* of a file to read; a link may lead to a dataset in another file */
+  struct efla_whole *whole[EFLA_TENSORS];     /* what is known of the chunks of each (io/whole.h) */
   double *scratch;
   size_t room; /* numbers in scratch */
 } efla_tensors;
