@@ -1,6 +1,7 @@
 #include "readers.h"
 
 #include "efla.h"
+#include "structure.h"
 
 #include <hdf5.h>
 #include <math.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void expect(bool holds, const char *what) {
+void readers_expect(bool holds, const char *what) {
   if (holds) return;
   fprintf(stderr, "broken word: %s\n", what);
   abort();
@@ -18,24 +19,32 @@ static void expect(bool holds, const char *what) {
 static char path_of_bytes[] = TEST_WORK "/bytes.XXXXXX";
 static void remove_bytes(void) { remove(path_of_bytes); }
 
-/* The path of a file with these bytes, for this process; valid until the next call. */
-static const char *file_of(const uint8_t *bytes, size_t n) {
-  static int file = -1;
-  if (file < 0) {
-    file = mkstemp(path_of_bytes);
+static int file_of_bytes = -1;
+
+const char *readers_path(void) {
+  if (file_of_bytes < 0) {
+    file_of_bytes = mkstemp(path_of_bytes);
     atexit(remove_bytes);
   }
-  expect(file >= 0 && ftruncate(file, 0) == 0 && pwrite(file, bytes, n, 0) == (ssize_t)n, "a file with the bytes");
   return path_of_bytes;
 }
 
-static void expect_refusal(efla_status status, const efla_message *why, const char *path) {
-  expect(status == EFLA_INPUT || status == EFLA_MEMORY, "a refusal is EFLA_INPUT or EFLA_MEMORY");
-  expect(status == EFLA_MEMORY || strstr(why->text, path), "a refusal names the file");
+/* The path of a file with these bytes, for this process; valid until the next call. */
+static const char *file_of(const uint8_t *bytes, size_t n) {
+  const char *path = readers_path();
+  int file = file_of_bytes;
+  readers_expect(file >= 0 && ftruncate(file, 0) == 0 && pwrite(file, bytes, n, 0) == (ssize_t)n, "a file with the bytes");
+  return path;
 }
 
-static void read_idx(const uint8_t *bytes, size_t n) {
+void readers_expect_refusal(efla_status status, const efla_message *why, const char *path) {
+  readers_expect(status == EFLA_INPUT || status == EFLA_MEMORY, "a refusal is EFLA_INPUT or EFLA_MEMORY");
+  readers_expect(status == EFLA_MEMORY || strstr(why->text, path), "a refusal names the file");
+}
+
+static bool read_idx(const uint8_t *bytes, size_t n) {
   const char *path = file_of(bytes, n);
+  bool accepted = false;
   for (size_t dimensions = 1; dimensions <= EFLA_IDX_DIMENSIONS; dimensions++) {
     efla_idx idx;
     efla_message why = {{0}};
@@ -46,32 +55,35 @@ static void read_idx(const uint8_t *bytes, size_t n) {
     for (size_t i = 0; i < length && status == EFLA_OK; i++) last = idx.data[i];
     (void)last;
     if (status != EFLA_OK) {
-      expect_refusal(status, &why, path);
-      expect(!idx.data && !idx.dimensions, "nothing is kept of an IDX file that was refused");
+      readers_expect_refusal(status, &why, path);
+      readers_expect(!idx.data && !idx.dimensions, "nothing is kept of an IDX file that was refused");
     }
+    accepted |= status == EFLA_OK;
     efla_idx_clear(&idx);
   }
+  return accepted;
 }
 
-static void read_csv(const uint8_t *bytes, size_t n) {
+static bool read_csv(const uint8_t *bytes, size_t n) {
   const char *path = file_of(bytes, n);
   efla_csv csv;
   efla_message why = {{0}};
   efla_status status = efla_csv_read(&csv, path, &why);
   if (status != EFLA_OK) {
-    expect_refusal(status, &why, path);
-    expect(!csv.block && !csv.cells && !csv.rows, "nothing is kept of a table that was refused");
-    return;
+    readers_expect_refusal(status, &why, path);
+    readers_expect(!csv.block && !csv.cells && !csv.rows, "nothing is kept of a table that was refused");
+    return false;
   }
   size_t length = strlen(csv.header);
   for (size_t c = 0; c < csv.columns; c++) {
     length += strlen(csv.names[c]) + 1;
-    expect(efla_csv_column(&csv, csv.names[c]) <= c, "a column is found by its name");
+    readers_expect(efla_csv_column(&csv, csv.names[c]) <= c, "a column is found by its name");
   }
   for (size_t e = 0; e < csv.rows * csv.columns; e++) length += strlen(csv.cells[e]) + 1;
-  expect(length <= n + 1, "no cell is longer than the file");
+  readers_expect(length <= n + 1, "no cell is longer than the file");
   for (size_t r = 0; r < csv.rows && r < 8; r++) (void)efla_csv_real(&csv, r, csv.names[0]);
   efla_csv_clear(&csv);
+  return true;
 }
 
 static size_t count, row;
@@ -91,24 +103,26 @@ static const efla_option options[] = {
 };
 
 /* One word a line; bytes after a zero byte of a word do not reach a program. */
-static void read_options(const uint8_t *bytes, size_t n) {
+static bool read_options(const uint8_t *bytes, size_t n) {
   enum { WORDS = 256 };
   static const efla_program program = {.name = "p", .summary = "s", .description = "d", .options = options, .columns = "a"};
   char *words[WORDS + 2] = {"program"}, *copy = strndup((const char *)bytes, n), *rest = copy;
   int argc = 1, code = -1;
   for (char *word; argc <= WORDS && (word = strsep(&rest, "\n"));) words[argc++] = word;
   efla_cli cli;
-  if (efla_cli_read(&cli, &program, argc, words, &code)) {
-    expect(cli.settings && cli.command && !strchr(cli.command, '\n'), "a command line is one line");
-    expect(count <= 1ull << 53 && real >= -1 && real <= 1 && efla_method_name(row), "values are within their limits");
-    expect(reals.n >= 1 && reals.n <= EFLA_LIST_MAX && rows.n <= EFLA_LIST_MAX, "lists are within theirs");
-    for (size_t i = 0; i < rows.n; i++) expect(efla_family_name(rows.row[i]), "names are in their table");
+  bool accepted = efla_cli_read(&cli, &program, argc, words, &code);
+  if (accepted) {
+    readers_expect(cli.settings && cli.command && !strchr(cli.command, '\n'), "a command line is one line");
+    readers_expect(count <= 1ull << 53 && real >= -1 && real <= 1 && efla_method_name(row), "values are within their limits");
+    readers_expect(reals.n >= 1 && reals.n <= EFLA_LIST_MAX && rows.n <= EFLA_LIST_MAX, "lists are within theirs");
+    for (size_t i = 0; i < rows.n; i++) readers_expect(efla_family_name(rows.row[i]), "names are in their table");
     efla_cli_clear(&cli);
   } else {
-    expect(code == EFLA_EXIT_FINE || code == EFLA_EXIT_USAGE, "the end of a program without work is 0 or 2");
-    expect(!cli.settings && !cli.command, "nothing is kept of a command line that was refused");
+    readers_expect(code == EFLA_EXIT_FINE || code == EFLA_EXIT_USAGE, "the end of a program without work is 0 or 2");
+    readers_expect(!cli.settings && !cli.command, "nothing is kept of a command line that was refused");
   }
   free(copy);
+  return accepted;
 }
 
 /* A small file can claim any number of tokens, all of them zero: a few blocks tell. */
@@ -118,38 +132,44 @@ static void read_blocks(efla_tensors *file, const char *path) {
   efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O]}, &why);
   for (int block = 0; block < 3 && status == EFLA_OK && !stream.done; block++) {
     status = efla_stream_next(&stream, &why);
-    if (status != EFLA_OK) expect_refusal(status, &why, path);
+    if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
     for (size_t h = 0; status == EFLA_OK && !stream.done && h < stream.span.heads; h++) {
       efla_tokens x = efla_stream_tokens(&stream, h);
-      for (size_t t = 0; t < x.tokens; t++) expect(isfinite(x.beta[t]) && x.beta[t] >= 0, "beta is a number and not negative");
+      for (size_t t = 0; t < x.tokens; t++)
+        readers_expect(isfinite(x.beta[t]) && x.beta[t] >= 0, "beta is a number and not negative");
     }
   }
   efla_stream_clear(&stream);
 }
 
-static void read_tensors(const uint8_t *bytes, size_t n) {
+static bool read_tensors(const uint8_t *bytes, size_t n) {
   const char *path = file_of(bytes, n);
   efla_tensors file;
   efla_message why = {{0}};
   efla_status status = efla_tensors_open(&file, path, &why);
   if (status != EFLA_OK) {
-    expect_refusal(status, &why, path);
-    expect(!file.path && !file.tokens, "nothing is kept of a tensor file that was refused");
-    expect(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) <= 0, "nothing of a tensor file stays open");
-    return;
+    readers_expect_refusal(status, &why, path);
+    readers_expect(!file.path && !file.tokens, "nothing is kept of a tensor file that was refused");
+    readers_expect(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) <= 0, "nothing of a tensor file stays open");
+    return false;
   }
   read_blocks(&file, path);
   for (int state = EFLA_INITIAL_STATE; state <= EFLA_FINAL_STATE; state++) {
     double *S = malloc(file.dk * file.dv * sizeof *S);
     status = file.has[state] && S ? efla_tensors_read_states(&file, (efla_tensor)state, 0, 0, 1, S, &why) : EFLA_OK;
-    if (status != EFLA_OK) expect_refusal(status, &why, path);
+    if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
     free(S);
   }
-  expect(efla_tensors_close(&file, &why) == EFLA_OK, "what was only read can be closed");
-  expect(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) <= 0, "nothing of a tensor file stays open");
+  readers_expect(efla_tensors_close(&file, &why) == EFLA_OK, "what was only read can be closed");
+  readers_expect(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) <= 0, "nothing of a tensor file stays open");
+  return true;
 }
 
 const reader readers[] = {
-    {"idx", 4096, read_idx},          {"csv", 4096, read_csv}, {"options", 1024, read_options},
-    {"tensors", 16384, read_tensors}, {.name = NULL},
+    {"idx", 4096, read_idx},
+    {"csv", 4096, read_csv},
+    {"options", 1024, read_options},
+    {"tensors", 16384, read_tensors},
+    {"structures", STRUCTURE_BYTES, readers_structure},
+    {.name = NULL},
 };

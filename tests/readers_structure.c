@@ -1,0 +1,144 @@
+/* The reader of tensor files, on files that bytes describe. */
+#include "readers.h"
+#include "structure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A refusal begins with file and dataset or attribute: "PATH: q: ...", "PATH: q[0,1,2]: ...", "PATH: attribute scale: ...". */
+static void expect_place(const efla_message *why, const char *path) {
+  size_t length = strlen(path);
+  readers_expect(!strncmp(why->text, path, length) && !strncmp(why->text + length, ": ", 2), why->text);
+  const char *place = why->text + length + 2, *const others[] = {"cu_seqlens", "attribute scale", "attribute layout",
+                                                                 "attribute precision"};
+  bool named = false;
+  for (efla_tensor t = 0; t < EFLA_TENSORS; t++) {
+    size_t n = strlen(efla_tensor_name(t));
+    named |= !strncmp(place, efla_tensor_name(t), n) && strchr(":[,", place[n]);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    size_t n = strlen(others[i]);
+    named |= !strncmp(place, others[i], n) && strchr(":[", place[n]);
+  }
+  readers_expect(named, why->text);
+}
+
+static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+/* Number e of this token and head, which lie in the dataset where the axes say. */
+static double expected(const structure *s, efla_tensor tensor, size_t batch, size_t token, size_t head, size_t width, size_t e) {
+  const structure_dataset *d = &s->dataset[tensor];
+  size_t row =
+      s->order == EFLA_BTHD ? (batch * s->tokens + token) * s->heads + head : (batch * s->heads + head) * s->tokens + token;
+  return d->written == ALL ? structure_value(d, row * width + e) : 0;
+}
+
+static void check_span(const structure *s, efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values) {
+  size_t width = efla_tensors_width(file, tensor), at = 0;
+  for (size_t h = 0; h < span->heads; h++)
+    for (size_t t = 0; t < span->tokens; t++)
+      for (size_t e = 0; e < width; e++, at++)
+        readers_expect(same(values[at], expected(s, tensor, span->batch, span->first + t, span->head + h, width, e)),
+                       "a number reads as it was written");
+}
+
+/* All blocks of a stream, in blocks of a few tokens.  With a fault the numbers are not compared. */
+static efla_status check_stream(const structure *s, efla_tensors *file, efla_message *why) {
+  efla_stream stream;
+  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O]}, why);
+  stream.most_tokens = stream.most_tokens > 3 ? 3 : stream.most_tokens; /* so that there are several */
+  while (status == EFLA_OK && (status = efla_stream_next(&stream, why)) == EFLA_OK && !stream.done) {
+    const double *const values[] = {[EFLA_Q] = stream.q,       [EFLA_K] = stream.k, [EFLA_V] = stream.v,
+                                    [EFLA_BETA] = stream.beta, [EFLA_G] = stream.g, [EFLA_O] = stream.o};
+    for (efla_tensor t = 0; t <= EFLA_O && s->faults == 0; t++)
+      if (values[t]) check_span(s, file, t, &stream.span, values[t]);
+  }
+  efla_stream_clear(&stream);
+  return status;
+}
+
+static efla_status check_states(const structure *s, efla_tensors *file, efla_tensor tensor, efla_message *why) {
+  size_t n = file->dk * file->dv;
+  double *S = malloc(n * sizeof *S);
+  readers_expect(S != NULL, "memory for a state");
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < file->sequences * file->heads && status == EFLA_OK; i++) {
+    status = efla_tensors_read_states(file, tensor, i / file->heads, i % file->heads, 1, S, why);
+    for (size_t e = 0; e < n && status == EFLA_OK && s->faults == 0; e++)
+      readers_expect(same(S[e], s->dataset[tensor].written == ALL ? structure_value(&s->dataset[tensor], i * n + e) : 0),
+                     "a number of a state reads as it was written");
+  }
+  free(S);
+  return status;
+}
+
+/* The forward pass, whose file is as large as was foretold, and as much again as HDF5 needs for the rest. */
+static void check_pass(efla_tensors *file) {
+  enum { REST = 16384 };
+  char path[300];
+  struct stat made;
+  snprintf(path, sizeof path, "%s.out", file->path);
+  const efla_forward_spec forward = {.method = &efla_methods[0],
+                                     .keys = &efla_key_treatments[0],
+                                     .form = &efla_forms[0],
+                                     .format = efla_format_find("f64"),
+                                     .chunk = 16,
+                                     .dk = file->dk,
+                                     .dv = file->dv,
+                                     .scale = file->scale};
+  double bytes = efla_tensors_output_bytes(file, forward.format);
+  efla_tensors out;
+  efla_bad bad;
+  efla_message why = {{0}};
+  efla_status status = efla_tensors_create(&out, path, file, forward.format, &why);
+  if (status == EFLA_OK) status = efla_pass(&forward, file, &out, 1, &bad, &why);
+  readers_expect(status == EFLA_OK, why.text);
+  readers_expect(efla_tensors_close(&out, &why) == EFLA_OK, why.text);
+  readers_expect(stat(path, &made) == 0 && (double)made.st_size <= bytes + REST, "outputs are no larger than foretold");
+  remove(path);
+}
+
+static efla_status read_all(const structure *s, efla_tensors *file, efla_message *why) {
+  bool plain = s->faults == 0;
+  if (plain)
+    readers_expect(file->batch == s->batch && file->tokens == s->tokens && file->heads == s->heads && file->dk == s->dk &&
+                       file->dv == s->dv && file->sequences == s->sequences && file->scale == (s->scale ? 2 : 1),
+                   "sizes and scale are those of the file");
+  for (size_t i = 0; plain && file->cu_seqlens && i <= s->sequences; i++)
+    readers_expect((double)file->cu_seqlens[i] == (s->boundaries.written == ALL ? s->boundary[i] : 0),
+                   "boundaries are those of the file");
+  efla_status status = check_stream(s, file, why);
+  for (efla_tensor t = EFLA_INITIAL_STATE; t <= EFLA_FINAL_STATE && status == EFLA_OK; t++)
+    if (file->has[t]) status = check_states(s, file, t, why);
+  if (status == EFLA_OK) check_pass(file);
+  return status;
+}
+
+bool readers_structure(const uint8_t *bytes, size_t n) {
+  const char *path = readers_path();
+  structure s;
+  efla_tensors file;
+  efla_message why = {{0}};
+  char words[600];
+  structure_plan(&s, bytes, n);
+  readers_expect(structure_write(&s, path), "HDF5 makes the file that is described");
+  efla_status status = efla_tensors_open(&file, path, &why);
+  if (status == EFLA_OK) {
+    status = read_all(&s, &file, &why);
+    efla_tensors_close(&file, NULL);
+  } else
+    readers_expect(!file.path && !file.tokens, "nothing is kept of a tensor file that was refused");
+  readers_expect(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) <= 0, "nothing of a tensor file stays open");
+  snprintf(words, sizeof words, "a file is refused for its fault (%s)", s.fault ? s.fault : "none");
+  readers_expect(status != EFLA_OK || s.faults != 1, words);
+  if (status == EFLA_OK) return true;
+  readers_expect_refusal(status, &why, path);
+  expect_place(&why, path);
+  snprintf(words, sizeof words, "a file without a fault is accepted: %s", why.text);
+  readers_expect(s.faults > 0, words);
+  return false;
+}
