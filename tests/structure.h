@@ -13,7 +13,7 @@ typedef enum structure_kind {
   AS_DATASET,
   AS_SOFT_LINK,
   KINDS_RIGHT,
-  AS_DANGLING,
+  AS_DANGLING = KINDS_RIGHT,
   AS_LOOP,
   AS_EXTERNAL,
   AS_GROUP,

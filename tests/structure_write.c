@@ -30,7 +30,9 @@ static hid_t type_of(structure_type type) {
   case OPAQUE:
     return H5Tcreate(H5T_OPAQUE, 4);
   case ENUM:
-    return H5Tenum_create(H5T_STD_I32LE);
+    made = H5Tenum_create(H5T_STD_I32LE);
+    H5Tenum_insert(made, "zero", &(int){0});
+    return made;
   case ARRAY:
     return H5Tarray_create2(H5T_IEEE_F32LE, 1, (const hsize_t[]){1});
   case COMPOUND:
