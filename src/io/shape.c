@@ -2,6 +2,7 @@
 
 #include "io/chunks.h"
 #include "io/stored.h"
+#include "io/whole.h"
 
 enum { B, T, H, D };
 
@@ -67,9 +68,11 @@ static bool transfer(hid_t dataset, const efla_box *box, double *in, const doubl
 }
 
 efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *values, efla_message *why) {
-  bool done = transfer(from->dataset, box, values, NULL);
+  efla_status whole = efla_whole_check(from->whole, from->dataset, box->start, box->count, from->path, from->name, why);
+  bool done = whole == EFLA_OK && transfer(from->dataset, box, values, NULL);
   efla_status status = efla_stored_unchanged(from->dataset, from->watch, why);
   if (status != EFLA_OK || done) return status;
+  if (whole != EFLA_OK) return whole;
   return efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", from->path,
                    from->name, efla_stored_reason());
 }

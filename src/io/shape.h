@@ -45,12 +45,14 @@ typedef struct efla_box {
   hsize_t start[4], count[4];
 } efla_box;
 
-/* All numbers that come out of a tensor file come through here.  Fails with EFLA_INPUT where HDF5 does, and where the dataset's
+/* All numbers that come out of a tensor file come through here.  Fails with EFLA_INPUT where HDF5 does, where a compressed chunk is
+ * not as long as it should be, and where the dataset's
  * file has changed since it was opened, whatever HDF5 made of it. */
 typedef struct efla_origin {
   const char *path, *name;
   hid_t dataset;
   const efla_watch *watch;
+  struct efla_whole **whole; /* chunks that are known to be whole (io/whole.h) */
 } efla_origin;
 efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *values, efla_message *why);
 

@@ -34,6 +34,7 @@ efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
   }
   efla_status status = EFLA_OK;
   if (failed) status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", file->path, efla_stored_reason());
+  for (size_t i = 0; i < EFLA_TENSORS; i++) free(file->whole[i]);
   free(file->path);
   free(file->cu_seqlens);
   free(file->scratch);
@@ -186,7 +187,8 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
   double *piece = malloc(PIECE * sizeof *piece);
   if (!piece) return efla_fail_memory(why);
   const efla_watch watch = efla_stored_watch(dataset);
-  const efla_origin from = {file->path, "cu_seqlens", dataset, &watch};
+  struct efla_whole *whole = NULL;
+  const efla_origin from = {file->path, "cu_seqlens", dataset, &watch, &whole};
   efla_status status = EFLA_OK;
   for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
     count = n - first < PIECE ? n - first : PIECE;
@@ -209,6 +211,7 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
     }
   }
   free(piece);
+  free(whole);
   return status;
 }
 

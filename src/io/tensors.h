@@ -71,6 +71,7 @@ typedef struct efla_tensors {
   efla_format stored[EFLA_TENSORS]; /* the type of each on disk; where it is a row of efla_formats, that row */
   int64_t file, dataset[EFLA_TENSORS];        /* HDF5's handles */
   efla_watch file_watch, watch[EFLA_TENSORS]; /* of a file to read; a link may lead to a dataset in another file */
+  struct efla_whole *whole[EFLA_TENSORS];     /* what is known of the chunks of each (io/whole.h) */
   double *scratch;
   size_t room; /* numbers in scratch */
 } efla_tensors;

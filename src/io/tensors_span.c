@@ -82,7 +82,8 @@ static efla_status check_values(const efla_tensors *file, efla_tensor tensor, co
 }
 
 static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values, efla_message *why) {
-  const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor]};
+  const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor],
+                            &file->whole[tensor]};
   efla_status status = efla_fetch(&from, b, values, why);
   return status == EFLA_OK ? check_values(file, tensor, b, values, why) : status;
 }
