@@ -5,7 +5,7 @@
 
 #include <gsl/gsl_rng.h>
 
-enum { CASES = 600 };
+enum { CASES = 300 };
 
 /* readers_structure judges each file, and aborts. */
 START_TEST(described_files) {

@@ -13,7 +13,7 @@ struct efla_whole {
   unsigned char seen[];        /* one bit a chunk */
 };
 
-/* Calls nothing twice; NULL where memory ends. */
+/* Nothing is known yet; NULL where memory ends. */
 static efla_whole *begin(hid_t dataset) {
   const efla_chunks chunks = efla_chunks_of(dataset);
   hsize_t size[H5S_MAX_RANK] = {0}, along[H5S_MAX_RANK] = {0}, n = 1;

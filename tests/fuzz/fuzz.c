@@ -19,9 +19,22 @@ static void forget_fuzzer(void) {
   __sanitizer_set_report_path("stderr"); /* not a file of its own */
 }
 
+static unsigned long counts[2]; /* refused, accepted */
+
+/* Into a file: libFuzzer closes standard output and error.  Children of ours end by _exit. */
+static void tell_counts(void) {
+  const char *path = getenv("EFLA_COUNTS");
+  FILE *file = path ? fopen(path, "w") : NULL;
+  if (!file) return;
+  fprintf(file, "%s: %lu executions, %lu accepted, %lu refused\n", getenv("EFLA_READER"), counts[0] + counts[1], counts[1],
+          counts[0]);
+  fclose(file);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc;
   (void)argv;
+  atexit(tell_counts);
   return pthread_atfork(NULL, NULL, forget_fuzzer);
 }
 
@@ -34,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     fprintf(stderr, "EFLA_READER=%s is no reader\n", name ? name : "");
     exit(2);
   }
-  if (n <= chosen->most) chosen->read(bytes, n);
+  if (n > chosen->most) return 0;
+  counts[chosen->read(bytes, n)]++;
   return 0;
 }
