@@ -5,6 +5,7 @@
 #include "testing.h"
 
 #include <gsl/gsl_rng.h>
+#include <zlib.h>
 
 enum { LZF = 32000, ROOM = 1 << 16 };
 
@@ -203,6 +204,53 @@ START_TEST(damaged_chunks) {
 }
 END_TEST
 
+/* A whole gzip stream, or none at all, of fewer or more bytes than a chunk has: HDF5 itself reads beyond a shorter one, and takes all the
+ * memory that a longer one asks for.  The second chunk, which opening does not read; and the whole thing under a checksum. */
+static void make_gzip(size_t bytes, bool checksum, bool skipped) {
+  hid_t file = h5_fresh("filters-length"), plist = H5Pcreate(H5P_DATASET_CREATE);
+  const hsize_t size[] = {T, D}, chunk[] = {CHUNK, D};
+  hid_t space = H5Screate_simple(2, size, NULL);
+  h5_inputs(file, &sizes, 1);
+  H5Ldelete(file, "v", H5P_DEFAULT);
+  H5Pset_chunk(plist, 2, chunk);
+  H5Pset_shuffle(plist);
+  if (checksum) H5Pset_fletcher32(plist); /* before it is compressed, so that it counts to what comes out */
+  H5Pset_deflate(plist, 6);
+  hid_t made = H5Dcreate2(file, "v", H5T_IEEE_F32LE, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  static const double numbers[T * D] = {1};
+  ck_assert_int_ge(H5Dwrite(made, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers), 0);
+  unsigned char *zeros = calloc(bytes, 1), *packed = malloc(bytes + 100);
+  uLongf n = bytes + 100;
+  ck_assert_int_eq(compress2(packed, &n, zeros, bytes, 6), Z_OK);
+  if (skipped) memcpy(packed, zeros, n = bytes);
+  uint32_t mask = skipped ? checksum ? 4 : 2 : 0;
+  ck_assert_int_ge(H5Dwrite_chunk(made, H5P_DEFAULT, mask, (const hsize_t[]){CHUNK, 0}, n, packed), 0);
+  free(zeros), free(packed);
+  H5Dclose(made), H5Pclose(plist), H5Sclose(space);
+  h5_close(file);
+}
+
+START_TEST(chunks_of_another_length) {
+  enum { BYTES = CHUNK * D * sizeof(float) };
+  double v[T * D];
+  efla_message why = {{0}};
+  static const size_t wrong[] = {1, 4, BYTES - 4, BYTES - 1, BYTES + 8, 100 * BYTES};
+  for (int kind = 0; kind < 4; kind++) {
+    bool checksum = kind & 1, skipped = kind & 2;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+      bool less = wrong[i] < BYTES;
+      make_gzip(wrong[i], checksum, skipped);
+      check_refused(less ? ": v: damaged: the chunk that begins at (5,0) unpacks to less than 80 bytes"
+                         : ": v: damaged: the chunk that begins at (5,0) unpacks to more than 80 bytes",
+                    "expected that many");
+    }
+    if (checksum) continue; /* of which a right one would have to be computed */
+    make_gzip(BYTES, false, skipped);
+    ck_assert_msg(read_v(v, &why) == EFLA_OK && v[CHUNK * D] == 0, "%s", why.text);
+  }
+}
+END_TEST
+
 /* Named by the file, by its number, or by neither: before anything is computed, with status 3. */
 START_TEST(filters_that_are_missing) {
   static const struct {
@@ -230,6 +278,7 @@ START_TEST(filters_that_are_missing) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {items_of_lzf, damaged_lzf, lzf_in_a_file, lzf_of_h5py, damaged_chunks, filters_that_are_missing};
+  const TTest *const tests[] = {
+      items_of_lzf, damaged_lzf, lzf_in_a_file, lzf_of_h5py, damaged_chunks, chunks_of_another_length, filters_that_are_missing};
   return testing_main("filters", tests, sizeof tests / sizeof *tests, 120);
 }

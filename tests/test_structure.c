@@ -5,7 +5,7 @@
 
 #include <gsl/gsl_rng.h>
 
-enum { CASES = 300 };
+enum { CASES = 250 };
 
 /* readers_structure judges each file, and aborts. */
 START_TEST(described_files) {

@@ -16,7 +16,8 @@
  *
  * Datasets may be compressed by gzip or h5py's lzf, shuffled, with checksums, and by whatever other filters HDF5 finds (its plugins);
  * a file that needs a filter that is not available is refused when it is opened.  Of each compressed dataset up to
- * EFLA_LARGEST_CHUNK bytes are kept unpacked, so that a stream unpacks each chunk once (besides once for the child below); more
+ * EFLA_LARGEST_CHUNK bytes are kept unpacked, so that a stream unpacks each chunk once (besides once for the child below, and once
+ * more, without keeping it, to see how long a chunk of gzip is: io/whole.h); more
  * often only where a chunk reaches over heads that do not fit into one group (see efla_walk), over several batch entries or over a
  * part of D, and what it has in common with its neighbours is larger than that.
  *
