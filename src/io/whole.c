@@ -28,20 +28,20 @@ static efla_whole *begin(hid_t dataset) {
   return w;
 }
 
-/* How many bytes come out, counted no further than past `most`; `failed` where nothing sensible does, which is HDF5's to tell. */
-static size_t inflated(size_t n, unsigned char *bytes, size_t most, size_t failed) {
+/* How many bytes come out before the end or an error, counted no further than past `most`. */
+static size_t inflated(size_t n, unsigned char *bytes, size_t most) {
   enum { PIECE = 1 << 16 };
   unsigned char piece[PIECE];
   z_stream z = {.next_in = bytes, .avail_in = (uInt)n};
   int code = inflateInit(&z);
-  if (code != Z_OK) return failed;
+  if (code != Z_OK) return 0;
   while (code == Z_OK && z.total_out <= most) {
     z.next_out = piece, z.avail_out = PIECE;
     code = inflate(&z, Z_NO_FLUSH);
   }
   size_t found = z.total_out;
   inflateEnd(&z);
-  return code == Z_OK || code == Z_STREAM_END ? found : failed;
+  return found;
 }
 
 /* Of a chunk of n bytes as stored, without the filters in `mask`; `wanted` where it cannot be told. */
@@ -60,7 +60,7 @@ static size_t unpacked(hid_t plist, uint32_t mask, size_t n, unsigned char *byte
       break;
     case H5Z_FILTER_DEFLATE:
       if (!bytes) return wanted;
-      n = inflated(n, bytes, wanted + (size_t)CHECKSUM * (size_t)i, wanted);
+      n = inflated(n, bytes, wanted + (size_t)CHECKSUM * (size_t)i);
       bytes = NULL;
       break;
     default:
@@ -118,7 +118,7 @@ efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const hsize_t *s
     for (size_t i = 0; i < rank; i++) n = n * w->along[i] + at[i], offset[i] = at[i] * w->chunks.size[i];
     if (w->seen[n / 8] >> n % 8 & 1) continue;
     status = check_chunk(plist, dataset, offset, &w->chunks, path, name, why);
-    w->seen[n / 8] |= (unsigned char)(1 << n % 8);
+    if (status == EFLA_OK) w->seen[n / 8] |= (unsigned char)(1 << n % 8);
   } while (status == EFLA_OK && next_chunk(rank, first, last, at));
   H5Pclose(plist);
   return status;
