@@ -3,6 +3,7 @@
 #include "files.h"
 #include "testing.h"
 
+#include <hdf5.h>
 #include <unistd.h>
 
 static char where[256];
@@ -125,6 +126,25 @@ START_TEST(other_files) {
 }
 END_TEST
 
+/* The same numbers, but packed: a chunk whose packed data end early would have HDF5 read past its memory. */
+START_TEST(packed) {
+  static content c;
+  efla_checkpoint_array arrays[2];
+  efla_message why;
+  write_one(M);
+  ck_assert_int_eq(read_one(settings, &c, arrays, &why), EFLA_OK);
+  const hsize_t size = N;
+  hid_t file = H5Fopen(where, H5F_ACC_RDWR, H5P_DEFAULT), space = H5Screate_simple(1, &size, NULL);
+  hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
+  ck_assert(H5Ldelete(file, "parameters", H5P_DEFAULT) >= 0 && H5Pset_chunk(plist, 1, &size) >= 0);
+  ck_assert_int_ge(H5Pset_deflate(plist, 1), 0);
+  hid_t dataset = H5Dcreate2(file, "parameters", H5T_IEEE_F32LE, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  ck_assert_int_ge(H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, c.f32), 0);
+  ck_assert(H5Dclose(dataset) >= 0 && H5Pclose(plist) >= 0 && H5Sclose(space) >= 0 && H5Fclose(file) >= 0);
+  refused(settings, "parameters: packed by a filter", (efla_checkpoint_array){.name = NULL}, 0);
+}
+END_TEST
+
 START_TEST(nowhere_to_write) {
   static content c;
   efla_checkpoint_array arrays[2];
@@ -136,6 +156,6 @@ START_TEST(nowhere_to_write) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {there_and_back, refusals, damaged, other_files, nowhere_to_write};
+  const TTest *const tests[] = {there_and_back, refusals, damaged, other_files, packed, nowhere_to_write};
   return testing_main("checkpoint", tests, sizeof tests / sizeof *tests, 60);
 }
