@@ -11,8 +11,8 @@ fuzz: lint-deps         ## feed each reader random files for SECONDS=60
 	@$(SUBMAKE) MODE=fuzz $(JOBS) build-fuzz
 	@$(SUBMAKE) MODE=fuzz $(READERS:%=fuzz-%)
 build-fuzz: $(FUZZER)
-$(FUZZER): $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/support/readers.o $(LIBRARY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+$(FUZZER): $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/support/readers.o $(LIBRARIES)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PACKAGE_LIBS)
 # HDF5 asks for as much memory as a file claims; beyond 1 GB it gets none.
 ASAN_tensors := allocator_may_return_null=1:max_allocation_size_mb=1000
 $(READERS:%=fuzz-%): fuzz-%:
