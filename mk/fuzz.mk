@@ -13,8 +13,8 @@ fuzz: lint-deps         ## feed each reader random files for SECONDS=60
 	@$(SUBMAKE) MODE=fuzz $(JOBS) build-fuzz
 	@$(SUBMAKE) MODE=fuzz $(READERS:%=fuzz-%)
 build-fuzz: $(FUZZER)
-$(FUZZER): $(BUILD)/tests/fuzz/fuzz.o $(FUZZED:%=$(BUILD)/tests/support/%.o) $(LIBRARY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+$(FUZZER): $(BUILD)/tests/fuzz/fuzz.o $(FUZZED:%=$(BUILD)/tests/support/%.o) $(LIBRARIES)
+	$(call say,LD,$@)$(LINK) -fsanitize=fuzzer $(PACKAGE_LIBS)
 # HDF5 asks for as much memory as a file claims; beyond 1 GB it gets none.
 ASAN_tensors := allocator_may_return_null=1:max_allocation_size_mb=1000
 # Described files are small or are refused: no array is larger than what is kept unpacked.

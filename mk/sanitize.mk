@@ -22,16 +22,11 @@ TESTS_memory := app/test_cli io/test_csv app/test_table io/test_output io/test_s
 TSAN         := env TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
 VALGRIND     := valgrind -q --error-exitcode=66 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
-define CHECKERS
-command -v valgrind              valgrind
-endef
-export CHECKERS
 .PHONY: races memory build-races build-memory $(PROGRAMS:%=small-%)
 races: deps lint-deps   ## ThreadSanitizer on the threaded code
 	@$(SUBMAKE) MODE=tsan $(JOBS) build-races
 	@$(SUBMAKE) MODE=tsan TESTS='$(TESTS_tsan)' UNDER='$(TSAN)' build-check $(PROGRAMS:%=small-%)
-memory: deps            ## valgrind on programs, readers and writers
-	@sh .ci/install "$$CHECKERS" ""
+memory: deps checker-deps            ## valgrind on programs, readers and writers
 	@$(SUBMAKE) MODE=debug $(JOBS) build-memory
 	@$(SUBMAKE) MODE=debug TESTS='$(TESTS_memory)' UNDER='$(VALGRIND)' build-check $(patsubst %,small-%,$(filter-out throughput,$(PROGRAMS)))
 build-races: build-all $(TESTS_tsan:%=$(BUILD)/tests/%)

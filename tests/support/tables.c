@@ -3,8 +3,12 @@
 
 #include "testing.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 efla_csv run_table(const char *command) {
-  static const char path[] = TEST_WORK "/table.csv";
+  char path[sizeof TEST_WORK + 40]; /* of this process: other tests run beside it */
+  snprintf(path, sizeof path, TEST_WORK "/table-%ld.csv", (long)getpid());
   char *line = NULL;
   efla_csv csv;
   efla_message why = {{0}};
@@ -12,6 +16,7 @@ efla_csv run_table(const char *command) {
   ck_assert_int_eq(testing_shell(line, NULL, NULL, 0), 0);
   ck_assert_msg(efla_csv_read(&csv, path, &why) == EFLA_OK, "%s", why.text);
   ck_assert_uint_gt(csv.rows, 0);
+  remove(path);
   free(line);
   return csv;
 }

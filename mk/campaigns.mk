@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make kills N=200 SEED=1, make damage N=1000 SEED=1, make diskfull: promises tried many times over; see docs/campaigns.md.
+
+.PHONY: kills damage diskfull build-kills build-damage
+kills: deps             ## end programs by N=200 signals at random moments, and see what is left
+	@$(SUBMAKE) $(JOBS) build-all build-kills
+	@$(BUILD)/kills kills $(BIN) tests/corpus $(BUILD)/tests/work/kills $(or $(N),200) $(or $(SEED),1) $(CORES)
+damage: deps            ## feed N=1000 damaged files to the programs that read them
+	@$(SUBMAKE) $(JOBS) build-all build-damage
+	@$(BUILD)/damage damage $(BIN) tests/corpus $(BUILD)/tests/work/damage $(or $(N),1000) $(or $(SEED),1) $(CORES)
+diskfull: deps          ## run every program on disks that fill up
+	@$(SUBMAKE) $(JOBS) build-all
+	@sh tests/campaigns/diskfull.sh $(BIN) $(BUILD) $(MODE)
+
+build-kills: $(BUILD)/kills
+build-damage: $(BUILD)/damage
+$(BUILD)/kills $(BUILD)/damage: $(BUILD)/tests/campaigns/$$(@F).o $(BUILD)/tests/campaigns/campaign.o $(LIBRARIES)
+	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)

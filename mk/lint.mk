@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make format, make lint: layout, warnings of gcc and clang, clang-tidy, cppcheck, and the conventions of the project.
+
+.PHONY: format lint build-lint
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
+INCLUDED := $(wildcard src/*/*.inc src/*/*/*.inc)
+format: lint-deps       ## reformat the sources by .clang-format
+	@clang-format -i $(SOURCES) $(INCLUDED)
+lint: lint-deps         ## gcc's and clang's warnings as errors, formatting, clang-tidy, cppcheck
+	@$(SUBMAKE) build-lint
+TIDY_FLAGS = -std=gnu11 -D_GNU_SOURCE -fopenmp -Isrc -Itests/support -I$(BUILD) $(PACKAGE_CFLAGS) $(CHECK_CFLAGS) -DTEST_BIN=\"\" -DTEST_WORK=\"\" -DTEST_BUILD=\"\"
+build-lint:
+	for rule in citations licences rooms; do tests/conventions/$$rule || exit 1; done
+	clang-format --dry-run --Werror $(SOURCES) $(INCLUDED)
+	@$(SUBMAKE) build-all MODE=debug WERROR=1
+	clang -fsyntax-only $(CFLAGS_TEST) -Werror -I$(BUILD) $(filter %.c,$(SOURCES))
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(CORES) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
