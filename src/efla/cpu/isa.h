@@ -7,6 +7,7 @@
 #ifndef EFLA_CPU_ISA_H
 #define EFLA_CPU_ISA_H
 
+#include "efla/backend.h"
 #include "efla/cpu/query.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
     const REAL *coefficient;                /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
+    REAL scale;                             /* of o */                                                                                   \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
     REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
     REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
@@ -36,6 +38,7 @@
     size_t dk, tiles, columns;                                                                                                           \
     const REAL *q, *k, *v;                                                                                                               \
     REAL coefficient, decay;                                                                                                             \
+    REAL scale;            /* of o */                                                                                                    \
     bool decays;           /* either decay is not 1 */                                                                                   \
     const REAL *pending_k; /* (dk) */                                                                                                    \
     REAL pending_decay;                                                                                                                  \
@@ -165,9 +168,7 @@ struct efla_isa {
   void (*query_backward_f64)(const efla_query_gradient_f64 *x);
 };
 
-/* The name of instruction set i of this build, the widest first; NULL past the end. */
-const char *efla_isa_name(size_t i);
-/* That one, also where this processor does not support it. */
+/* Instruction set i of this build (efla_isa_name), also where this processor does not support it. */
 const efla_isa *efla_isa_at(size_t i);
 /* The first that this processor supports. */
 const efla_isa *efla_isa_best(void);
