@@ -7,6 +7,7 @@
 #include "efla/internal/rule.h"
 #include "efla/internal/threads.h"
 
+#include <math.h>
 #include <string.h>
 
 static efla_status open_cpu(efla_backend *b, const efla_options *options) {
@@ -67,6 +68,7 @@ static key_copies copies_of(const efla_sequence *x) {
 
 #define REAL       float
 #define NAME(stem) stem##_f32
+#include "efla/internal/untreat.inc"
 #include "efla/cpu/backend.inc"
 #include "efla/cpu/backend_backward.inc"
 #undef REAL
@@ -74,6 +76,7 @@ static key_copies copies_of(const efla_sequence *x) {
 
 #define REAL       double
 #define NAME(stem) stem##_f64
+#include "efla/internal/untreat.inc"
 #include "efla/cpu/backend.inc"
 #include "efla/cpu/backend_backward.inc"
 

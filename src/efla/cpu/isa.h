@@ -106,10 +106,12 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
  * state, from after it to before it. */
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                \
   typedef struct efla_adjoint_##suffix {                                                                               \
-    size_t tokens, dk, dv;                       /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                              \
-    const REAL *q, *k, *v, *y, *d_o;             /* y = v - S^T k before the update; v is used with decay only */      \
-    REAL *d_q, *d_k, *d_v;                       /* out */                                                             \
-    size_t k_stride, v_stride;                   /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                 \
+    size_t tokens, dk, dv;                         /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                            \
+    const REAL *q, *k, *v, *y, *d_o;               /* y = v - S^T k before the update; v is used with decay only */    \
+    REAL *d_q, *d_k, *d_v;                         /* out; NULL: not wanted */                                         \
+    size_t q_stride, k_stride, v_stride, y_stride; /* of their rows */                                                 \
+    size_t d_o_stride, d_q_stride, d_k_stride, d_v_stride;                                                             \
+    REAL scale;                                  /* of the read-outs, and so of d_o */                                 \
     const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                      \
     REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                              \
     REAL *reach;                                 /* <G, S> after the chunk in, before it out; with decay only */       \

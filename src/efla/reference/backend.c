@@ -23,6 +23,7 @@ static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type
 
 #define REAL       float
 #define NAME(stem) stem##_f32
+#include "efla/internal/untreat.inc"
 #include "efla/reference/step.inc"
 #include "efla/reference/forward.inc"
 #include "efla/reference/backward.inc"
@@ -31,6 +32,7 @@ static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type
 
 #define REAL       double
 #define NAME(stem) stem##_f64
+#include "efla/internal/untreat.inc"
 #include "efla/reference/step.inc"
 #include "efla/reference/forward.inc"
 #include "efla/reference/backward.inc"
