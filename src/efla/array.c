@@ -17,6 +17,20 @@ size_t efla_type_size(efla_type type) {
   return 0;
 }
 
+const char *efla_type_name(efla_type type) {
+  switch (type) {
+  case EFLA_F64:
+    return "f64";
+  case EFLA_F32:
+    return "f32";
+  case EFLA_BF16:
+    return "bf16";
+  case EFLA_F16:
+    return "f16";
+  }
+  return "unknown type";
+}
+
 /* Unsigned arithmetic wraps where sizes are absurd; the sizes themselves are checked where a sequence is (check.c). */
 static efla_array describe(void *data, efla_type type, size_t batch, size_t head, size_t token) {
   return (efla_array){

@@ -19,6 +19,8 @@ typedef enum efla_type {
 
 /* Bytes of one element; 0 for a number that is no type. */
 size_t efla_type_size(efla_type type);
+/* "f64", ...; "unknown type" for a number that is no type. */
+const char *efla_type_name(efla_type type);
 
 /* Feature i of token t, head h, batch entry b is element
  *
@@ -28,8 +30,9 @@ size_t efla_type_size(efla_type type);
  * `repeat` many consecutive heads share what lies there, as groups of queries share keys; 0 means 1, and it divides the
  * number of heads.
  *
- * Inputs: strides are 0 (shared) or at least the number of features.  Outputs: no two elements may lie in one place.
- * data has the alignment of its type, no more. */
+ * Inputs: strides are 0 (shared) or at least the number of features.  Outputs: no two elements may lie in one place, so
+ * repeat is 1, and each stride is at least what the smaller ones span.  The stride of a dimension that has one entry is
+ * not used.  data has the alignment of its type, no more. */
 typedef struct efla_array {
   void *data; /* NULL: absent.  The library writes through it only where the array is an output */
   efla_type type;

@@ -104,7 +104,8 @@ typedef struct efla_decay {
   const char *name;
   const char *what;
   bool gated;        /* takes g */
-  bool proportional; /* erase = decay * write for all arguments: kernels may rely on it */
+  bool proportional; /* decay = exp(g), or 1 without g; write = the coefficient a; erase = decay * write: kernels may
+                        rely on it */
   void (*coefficients)(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c);
   void (*coefficients_long)(const efla_method *method, long double lambda, long double beta, long double g,
                             efla_coefficients_long *c);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/cpu/backward.h"
 
+#include "efla/internal/threads.h"
+
 #include <assert.h>
 #include <math.h>
-#include <omp.h>
 #include <stdint.h>
 #include <string.h>
 
 enum { CHUNK = EFLA_ADJOINT_TOKENS, CHUNKS = EFLA_SEGMENT / CHUNK };
+
+/* Where the rows of an array are for the head of a task. */
+#define NUMBERS(name, width) efla_heads_numbers(heads, EFLA_HEADS_ARRAY(heads, name), task->sequence, task->head, width)
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

@@ -18,11 +18,13 @@
     const REAL *q, *k, *v, *coefficient;                                                                               \
     const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                    \
     const REAL *g;                   /* NULL: no decay */                                                              \
+    const REAL *decay;               /* exp(g) in place of g; NULL: from g */                                          \
+    REAL scale;                      /* of the read-outs; 0 means 1 */                                                 \
     const REAL *initial;             /* NULL: zero */                                                                  \
     const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                          \
-    REAL *d_q, *d_k, *d_v, *d_beta;                                                                                    \
-    REAL *d_g;       /* where g is given */                                                                            \
-    REAL *d_initial; /* NULL: not wanted */                                                                            \
+    REAL *d_q, *d_k, *d_v, *d_beta;  /* NULL: not wanted, if no head is split into parts */                            \
+    REAL *d_g;                       /* where g or decay is given; NULL as these */                                    \
+    REAL *d_initial;                 /* NULL: not wanted */                                                            \
   } efla_gradient_##suffix;
 /* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute
  * error of order u |G| |S|, also where a decay of 0 makes it 0. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/cpu/heads.h"
 
+#include "efla/internal/rows.h"
+
 #include <assert.h>
 
 static const char *const layouts[] = {[EFLA_BTHD] = "BTHD", [EFLA_BHTD] = "BHTD"};
@@ -16,6 +18,24 @@ efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t 
   if (heads->layout == EFLA_BTHD)
     return (efla_head_rows){(entry * heads->tokens + begin) * heads->heads + head, heads->heads, end - begin};
   return (efla_head_rows){(entry * heads->heads + head) * heads->tokens + begin, 1, end - begin};
+}
+
+efla_head_numbers efla_heads_numbers(const efla_heads *heads, const efla_array *array, size_t sequence, size_t head,
+                                     size_t width) {
+  efla_head_rows rows = efla_heads_rows(heads, sequence, head);
+  if (!array) return (efla_head_numbers){rows.first * width, rows.stride * width};
+  size_t entry = heads->cu_seqlens ? 0 : sequence, begin = heads->cu_seqlens ? heads->cu_seqlens[sequence] : 0;
+  return (efla_head_numbers){(size_t)efla_array_row(array, entry, head, begin), (size_t)array->token};
+}
+
+efla_head_numbers efla_heads_state(const efla_heads *heads, const efla_array *array, size_t sequence, size_t head) {
+  if (array) return (efla_head_numbers){(size_t)efla_array_row(array, sequence, head, 0), (size_t)array->token};
+  return (efla_head_numbers){(sequence * heads->heads + head) * heads->dk * heads->dv, heads->dv};
+}
+
+bool efla_heads_scattered(const efla_heads *heads) {
+  const efla_array *v = EFLA_HEADS_ARRAY(heads, v);
+  return heads->heads > 1 && (v ? v->token > v->head : heads->layout == EFLA_BTHD);
 }
 
 /* n sequences of together t tokens are at most t/SEGMENT + n segments, the last of each begun. */

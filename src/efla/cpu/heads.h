@@ -6,6 +6,7 @@
 #ifndef EFLA_CPU_HEADS_H
 #define EFLA_CPU_HEADS_H
 
+#include "efla/array.h"
 #include "efla/cpu/isa.h"
 
 #include <stddef.h>
@@ -18,6 +19,13 @@ typedef enum efla_layout {
 /* The layout's name, as in a file's attribute; NULL past the end. */
 const char *efla_layout_name(size_t i);
 
+/* Strides and repeat of arrays that lie otherwise than the layout says; data and type are not used.  NULL: it lies as
+ * the layout says.  The arrays of scalars always do. */
+typedef struct efla_heads_arrays {
+  const efla_array *q, *k, *v, *o, *initial, *final;
+  const efla_array *d_o, *d_final, *d_q, *d_k, *d_v, *d_initial; /* of a backward pass */
+} efla_heads_arrays;
+
 typedef struct efla_heads {
   size_t batch, heads, tokens, dk, dv; /* heads, dk, dv >= 1 */
   efla_layout layout;
@@ -27,6 +35,7 @@ typedef struct efla_heads {
       *cu_seqlens;     /* (sequences + 1), from 0 to tokens, not decreasing; NULL: every batch entry is one sequence */
   size_t threads;      /* OpenMP threads of one call, 0 as 1; the results have the same bits for any number */
   const efla_isa *isa; /* NULL: the best that this processor supports */
+  const efla_heads_arrays *arrays; /* NULL: all arrays lie as the layout says */
 } efla_heads;
 
 /* threads and isa as they are meant: at least one, and never NULL. */
@@ -49,6 +58,22 @@ typedef struct efla_head_rows {
   size_t first, stride, tokens;
 } efla_head_rows;
 efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t head);
+
+/* The same in numbers for an array of rows of `width`, the batch entry's first token included: token t is at first + t *
+ * stride.  array NULL: as the layout says. */
+typedef struct efla_head_numbers {
+  size_t first, stride;
+} efla_head_numbers;
+efla_head_numbers efla_heads_numbers(const efla_heads *heads, const efla_array *array, size_t sequence, size_t head,
+                                     size_t width);
+/* And for states (dk, dv), of which row i is at first + i * stride. */
+efla_head_numbers efla_heads_state(const efla_heads *heads, const efla_array *array, size_t sequence, size_t head);
+
+/* The array of that name in heads->arrays, NULL: as the layout says. */
+#define EFLA_HEADS_ARRAY(heads, name) ((heads)->arrays ? (heads)->arrays->name : NULL)
+
+/* Whether the rows of one token lie nearer to each other than those of one head. */
+bool efla_heads_scattered(const efla_heads *heads);
 
 /* States are kept every EFLA_SEGMENT tokens of a sequence, its start included, for a backward pass.  Room for how many
  * per head, and which is the first of a sequence; some in between may stay unused. */

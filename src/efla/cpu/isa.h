@@ -7,6 +7,7 @@
 #ifndef EFLA_CPU_ISA_H
 #define EFLA_CPU_ISA_H
 
+#include "efla/backend.h"
 #include "efla/cpu/query.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
     const REAL *coefficient;                /* (tokens) */                                                                               \
     const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
+    REAL scale;                             /* of o */                                                                                   \
     REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
     REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
     REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
@@ -36,6 +38,7 @@
     size_t dk, tiles, columns;                                                                                                           \
     const REAL *q, *k, *v;                                                                                                               \
     REAL coefficient, decay;                                                                                                             \
+    REAL scale;            /* of o */                                                                                                    \
     bool decays;           /* either decay is not 1 */                                                                                   \
     const REAL *pending_k; /* (dk) */                                                                                                    \
     REAL pending_decay;                                                                                                                  \
@@ -103,10 +106,12 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
  * state, from after it to before it. */
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                \
   typedef struct efla_adjoint_##suffix {                                                                               \
-    size_t tokens, dk, dv;                       /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                              \
-    const REAL *q, *k, *v, *y, *d_o;             /* y = v - S^T k before the update; v is used with decay only */      \
-    REAL *d_q, *d_k, *d_v;                       /* out */                                                             \
-    size_t k_stride, v_stride;                   /* of rows of q, k, d_q, d_k and of v, y, d_o, d_v */                 \
+    size_t tokens, dk, dv;                         /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                            \
+    const REAL *q, *k, *v, *y, *d_o;               /* y = v - S^T k before the update; v is used with decay only */    \
+    REAL *d_q, *d_k, *d_v;                         /* out; NULL: not wanted */                                         \
+    size_t q_stride, k_stride, v_stride, y_stride; /* of their rows */                                                 \
+    size_t d_o_stride, d_q_stride, d_k_stride, d_v_stride;                                                             \
+    REAL scale;                                  /* of the read-outs, and so of d_o */                                 \
     const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                      \
     REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                              \
     REAL *reach;                                 /* <G, S> after the chunk in, before it out; with decay only */       \
@@ -165,9 +170,7 @@ struct efla_isa {
   void (*query_backward_f64)(const efla_query_gradient_f64 *x);
 };
 
-/* The name of instruction set i of this build, the widest first; NULL past the end. */
-const char *efla_isa_name(size_t i);
-/* That one, also where this processor does not support it. */
+/* Instruction set i of this build (efla_isa_name), also where this processor does not support it. */
 const efla_isa *efla_isa_at(size_t i);
 /* The first that this processor supports. */
 const efla_isa *efla_isa_best(void);

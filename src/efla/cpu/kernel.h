@@ -18,6 +18,8 @@
     const REAL *q, *k, *v;                                                                                             \
     const REAL *coefficient;                                                                                           \
     const REAL *g;       /* logarithm of the decay, <= 0; NULL: none, at no cost */                                    \
+    const REAL *decay;   /* the decay itself in place of g; NULL: from g */                                            \
+    REAL scale;          /* of what is read out; 0 means 1 */                                                          \
     const REAL *initial; /* (sequences, heads, dk, dv); NULL: zero */                                                  \
     REAL *final;         /* the same; NULL: not wanted */                                                              \
     REAL *o;             /* NULL: no read-out, and then q may be NULL */                                               \

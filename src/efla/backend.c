@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "efla/internal/backend.h"
+#include "efla/internal/check.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which auto tries them. */
+static const efla_backend_row *const rows[] = {&efla_backend_cpu, &efla_backend_reference};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+const char *efla_backend_name(size_t i) { return i < ROWS ? rows[i]->name : NULL; }
+const char *efla_backend_what(size_t i) { return i < ROWS ? rows[i]->what : NULL; }
+const char *efla_backend_opened(const efla_backend *backend) { return backend ? backend->row->name : NULL; }
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * messages */
+
+static _Thread_local char open_message[EFLA_MESSAGE_BYTES];
+
+const char *efla_last_message(const efla_backend *backend) { return backend ? backend->message : open_message; }
+
+efla_status efla_backend_say(efla_backend *backend, efla_status status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(backend->message, sizeof backend->message, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * opening */
+
+static efla_status say_unknown(efla_backend *b, const char *name) {
+  efla_backend_say(b, EFLA_INVALID, "backend %.64s: unknown, expected auto", name);
+  for (size_t i = 0; i < ROWS; i++) {
+    size_t used = strlen(b->message);
+    snprintf(b->message + used, sizeof b->message - used, i + 1 < ROWS ? ", %s" : " or %s", rows[i]->name);
+  }
+  return EFLA_INVALID;
+}
+
+static efla_status open_row(efla_backend *b, const char *name, const efla_options *options) {
+  bool any = !name || !strcmp(name, "auto");
+  if (options->threads > EFLA_MAX_THREADS)
+    return efla_backend_say(b, EFLA_INVALID, "threads: %zu, expected at most %d", options->threads, EFLA_MAX_THREADS);
+  b->threads = options->threads ? options->threads : 1;
+  efla_status status = say_unknown(b, any ? "auto" : name);
+  for (size_t i = 0; i < ROWS; i++) {
+    if (!any && strcmp(name, rows[i]->name) != 0) continue;
+    b->row = rows[i];
+    status = rows[i]->open(b, options);
+    if (!status || !any || status == EFLA_INVALID) return status;
+  }
+  return status;
+}
+
+efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend) {
+  static const efla_options plain = {0, NULL};
+  efla_backend found = {.message = ""};
+  open_message[0] = 0;
+  if (!backend) {
+    snprintf(open_message, sizeof open_message, "backend: the pointer is NULL");
+    return EFLA_INVALID;
+  }
+  *backend = NULL;
+  efla_status status = open_row(&found, name, options ? options : &plain);
+  efla_backend *b = status ? NULL : malloc(sizeof *b);
+  if (!status && !b) status = efla_backend_say(&found, EFLA_NO_MEMORY, "no memory for a backend");
+  if (status) {
+    memcpy(open_message, found.message, sizeof open_message);
+    return status;
+  }
+  *b = found;
+  b->message[0] = 0;
+  *backend = b;
+  return EFLA_OK;
+}
+
+void efla_backend_close(efla_backend *backend) {
+  if (!backend) return;
+  efla_free(backend->workspace);
+  free(backend);
+}
+
+/* ---------------------------------------------------------------------------------------------------------------
+ * workspace */
+
+void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
+  enum { ALIGNMENT = 128 };
+  size_t begin = arena->used, left = (size_t)PTRDIFF_MAX - begin;
+  if (left < ALIGNMENT || n > (left - ALIGNMENT) / size) {
+    arena->used = PTRDIFF_MAX;
+    return NULL;
+  }
+  arena->used = begin + (n * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  return arena->base ? arena->base + begin : NULL;
+}
+
+static efla_status grow(efla_backend *b, size_t bytes) {
+  if (bytes <= b->bytes) return EFLA_OK;
+  efla_free(b->workspace);
+  b->bytes = 0;
+  b->workspace = efla_alloc(bytes);
+  if (!b->workspace) return efla_backend_say(b, EFLA_NO_MEMORY, "no memory for a workspace of %zu bytes", bytes);
+  b->bytes = bytes;
+  return EFLA_OK;
+}
+
+efla_status efla_backend_run(const efla_call *call, efla_pass *pass) {
+  efla_backend *b = call->backend;
+  efla_arena count = {0};
+  pass(call, &count);
+  if (b->reserved && count.used > b->bytes)
+    return efla_backend_say(b, EFLA_NO_MEMORY, "the call needs a workspace of %zu bytes, and %zu are reserved",
+                            count.used, b->bytes);
+  efla_status status = grow(b, count.used);
+  if (status) return status;
+  /* A call that needs nothing still has a base: it is not to count. */
+  static char nothing[1];
+  efla_arena arena = {.base = b->workspace ? b->workspace : nothing};
+  pass(call, &arena);
+  return EFLA_OK;
+}
+
+/* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
+efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  efla_status status = efla_check_inputs(backend, rule, x, false);
+  if (status) return status;
+  static double place;
+  efla_array wanted = {.data = &place, .type = x->v.type};
+  efla_result y = {.o = wanted, .final_state = wanted};
+  efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->initial_state};
+  if (!dx.q.data) dx.q = wanted;
+  if (!dx.initial_state.data) dx.initial_state = wanted;
+  efla_call call = {.backend = backend, .rule = rule, .x = x, .y = &y, .dx = &dx};
+  efla_arena forward = {0}, both = {0};
+  backend->row->forward(&call, &forward);
+  if (backward) backend->row->backward(&call, &both);
+  status = grow(backend, forward.used > both.used ? forward.used : both.used);
+  backend->reserved = !status;
+  return status;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend `cpu`: the kernels of this directory on the library's arrays. */
+#include "efla/cpu/backward.h"
+#include "efla/cpu/kernel.h"
+#include "efla/internal/backend.h"
+#include "efla/internal/rows.h"
+#include "efla/internal/rule.h"
+#include "efla/internal/threads.h"
+
+#include <math.h>
+#include <string.h>
+
+static efla_status open_cpu(efla_backend *b, const efla_options *options) {
+  b->isa = efla_isa_best();
+  if (!options->isa) return EFLA_OK;
+  for (size_t i = 0; efla_isa_name(i); i++) {
+    if (strcmp(efla_isa_name(i), options->isa) != 0) continue;
+    b->isa = efla_isa_at(i);
+    if (b->isa->supported()) return EFLA_OK;
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "isa %s: not supported by this processor", options->isa);
+  }
+  return efla_backend_say(b, EFLA_INVALID, "isa %.64s: unknown, expected one such as %s", options->isa, b->isa->name);
+}
+
+static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type) {
+  const efla_decay *decay = efla_rule_decay(rule);
+  if (type != EFLA_F32 && type != EFLA_F64)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the cpu backend has f32 and f64", efla_type_name(type));
+  if (!decay->proportional)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "decay %.64s: the cpu backend has decays whose erase is decay * write",
+                            decay->name);
+  return EFLA_OK;
+}
+
+static efla_heads heads_of(const efla_backend *b, const efla_sequence *x, const efla_heads_arrays *arrays) {
+  return (efla_heads){.batch = x->batch,
+                      .heads = x->heads,
+                      .tokens = x->tokens,
+                      .dk = x->dk,
+                      .dv = x->dv,
+                      .layout = EFLA_BHTD,
+                      .sequences = x->sequences,
+                      .cu_seqlens = x->cu_seqlens,
+                      .threads = b->threads,
+                      .isa = b->isa,
+                      .arrays = arrays};
+}
+
+/* How many different keys there are, and where their treated copies lie: one after another. */
+typedef struct key_copies {
+  size_t entries, groups, tokens;
+  efla_array at; /* without data */
+} key_copies;
+
+static key_copies copies_of(const efla_sequence *x) {
+  const efla_array *k = &x->k;
+  size_t groups = x->heads / efla_array_repeat(k);
+  key_copies n = {.entries = k->batch == 0 ? 1 : x->batch,
+                  .groups = k->head == 0 ? 1 : groups,
+                  .tokens = k->token == 0 && x->tokens > 0 ? 1 : x->tokens};
+  n.at = efla_array_head_major(NULL, k->type, n.tokens, n.groups, x->dk);
+  n.at.repeat = k->repeat;
+  if (k->batch == 0) n.at.batch = 0;
+  if (k->head == 0) n.at.head = 0;
+  if (k->token == 0) n.at.token = 0;
+  return n;
+}
+
+#define REAL       float
+#define NAME(stem) stem##_f32
+#include "efla/internal/untreat.inc"
+#include "efla/cpu/backend.inc"
+#include "efla/cpu/backend_backward.inc"
+#undef REAL
+#undef NAME
+
+#define REAL       double
+#define NAME(stem) stem##_f64
+#include "efla/internal/untreat.inc"
+#include "efla/cpu/backend.inc"
+#include "efla/cpu/backend_backward.inc"
+
+static void forward(const efla_call *call, efla_arena *arena) {
+  (call->x->v.type == EFLA_F32 ? forward_f32 : forward_f64)(call, arena);
+}
+
+static void backward(const efla_call *call, efla_arena *arena) {
+  (call->x->v.type == EFLA_F32 ? backward_f32 : backward_f64)(call, arena);
+}
+
+static void lay_out(efla_decoder *d, efla_arena *arena) {
+  (d->shape.type == EFLA_F32 ? lay_out_f32 : lay_out_f64)(d, arena);
+}
+
+static void load(efla_decoder *d, const efla_array *states) {
+  (d->shape.type == EFLA_F32 ? load_f32 : load_f64)(d, states);
+}
+
+static void store(efla_decoder *d, const efla_array *states) {
+  (d->shape.type == EFLA_F32 ? store_f32 : store_f64)(d, states);
+}
+
+static void step(efla_decoder *d, const efla_sequence *token, const efla_array *o) {
+  (d->shape.type == EFLA_F32 ? step_f32 : step_f64)(d, token, o);
+}
+
+const efla_backend_row efla_backend_cpu = {.name = "cpu",
+                                           .what = "vectors and threads of this processor",
+                                           .open = open_cpu,
+                                           .offers = offers,
+                                           .forward = forward,
+                                           .backward = backward,
+                                           .lay_out = lay_out,
+                                           .load = load,
+                                           .store = store,
+                                           .step = step};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What a backend is to the library: a row of functions, and the workspace that its calls carve. */
+#ifndef EFLA_INTERNAL_BACKEND_H
+#define EFLA_INTERNAL_BACKEND_H
+
+#include "efla/backend.h"
+#include "efla/decode.h"
+
+/* A block of memory that is handed out front to back.  With base NULL nothing is handed out but counted: one function
+ * both says what it needs and lays it out. */
+typedef struct efla_arena {
+  char *base; /* aligned to 128 bytes */
+  size_t used;
+} efla_arena;
+
+/* n elements of `size` bytes, aligned to 128; NULL while counting.  A sum that overflows stays at PTRDIFF_MAX, which no
+ * allocation gives. */
+void *efla_arena_take(efla_arena *arena, size_t n, size_t size);
+
+/* A call whose arguments have been checked. */
+typedef struct efla_call {
+  efla_backend *backend;
+  const efla_rule *rule;
+  const efla_sequence *x;
+  const efla_result *y;    /* what a forward call writes; what a backward call reads */
+  const efla_gradient *dx; /* of a backward call */
+} efla_call;
+
+/* Lays out its workspace, and unless the arena only counts, computes. */
+typedef void efla_pass(const efla_call *call, efla_arena *arena);
+
+typedef struct efla_backend_row {
+  const char *name, *what;
+  efla_status (*open)(efla_backend *backend, const efla_options *options);
+  /* Whether it has the rule and the type, for which calls; says what it has not. */
+  efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type);
+  efla_pass *forward, *backward;
+  /* A decoder's memory; states of a shape, NULL: zero; and back; one token, o.data NULL: no read-out. */
+  void (*lay_out)(efla_decoder *decoder, efla_arena *arena);
+  void (*load)(efla_decoder *decoder, const efla_array *states);
+  void (*store)(efla_decoder *decoder, const efla_array *states);
+  void (*step)(efla_decoder *decoder, const efla_sequence *token, const efla_array *o);
+} efla_backend_row;
+
+extern const efla_backend_row efla_backend_cpu, efla_backend_reference;
+
+enum { EFLA_MESSAGE_BYTES = 256 };
+
+struct efla_backend {
+  const efla_backend_row *row;
+  size_t threads;
+  const struct efla_isa *isa;
+  char message[EFLA_MESSAGE_BYTES];
+  void *workspace;
+  size_t bytes;  /* of the workspace */
+  bool reserved; /* it does not grow */
+};
+
+struct efla_decoder {
+  efla_backend *backend;
+  efla_rule rule;
+  efla_decoder_shape shape;
+  void *memory; /* all of the decoder's but this struct */
+  void *states; /* in the backend's form */
+  void *scratch[8];
+};
+
+/* Writes the sentence, cut to fit, and returns status. */
+efla_status efla_backend_say(efla_backend *backend, efla_status status, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* Runs a pass on the backend's workspace, which grows if it must and may. */
+efla_status efla_backend_run(const efla_call *call, efla_pass *pass);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening backends and decoders, reserving memory, and steps: bad arguments end in a status and a sentence. */
+#include "calls.h"
+
+START_TEST(opening) {
+  efla_backend *b = (efla_backend *)calls_memory;
+  ck_assert_int_eq(efla_backend_open("abacus", NULL, &b), EFLA_INVALID);
+  ck_assert_ptr_null(b);
+  ck_assert_str_eq(efla_last_message(NULL), "backend abacus: unknown, expected auto, cpu or reference");
+  ck_assert_int_eq(efla_backend_open("cpu", &(efla_options){.isa = "z80"}, &b), EFLA_INVALID);
+  ck_assert_ptr_nonnull(strstr(efla_last_message(NULL), "isa z80: unknown, expected one such as x"));
+  ck_assert_int_eq(efla_backend_open("cpu", &(efla_options){.threads = EFLA_MAX_THREADS + 1}, &b), EFLA_INVALID);
+  ck_assert_str_eq(efla_last_message(NULL), "threads: 1025, expected at most 1024");
+  ck_assert_int_eq(efla_backend_open("reference", &(efla_options){.isa = "x86-64"}, &b), EFLA_UNSUPPORTED);
+  ck_assert_int_eq(efla_backend_open("cpu", NULL, NULL), EFLA_INVALID);
+  efla_backend_close(NULL);
+  for (size_t i = 0; i < 2; i++) {
+    ck_assert_int_eq(efla_backend_open(i ? "auto" : NULL, NULL, &b), EFLA_OK);
+    ck_assert_str_eq(efla_last_message(NULL), "");
+    ck_assert_str_eq(efla_backend_opened(b), efla_backend_name(0));
+    efla_backend_close(b);
+  }
+}
+END_TEST
+
+static void no_coefficients(const efla_method *m, double lambda, double beta, double g, efla_coefficients *c) {
+  (void)m, (void)lambda, (void)g;
+  *c = (efla_coefficients){1, beta / 2, beta};
+}
+
+START_TEST(unsupported_rules) {
+  const efla_decay lopsided = {.name = "lopsided", .what = "erases half", .coefficients = no_coefficients};
+  efla_backend *b;
+  call c = calls_right();
+  c.rule.decay = &lopsided, c.x.g.data = NULL;
+  ck_assert_int_eq(efla_backend_open("cpu", NULL, &b), EFLA_OK);
+  calls_poison();
+  calls_refused(b, efla_forward(b, &c.rule, &c.x, &c.y), &(bad){NULL, EFLA_UNSUPPORTED, "decay lopsided: the cpu"});
+  efla_backend_close(b);
+}
+END_TEST
+
+SPOIL(no_k, c->x.k.data = NULL)
+SPOIL(o_on_v, c->y.o.data = c->x.v.data)
+SPOIL(two_tokens, c->x.tokens = 2)
+SPOIL(one_entry, c->x.batch = 1)
+SPOIL(fewer_heads, c->x.heads = 2)
+SPOIL(shorter_keys, c->x.dk = DK - 1)
+SPOIL(shorter_values, c->x.dv = DV - 1)
+SPOIL(with_state, c->x.initial_state = efla_array_states(calls_memory[5], EFLA_F64, H, DK, DV))
+SPOIL(packed, c->x.batch = 1; c->x.cu_seqlens = c->cu, c->x.sequences = 1)
+SPOIL(wrong_type, c->x.q.type = c->x.k.type = c->x.v.type = c->y.o.type = c->x.beta.type = c->x.g.type = EFLA_F32)
+static const bad steps[] = {
+    {two_tokens, EFLA_INVALID, "tokens: 2, expected 1"},
+    {one_entry, EFLA_INVALID, "batch: 1, expected the decoder's 2"},
+    {fewer_heads, EFLA_INVALID, "heads: 2, expected the decoder's 4"},
+    {shorter_keys, EFLA_INVALID, "dk: 4, expected the decoder's 5"},
+    {shorter_values, EFLA_INVALID, "dv: 5, expected the decoder's 6"},
+    {with_state, EFLA_INVALID, "initial_state: present"},
+    {packed, EFLA_INVALID, "cu_seqlens: present"},
+    {wrong_type, EFLA_INVALID, "v: type f32, expected the decoder's f64"},
+    {no_k, EFLA_INVALID, "k: data is NULL"},
+    {o_on_v, EFLA_INVALID, "o: in the memory of v"},
+};
+
+static call right_token(void) {
+  call c = calls_right();
+  c.x.tokens = 1, c.x.initial_state.data = NULL, c.cu[1] = 1;
+  return c;
+}
+
+START_TEST(decoding) {
+  const efla_decoder_shape shape = {B, H, DK, DV, EFLA_F64}, empty = {B, 0, DK, DV, EFLA_F64},
+                           strange = {B, H, DK, DV, (efla_type)9}, half = {B, H, DK, DV, EFLA_F16};
+  call c = right_token();
+  efla_decoder *d = NULL;
+  ck_assert_int_eq(efla_decoder_open(NULL, &c.rule, &shape, &d), EFLA_INVALID);
+  ck_assert_int_eq(efla_decoder_step(NULL, &c.x, NULL), EFLA_INVALID);
+  ck_assert_int_eq(efla_decoder_load(NULL, &c.x.v), EFLA_INVALID);
+  ck_assert_int_eq(efla_decoder_reset(NULL), EFLA_INVALID);
+  efla_decoder_close(NULL);
+  FOR_EACH_BACKEND(b) {
+    calls_poison();
+    calls_refused(b, efla_decoder_open(b, NULL, &shape, &d), &(bad){NULL, EFLA_INVALID, "rule: the pointer"});
+    calls_refused(b, efla_decoder_open(b, &c.rule, NULL, &d), &(bad){NULL, EFLA_INVALID, "shape: the pointer"});
+    calls_refused(b, efla_decoder_open(b, &c.rule, &shape, NULL), &(bad){NULL, EFLA_INVALID, "decoder: the pointer"});
+    calls_refused(b, efla_decoder_open(b, &c.rule, &empty, &d), &(bad){NULL, EFLA_INVALID, "heads: 0"});
+    calls_refused(b, efla_decoder_open(b, &c.rule, &strange, &d), &(bad){NULL, EFLA_INVALID, "shape: 9 is no type"});
+    calls_refused(b, efla_decoder_open(b, &c.rule, &half, &d), &(bad){NULL, EFLA_UNSUPPORTED, "type f16"});
+    ck_assert_ptr_null(d);
+    ck_assert_int_eq(efla_decoder_open(b, &c.rule, &shape, &d), EFLA_OK);
+    for (size_t i = 0; i < COUNT(steps); i++) {
+      call one = right_token();
+      steps[i].spoil(&one);
+      calls_refused(b, efla_decoder_step(d, &one.x, &one.y.o), &steps[i]);
+    }
+    const efla_array states = efla_array_states(calls_memory[7], EFLA_F64, H, DK, DV);
+    efla_array shared = states, narrow = states;
+    shared.batch = 0, narrow.type = EFLA_F32;
+    calls_refused(b, efla_decoder_load(d, NULL), &(bad){NULL, EFLA_INVALID, "states: data is NULL"});
+    calls_refused(b, efla_decoder_store(d, &shared), &(bad){NULL, EFLA_INVALID, "states: batch stride 0"});
+    calls_refused(b, efla_decoder_load(d, &narrow), &(bad){NULL, EFLA_INVALID, "states: type f32, expected f64"});
+    ck_assert_int_eq(efla_decoder_store(d, &states), EFLA_OK);
+    for (size_t i = 0; i < (size_t)B * H * DK * DV; i++) ck_assert(calls_memory[7][i] == 0);
+    efla_decoder_close(d);
+  }
+}
+END_TEST
+
+/* After efla_reserve a larger call fails, and what was reserved for does not. */
+START_TEST(reserving) {
+  FOR_EACH_BACKEND(b) {
+    call c = calls_right();
+    memset(calls_memory, 0, sizeof calls_memory);
+    for (int backward = 0; backward < 2; backward++) {
+      ck_assert_int_eq(efla_reserve(b, &c.rule, &c.x, backward), EFLA_OK);
+      ck_assert_int_eq(efla_forward(b, &c.rule, &c.x, &c.y), EFLA_OK);
+    }
+    ck_assert_int_eq(efla_backward(b, &c.rule, &c.x, &c.dy, &c.dx), EFLA_OK);
+    call larger = calls_right();
+    larger.x.dk = larger.x.dv = (size_t)1 << 12, larger.x.heads = larger.x.batch = larger.x.tokens = 1;
+    larger.x.q.data = larger.y.o.data = larger.y.final_state.data = larger.x.initial_state.data = NULL;
+    ck_assert_int_eq(efla_forward(b, &larger.rule, &larger.x, &larger.y), EFLA_NO_MEMORY);
+    ck_assert_ptr_nonnull(strstr(efla_last_message(b), "are reserved"));
+  }
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {opening, unsupported_rules, decoding, reserving};
+  return testing_main("opening", tests, sizeof tests / sizeof *tests, 60);
+}
