@@ -122,6 +122,7 @@ START_TEST(rounding_saturates_for_independent_keys) {
   for (double size = 0.5; size < 5; size *= 2) {
     double f64, f32;
     long_run("gaussian", size, &f64, &f32);
+    CHECK_BOUND(f64, sqrt(5 * D) * U);
     CHECK_BOUND(f32, sqrt(5 * D) * U32);
   }
 }
@@ -132,6 +133,7 @@ END_TEST
 START_TEST(rounding_walks_for_a_dictionary) {
   double f64, f32;
   long_run("dictionary", 1, &f64, &f32);
+  CHECK_BOUND(f64, U * sqrt(1e5));
   CHECK_BOUND(f32, U32 * sqrt(1e5));
 }
 END_TEST
