@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
                      "token numbers), error (relative, root mean square), ulps (largest), granted (largest error over "
                      "what is granted).",
       .options = options,
-      .columns = "head,first,last,tokens,error,ulps,granted",
+      .column_names = "head,first,last,tokens,error,ulps,granted",
       .run = run,
       .check = check,
       .answers = true};

@@ -97,7 +97,7 @@ static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about 
     efla_diagnosis_write_rows(d, about, &branch.table);
     fflush(branch.table.file);
     efla_table_header(file, cli);
-    fprintf(file, "%s\n%s", cli->program->columns, branch.text);
+    fprintf(file, "%s\n%s", cli->program->column_names, branch.text);
     efla_table_join(table, &branch);
   }
   if (file && fclose(file) != 0) status = efla_fail_memory(why);
@@ -170,7 +170,7 @@ int main(int argc, char **argv) {
                      "head, at, "
                      "to, value, second.",
       .options = options,
-      .columns = EFLA_DIAGNOSIS_COLUMNS,
+      .column_names = EFLA_DIAGNOSIS_COLUMNS,
       .run = run,
       .check = check,
       .answers = true};

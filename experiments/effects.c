@@ -145,7 +145,7 @@ int main(int argc, char **argv) {
                      "one "
                      "seed).  Differences are paired by seed.",
       .options = options,
-      .columns = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
+      .column_names = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
       .run = run,
       .check = check,
       .answers = true};

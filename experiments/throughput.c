@@ -169,7 +169,7 @@ int main(int argc, char **argv) {
           " panel and was timed in turn; outputs are compared with the definition first, and the exit status is"
           " 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes the numbers of as many states.",
       .options = options,
-      .columns = EFLA_BENCH_COLUMNS,
+      .column_names = EFLA_BENCH_COLUMNS,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }
