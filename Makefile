@@ -21,7 +21,8 @@ BUILD := build/$(MODE)
 BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
 LIBRARY_C  := $(sort $(wildcard src/*/*.c src/*/*/*.c))
-PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c)))
+TOOLS      := $(patsubst experiments/tools/%.c,%,$(sort $(wildcard experiments/tools/*.c)))
+PROGRAMS   := $(patsubst experiments/%.c,%,$(sort $(wildcard experiments/*.c))) $(TOOLS)
 TESTS      := $(patsubst tests/%.c,%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 ifneq ($(MODE),release) # only that is installed
 TESTS      := $(filter-out packaging/%,$(TESTS))
@@ -183,9 +184,11 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 $(LIBRARY): $(LIBRARY_O)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
-$(PROGRAM_FILES): $(BIN)/%: $(BUILD)/experiments/%.o $(LIBRARY)
+$(filter-out $(TOOLS:%=$(BIN)/%),$(PROGRAM_FILES)): $(BIN)/%: $(BUILD)/experiments/%.o
+$(TOOLS:%=$(BIN)/%): $(BIN)/%: $(BUILD)/experiments/tools/%.o
+$(PROGRAM_FILES): $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBRARY) $(PACKAGE_LIBS)
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
