@@ -193,8 +193,9 @@ int main(int argc, char **argv) {
           "state "
           "was not finite; 0: none).  Errors are nan where the oracle refuses, and then the exit status is 1.",
       .options = options,
-      .columns = "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,readout_floor,growth,growth_"
-                 "predicted,blowup",
+      .column_names =
+          "family,norm,keys,truth,method,precision,tokens,error,floor,readout_error,readout_floor,growth,growth_"
+          "predicted,blowup",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

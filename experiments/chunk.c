@@ -181,7 +181,7 @@ int main(int argc, char **argv) {
                      "error (of the state after "
                      "the chunk, relative to the largest state on the way).  inf and nan are results: overflow.",
       .options = options,
-      .columns = "cosine,norm,method,chunk,form,largest,condition,error",
+      .column_names = "cosine,norm,method,chunk,form,largest,condition,error",
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

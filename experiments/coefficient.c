@@ -2,13 +2,12 @@
 /* coefficient: how accurately is the coefficient computed, and how much does each method let a token erase?
  *
  * Inputs    beta and lambda with random mantissas, log-uniform: x = beta*lambda over 1e-300...1e4, lambda over
- * 1e-12...1e4. Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the
- * erase, the method. Measures  largest and mean error in ulps against x, largest relative error against lambda; the
- * share a*lambda = 1 - R(-x) of the
- *           old association that one token erases, against x.
+ *           1e-12...1e4.
+ * Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the erase, the method.
+ * Measures  largest and mean error in ulps against x, largest relative error against lambda; the share
+ *           a*lambda = 1 - R(-x) of the old association that one token erases, against x.
  * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 % for the
- * clamped
- *           form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2 and .73 for RK4.
+ *           clamped form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2 and .73 for RK4.
  * Writes    one row per form, precision and bin of x or lambda, and per method and x.
  *
  * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by
@@ -29,6 +28,22 @@ static const efla_option options[] = {
      &per_decade, 1, 1000, NULL},
     {.name = NULL},
 };
+
+typedef struct row {
+  const char *study, *name, *precision;
+  double start, ulps, mean_ulps, relative_error, erase;
+} row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(row, study, "", "x or lambda, for bins of that quantity; or erase"),
+    EFLA_COLUMN(row, name, "", "form of the coefficient; for the erase the method"),
+    EFLA_COLUMN(row, precision, "", "number format"),
+    EFLA_COLUMN(row, start, "", "x = beta*lambda; or, in the study of that name, lambda; where the bin starts"),
+    EFLA_COLUMN(row, ulps, "ulp", "largest error; nan for the erase"),
+    EFLA_COLUMN(row, mean_ulps, "ulp", "mean error; nan for the erase"),
+    EFLA_COLUMN(row, relative_error, "", "largest relative error; nan for the erase"),
+    EFLA_COLUMN(row, erase, "", "share that one token erases, a*lambda = 1 - R(-x); nan for bins"),
+    EFLA_COLUMNS_END(row)};
 
 static double naive(double beta, double lambda) { return (1 - exp(-beta * lambda)) / lambda; }
 static double by_expm1(double beta, double lambda) { return -expm1(-beta * lambda) / lambda; }
@@ -90,8 +105,7 @@ static void bin(gsl_rng *draw, efla_table *table, const char *study, double star
         taken += measure(&forms[f], f32, beta, lambda, &e);
       }
       if (taken < samples) continue; /* the bin reaches past the range of f32 */
-      efla_table_row(table, efla_text(study), efla_text(forms[f].name), efla_text(f32 ? "f32" : "f64"),
-                     efla_real(start), efla_real(e.worst), efla_real(e.mean), efla_real(e.relative), efla_real(NAN));
+      efla_table_put(table, &(row){study, forms[f].name, f32 ? "f32" : "f64", start, e.worst, e.mean, e.relative, NAN});
     }
 }
 
@@ -108,8 +122,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   for (size_t m = 0; m < methods.n; m++) {
     const efla_method *method = &efla_methods[methods.row[m]];
     for (double x = 0.01; x < 100; x *= pow(10, width / 8))
-      efla_table_row(table, efla_text("erase"), efla_text(method->name), efla_text("f64"), efla_real(x), efla_real(NAN),
-                     efla_real(NAN), efla_real(NAN), efla_real(x * efla_phi(method, x)));
+      efla_table_put(table, &(row){"erase", method->name, "f64", x, NAN, NAN, NAN, x * efla_phi(method, x)});
   }
   return EFLA_OK;
 }
@@ -118,13 +131,10 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "coefficient",
       .summary = "Accuracy of the exact coefficient in its forms, and what each method lets a token erase.",
-      .description = "Columns: study (x, lambda: bins of that quantity; erase), name (form, or method), precision, "
-                     "start (of the bin; x for "
-                     "the erase), ulps and mean_ulps (largest and mean error in units of the last place), "
-                     "relative_error (largest), erase "
-                     "(a*lambda = 1 - R(-x)).  nan: not of this study.",
+      .description =
+          "Forms: naive (1 - exp(-x))/lambda; expm1 -expm1(-x)/lambda; phi beta*phi(x); clamped: lambda kept from zero twice.",
       .options = options,
-      .columns = "study,name,precision,start,ulps,mean_ulps,relative_error,erase",
+      .columns = columns,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

@@ -2,15 +2,13 @@
 /* effects: is it the exact method that makes a trained classifier robust, or what was changed along with it?
  *
  * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments,
- * learning
- *           rates, seeds.
+ *           learning rates, seeds.
  * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact method, raw
- * keys,
- *           lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method} x {keys} x {lr} tell them apart.
- * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the
- * published
- *           difference, which is the sum of the effects and the interaction of all three; the exact method against every other
- *           method.  95 % intervals of Student over seeds, differences paired by seed.
+ *           keys, lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method} x {keys} x {lr} tell
+ *           them apart.
+ * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the published
+ *           difference, which is the sum of the effects and the interaction of all three; the exact method against every
+ *           other method.  95 % intervals of Student over seeds, differences paired by seed.
  * Expects   most of the published difference from keys and learning rate.
  * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
 #include "laboratory.h"
@@ -32,14 +30,40 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+typedef struct row {
+  const char *panel, *method, *keys;
+  efla_cell lr;
+  const char *perturbation;
+  efla_cell level;
+  size_t seeds;
+  double mean, low, high;
+} row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(
+        row, panel, "",
+        "accuracy (of a model), or a difference of accuracies: method, keys, lr (effects), method_keys, method_lr, "
+        "keys_lr, method_keys_lr (interactions), published, method:NAME (--method minus NAME)"),
+    EFLA_COLUMN(row, method, "", "method; - where contrasted or averaged over"),
+    EFLA_COLUMN(row, keys, "", "key treatment; - as well"),
+    EFLA_COLUMN(row, lr, "", "learning rate; - as well"),
+    EFLA_COLUMN(row, perturbation, "", "of the test images"),
+    EFLA_COLUMN(row, level, "", "level of the perturbation; mean: over all levels, for each seed first"),
+    EFLA_COLUMN(row, seeds, "", "number of seeds; by which differences are paired"),
+    EFLA_COLUMN(row, mean, "", "test accuracy, or difference of two; mean over seeds"),
+    EFLA_COLUMN(row, low, "", "lower end of its 95 % interval of Student over seeds; -inf for one seed"),
+    EFLA_COLUMN(row, high, "", "upper end; inf for one seed"),
+    EFLA_COLUMNS_END(row)};
+
 static bool is_overall(const efla_effect *e) { return !e->variant.method && !e->variant.keys; }
 
 static void write_row(const efla_effect *e, efla_table *table) {
-  efla_table_row(table, efla_text(e->panel), efla_text(e->variant.method ? e->variant.method : "-"),
-                 efla_text(e->variant.keys ? e->variant.keys : "-"),
-                 isnan(e->variant.lr) ? efla_text("-") : efla_real(e->variant.lr), efla_text(e->condition.perturbation),
-                 isinf(e->condition.level) ? efla_text("mean") : efla_real(e->condition.level), efla_count(e->seeds),
-                 efla_real(e->interval.mean), efla_real(e->interval.low), efla_real(e->interval.high));
+  const efla_variant *v = &e->variant;
+  const efla_condition *c = &e->condition;
+  efla_table_put(table, &(row){e->panel, v->method ? v->method : "-", v->keys ? v->keys : "-",
+                               isnan(v->lr) ? efla_text("-") : efla_real(v->lr), c->perturbation,
+                               isinf(c->level) ? efla_text("mean") : efla_real(c->level), e->seeds, e->interval.mean,
+                               e->interval.low, e->interval.high});
 }
 
 /* What the table lacks is left out, and said. */
@@ -119,33 +143,19 @@ int main(int argc, char **argv) {
       .name = "effects",
       .summary =
           "Tells what a difference between trained classifiers is due to: the method, the keys, or the learning rate.",
-      .description = "The input is the table of bin/smnist, of which the last epoch counts.  A model that lacks some "
-                     "accuracies is left out "
-                     "where "
-                     "they are needed, and that is said; it is an error where one of the eight that are contrasted, "
-                     "{method, against} x {raw, "
-                     "unit keys} x {lr, lr-against}, is not there.\n\n"
-                     "Panels of the table: accuracy (of a model); method, keys, lr (effects: mean over the other two "
-                     "factors of the accuracy "
-                     "with "
-                     "--method minus that with --against, raw minus unit, lr minus lr-against; or, where two of the "
-                     "columns method, keys, lr "
-                     "are "
-                     "given, the same difference with those held); method_keys, method_lr, keys_lr, method_keys_lr "
-                     "(interactions: a quarter of the "
-                     "signed sum over the eight models); published (both, raw, lr minus against, unit, lr-against: the "
-                     "sum of method, keys, lr "
-                     "and "
-                     "method_keys_lr); method:NAME (--method minus NAME, mean over keys and the two rates).\n\n"
-                     "Columns: panel, method, keys, lr (- where contrasted or averaged over), perturbation, level (or "
-                     "mean: over all levels "
-                     "of "
-                     "the perturbation, for each seed first), seeds, mean, low, high (95 % interval of Student over "
-                     "seeds; -inf and inf for "
-                     "one "
-                     "seed).  Differences are paired by seed.",
+      .description =
+          "The input is the table of bin/smnist, of which the last epoch counts.  "
+          "A model that lacks some accuracies is left out where they are needed, and that is said; "
+          "it is an error where one of the eight that are contrasted, "
+          "{method, against} x {raw, unit keys} x {lr, lr-against}, is not there.\n\n"
+          "Effects: mean over the other two factors of the accuracy "
+          "with --method minus that with --against, raw minus unit, lr minus lr-against; "
+          "or, where two of the columns method, keys, lr are given, the same difference with those held.  "
+          "Interactions: a quarter of the signed sum over the eight models.  "
+          "published: both, raw, lr minus against, unit, lr-against, the sum of method, keys, lr and method_keys_lr.  "
+          "method:NAME: mean over keys and the two rates.",
       .options = options,
-      .columns = "panel,method,keys,lr,perturbation,level,seeds,mean,low,high",
+      .columns = columns,
       .run = run,
       .check = check,
       .answers = true};

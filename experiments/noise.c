@@ -179,10 +179,11 @@ int main(int argc, char **argv) {
                      "this row, paired over trials), and verdict (of that difference: better, worse, no difference "
                      "seen).  inf: not finite.",
       .options = options,
-      .columns = "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_"
-                 "high,snr,snr_low,snr_"
-                 "high,difference,"
-                 "difference_low,difference_high,verdict",
+      .column_names =
+          "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_"
+          "high,snr,snr_low,snr_"
+          "high,difference,"
+          "difference_low,difference_high,verdict",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

@@ -3,14 +3,12 @@
  *
  * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
  *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full
- * state; substeps 1...4096. Measures  relative error of the state (Frobenius) against the oracles, the observed order
- * between successive halvings
- *           of the step, and the time.
+ * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full state;
+ *           the number of substeps, 1...4096.
+ * Measures  relative error of the state against the oracles, the order observed between successive halvings, the time.
  * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
  *           for every n; error without bound for explicit methods beyond their stability limit.
- * Writes    one row per token count, method, form, oracle and number of substeps; the orders as a readable table on
- *           stderr. */
+ * Writes    one row per token count, method, form, oracle and number of substeps; the orders on stderr as well. */
 #include "laboratory.h"
 
 #include <float.h>
@@ -35,6 +33,28 @@ static const efla_option options[] = {
     {"substeps", "N", "4096", "256", "most substeps per token", EFLA_COUNT, &most_substeps, 1, 1 << 20, NULL},
     {.name = NULL},
 };
+
+typedef struct row {
+  size_t tokens;
+  const char *method, *form, *truth;
+  size_t substeps;
+  double h_lambda, error, floor, rounding, order, seconds;
+} row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(row, tokens, "", "number of tokens"),
+    EFLA_COLUMN(row, method, "", "one-step method"),
+    EFLA_COLUMN(row, form, "", "coefficient, or the tableau whose stages were computed"),
+    EFLA_COLUMN(row, truth, "", "oracle against which the error is measured"),
+    EFLA_COLUMN(row, substeps, "", "substeps per token, n"),
+    EFLA_COLUMN(row, h_lambda, "", "substep times lambda, h*lambda = beta*lambda/n"),
+    EFLA_COLUMN(row, error, "", "relative error of the state (Frobenius norm)"),
+    EFLA_COLUMN(row, floor, "", "relative error of the oracle itself; below it nothing is said of the method"),
+    EFLA_COLUMN(row, rounding, "", "rounding of n substeps, 4 sqrt(n) u; n those of all tokens"),
+    EFLA_COLUMN(row, order, "", "observed order; from half as many substeps to these, nan where rounding rules"),
+    EFLA_COLUMN(row, seconds, "s", "time for all tokens; shortest of 5 repeats"),
+    EFLA_COLUMNS_END(row)};
+
 typedef struct problem {
   efla_tokens x;
   double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
@@ -91,10 +111,8 @@ static void study(const problem *p, const efla_method *method, const efla_tablea
       efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
       double order = n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
       previous[i] = e.state;
-      efla_table_row(table, efla_count(tokens), efla_text(method->name), efla_text(form),
-                     efla_text(p->references[i].oracle->name), efla_count(n), efla_real(step_x / (double)n),
-                     efla_real(e.state), efla_real(e.state_floor), efla_real(rounding), efla_real(order),
-                     efla_real(seconds));
+      efla_table_put(table, &(row){tokens, method->name, form, p->references[i].oracle->name, n, step_x / (double)n,
+                                   e.state, e.state_floor, rounding, order, seconds});
       if (i + 1 == truths.n && n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
     }
   }
@@ -170,15 +188,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "order",
       .summary = "Observed order of one-step methods for the delta rule, and work against precision.",
-      .description =
-          "Columns: tokens, method, form (coefficient, or the tableau whose stages were computed), substeps per token, "
-          "h_lambda "
-          "(the "
-          "step's length times lambda), error (relative, of the state), floor (the oracle's own relative error), "
-          "rounding (4 "
-          "sqrt(steps) u), order (observed between this row and the one with half as many substeps), seconds.",
+      .description = "Tokens are cut into substeps, each of which is one step of the method.",
       .options = options,
-      .columns = "tokens,method,form,truth,substeps,h_lambda,error,floor,rounding,order,seconds",
+      .columns = columns,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

@@ -241,7 +241,7 @@ int main(int argc, char **argv) {
                      "first recorded token with an error above one half; 0: "
                      "none).",
       .options = options,
-      .columns = "study,family,name,stored,rounding,tokens,error,floor,predicted,slope,useless",
+      .column_names = "study,family,name,stored,rounding,tokens,error,floor,predicted,slope,useless",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

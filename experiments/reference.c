@@ -204,7 +204,7 @@ int main(int argc, char **argv) {
                      "errors are nan "
                      "where the truth refuses, and then the exit status is 1.",
       .options = options,
-      .columns = "family,dk,x,oracle,error,coefficient_error,claimed,floor,verdict,seconds",
+      .column_names = "family,dk,x,oracle,error,coefficient_error,claimed,floor,verdict,seconds",
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

@@ -61,6 +61,7 @@ static const efla_option options[] = {
     {"baseline", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &baseline, 0, 0, NULL},
     {.name = NULL},
 };
+static const efla_further_table further[] = {{"losses", efla_study_losses}, {"steps", efla_study_steps}, {NULL, NULL}};
 static const efla_former_name former_names[] = {
     {"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
 
@@ -137,9 +138,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_images training = {0}, test = {0};
   efla_table losses = {0}, steps = {0};
   efla_status status = set_up(cli, &training, &test, why);
-  if (status == EFLA_OK && losses_file)
-    status = efla_table_open_beside(&losses, cli, losses_file, EFLA_STUDY_LOSSES, why);
-  if (status == EFLA_OK && steps_file) status = efla_table_open_beside(&steps, cli, steps_file, EFLA_STUDY_STEPS, why);
+  if (status == EFLA_OK && losses_file) status = efla_table_open_further(&losses, cli, "losses", losses_file, why);
+  if (status == EFLA_OK && steps_file) status = efla_table_open_further(&steps, cli, "steps", steps_file, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
@@ -185,7 +185,8 @@ int main(int argc, char **argv) {
                      "The same bits for any number of threads.",
       .options = options,
       .former_names = former_names,
-      .columns = EFLA_STUDY_SCORES,
+      .columns = efla_study_scores,
+      .further = further,
       .run = run,
       .check = check,
       .remark = digits};

@@ -157,7 +157,7 @@ int main(int argc, char **argv) {
                      "high (95 % interval).  Thresholds are norms, all else gamma per token; nan: not of this study; "
                      "inf: stable always.",
       .options = options,
-      .columns = "study,method,keys,dk,norm,parameter,predicted,measured,low,high",
+      .column_names = "study,method,keys,dk,norm,parameter,predicted,measured,low,high",
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

@@ -2,13 +2,12 @@
 /* throughput: how fast is each form of the delta rule, beside what the machine can do?
  *
  * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the layout of
- * the row. Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens. Measures
- * seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as parts of
- * BLAS's square
- *           product (n = 1024), of the naive recurrence, and of reading and writing memory.
+ *           the row.
+ * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
+ * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as
+ *           parts of BLAS's square product (n = 1024), of the naive recurrence, and of reading and writing memory.
  * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in
- * proportion to tokens, but
- *           for softmax attention, whose grows with their square.
+ *           proportion to tokens, but for softmax attention, whose grows with their square.
  * Writes    one row per panel and benchmark case. */
 #include "laboratory.h"
 
@@ -158,18 +157,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "throughput",
       .summary = "Speed of every form of the delta rule, beside what the machine can do.",
-      .description =
-          "Columns: kernel and pass (what was timed), precision, layout, dk, dv, heads, tokens, threads, "
-          "seconds (median of one execution), tokens_per_s (of all heads together), gflops (6 dk dv "
-          "floating-point operations per token and head, whatever the form does; softmax and gemm: their own), "
-          "of_gemm (part of the rate of BLAS's product of square matrices on one thread, times threads), "
-          "of_naive (multiple of the naive recurrence's rate), of_bandwidth (decoding: part of the rate at "
-          "which as much memory, hot or cold, is read and written), panel, level (instruction set), chunk "
-          "(tokens; 0: nothing is done by chunks), seconds_min and seconds_max.  What is compared stands in one"
-          " panel and was timed in turn; outputs are compared with the definition first, and the exit status is"
-          " 1 if one is wrong.  gemm: n = 1024; rmw: reads and writes the numbers of as many states.",
+      .description = "Outputs are compared with the definition first, and the exit status is 1 if one is wrong.",
       .options = options,
-      .columns = EFLA_BENCH_COLUMNS,
+      .columns = efla_bench_columns,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

@@ -167,7 +167,7 @@ int main(int argc, char **argv) {
                      "steps), seconds (the shortest "
                      "of 5 runs).",
       .options = options,
-      .columns = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
+      .column_names = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

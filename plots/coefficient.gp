@@ -14,8 +14,8 @@ set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.13 \
   title 'Written with expm1 the exact coefficient is right to two ulps; it can erase everything, as L-stable implicit methods can and explicit ones cannot' font ',16'
 set logscale xy
 set key top left Left reverse samplen 4 font ',11'
-set ylabel 'largest error (ulps)'
-set xlabel 'x = βλ'
+set ylabel label('ulps')
+set xlabel label('start')
 set yrange [0.1:1e24]   # the uppermost third is the legend's
 do for [p in 'f64 f32'] {
   set title 'accuracy of the coefficient in '.p.', largest over random β and λ in each bin'
@@ -25,14 +25,14 @@ do for [p in 'f64 f32'] {
 }
 set title 'what clamping costs: relative error against λ (f64), β in 0.001 to 10'
 set xlabel 'λ = k^T'.blank.'k'
-set ylabel 'largest relative error'
+set ylabel label('relative_error')
 set xrange [1e-12:1e4]
 set yrange [1e-17:1e7]
 plot for [i=1:words(forms)] pick('study=lambda precision=f64 name='.word(forms, i)) using 'start':'relative_error' with linespoints ls 100 + i title long_name(word(forms, i))
 
-set title 'share of an old association that one token erases, a λ = 1 - R(-x)'
-set xlabel 'x = βλ'
-set ylabel 'a λ'
+set title 'what is erased of an old association'
+set xlabel label('start')
+set ylabel label('erase')
 set xrange [0.01:100]
 unset logscale y
 set format y '%g'

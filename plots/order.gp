@@ -10,8 +10,8 @@ reference = word(truths, words(truths)) # what errors are measured against
 set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.125 \
   title "Cutting a token into n substeps: the error of a one-step method falls with its order; the exact flow has no step error" font ',16'
 set logscale xy
-set xlabel 'step times λ,  h λ = βλ/n'
-set ylabel 'relative error of the state (Frobenius norm)'
+set xlabel label('h_lambda')
+set ylabel label('error')
 set yrange [1e-17:1e3]
 set xrange [7e-4:6]
 unset key
@@ -32,7 +32,7 @@ do for [T in values('tokens', '')] {
 }
 
 set title 'work and precision, one token: textbook schemes (all stages on the full state) against one exact step'
-set xlabel 'time per token (s)'
+set xlabel label('seconds')
 set xrange [1e-7:1]
 stages = ''
 do for [f in values('form', 'tokens=1')] { if (f ne 'coefficient') { stages = stages.' '.f } }
@@ -45,6 +45,6 @@ entries = words(methods) + 3
 load 'plots/legend.gp'
 plot for [m in methods] NaN with linespoints ls row(m) title m, \
      NaN with lines dt 2 lc rgb theory title 'slopes 1, 2, 4', \
-     NaN with lines dt 3 lw 2 lc rgb theory title 'rounding of n substeps, 4 √n u', \
-     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.truth_of.') itself'
+     NaN with lines dt 3 lw 2 lc rgb theory title label('rounding'), \
+     NaN with boxes fs solid lc rgb shade title label('floor').' ('.truth_of.')'
 unset multiplot

@@ -2,6 +2,16 @@
 # Rows of a CSV table with given values: awk -F, -v where="column=value column=value" -f pick.awk TABLE.
 # Prints the line of names and the rows that match; with -v list=COLUMN the distinct values of that column, in order, instead; with
 # -v cut=COLUMN an empty line, at which gnuplot lifts the pen, where that column changes.
+# With -v label=COLUMN what an axis of that column is called, from the line "# column COLUMN [unit]: meaning; remarks" and in the notation
+# of figures; blank stands after a superscript.  It is the name itself where there is no such line.
+label != "" && /^#/ {
+  if (match($0, "^# column " label "( \\[[^]]*\\])?: ")) {
+    print as_label(substr($0, 1, RLENGTH), substr($0, RLENGTH + 1))
+    found = 1
+    exit
+  }
+}
+label != "" && !/^#/ { exit }
 /^#/ { next }
 !columns {
   columns = NF
@@ -23,4 +33,21 @@
   }
   if (list == "") print
   else if (!seen[$number[list]]++) print $number[list]
+}
+END { if (label != "" && !found) print label }
+
+function as_label(head, meaning,    unit) {
+  sub(/;.*/, "", meaning)
+  unit = match(head, /\[.*\]/) ? " (" substr(head, RSTART + 1, RLENGTH - 2) ")" : ""
+  meaning = meaning unit
+  gsub(/beta\*lambda/, "βλ", meaning)
+  gsub(/\*lambda/, " λ", meaning)
+  gsub(/lambda/, "λ", meaning)
+  gsub(/beta/, "β", meaning)
+  gsub(/gamma/, "γ", meaning)
+  gsub(/rho/, "ρ", meaning)
+  gsub(/sqrt\(n\)/, "√n", meaning)
+  gsub(/dk/, "d_k", meaning)
+  gsub(/k\^T k/, "k^T" blank "k", meaning)
+  return meaning
 }

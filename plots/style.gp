@@ -13,11 +13,16 @@ set encoding utf8
 set datafile separator ','
 set datafile columnheaders
 
+# After a sub- or superscript: svg viewers drop a blank at the start of a piece of text, so that one begins with a word joiner, which is not seen.
+blank = format eq 'svg' ? "\342\201\240\302\240" : ' '
+
 # --- the table: rows that match, distinct values, header lines
 pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", where, table)
 values(column, where) = system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s'", column, where, table))
 largest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | tail -n 1", column, where, table)))
 smallest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | head -n 1", column, where, table)))
+# what an axis of that column is called, with its unit: the table says it
+label(column) = system(sprintf("awk -v label=%s -v blank='%s' -f plots/pick.awk '%s'", column, blank, table))
 header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 
 # --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.
@@ -44,8 +49,6 @@ set format y '10^{%T}'
 set key font ',11' spacing 1.05
 shade = '#d9d9d9'      # below an oracle's floor
 theory = '#404040'     # slopes and bounds
-# After a sub- or superscript: svg viewers drop a blank at the start of a piece of text, so that one begins with a word joiner, which is not seen.
-blank = format eq 'svg' ? "\342\201\240\302\240" : ' '
 square(d) = 'd_k'.blank.'= d_v'.blank.'= '.d
 
 # --- who made this: once per figure, in the strip of 25 pixels at the bottom that scripts leave free.  Labels belong to every plot of a

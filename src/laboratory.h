@@ -70,6 +70,7 @@
 #include "app/figure.h"     /* pictures */
 #include "io/output.h"      /* files that are there whole or not at all */
 #include "io/lock.h"        /* one process at a time on a file */
+#include "app/column.h"     /* what columns mean */
 #include "app/table.h"      /* results */
 #include "io/csv.h"         /* ... and read back */
 #include "app/program.h"    /* the frame of an experiment */

@@ -134,6 +134,22 @@ static char *describe(const efla_option *option) {
   return help;
 }
 
+/* What --help says below the options: the description, then the columns of every table.  To be freed. */
+static char *describe_program(const efla_program *program) {
+  char *columns = program->columns ? efla_columns_help(program->columns) : NULL;
+  char *text = efla_option_text("%s\v%s%s%s", program->summary, program->description,
+                                columns ? "\n\nColumns of the table:\n" : "", columns ? columns : "");
+  free(columns);
+  for (const efla_further_table *f = program->further; f && f->option; f++) {
+    columns = efla_columns_help(f->columns);
+    char *longer = efla_option_text("%s\nColumns of the table for --%s:\n%s", text, f->option, columns);
+    free(columns);
+    free(text);
+    text = longer;
+  }
+  return text;
+}
+
 /* The program's options and then those that all programs have.  One that answers about files draws nothing at random,
  * and may have no table. */
 static void gather_options(parse *p) {
@@ -146,7 +162,7 @@ static void gather_options(parse *p) {
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
       {"out", "FILE", NULL, NULL, out, EFLA_RESULT, &cli->out, 0, 0, NULL},
   };
-  const bool has[] = {!program->answers, true, program->columns != NULL};
+  const bool has[] = {!program->answers, true, program->columns != NULL || program->column_names != NULL};
   snprintf(p->processors, sizeof p->processors, "%d", omp_get_num_procs());
   for (const efla_option *option = program->options; option->name; option++) p->options[p->n++] = *option;
   assert(p->n + COMMON <= MOST_OPTIONS);
@@ -201,7 +217,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
                                        {"version", 'V', NULL, 0, "print version and commit", -1},
                                        {"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0}};
   memcpy(rows + n, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
-  char *text = efla_option_text("%s\v%s", program->summary, program->description);
+  char *text = describe_program(program);
   struct argp argp = {.options = rows, .parser = on_option, .doc = text};
   cli->command = quote_command(cli->name, argc, argv);
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);

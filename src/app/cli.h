@@ -9,6 +9,7 @@
 #ifndef EFLA_APP_CLI_H
 #define EFLA_APP_CLI_H
 
+#include "app/column.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -56,14 +57,22 @@ typedef struct efla_former_name {
   const char *former, *name;
 } efla_former_name;
 
+/* A further table of a run, for the file that this option names. */
+typedef struct efla_further_table {
+  const char *option;
+  const efla_column *columns;
+} efla_further_table;
+
 struct efla_cli;
 struct efla_table;
 
 typedef struct efla_program {
-  const char *name, *summary, *description; /* description: what it measures, what the columns mean; plain text */
+  const char *name, *summary, *description; /* plain text; --help lists the columns after the description */
   const efla_option *options;               /* ends with a row whose name is NULL */
   const efla_former_name *former_names;     /* ends with a row whose name is NULL; NULL: none */
-  const char *columns;                      /* of its table: "a,b,c"; NULL: it has none, and no --out */
+  const efla_column *columns;               /* of its table; NULL: it has none, and no --out */
+  const efla_further_table *further;        /* ends with a row whose option is NULL; NULL: none */
+  const char *column_names;
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
   /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or
    * nowhere. */

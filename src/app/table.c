@@ -36,9 +36,11 @@ void efla_table_header(FILE *file, const efla_cli *cli) {
 }
 
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
-  const char *columns = cli->program->columns;
-  *table = (efla_table){.columns = 1};
-  for (const char *c = columns; c && *c; c++) table->columns += *c == ',';
+  const efla_column *columns = cli->program->columns;
+  const char *names = cli->program->column_names;
+  *table = (efla_table){.columns = columns, .column_count = 1};
+  assert(!columns || efla_columns_cover(columns));
+  for (const char *c = names; c && *c; c++) table->column_count += *c == ',';
   const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
   efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
@@ -46,12 +48,15 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message
     return status;
   }
   efla_table_header(table->file, cli);
-  if (columns) fprintf(table->file, "%s\n", columns);
+  if (names) fprintf(table->file, "%s\n", names);
+  if (columns) efla_columns_header(table->file, columns);
   return EFLA_OK;
 }
 
 static void write_cell(FILE *file, const efla_cell *cell) {
   switch (cell->kind) {
+  case EFLA_CELL_ANY:
+    break;
   case EFLA_CELL_TEXT:
     assert(!strpbrk(cell->text, ",\n\""));
     fputs(cell->text, file);
@@ -73,16 +78,24 @@ static void note_error(efla_table *table) {
   if (ferror(table->file) && !table->error) table->error = errno;
 }
 
-efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const char *path, const char *columns,
-                                   efla_message *why) {
+efla_status efla_table_open_further(efla_table *table, const efla_cli *cli, const char *option, const char *path,
+                                    efla_message *why) {
+  const efla_further_table *further = cli->program->further;
+  while (strcmp(further->option, option) != 0) further++;
   efla_program program = *cli->program;
   efla_cli other = *cli;
-  program.columns = columns, program.answers = false, other.program = &program, other.out = path;
+  program.columns = further->columns, program.answers = false, other.program = &program, other.out = path;
   return efla_table_open(table, &other, why);
 }
 
+void efla_table_put(efla_table *table, const void *row) {
+  efla_columns_write(table->file, table->columns, row);
+  table->rows++;
+  note_error(table);
+}
+
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
-  assert(n == table->columns);
+  assert(n == table->column_count);
   for (size_t i = 0; i < n; i++) {
     if (i > 0) fputc(',', table->file);
     write_cell(table->file, &cells[i]);
@@ -93,7 +106,7 @@ void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
 }
 
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
-  *branch = (efla_branch){.table = {.columns = table->columns}};
+  *branch = (efla_branch){.table = {.columns = table->columns, .column_count = table->column_count}};
   branch->table.file = open_memstream(&branch->text, &branch->length);
   return branch->table.file ? EFLA_OK : EFLA_NO_MEMORY;
 }

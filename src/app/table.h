@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tables: CSV with provenance.
  *
- * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date), then
- * one line with the columns' names, then rows; reals as %.17g, which reads back to the same bits; inf, -inf and nan as
- * such.  A table for FILE is there whole or not at all, see output.h. */
+ * Lines `# key: value` come first (program, version, commit, command line, every option's value, machine, date, what
+ * the columns are), then one line with the columns' names, then rows; reals as %.17g, which reads back to the same bits;
+ * inf, -inf and nan as such.  A table for FILE is there whole or not at all, see output.h. */
 #ifndef EFLA_APP_TABLE_H
 #define EFLA_APP_TABLE_H
 
@@ -15,21 +15,12 @@
 
 typedef struct efla_table {
   FILE *file;
-  efla_output output;   /* zeroed: standard output */
-  size_t columns, rows; /* rows written so far */
-  int error;            /* errno of the first write that failed */
+  efla_output output; /* zeroed: standard output */
+  const efla_column *columns;
+  size_t rows; /* written so far */
+  size_t column_count;
+  int error; /* errno of the first write that failed */
 } efla_table;
-
-typedef struct efla_cell {
-  enum { EFLA_CELL_TEXT, EFLA_CELL_COUNT, EFLA_CELL_REAL } kind;
-  const char *text;
-  size_t count;
-  double real;
-} efla_cell;
-
-static inline efla_cell efla_text(const char *text) { return (efla_cell){.kind = EFLA_CELL_TEXT, .text = text}; }
-static inline efla_cell efla_count(size_t count) { return (efla_cell){.kind = EFLA_CELL_COUNT, .count = count}; }
-static inline efla_cell efla_real(double real) { return (efla_cell){.kind = EFLA_CELL_REAL, .real = real}; }
 
 /* Where a result comes from: the lines "# key: value". */
 void efla_table_header(FILE *file, const efla_cli *cli);
@@ -38,11 +29,13 @@ void efla_table_header(FILE *file, const efla_cli *cli);
  * the header for the program's columns.  Fails with EFLA_OUTPUT. */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 
-/* A further table of the same run for FILE, with columns of its own ("a,b,c"). */
-efla_status efla_table_open_beside(efla_table *table, const efla_cli *cli, const char *path, const char *columns,
-                                   efla_message *why);
+/* The further table of the same run for the file `path` that this option names. */
+efla_status efla_table_open_further(efla_table *table, const efla_cli *cli, const char *option, const char *path,
+                                    efla_message *why);
 
-/* One row; as many cells as there are columns. */
+/* One row: a struct as the columns describe it. */
+void efla_table_put(efla_table *table, const void *row);
+
 #define efla_table_row(table, ...)                                                                                     \
   efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
 void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);

@@ -8,6 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct row {
+  const char *kernel, *pass, *precision, *layout;
+  size_t dk, dv, heads, tokens, threads;
+  double seconds, tokens_per_s, gflops, of_gemm, of_naive, of_bandwidth;
+  const char *panel, *level;
+  size_t chunk;
+  double seconds_min, seconds_max;
+} row;
+
+const efla_column efla_bench_columns[] = {
+    EFLA_COLUMN(row, kernel, "", "what was timed; gemm: BLAS's product for n = 1024, memory: reads and writes only"),
+    EFLA_COLUMN(row, pass, "", "which part of it was timed; rmw: reads and writes the numbers of as many states"),
+    EFLA_COLUMN(row, precision, "", "number format"),
+    EFLA_COLUMN(row, layout, "", "layout in memory; batch, heads, tokens and features by their initials"),
+    EFLA_COLUMN(row, dk, "", "length of keys, dk"),
+    EFLA_COLUMN(row, dv, "", "length of values"),
+    EFLA_COLUMN(row, heads, "", "heads; in decoding: states"),
+    EFLA_COLUMN(row, tokens, "", "tokens of a sequence"),
+    EFLA_COLUMN(row, threads, "", "threads"),
+    EFLA_COLUMN(row, seconds, "s", "time; median over executions"),
+    EFLA_COLUMN(row, tokens_per_s, "1/s", "tokens per second; of all heads together"),
+    EFLA_COLUMN(row, gflops, "Gflop/s", "rate; 6 dk dv operations per token and head, softmax and gemm: their own"),
+    EFLA_COLUMN(row, of_gemm, "", "rate / rate of square product; BLAS's on one thread, times threads"),
+    EFLA_COLUMN(row, of_naive, "", "rate / rate of the naive recurrence"),
+    EFLA_COLUMN(row, of_bandwidth, "", "rate / rate of memory; for decoding, of as much memory, hot or cold"),
+    EFLA_COLUMN(row, panel, "", "what stands in one panel was timed in turn and can be compared"),
+    EFLA_COLUMN(row, level, "", "instruction set"),
+    EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: nothing is done by chunks"),
+    EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
+    EFLA_COLUMN(row, seconds_max, "s", "longest time"),
+    EFLA_COLUMNS_END(row)};
+
 static size_t at_least_one(size_t n) { return n ? n : 1; }
 
 void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pass, bool f64, efla_heads heads,
@@ -70,12 +102,26 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
   double of_naive = ratio(panel, seconds, p, flops, naive, naive ? naive->entry->flops(naive) : 0, spare);
   double of_bandwidth =
       ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->entry->bytes(memory) : 0, spare);
-  efla_table_row(table, efla_text(c->kernel), efla_text(c->pass), efla_text(p->f64 ? "f64" : "f32"),
-                 efla_text(efla_layout_name(h->layout)), efla_count(h->dk), efla_count(h->dv),
-                 efla_count(h->batch * h->heads), efla_count(h->tokens), efla_count(h->threads), efla_real(s.median),
-                 efla_real((double)h->tokens / s.median), efla_real(flops / s.median * 1e-9), efla_real(of_gemm),
-                 efla_real(of_naive), efla_real(of_bandwidth), efla_text(panel->name), efla_text(h->isa->name),
-                 efla_count(p->chunk), efla_real(s.least), efla_real(s.most));
+  efla_table_put(table, &(row){c->kernel,
+                               c->pass,
+                               p->f64 ? "f64" : "f32",
+                               efla_layout_name(h->layout),
+                               h->dk,
+                               h->dv,
+                               h->batch * h->heads,
+                               h->tokens,
+                               h->threads,
+                               s.median,
+                               (double)h->tokens / s.median,
+                               flops / s.median * 1e-9,
+                               of_gemm,
+                               of_naive,
+                               of_bandwidth,
+                               panel->name,
+                               h->isa->name,
+                               p->chunk,
+                               s.least,
+                               s.most});
   return EFLA_OK;
 }
 

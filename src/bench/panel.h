@@ -10,10 +10,7 @@
 
 #define EFLA_BENCH_MOST (2 * EFLA_LIST_MAX + 1) /* problems of a panel: a list with one thread and with all, and gemm */
 
-#define EFLA_BENCH_COLUMNS                                                                                             \
-  "kernel,pass,precision,layout,dk,dv,heads,tokens,threads,seconds,tokens_per_s,gflops,of_gemm,of_naive,of_bandwidth," \
-  "panel,level,"                                                                                                       \
-  "chunk,seconds_min,seconds_max"
+extern const efla_column efla_bench_columns[];
 
 typedef struct efla_bench_panel {
   const char *name;

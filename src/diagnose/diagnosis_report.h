@@ -23,9 +23,8 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
 efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out,
                                       efla_message *why);
 
-/* The rows from which plots/diagnose.gp draws, and their columns: quantities of the total, and growth rates head by
- * head. */
-#define EFLA_DIAGNOSIS_COLUMNS "study,name,head,at,to,value,second"
+/* The rows from which plots/diagnose.gp draws: quantities of the total, and growth rates head by head. */
+extern const efla_column efla_diagnosis_columns[];
 void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
 
 /* What both the text and the object list: the quantiles of x; and how many bars to a factor of 2 the histograms of

@@ -3,50 +3,67 @@
 
 #include <math.h>
 
-/* Columns: study, name, head, at, to, value, second. */
-static void row(efla_table *table, const char *study, const char *name, size_t head, double at, double to, double value,
-                double second) {
-  efla_table_row(table, efla_text(study), efla_text(name), efla_count(head), efla_real(at), efla_real(to),
-                 efla_real(value), efla_real(second));
-}
+typedef struct row {
+  const char *study, *name;
+  size_t head;
+  double at, to, value, second;
+} row;
+
+const efla_column efla_diagnosis_columns[] = {
+    EFLA_COLUMN(row, study, "", "histogram, limit, error, rate, chunk, format or tolerance"),
+    EFLA_COLUMN(row, name, "", "method or format; histogram and limit: x, tolerance: the format that suffices"),
+    EFLA_COLUMN(row, head, "", "head; of the worst place, or, study rate, of the row"),
+    EFLA_COLUMN(row, at, "",
+                "where; histogram: lower end of the bar, limit: x, rate: largest rise, chunk: its length, format: "
+                "digits, tolerance: the error"),
+    EFLA_COLUMN(row, to, "",
+                "histogram: upper end of the bar; limit: first token beyond, format: error after all tokens at most"),
+    EFLA_COLUMN(row, value, "",
+                "what was found; histogram and limit: share of tokens, error and format: of the state, rate: measured, "
+                "chunk: condition"),
+    EFLA_COLUMN(row, second, "", "error and format: of the read-outs; rate: by the law, chunk: largest entry"),
+    EFLA_COLUMNS_END(row)};
 
 static void write_steps(const efla_statistics *f, efla_table *table) {
   size_t bars = efla_quantiles_bars(EFLA_DIAGNOSIS_BARS);
   for (size_t i = 0; i < bars; i++) {
     double from, to;
     size_t tokens = efla_quantiles_bar(&f->x, EFLA_DIAGNOSIS_BARS, i, &from, &to);
-    if (tokens > 0) row(table, "histogram", "x", 0, from, to, (double)tokens / (double)f->tokens, NAN);
+    if (tokens > 0)
+      efla_table_put(table, &(row){"histogram", "x", 0, from, to, (double)tokens / (double)f->tokens, NAN});
   }
   for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++)
-    row(table, "limit", "x", b->first.head, b->limit, efla_somewhere(b->first) ? (double)b->first.token : NAN,
-        (double)b->tokens / (double)f->tokens, NAN);
+    efla_table_put(table, &(row){"limit", "x", b->first.head, b->limit,
+                                 efla_somewhere(b->first) ? (double)b->first.token : NAN,
+                                 (double)b->tokens / (double)f->tokens, NAN});
 }
 
 static void write_methods(const efla_statistics *f, efla_table *table) {
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++)
-    row(table, "error", m->method->name, m->deviation.state.at.head, NAN, NAN, m->deviation.state.value,
-        m->deviation.readout.value);
+    efla_table_put(table, &(row){"error", m->method->name, m->deviation.state.at.head, NAN, NAN,
+                                 m->deviation.state.value, m->deviation.readout.value});
 }
 
 static void write_rates(const efla_statistics *f, size_t head, efla_table *table) {
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++)
-    row(table, "rate", m->method->name, head, m->rise.value, NAN, m->rate.value, m->law.value);
+    efla_table_put(table, &(row){"rate", m->method->name, head, m->rise.value, NAN, m->rate.value, m->law.value});
 }
 
 static void write_chunks(const efla_statistics *f, efla_table *table) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
-      row(table, "chunk", efla_statistics_coefficient(g)->name, c->condition[g].at.head, (double)c->chunk, NAN,
-          c->condition[g].value, c->largest[g].value);
+      efla_table_put(table, &(row){"chunk", efla_statistics_coefficient(g)->name, c->condition[g].at.head,
+                                   (double)c->chunk, NAN, c->condition[g].value, c->largest[g].value});
 }
 
 static void write_formats(const efla_statistics *f, const efla_diagnosis_about *about, efla_table *table) {
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++)
-    row(table, "format", i->format->name, i->deviation.largest.at.head, i->format->digits,
-        i->deviation.largest.value * efla_diagnosis_walk(f), i->deviation.largest.value, i->deviation.readout.value);
+    efla_table_put(table, &(row){"format", i->format->name, i->deviation.largest.at.head, i->format->digits,
+                                 i->deviation.largest.value * efla_diagnosis_walk(f), i->deviation.largest.value,
+                                 i->deviation.readout.value});
   for (size_t i = 0; i < about->tolerances; i++) {
     const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
-    row(table, "tolerance", format ? format->name : "none", 0, about->tolerance[i], NAN, NAN, NAN);
+    efla_table_put(table, &(row){"tolerance", format ? format->name : "none", 0, about->tolerance[i], NAN, NAN, NAN});
   }
 }
 

@@ -13,9 +13,8 @@
 #include "app/progress.h"
 #include "app/table.h"
 
-#define EFLA_STUDY_SCORES "method,keys,lr,seed,epoch,perturbation,level,images,accuracy,loss,train_seconds"
-#define EFLA_STUDY_LOSSES "method,keys,lr,seed,epoch,step,loss"
-#define EFLA_STUDY_STEPS  "method,keys,lr,seed,when,quantity,mean,q01,q05,q25,q50,q75,q95,q99,most"
+/* Of the tables: what test images are taken for, what training costs, what is written to the state. */
+extern const efla_column efla_study_scores[], efla_study_losses[], efla_study_steps[];
 
 typedef struct efla_study {
   efla_training_options options; /* what configs share; images from the study options */

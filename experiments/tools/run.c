@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens. Does
- * advances every head of every sequence with the method, keys, form and precision asked for, block by block, so that
- *           memory does not grow with the file.
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
+ * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block,
+ *           so that memory does not grow with the file.
  * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed
- * when
- *           complete.  Results that are not finite are written like any other, and end the program with status 4 and the first
- *           of them. */
+ *           when complete.  Results that are not finite are written like any other, and end the program with status 4
+ *           and the first of them. */
 #include "laboratory.h"
 
 #include <stdint.h>
@@ -93,28 +92,22 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 }
 
 int main(int argc, char **argv) {
-  static const efla_program program = {.name = "run",
-                                       .summary =
-                                           "o and final_state of the delta rule for q, k, v and beta of your own.",
-                                       .description = "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), "
-                                                      "beta (B,T,H), or without B, or without B and H; optional "
-                                                      "are g "
-                                                      "(B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), "
-                                                      "and cu_seqlens (N+1), the boundaries of sequences that "
-                                                      "lie end to "
-                                                      "end in one batch entry, whose states are (N,H,dk,dv); an empty "
-                                                      "one ends in its initial state. Attributes of the root: "
-                                                      "scale, 1 if missing, so that o = scale "
-                                                      "S^T q; "
-                                                      "layout, BTHD or BHTD. Any float or integer type will do. The "
-                                                      "output has o and final_state in the input's layout, f64 "
-                                                      "for "
-                                                      "precision f64 and f32 for others, and attributes that say where "
-                                                      "they come from; its disk must have room for it. The "
-                                                      "input must stay as it is until the end. Exit status 4: a result "
-                                                      "is not finite.",
-                                       .options = options,
-                                       .run = run,
-                                       .answers = true};
+  static const efla_program program = {
+      .name = "run",
+      .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
+      .description =
+          "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
+          "optional are g (B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), "
+          "and cu_seqlens (N+1), the boundaries of sequences that lie end to end in one batch entry, "
+          "whose states are (N,H,dk,dv); an empty one ends in its initial state. "
+          "Attributes of the root: scale, 1 if missing, so that o = scale S^T q; layout, BTHD or BHTD. "
+          "Any float or integer type will do. "
+          "The output has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
+          "and attributes that say where they come from; its disk must have room for it. "
+          "The input must stay as it is until the end. "
+          "Exit status 4: a result is not finite.",
+      .options = options,
+      .run = run,
+      .answers = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
- * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them. Measures  of
- * every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of transitions
- *           under each method, and whether a state in f32 overflows; of the first tokens of every head also: errors of all methods and of
- *           the number formats against an oracle, and the condition of the chunks' triangular systems.
- * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked
- * for. */
+ * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
+ * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of
+ *           transitions under each method, and whether a state in f32 overflows; of the first tokens of every head also:
+ *           errors of all methods and of the number formats against an oracle, and the condition of the chunks'
+ *           triangular systems.
+ * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
 #include "laboratory.h"
 
 #include <stdio.h>
@@ -97,7 +97,8 @@ static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about 
     efla_diagnosis_write_rows(d, about, &branch.table);
     fflush(branch.table.file);
     efla_table_header(file, cli);
-    fprintf(file, "%s\n%s", cli->program->columns, branch.text);
+    efla_columns_header(file, cli->program->columns);
+    fputs(branch.text, file);
     efla_table_join(table, &branch);
   }
   if (file && fclose(file) != 0) status = efla_fail_memory(why);
@@ -141,36 +142,27 @@ int main(int argc, char **argv) {
       .name = "diagnose",
       .summary =
           "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
-      .description = "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), with or "
-                     "without B and H, that "
-                     "stays as it is until the end; "
-                     "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
-                     "The report tells, in total and for every head: the distribution of x = beta*lambda (lambda = "
-                     "|k|^2); how many tokens "
-                     "are beyond the limits up to which methods do not overshoot or amplify, and the first of them; "
-                     "the growth rate per token "
-                     "of the product of transitions under each method, as measured and as the law for keys of random "
-                     "directions has it; "
-                     "errors "
-                     "of every method relative to the exact flow, of state and read-outs, the first token where the "
-                     "state is lost (error "
-                     "above "
-                     "1) and where it overflows f32; the largest entry and the condition of (I + L)^-1 for chunks; "
-                     "which number format of the "
-                     "state suffices.  It ends with a sentence.  Tokens, heads and sequences count from 0; a batch "
-                     "entry is a sequence.\n\n"
-                     "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on "
-                     "all tokens; states are "
-                     "compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; an error "
-                     "'at the end' is the measured one times the square root of the ratio of lengths, as if it went on "
-                     "as a random walk.  "
-                     "Quantiles are exact up to 4096 tokens and to 0.28 % beyond.\n\n"
-                     "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".  Columns of the "
-                     "table: study, name, "
-                     "head, at, "
-                     "to, value, second.",
+      .description =
+          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), "
+          "with or without B and H, that stays as it is until the end; "
+          "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
+          "The report tells, in total and for every head: "
+          "the distribution of x = beta*lambda (lambda = |k|^2); "
+          "how many tokens are beyond the limits up to which methods do not overshoot or amplify, and the first of them; "
+          "the growth rate per token of the product of transitions under each method, "
+          "as measured and as the law for keys of random directions has it; "
+          "errors of every method relative to the exact flow, of state and read-outs, "
+          "the first token where the state is lost (error above 1) and where it overflows f32; "
+          "the largest entry and the condition of (I + L)^-1 for chunks; "
+          "which number format of the state suffices.  "
+          "It ends with a sentence.  Tokens, heads and sequences count from 0; a batch entry is a sequence.\n\n"
+          "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; "
+          "states are compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; "
+          "an error 'at the end' is the measured one times the square root of the ratio of lengths, "
+          "as if it went on as a random walk.  Quantiles are exact up to 4096 tokens and to 0.28 % beyond.\n\n"
+          "In JSON numbers that are not finite are the strings \"inf\", \"-inf\", \"nan\".",
       .options = options,
-      .columns = EFLA_DIAGNOSIS_COLUMNS,
+      .columns = efla_diagnosis_columns,
       .run = run,
       .check = check,
       .answers = true};

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* compare: is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?
  *
- * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file
- * of its
- *           own.
- * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's
- * type,
- *           relative, and in units of what rounding is entitled to on these tokens (check/error_bound.h); how it depends on the
- *           token's number; whether o depends on later tokens, where there are two runs; and, if it is out of tolerance, which
- *           usual fault explains it.
- * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1:
- * outside. */
+ * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of
+ *           its own.
+ * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's type,
+ *           relative, and in units of what rounding is entitled to on these tokens (check/error_bound.h); how it depends
+ *           on the token's number; whether o depends on later tokens, where there are two runs; and, if it is out of
+ *           tolerance, which usual fault explains it.
+ * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1: outside. */
 #include "laboratory.h"
 
 #include <math.h>
@@ -40,12 +37,25 @@ static const efla_option options[] = {
     {"tolerance", "KIND", "bound", NULL, "bound (what rounding is entitled to), ulps=N or rms=X", EFLA_TEXT,
      &tolerance_text, 0, 0, NULL},
     {"precision", "NAME", "declared", NULL,
-     "format that the kernel keeps its state in; declared: as the attribute of that name says, or else f64 if o is, "
-     "f32 if not, "
-     "and at last that of o",
+     "format that the kernel keeps its state in; "
+     "declared: as the attribute of that name says, or else f64 if o is, f32 if not, and at last that of o",
      EFLA_NAME, &precision, 0, 0, precision_name},
     {.name = NULL},
 };
+
+typedef struct row {
+  size_t head, first, last, tokens;
+  double error, ulps, granted;
+} row;
+
+static const efla_column columns[] = {EFLA_COLUMN(row, head, "", "head"),
+                                      EFLA_COLUMN(row, first, "", "first token number of a range"),
+                                      EFLA_COLUMN(row, last, "", "last token number of the range"),
+                                      EFLA_COLUMN(row, tokens, "", "tokens in the range; of all sequences"),
+                                      EFLA_COLUMN(row, error, "", "relative error of o (root mean square)"),
+                                      EFLA_COLUMN(row, ulps, "ulp", "largest error of o"),
+                                      EFLA_COLUMN(row, granted, "", "largest error of o over what is granted"),
+                                      EFLA_COLUMNS_END(row)};
 
 static void print_errors(const char *what, const efla_errors_of *errors) {
   printf("%10s  %12.4g  %12.4g  %12.4g  %12.4g  %12.3g\n", what, errors->ulps, efla_errors_rms_ulps(errors),
@@ -91,9 +101,8 @@ static void print_causality(const efla_causality *c) {
   if (c->pairs == 0) return;
   printf("causality: ");
   if (c->violation.token < SIZE_MAX)
-    printf("o depends on later tokens: inputs differ from token %zu on, but o already at token %zu, sequence %zu, head "
-           "%zu: "
-           "%s is %.9g in one run and %.9g in the other\n",
+    printf("o depends on later tokens: inputs differ from token %zu on, but o already at token %zu, sequence %zu, "
+           "head %zu: %s is %.9g in one run and %.9g in the other\n",
            c->parts, c->violation.token, c->violation.sequence, c->violation.head, c->violation.index,
            c->violation.expected, c->violation.found);
   else
@@ -162,9 +171,8 @@ static void write_rows(const efla_kernel_check *s, efla_table *table) {
     for (size_t b = 0; b < EFLA_BINS; b++) {
       const efla_bin *bin = &s->comparison.head[h].bins[b];
       if (bin->tokens == 0) continue;
-      efla_table_row(table, efla_count(h), efla_count(efla_bin_first(b)), efla_count(efla_bin_first(b + 1) - 1),
-                     efla_count(bin->tokens), efla_real(bin->error2 == 0 ? 0 : sqrt(bin->error2 / bin->truth2)),
-                     efla_real(bin->ulps), efla_real(bin->ratio));
+      efla_table_put(table, &(row){h, efla_bin_first(b), efla_bin_first(b + 1) - 1, bin->tokens,
+                                   bin->error2 == 0 ? 0 : sqrt(bin->error2 / bin->truth2), bin->ulps, bin->ratio});
     }
 }
 
@@ -199,26 +207,17 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
-      .description = "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, "
-                     "as for run; all files "
-                     "must stay as they are until the end. An ulp is "
-                     "the gap between "
-                     "neighbours of o's type at the largest entry of a token. The tolerance is by default derived from "
-                     "what rounding is "
-                     "entitled to "
-                     "on these very tokens: the covariance of the state's error, carried by the transitions. Ends with "
-                     "a line 'verdict:'; "
-                     "before it, "
-                     "if it is outside, 'first out of tolerance:' and 'mistake:'. Two runs, in the second file or as "
-                     "sequences that follow "
-                     "each other, "
-                     "whose inputs agree up to some token show whether o depends on later tokens. Columns: head, "
-                     "first, last, tokens (of a "
-                     "range of "
-                     "token numbers), error (relative, root mean square), ulps (largest), granted (largest error over "
-                     "what is granted).",
+      .description =
+          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g, initial_state, cu_seqlens, as for run; "
+          "all files must stay as they are until the end. "
+          "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
+          "The tolerance is by default derived from what rounding is entitled to on these very tokens: "
+          "the covariance of the state's error, carried by the transitions. "
+          "Ends with a line 'verdict:'; before it, if it is outside, 'first out of tolerance:' and 'mistake:'. "
+          "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
+          "show whether o depends on later tokens.",
       .options = options,
-      .columns = "head,first,last,tokens,error,ulps,granted",
+      .columns = columns,
       .run = run,
       .check = check,
       .answers = true};
