@@ -66,6 +66,8 @@ int campaign_run(campaign *c, const char *line, int signal_number, double after,
   if (child < 0) give_up("fork");
   if (child == 0) {
     setpgid(0, 0);
+    /* A shell that starts the campaign in the background has it ignore SIGINT, which children inherit. */
+    signal(SIGINT, SIG_DFL), signal(SIGHUP, SIG_DFL), signal(SIGTERM, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command, NULL);
     _exit(127);
   }
