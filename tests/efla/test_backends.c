@@ -5,7 +5,7 @@
 
 static void forward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                     gsl_rng *draw) {
-  backend_inputs in = backends_place(c, type, c->tokens % 2, draw);
+  backend_inputs in = backends_place(c, type, gsl_rng_uniform_int(draw, 2), draw);
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
   placed o = {.memory = NULL}, final = {.memory = NULL};
   efla_result y = {.o = {.data = NULL}};

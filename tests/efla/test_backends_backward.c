@@ -6,7 +6,7 @@
 static void backward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                      gsl_rng *draw) {
   static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "initial_state"};
-  const bool narrow = c->tokens % 2;
+  const bool narrow = gsl_rng_uniform_int(draw, 2);
   backend_inputs in = backends_place(c, type, narrow, draw);
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
   placed d_o = {.memory = NULL}, d_final = {.memory = NULL}, d[CASE_INPUTS] = {{.memory = NULL}};

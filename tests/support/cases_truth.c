@@ -183,7 +183,7 @@ static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, double
                dv_error = a.dw * size_du + w * du_error + 2 * w * size_du, sizes = M * size_u + e * N * size_du;
   const double by_w_error = size_v * du_error + (V + 2) * size_v * M * a.k,
                by_e_error = N * a.k * du_error + M * a.k * s_error + (V + 2) * N * a.k * M * a.k,
-               by_d_error = N * G_error + M * S_error + K * V * N * M;
+               by_d_error = N * G_error + M * S_error + (K + V) * N * M;
   const double lambda_error = slope_error(l->by_lambda.write, K, size_v * M * a.k, by_w_error) +
                               slope_error(l->by_lambda.erase, K, N * a.k * M * a.k, by_e_error);
   double dk_error = G_error * size_u + M * u_error + e * (S_error * size_du + N * du_error) + a.de * N * size_du +
