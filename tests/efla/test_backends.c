@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* efla_forward on every backend, instruction set and type: awkward sizes and strides, packed and empty sequences, shared
+ * heads, states in place, against long double (docs/bounds.md#backends). */
+#include "backends.h"
+
+static void forward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
+                    gsl_rng *draw) {
+  backend_inputs in = backends_place(c, type, gsl_rng_uniform_int(draw, 2), draw);
+  const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
+  placed o = {.memory = NULL}, final = {.memory = NULL};
+  efla_result y = {.o = {.data = NULL}};
+  if (c->d_o.values) o = case_place(&c->d_o, type, draw), y.o = o.array;
+  if (c->in_place)
+    final = in.in[CASE_INITIAL];
+  else if (c->d_final.values)
+    final = case_place(&states, type, draw);
+  y.final_state = final.array;
+  CHECK_OK(b, efla_forward(b, &c->rule, &in.x, &y));
+  char what[160];
+  snprintf(what, sizeof what, "%s: o", name);
+  if (o.memory) case_compare(what, &o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);
+  snprintf(what, sizeof what, "%s: final_state", name);
+  if (final.memory) case_compare(what, &final, &states, states.entries, c->heads, c->dk, to->final, to->final_error);
+  free(o.memory);
+  if (!c->in_place) free(final.memory);
+  backends_clear(&in);
+}
+
+START_TEST(forward_within_bounds) { backends_run(49, false, forward); }
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {forward_within_bounds};
+  return testing_main("backends", tests, sizeof tests / sizeof *tests, 120);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "backends.h"
+
+efla_backend *backends_open(size_t i, char name[64]) {
+  efla_backend *b;
+  for (size_t row = 0; efla_backend_name(row); row++) {
+    const char *backend = efla_backend_name(row);
+    bool vectors = !strcmp(backend, "cpu");
+    for (size_t isa = 0; vectors ? efla_isa_name(isa) != NULL : isa == 0; isa++) {
+      const efla_options options = {.threads = 1 + i % 2, .isa = vectors ? efla_isa_name(isa) : NULL};
+      if (efla_backend_open(backend, &options, &b) == EFLA_UNSUPPORTED) continue;
+      ck_assert_ptr_nonnull(b);
+      snprintf(name, 64, "%s %s", backend, vectors ? efla_isa_name(isa) : "");
+      if (i-- == 0) return b;
+      efla_backend_close(b);
+    }
+  }
+  return NULL;
+}
+
+backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow, gsl_rng *draw) {
+  backend_inputs y = {.x = {.batch = c->batch, .heads = c->heads, .tokens = c->tokens, .dk = c->dk, .dv = c->dv}};
+  efla_array *const arrays[CASE_INPUTS] = {&y.x.q, &y.x.k, &y.x.v, &y.x.beta, &y.x.g, &y.x.initial_state};
+  if (c->packed) y.x.sequences = c->sequences, y.x.cu_seqlens = c->cu;
+  for (int i = 0; i < CASE_INPUTS; i++) {
+    if (!c->in[i].values) continue;
+    y.in[i] = case_place(&c->in[i], narrow && (i == CASE_BETA || i == CASE_G) ? EFLA_F32 : type, draw);
+    case_fill(&y.in[i], &c->in[i]);
+    *arrays[i] = y.in[i].array;
+  }
+  return y;
+}
+
+void backends_clear(backend_inputs *x) {
+  for (int i = 0; i < CASE_INPUTS; i++) free(x->in[i].memory);
+}
+
+void backends_run(size_t cases, bool backward, backend_check *check) {
+  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
+  gsl_rng_set(draw, testing_seed());
+  for (size_t n = 0; n < cases; n++) {
+    backend_case c = case_make(n, draw);
+    truth to = case_solve(&c, backward);
+    char name[64], full[128];
+    efla_backend *b;
+    for (size_t i = 0; (b = backends_open(i, name)); i++, efla_backend_close(b))
+      for (int type = EFLA_F64; type <= EFLA_F32; type++) {
+        snprintf(full, sizeof full, "case %zu, %s, %s", n, name, efla_type_name((efla_type)type));
+        check(b, full, &c, &to, (efla_type)type, draw);
+      }
+    truth_clear(&to), case_clear(&c);
+  }
+  gsl_rng_free(draw);
+}

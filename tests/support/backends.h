@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every backend that this processor has, and the arrays of one call on it. */
+#ifndef BACKENDS_H
+#define BACKENDS_H
+
+#include "cases.h"
+
+/* Configuration i: each row of the table, the cpu backend with each instruction set and by turns one thread and two;
+ * NULL past the end.  *name describes it. */
+efla_backend *backends_open(size_t i, char name[64]);
+
+/* A case's inputs in memory, of q's type `type`; beta and g are f32 where `narrow`. */
+typedef struct backend_inputs {
+  placed in[CASE_INPUTS];
+  efla_sequence x;
+} backend_inputs;
+backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow, gsl_rng *draw);
+void backends_clear(backend_inputs *x);
+
+/* Runs a function for every case of first ... last-1, every backend and type. */
+typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
+                           gsl_rng *draw);
+void backends_run(size_t cases, bool backward, backend_check *check);
+
+#define CHECK_OK(b, status) ck_assert_msg(!(status), "%s", efla_last_message(b))
+
+#endif

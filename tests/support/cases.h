@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Awkward calls of the library, their exact answers in long double, and what rounding may add to these
+ * (docs/bounds.md#backends). */
+#ifndef CASES_H
+#define CASES_H
+
+#include "efla/efla.h"
+#include "testing.h"
+
+/* The different numbers of an input, all representable in f32; what is shared has one entry, or fewer groups of
+ * heads. */
+typedef struct field {
+  size_t entries, groups, tokens, features, repeat;
+  double *values; /* (entries, groups, tokens, features); NULL: absent */
+} field;
+
+enum { CASE_INPUTS = 6, CASE_Q = 0, CASE_K, CASE_V, CASE_BETA, CASE_G, CASE_INITIAL };
+
+typedef struct backend_case {
+  efla_rule rule;
+  size_t batch, heads, tokens, dk, dv, sequences, cu[6];
+  bool packed, in_place; /* in place: final_state is initial_state's array */
+  field in[CASE_INPUTS];
+  field d_o, d_final; /* o and final_state are wanted where these are given */
+} backend_case;
+
+/* Number n of a fixed list of combinations, with random numbers; end it with case_clear. */
+backend_case case_make(size_t n, gsl_rng *draw);
+void case_clear(backend_case *c);
+size_t case_states(const backend_case *c);
+/* The number of input `field` that batch entry, head, token (of a state: sequence, head, row) and feature see. */
+double case_number(const field *f, size_t b, size_t h, size_t t, size_t i);
+
+/* Rows in the order (batch, heads, tokens) or (states, heads); an error bounds the Euclidean norm of a row's, in units of
+ * the roundoff. */
+typedef struct truth {
+  long double *o, *final, *d[CASE_INPUTS];
+  double *o_error, *final_error, *d_error[CASE_INPUTS];
+} truth;
+truth case_solve(const backend_case *c, bool backward);
+void truth_clear(truth *t);
+
+/* An array in memory of its own, with strides of a kind that `draw` picks; what is between its rows, and all of it
+ * before it is filled, are bytes 0xff. */
+typedef struct placed {
+  efla_array array;
+  unsigned char *memory;
+  size_t bytes;
+} placed;
+placed case_place(const field *shape, efla_type type, gsl_rng *draw);
+void case_fill(const placed *p, const field *f);
+
+/* Rows (batch, heads, tokens, features) of `type` against long double: error <= roundoff * bound for each row; then
+ * nothing but those rows has been written.  sums: rows that share a place in the array are added up. */
+void case_compare(const char *what, const placed *p, const field *shape, size_t batch, size_t heads, size_t tokens,
+                  const long double *expected, const double *bound);
+
+#endif
