@@ -186,8 +186,9 @@ $(LIBRARY): $(LIBRARY_O)
 $(PROGRAM_FILES): $(BIN)/%: $(BUILD)/experiments/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PACKAGE_LIBS)
+# tests/support/testing.c counts assertions.
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARY)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -Wl,--wrap=_mark_point -o $@ $^ $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
 -include $(wildcard $(foreach part,src tests experiments,$(BUILD)/$(part)/*.d $(BUILD)/$(part)/*/*.d $(BUILD)/$(part)/*/*/*.d))

@@ -19,8 +19,9 @@ static double dot_square(size_t n, double squares, double total) {
 
 /* Column j of one head while its tokens are followed. */
 typedef struct column {
-  double error;  /* mean square of its norm */
-  double line;   /* the largest part of it that one token left along its key */
+  double error;  /* mean square of its norm, in all directions */
+  double drift;  /* along the column itself, from decays */
+  double line;   /* the largest part of the error that one token left along its key */
   double update; /* u of the token before */
 } column;
 
@@ -54,8 +55,8 @@ static void add_errors(size_t dk, size_t dv, const token *t, const long double *
   }
   double read = dot_square(dk, squares, w) + dot_square(dk, pair_squares, pair) * c->update * c->update + 2 * w * w;
   c->error *= (double)(t->decay * t->decay);
-  if (decays) c->error += 5 * size / 3;
-  c->error *= 1 - (1 - R * R) / (double)dk;
+  c->drift = c->drift * (double)(t->decay * t->decay) + (decays ? 5 * size / 3 : 0);
+  c->error *= 1 - (1 - R * R) / (double)dk, c->drift *= 1 - (1 - R * R) / (double)dk;
   double line = a * a * lambda * (read + 3 * y * y) / 3;
   c->error += line + next / 3;
   c->line = fmax(c->line * (double)(t->decay * t->decay), line);
@@ -67,8 +68,12 @@ static double readout_square(size_t dk, size_t dv, const token *t, const long do
   double squares, o, pair_squares, pair, q = efla_norm(dk, t->q);
   products(dk, t->q, dv, s, &squares, &o);
   products(dk, t->q, 1, t->k, &pair_squares, &pair);
-  return q * q * c->error / (double)dk +
+  return q * q * (c->error + c->drift) / (double)dk +
          (dot_square(dk, squares, o) + dot_square(dk, pair_squares, pair) * c->update * c->update + 2 * o * o) / 3;
+}
+
+static double column_bound(size_t dk, const column *c) {
+  return sqrt(c->error + c->drift) + z * sqrt(c->error / (double)dk + c->drift + c->line);
 }
 
 /* One head by the definition, a token at a time, each after its decay. */
@@ -94,8 +99,7 @@ static void define(kernel_problem *p, size_t sequence, size_t head) {
       p->o_bound[row * dv + j] = z * sqrt(readout_square(dk, dv, &now, S + j, &columns[j]));
     }
   }
-  for (size_t j = 0; j < dv; j++)
-    p->S_bound[n * dv + j] = sqrt(columns[j].error) + z * sqrt(columns[j].error / (double)dk + columns[j].line);
+  for (size_t j = 0; j < dv; j++) p->S_bound[n * dv + j] = column_bound(dk, &columns[j]);
   free(q), free(columns);
 }
 
