@@ -135,8 +135,9 @@ $(PROGRAM_FILES): $$(call object_of,$$(@F)) $(LIBRARIES)
 # What make itself runs, and nobody installs.
 $(BUILD)/verdict $(BUILD)/draw: $(BUILD)/experiments/$$(@F)/$$(@F).o $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
+# tests/support/testing.c counts assertions.
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARIES)
-	$(call say,LD,$@)$(LINK) $(CHECK_LIBS) $(PACKAGE_LIBS)
+	$(call say,LD,$@)$(LINK) -Wl,--wrap=_mark_point $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
 ALL_O := $(EFLA_O) $(LABORATORY_O) $(HARNESS_O) $(TEST_FILES:=.o) $(EXPERIMENTS:%.c=$(BUILD)/%.o)

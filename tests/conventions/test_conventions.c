@@ -60,7 +60,7 @@ START_TEST(faults_are_refused) {
   char err[1 << 14];
   const char *copy = make_copy(), *before = "";
   bool git = testing_shell("command -v git", NULL, NULL, 0) == 0;
-  if (!git) printf("licences: skipped, there is no git\n"), fflush(stdout);
+  if (!git) testing_skip("faults_are_refused, licences", "there is no git");
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     const struct fault *f = &faults[i];
     if (!strcmp(f->script, "licences") && !git) continue;

@@ -38,8 +38,7 @@ static int shell(const char *work, const char *format, ...) {
 START_TEST(an_archive_knows_its_commit) {
   const char *work = files_directory("checkout-archive");
   if (shell(work, "git rev-parse HEAD") != 0) {
-    printf("an_archive_knows_its_commit: skipped, this is no checkout\n");
-    fflush(stdout);
+    testing_skip("an_archive_knows_its_commit", "this is no checkout");
     return;
   }
   SHELL("git archive HEAD | tar -x -C $W && GIT_CEILING_DIRECTORIES=$(dirname $W) make -s -C $W "
@@ -100,8 +99,7 @@ END_TEST
 START_TEST(the_example_finds_its_program) {
   const char *work = files_directory("checkout-example");
   if (shell(work, "/usr/bin/python3 -c 'import h5py, numpy'") != 0) {
-    printf("the_example_finds_its_program: skipped, /usr/bin/python3 has no h5py (Debian: python3-h5py)\n");
-    fflush(stdout);
+    testing_skip("the_example_finds_its_program", "/usr/bin/python3 has no h5py (Debian: python3-h5py)");
     return;
   }
   SHELL("mkdir $W/examples $W/path && cp examples/compare.py $W/examples && ln -s $R/" TEST_BIN

@@ -126,8 +126,7 @@ END_TEST
 /* The example for Python, where h5py is installed: Debian's python3-h5py, which belongs to the system's own Python. */
 START_TEST(python_example) {
   if (testing_shell("/usr/bin/python3 -c 'import h5py, numpy'", NULL, NULL, 0) != 0) {
-    printf("python_example: skipped, /usr/bin/python3 has no h5py (Debian: python3-h5py)\n");
-    fflush(stdout);
+    testing_skip("python_example", "/usr/bin/python3 has no h5py (Debian: python3-h5py)");
     return;
   }
   int status =

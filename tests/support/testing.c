@@ -12,12 +12,34 @@ unsigned long testing_seed(void) {
   return text ? strtoul(text, NULL, 10) : 1;
 }
 
+/* Check calls _mark_point for every assertion that holds; the tests are linked so that it is this that is called. */
+static size_t assertions;
+void __real__mark_point(const char *file, int line);
+void __wrap__mark_point(const char *file, int line);
+void __wrap__mark_point(const char *file, int line) {
+  assertions++;
+  __real__mark_point(file, line);
+}
+
+static bool skipped;
+void testing_skip(const char *test, const char *why) {
+  skipped = true;
+  printf("%s: skipped, %s\n", test, why);
+  fflush(stdout);
+}
+
+/* After each test, in its process: one that asserted nothing, and did not say why, has failed. */
+static void require_assertions(void) {
+  if (assertions == 0 && !skipped) ck_abort_msg("this test asserted nothing");
+}
+
 int testing_main(const char *module, const TTest *const *tests, size_t n, double limit) {
   mkdir(TEST_WORK, 0777); /* it may be there */
   Suite *suite = suite_create(module);
   for (size_t i = 0; i < n; i++) {
     TCase *one = tcase_create(tests[i]->name);
     tcase_set_timeout(one, limit);
+    tcase_add_checked_fixture(one, NULL, require_assertions);
     tcase_add_test(one, tests[i]);
     suite_add_tcase(suite, one);
   }

@@ -16,12 +16,16 @@
 #define U   (DBL_EPSILON / 2) /* unit roundoff of f64, 2^-53 */
 #define U32 (FLT_EPSILON / 2) /* of f32, 2^-24 */
 
-/* Runs the tests of one module, each with the time limit given (seconds); the status for main.  The random seed is the
+/* Runs the tests of one module, each with the time limit given (seconds); the status for main.  A test that ends
+ * without having asserted anything has failed, unless it says by testing_skip what it lacks here.  The random seed is the
  * variable EFLA_TEST_SEED or 1, and is printed. */
 int testing_main(const char *module, const TTest *const *tests, size_t n, double limit);
 
 /* The generator of this run; each test starts it afresh with testing_seed(). */
 unsigned long testing_seed(void);
+
+/* Says that a test, or a part of one, is not run, and why. */
+void testing_skip(const char *test, const char *why);
 
 /* error <= bound, or the test fails and says both. */
 #define CHECK_BOUND(error, bound)                                                                                      \

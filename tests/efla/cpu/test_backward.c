@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The fast backward pass against the naive derivative: every shape that is awkward, layout, packing, decay, method,
  * level, split and number of threads. */
+#include "backward_bound.h"
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -16,8 +17,8 @@ typedef struct problem {
   size_t rows, states;
   efla_gradient_f64 x; /* outputs: the truth */
   efla_gradient_f32 x32;
-  size_t size[OUTPUTS];  /* numbers of each output */
-  double scale[OUTPUTS]; /* what an entry's error is measured by */
+  size_t size[OUTPUTS];             /* numbers of each output */
+  backward_bound bound, definition; /* of what is compared, and of the truth in f64 */
 } problem;
 
 static void **outputs_f64(efla_gradient_f64 *x, void *to[OUTPUTS]) {
@@ -58,29 +59,6 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
   free(beta), gsl_rng_free(draw);
 }
 
-/* Largest norm of any row, and of any state. */
-static double largest(size_t n, size_t width, const double *values) {
-  double norm = 0;
-  for (size_t i = 0; i < n && values; i++) norm = fmax(norm, sqrt(efla_lambda(width, values + i * width)));
-  return norm;
-}
-
-/* Outputs are products of the state S, of G (the loss's derivative by it) and of rows, and their errors are measured by
- * the largest of each.  S and G: what they start from and what the tokens add, as if each at random.  y is at most v -
- * S^T k. */
-static void measure(problem *p) {
-  size_t n = p->rows, dk = p->heads.dk, dv = p->heads.dv, states = p->states / (dk * dv);
-  double many = sqrt((double)(p->heads.tokens ? p->heads.tokens : 1)), q = largest(n, dk, p->x.q),
-         k = largest(n, dk, p->x.k);
-  double v = largest(n, dv, p->x.v), d_o = largest(n, dv, p->x.d_o), a = largest(n, 1, p->x.coefficient);
-  double S = largest(states, dk * dv, p->x.initial) + a * k * v * many,
-         G = largest(states, dk * dv, p->x.d_final) + q * d_o * many;
-  double y = v + S * k, d_v = a * k * G, d_a = k * G * y;
-  p->scale[D_Q] = S * d_o, p->scale[D_V] = d_v, p->scale[D_BETA] = largest(n, 1, p->x.by_beta) * d_a,
-  p->scale[D_G] = G * S;
-  p->scale[D_K] = a * G * y + S * d_v + 2 * k * largest(n, 1, p->x.by_lambda) * d_a, p->scale[D_INITIAL] = G;
-}
-
 static problem set_up(efla_heads heads, const char *method, bool decays, bool ends) {
   size_t rows = heads.batch * heads.heads * heads.tokens,
          states = efla_heads_sequences(&heads) * heads.heads * heads.dk * heads.dv;
@@ -93,7 +71,7 @@ static problem set_up(efla_heads heads, const char *method, bool decays, bool en
   double *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
   efla_recurrence_backward_f64(&heads, &p.x, scratch);
   free(scratch);
-  measure(&p);
+  p.bound = backward_bound_init(&p.heads, &p.x, false), p.definition = backward_bound_init(&p.heads, &p.x, true);
   return p;
 }
 
@@ -105,23 +83,27 @@ static void tear_down(problem *p) {
                        p->x32.by_beta, p->x32.by_lambda, p->x32.g,     p->x32.initial,   p->x32.d_o,
                        p->x32.d_final};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
+  backward_bound_clear(&p->bound), backward_bound_clear(&p->definition);
 }
 
-/* As for the kernel: a token errs by sums of dk and dv products and a few more, (dk + dv + 32) u at most and the square
- * root of that at random, and tokens err independently.  An output multiplies two things that err so, by sums over C
- * tokens that are as many again: four times, and twice for two standard deviations.  Measured: at most .05 of it, since
- * the scales are bounds themselves. */
-static double bound_of(const problem *p, double u) {
-  double tokens = (double)(p->heads.tokens ? p->heads.tokens : 1);
-  return 8 * sqrt(tokens * (double)(p->heads.dk + p->heads.dv + 32)) * u;
-}
-
+/* The norms of the errors of rows against their bounds, the truth's own beside them.  exp(-200) underflows in f32, and
+ * then what it multiplies is lost. */
 static void compare(const problem *p, int output, double u, const double *found, const double *truth) {
-  double worst = 0, bound = bound_of(p, u) * p->scale[output];
-  for (size_t i = 0; i < p->size[output]; i++) { worst = testing_worse(worst, fabs(found[i] - truth[i])); }
-  ck_assert_msg(worst <= bound, "%s: error %g exceeds %g (%g u): %zu tokens, dk %zu, dv %zu, level %s", names[output],
-                worst, bound, bound_of(p, 1), p->heads.tokens, p->heads.dk, p->heads.dv,
-                p->heads.isa ? p->heads.isa->name : "best");
+  const backward_bound *x = &p->bound, *y = &p->definition;
+  const double *bounds[2][OUTPUTS] = {{x->q, x->k, x->v, x->beta, x->g, x->initial},
+                                      {y->q, y->k, y->v, y->beta, y->g, y->initial}};
+  size_t widths[OUTPUTS] = {p->heads.dk, p->heads.dk, p->heads.dv, 1, 1, p->heads.dk * p->heads.dv},
+         width = widths[output];
+  double worst = 0, worst_error = 0, worst_bound = 0;
+  for (size_t r = 0; r < p->size[output] / width; r++) {
+    double error = 0, bound = hypot(u * bounds[0][output][r], U * bounds[1][output][r]) + 1e4 * (double)FLT_MIN;
+    for (size_t i = r * width; i < (r + 1) * width; i++) error += (found[i] - truth[i]) * (found[i] - truth[i]);
+    error = sqrt(error);
+    if (!(error <= worst * bound)) worst = testing_worse(0, error / bound), worst_error = error, worst_bound = bound;
+  }
+  ck_assert_msg(worst <= 1, "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, level %s, seed %lu", names[output],
+                worst_error, worst_bound, p->heads.tokens, p->heads.dk, p->heads.dv,
+                p->heads.isa ? p->heads.isa->name : "best", testing_seed());
 }
 
 /* Forward and backward in one type, into fresh outputs.  The caller frees them, from out[0] ... */
