@@ -40,6 +40,7 @@
 #include "oracle/reference.h" /* errors along a stream */
 
 #include "run/forward_stream.h"        /* a tensor file from end to end */
+#include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* what is found about a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */
@@ -65,6 +66,7 @@
 #include "stats/effects.h" /* what a difference between trained models is due to */
 
 #include "app/cli.h"        /* command line */
+#include "app/sweep.h"      /* combinations of what lists hold */
 #include "app/progress.h"   /* patience */
 #include "stats/interval.h" /* means with intervals */
 #include "app/figure.h"     /* pictures */
