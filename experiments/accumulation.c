@@ -111,8 +111,8 @@ static efla_status study(void *seed, size_t i, efla_table *table, efla_progress 
   efla_status status = efla_lockstep_init(&l, &of, &efla_key_treatments[treatments.row[at[2]]], &truths,
                                           methods.n * formats.n, BLOCK, why);
   if (status == EFLA_OK && follow_all(&l) != EFLA_OK) status = efla_fail_memory(why);
-  l.rows = table, l.record = record;
-  if (status == EFLA_OK) status = efla_lockstep_follow(&l, tokens, progress, why);
+  l.rows = table;
+  if (status == EFLA_OK) status = efla_lockstep_follow(&l, tokens, record, progress, why);
   efla_lockstep_clear(&l);
   return status;
 }

@@ -69,6 +69,7 @@
 #include "app/sweep.h"      /* combinations of what lists hold */
 #include "app/progress.h"   /* patience */
 #include "stats/interval.h" /* means with intervals */
+#include "stats/slope.h"    /* power laws */
 #include "app/figure.h"     /* pictures */
 #include "io/output.h"      /* files that are there whole or not at all */
 #include "io/lock.h"        /* one process at a time on a file */

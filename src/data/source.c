@@ -48,6 +48,10 @@ failed:
   return status;
 }
 
+size_t efla_spec_directions(const efla_spec *spec) {
+  return spec->family == efla_family_find("dictionary") ? spec->words : spec->dk;
+}
+
 efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why) {
   efla_source source;
   const efla_family *family = spec->family;

@@ -50,6 +50,9 @@ typedef struct efla_spec {
 
 efla_spec efla_spec_default(const efla_family *family);
 
+/* In how many directions keys point: dk, or the words of the dictionary. */
+size_t efla_spec_directions(const efla_spec *spec);
+
 enum efla_purpose {
   EFLA_DRAW_KEYS,
   EFLA_DRAW_VALUES,

@@ -12,7 +12,10 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
   l->reference = calloc(oracles->n + 1, sizeof *l->reference);
   l->run = calloc(most + 1, sizeof *l->run);
   l->growth = calloc(most + 1, sizeof *l->growth);
-  if (!l->reference || !l->run || !l->growth || efla_tokens_init(&l->x, block, spec->dk, spec->dv) != EFLA_OK)
+  l->drift = calloc(most + 1, sizeof *l->drift);
+  l->error = calloc(most + 1, sizeof *l->error);
+  if (!l->reference || !l->run || !l->growth || !l->drift || !l->error ||
+      efla_tokens_init(&l->x, block, spec->dk, spec->dv) != EFLA_OK)
     return efla_fail_memory(why);
   for (size_t i = 0; i < oracles->n; i++, l->references++)
     if (efla_reference_init(&l->reference[i], &efla_oracles[oracles->row[i]], spec->dk, spec->dv) != EFLA_OK)
@@ -27,13 +30,17 @@ void efla_lockstep_clear(efla_lockstep *l) {
   for (size_t i = 0; i < l->runs; i++) efla_run_clear(&l->run[i]);
   for (size_t i = 0; i < l->growths; i++) efla_growth_clear(&l->growth[i]);
   free(l->growth);
+  free(l->drift);
+  free(l->error);
   free(l->reference);
   free(l->run);
   *l = (efla_lockstep){0};
 }
 
 efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage) {
-  return efla_run_init(&l->run[l->runs++], method, storage, l->source.spec.dk, l->source.spec.dv);
+  const efla_spec *spec = &l->source.spec;
+  l->drift[l->runs] = efla_drift_start(storage, spec->dk, efla_spec_directions(spec));
+  return efla_run_init(&l->run[l->runs++], method, storage, spec->dk, spec->dv);
 }
 
 efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method) {
@@ -50,12 +57,22 @@ static efla_status advance(efla_lockstep *l, size_t count, efla_message *why) {
     if (status != EFLA_OK && status != EFLA_UNTRUSTED) return *why = l->reference[i].why, status;
   }
   for (size_t i = 0; i < l->growths; i++) efla_growth_advance(&l->growth[i], &block);
-  for (size_t i = 0; i < l->runs; i++) efla_run_advance(&l->run[i], &block);
-  if (l->advance) l->advance(l, &block);
+  for (size_t i = 0; i < l->runs; i++) {
+    efla_run_advance(&l->run[i], &block);
+    efla_drift_advance(&l->drift[i], l->run[i].method, &block);
+  }
   return EFLA_OK;
 }
 
-efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, efla_progress *progress, efla_message *why) {
+static void note_errors(efla_lockstep *l) {
+  l->at[l->marks] = (double)l->source.token;
+  for (size_t i = 0; i < l->runs; i++)
+    l->error[i][l->marks] = efla_reference_compare(l->reference, l->run[i].S, l->run[i].o).state;
+  l->marks++;
+}
+
+efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
+                                 efla_progress *progress, efla_message *why) {
   for (size_t mark = 0; l->source.token < tokens;) {
     size_t goal = l->source.token;
     while (goal == l->source.token) goal = (size_t)lround(pow(10, (double)mark++ / EFLA_LOCKSTEP_PER_DECADE));
@@ -66,7 +83,8 @@ efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, efla_progress 
       if (status != EFLA_OK) return status;
       efla_progress_add(progress, count);
     }
-    l->record(l);
+    note_errors(l);
+    record(l);
   }
   for (size_t i = 0; i < l->references; i++)
     if (l->reference[i].status != EFLA_OK) return *why = l->reference[i].why, l->reference[i].status;

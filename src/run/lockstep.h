@@ -7,6 +7,7 @@
 #include "app/progress.h"
 #include "app/table.h"
 #include "data/source.h"
+#include "number/rounding_law.h"
 #include "number/stored_run.h"
 #include "ode/growth.h"
 #include "oracle/reference.h"
@@ -21,12 +22,12 @@ typedef struct efla_lockstep {
   size_t references, runs, growths;
   efla_reference *reference; /* (references) */
   efla_run *run;             /* (runs), in the order in which they were added */
+  efla_drift *drift;         /* (runs), the error of the state that rounding is predicted to bring in */
   efla_growth *growth;       /* (growths), as well */
-  /* The program's: */
-  efla_table *rows;
-  void *context;
-  void (*advance)(struct efla_lockstep *l, const efla_tokens *block); /* after all else; NULL: nothing more */
-  void (*record)(struct efla_lockstep *l);
+  size_t marks;
+  double at[EFLA_LOCKSTEP_MARKS];       /* (marks), the token numbers recorded so far */
+  double (*error)[EFLA_LOCKSTEP_MARKS]; /* (runs, marks), of the state against the first reference */
+  efla_table *rows;                     /* the program's */
 } efla_lockstep;
 
 /* From zero states.  keys: NULL, as they are; oracles: rows of efla_oracles; most: how many runs can be added, and how
@@ -40,9 +41,10 @@ void efla_lockstep_clear(efla_lockstep *l);
 efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage);
 efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method);
 
-/* Follows so many tokens and records at 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8), and at the last.
+/* Follows so many tokens and has `record` write rows at 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8), and at the last.
  * Fails as efla_source_next does, and as an oracle does; where one refuses, its errors are nan from then on, all others
  * follow, and at the end that is EFLA_UNTRUSTED. */
-efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, efla_progress *progress, efla_message *why);
+efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
+                                 efla_progress *progress, efla_message *why);
 
 #endif
