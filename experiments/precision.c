@@ -139,14 +139,9 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
 }
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
-  efla_status status = EFLA_OK;
   seed = cli->seed, truth.n = 1, chunked = 1;
   for (size_t m = 0; m < methods.n; m++) chunked += &efla_methods[methods.row[m]] != efla_method_find("exact");
-  for (size_t i = 0; i < families.n && status == EFLA_OK; i++) {
-    const efla_spec spec = spec_of(i);
-    status = efla_source_check(&spec, tokens, why);
-  }
-  return status;
+  return efla_source_check_all(families.n, spec_of, tokens, why);
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {

@@ -14,6 +14,7 @@
 #include "efla/cpu/backward.h"                  /* ... and at speed */
 #include "efla/cpu/query.h"                     /* the last read-out without the state */
 #include "ode/chunk_system.h"                   /* a chunk's system and its inverse */
+#include "ode/chunk_form.h"                     /* ... and ways to solve it */
 #include "ode/growth.h"                         /* saturation or blow-up */
 #include "ode/ode.h"                            /* the delta rule as an ODE, by the textbook */
 #include "ode/zero_order_hold.h"                /* ... and when k, v truly move */

@@ -63,6 +63,15 @@ efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message
   return efla_fail(why, EFLA_INPUT, "family %s: %zu tokens, expected at least %zu", family->name, there, tokens);
 }
 
+efla_status efla_source_check_all(size_t n, efla_spec (*spec)(size_t i), size_t tokens, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
+    const efla_spec one = spec(i);
+    status = efla_source_check(&one, tokens, why);
+  }
+  return status;
+}
+
 void efla_source_clear(efla_source *source) {
   for (int i = 0; i < EFLA_PURPOSES; i++) gsl_rng_free(source->draw[i]);
   free(source->memory);

@@ -79,6 +79,9 @@ void efla_source_clear(efla_source *source);
  * is computed from the first.  Fails as efla_source_init does, and with EFLA_INPUT where there are fewer. */
 efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why);
 
+/* The same of several. */
+efla_status efla_source_check_all(size_t n, efla_spec (*spec)(size_t i), size_t tokens, efla_message *why);
+
 /* Fills all of x (dk, dv as in spec) with the next tokens.  Queries are N(0, I/dk); values N(0, I) unless the family
  * has its own; every number is rounded to f32, so that runs in f64 and f32 see the same problem.  Fails with EFLA_INPUT
  * where the data end. */
