@@ -12,7 +12,6 @@
 #include "laboratory.h"
 
 #include <float.h>
-#include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +55,9 @@ static const efla_column columns[] = {
     EFLA_COLUMNS_END(row)};
 
 typedef struct problem {
+  const efla_method *method;
+  const efla_tableau *tableau; /* NULL: by the method's coefficient */
+  size_t n;                    /* substeps */
   efla_tokens x;
   double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
   double *state;                   /* the same S as decoding holds it */
@@ -64,56 +66,44 @@ typedef struct problem {
 
 /* All tokens, each in n substeps: by the method's coefficient, a step being one token to the kernel; or by all stages
  * of a tableau. */
-static void solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
+static void solve(void *context) {
+  const problem *p = context;
   const efla_heads head = efla_heads_one(1, dk, dv);
   memcpy(p->S, p->start, dk * dv * sizeof *p->S);
-  if (!tableau) efla_decode_load_f64(&head, p->S, p->state);
+  if (!p->tableau) efla_decode_load_f64(&head, p->S, p->state);
   for (size_t t = 0; t < p->x.tokens; t++) {
-    const double *k = p->x.k + t * dk, *v = p->x.v + t * dv;
-    double coefficient = efla_coefficient(method, p->x.beta[t] / (double)n, efla_lambda(dk, k));
+    const double *k = p->x.k + t * dk, *v = p->x.v + t * dv, step = p->x.beta[t] / (double)p->n;
+    double coefficient = efla_coefficient(p->method, step, efla_lambda(dk, k));
     efla_zero_order_hold hold = {dk, dv, k, v};
     efla_signal signal = efla_signal_hold(&hold);
-    if (tableau)
-      (void)efla_ode_advance(tableau, &signal, 0, p->x.beta[t], n, p->S, p->scratch);
+    if (p->tableau)
+      (void)efla_ode_advance(p->tableau, &signal, 0, p->x.beta[t], p->n, p->S, p->scratch);
     else
-      for (size_t i = 0; i < n; i++)
+      for (size_t i = 0; i < p->n; i++)
         efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, p->state);
   }
-  if (!tableau) efla_decode_store_f64(&head, p->state, p->S);
-}
-
-/* The shortest of 5 repeats of at least half a millisecond each, as whatever else the machine does only adds to one. */
-static double time_solve(const problem *p, const efla_method *method, const efla_tableau *tableau, size_t n) {
-  double seconds[5];
-  for (int i = 0; i < 5; i++) {
-    size_t runs = 0;
-    double start = efla_seconds();
-    do {
-      solve(p, method, tableau, n);
-      runs++;
-    } while ((seconds[i] = efla_seconds() - start) < 5e-4);
-    seconds[i] /= (double)runs;
-  }
-  return gsl_stats_min(seconds, 1, 5);
+  if (!p->tableau) efla_decode_store_f64(&head, p->state, p->S);
 }
 
 /* One method, by its coefficient or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last
  * reference sees them. */
-static void study(const problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
+static void study(problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
   const char *form = tableau ? tableau->name : "coefficient";
   double previous[EFLA_LIST_MAX] = {0};
+  p->method = method, p->tableau = tableau;
   fprintf(stderr, "%6zu  %-10s %-18s", tokens, method->name, form);
-  for (size_t n = 1; n <= most_substeps; n *= 2) {
-    double seconds = time_solve(p, method, tableau, n), rounding = 4 * sqrt((double)(n * tokens)) * DBL_EPSILON / 2;
+  for (p->n = 1; p->n <= most_substeps; p->n *= 2) {
+    double seconds = efla_shortest_seconds(solve, p, 5, 5e-4);
+    double rounding = 4 * sqrt((double)(p->n * tokens)) * DBL_EPSILON / 2;
     efla_readout_f64(dk, dv, p->x.q + (tokens - 1) * dk, p->S, p->o);
     for (size_t i = 0; i < truths.n; i++) {
       efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
-      double order = n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
+      double order = p->n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
       previous[i] = e.state;
-      efla_table_put(table, &(row){tokens, method->name, form, p->references[i].oracle->name, n, step_x / (double)n,
-                                   e.state, e.state_floor, rounding, order, seconds});
-      if (i + 1 == truths.n && n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
+      efla_table_put(table, &(row){tokens, method->name, form, p->references[i].oracle->name, p->n,
+                                   step_x / (double)p->n, e.state, e.state_floor, rounding, order, seconds});
+      if (i + 1 == truths.n && p->n > 1) fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
     }
   }
   fputc('\n', stderr);

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* zero_order_hold: what does the zero-order hold cost when keys and values truly move?
  *
- * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not
- * zero. Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at
- * the midpoint of a step,
- *           Richardson's extrapolation of the latter; Euler and RK4 on the true right-hand side; an exponential integrator of order 4
- *           without commutators.
- * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4
- * starts to beat EFLA
- *           with midpoint samples.
+ * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not zero.
+ * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at the
+ *           midpoint of a step, Richardson's extrapolation of the latter; Euler and RK4 on the true right-hand side; an
+ *           exponential integrator of order 4 without commutators.
+ * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4 starts
+ *           to beat EFLA with midpoint samples.
  * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about 2.4), RK4
- * below.
- *           "Error-free" is a statement about the held problem only.
+ *           below.  "Error-free" is a statement about the held problem only.
  * Writes    one row per lambda, scheme and number of steps; orders and crossovers as a table on stderr. */
 #include "laboratory.h"
 
@@ -31,7 +28,27 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+typedef struct row {
+  double lambda;
+  const char *scheme;
+  size_t steps;
+  double h_lambda, error, floor, order, seconds;
+} row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(row, lambda, "", "lambda, mean square of |k(t)|"),
+    EFLA_COLUMN(row, scheme, "", "scheme; or crossover"),
+    EFLA_COLUMN(row, steps, "", "steps over a time of 4; frequencies up to 1"),
+    EFLA_COLUMN(row, h_lambda, "", "step times lambda; crossover: where RK4 starts to beat EFLA with midpoint samples"),
+    EFLA_COLUMN(row, error, "", "relative error of the state"),
+    EFLA_COLUMN(row, floor, "", "distance of two references"),
+    EFLA_COLUMN(row, order, "", "observed order; from half as many steps to these"),
+    EFLA_COLUMN(row, seconds, "s", "time; the shortest of 5 runs"),
+    EFLA_COLUMNS_END(row)};
+
 typedef struct problem {
+  const struct scheme *scheme;
+  size_t steps;
   efla_signal signal;
   double *start, *S, *half, *scratch; /* (d, d) three times */
   double *truth, floor, norm;
@@ -91,34 +108,28 @@ static efla_status find_truth(problem *p, double lambda, efla_message *why) {
   return status;
 }
 
-/* Advances S from the start; the shortest time of a few runs, as whatever else the machine does only adds to one. */
-static double seconds_of(const struct scheme *scheme, const problem *p, size_t steps) {
-  double shortest = INFINITY;
-  for (int repeat = 0; repeat < REPEATS; repeat++) {
-    memcpy(p->S, p->start, d * d * sizeof *p->S);
-    double began = efla_seconds();
-    scheme->advance(p, steps);
-    shortest = fmin(shortest, efla_seconds() - began);
-  }
-  return shortest;
+static void advance(void *context) {
+  const problem *p = context;
+  memcpy(p->S, p->start, d * d * sizeof *p->S);
+  p->scheme->advance(p, p->steps);
 }
 
 /* All schemes with 4, 8, 16, ... steps; prints orders, and where RK4 passes EFLA with midpoint samples for good. */
-static void study(const problem *p, double lambda, efla_table *table) {
+static void study(problem *p, double lambda, efla_table *table) {
   double errors[SCHEMES][MOST_ROWS], crossover = NAN;
   size_t rows = 0;
   for (size_t s = 0; s < SCHEMES; s++) {
     fprintf(stderr, "%7g  %-11s", lambda, schemes[s].name);
     rows = 0;
     for (size_t steps = 4; steps <= most_steps && rows < MOST_ROWS; steps *= 2, rows++) {
-      double seconds = seconds_of(&schemes[s], p, steps), error = apart(p->S, p->truth) / p->norm;
+      p->scheme = &schemes[s], p->steps = steps;
+      double seconds = efla_shortest_seconds(advance, p, REPEATS, 0), error = apart(p->S, p->truth) / p->norm;
       bool clear = rows > 0 && isfinite(errors[s][rows - 1]) && error > 4 * p->floor;
       double order = clear ? log2(errors[s][rows - 1] / error) : NAN;
       errors[s][rows] = error;
       fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
-      efla_table_row(table, efla_real(lambda), efla_text(schemes[s].name), efla_count(steps),
-                     efla_real(DURATION / (double)steps * lambda), efla_real(error), efla_real(p->floor),
-                     efla_real(order), efla_real(seconds));
+      efla_table_put(table, &(row){lambda, schemes[s].name, steps, DURATION / (double)steps * lambda, error, p->floor,
+                                   order, seconds});
     }
     fputc('\n', stderr);
   }
@@ -130,8 +141,7 @@ static void study(const problem *p, double lambda, efla_table *table) {
   }
   if (isfinite(crossover))
     fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
-  efla_table_row(table, efla_real(lambda), efla_text("crossover"), efla_count(0), efla_real(crossover), efla_real(NAN),
-                 efla_real(NAN), efla_real(NAN), efla_real(NAN));
+  efla_table_put(table, &(row){lambda, "crossover", 0, crossover, NAN, NAN, NAN, NAN});
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
@@ -159,15 +169,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "zero_order_hold",
       .summary = "What the zero-order hold costs when keys and values move, and where RK4 on the true ODE is better.",
-      .description = "Columns: lambda (mean square of |k(t)|), scheme, steps (over a time of 4, frequencies up to 1), "
-                     "h_lambda (step times "
-                     "lambda; for the scheme crossover: where RK4 starts to beat EFLA with midpoint samples), error "
-                     "(relative, of the state), "
-                     "floor (distance of two references), order (between this row and the one with half as many "
-                     "steps), seconds (the shortest "
-                     "of 5 runs).",
+      .description = "The problem is held or true, the truth another integrator's with its tolerance near rounding.",
       .options = options,
-      .column_names = "lambda,scheme,steps,h_lambda,error,floor,order,seconds",
+      .columns = columns,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

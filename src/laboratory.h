@@ -14,6 +14,7 @@
 #include "efla/cpu/backward.h"                  /* ... and at speed */
 #include "efla/cpu/query.h"                     /* the last read-out without the state */
 #include "ode/chunk_system.h"                   /* a chunk's system and its inverse */
+#include "ode/chunk_form.h"                     /* ... and ways to solve it */
 #include "ode/growth.h"                         /* saturation or blow-up */
 #include "ode/ode.h"                            /* the delta rule as an ODE, by the textbook */
 #include "ode/zero_order_hold.h"                /* ... and when k, v truly move */
@@ -40,6 +41,7 @@
 #include "oracle/reference.h" /* errors along a stream */
 
 #include "run/forward_stream.h"        /* a tensor file from end to end */
+#include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* what is found about a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */
@@ -65,8 +67,10 @@
 #include "stats/effects.h" /* what a difference between trained models is due to */
 
 #include "app/cli.h"        /* command line */
+#include "app/sweep.h"      /* combinations of what lists hold */
 #include "app/progress.h"   /* patience */
 #include "stats/interval.h" /* means with intervals */
+#include "stats/slope.h"    /* power laws */
 #include "app/figure.h"     /* pictures */
 #include "io/output.h"      /* files that are there whole or not at all */
 #include "io/lock.h"        /* one process at a time on a file */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/progress.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -42,4 +43,18 @@ void efla_progress_say(const efla_progress *progress, const char *format, ...) {
   va_start(arguments, format);
   vfprintf(stderr, format, arguments);
   va_end(arguments);
+}
+
+double efla_shortest_seconds(void (*work)(void *context), void *context, size_t repeats, double least) {
+  double shortest = INFINITY;
+  for (size_t i = 0; i < repeats; i++) {
+    double start = efla_seconds(), seconds;
+    size_t runs = 0;
+    do {
+      work(context);
+      runs++;
+    } while ((seconds = efla_seconds() - start) < least);
+    shortest = fmin(shortest, seconds / (double)runs);
+  }
+  return shortest;
 }

@@ -22,4 +22,8 @@ void efla_progress_say(const efla_progress *progress, const char *format, ...) _
 /* Seconds on a clock that only goes forward. */
 double efla_seconds(void);
 
+/* Seconds of one execution of work: the shortest of some repeats, each of at least so many seconds, as whatever else
+ * the machine does only adds to one. */
+double efla_shortest_seconds(void (*work)(void *context), void *context, size_t repeats, double least);
+
 #endif

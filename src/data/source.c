@@ -48,6 +48,10 @@ failed:
   return status;
 }
 
+size_t efla_spec_directions(const efla_spec *spec) {
+  return spec->family == efla_family_find("dictionary") ? spec->words : spec->dk;
+}
+
 efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why) {
   efla_source source;
   const efla_family *family = spec->family;
@@ -57,6 +61,15 @@ efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message
   efla_source_clear(&source);
   if (there >= tokens) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "family %s: %zu tokens, expected at least %zu", family->name, there, tokens);
+}
+
+efla_status efla_source_check_all(size_t n, efla_spec (*spec)(size_t i), size_t tokens, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
+    const efla_spec one = spec(i);
+    status = efla_source_check(&one, tokens, why);
+  }
+  return status;
 }
 
 void efla_source_clear(efla_source *source) {

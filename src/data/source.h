@@ -50,6 +50,9 @@ typedef struct efla_spec {
 
 efla_spec efla_spec_default(const efla_family *family);
 
+/* In how many directions keys point: dk, or the words of the dictionary. */
+size_t efla_spec_directions(const efla_spec *spec);
+
 enum efla_purpose {
   EFLA_DRAW_KEYS,
   EFLA_DRAW_VALUES,
@@ -75,6 +78,9 @@ void efla_source_clear(efla_source *source);
 /* Whether a source of that description can be had, and gives so many tokens: to be asked of all inputs before anything
  * is computed from the first.  Fails as efla_source_init does, and with EFLA_INPUT where there are fewer. */
 efla_status efla_source_check(const efla_spec *spec, size_t tokens, efla_message *why);
+
+/* The same of several. */
+efla_status efla_source_check_all(size_t n, efla_spec (*spec)(size_t i), size_t tokens, efla_message *why);
 
 /* Fills all of x (dk, dv as in spec) with the next tokens.  Queries are N(0, I/dk); values N(0, I) unless the family
  * has its own; every number is rounded to f32, so that runs in f64 and f32 see the same problem.  Fails with EFLA_INPUT

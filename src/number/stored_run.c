@@ -13,6 +13,14 @@
 
 efla_storage efla_storage_state(const efla_format *format) { return (efla_storage){.format = format, .state = true}; }
 
+const char *efla_storage_stored(const efla_storage *storage) {
+  return !storage->inputs ? "state" : storage->state ? "both" : "inputs";
+}
+
+const char *efla_storage_rounding(const efla_storage *storage) {
+  return storage->stochastic ? "stochastic" : "nearest";
+}
+
 /* How many tokens can be advanced before something is to be rounded. */
 static size_t at_once(const efla_storage *storage) {
   if (storage->chunk > 1) return storage->chunk;
@@ -218,4 +226,11 @@ void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double 
   } else {
     efla_readout_f64(dk, dv, q, run->S, run->o);
   }
+}
+
+double efla_run_distance(const efla_run *run, const efla_run *from) {
+  size_t n = run->dk * run->dv;
+  double difference = 0;
+  for (size_t e = 0; e < n; e++) difference += (run->S[e] - from->S[e]) * (run->S[e] - from->S[e]);
+  return sqrt(difference / efla_lambda(n, from->S));
 }

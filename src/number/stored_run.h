@@ -28,6 +28,10 @@ typedef struct efla_storage {
 /* The state in a format, to the nearest: the usual case. */
 efla_storage efla_storage_state(const efla_format *format);
 
+/* "state", "inputs" or "both"; "nearest" or "stochastic". */
+const char *efla_storage_stored(const efla_storage *storage);
+const char *efla_storage_rounding(const efla_storage *storage);
+
 typedef struct efla_run {
   const efla_method *method;
   efla_storage storage;
@@ -64,5 +68,8 @@ void efla_run_advance(efla_run *run, const efla_tokens *x);
 
 /* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none. */
 void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g);
+
+/* How far the state of a run is from another's, relative to the latter (Frobenius norm). */
+double efla_run_distance(const efla_run *run, const efla_run *from);
 
 #endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/lockstep.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const efla_key_treatment *keys,
+                               const efla_list *oracles, size_t most, size_t block, efla_message *why) {
+  *l = (efla_lockstep){.keys = keys};
+  efla_status status = efla_source_init(&l->source, spec, why);
+  if (status != EFLA_OK) return status;
+  l->reference = calloc(oracles->n + 1, sizeof *l->reference);
+  l->run = calloc(most + 1, sizeof *l->run);
+  l->growth = calloc(most + 1, sizeof *l->growth);
+  l->drift = calloc(most + 1, sizeof *l->drift);
+  l->error = calloc(most + 1, sizeof *l->error);
+  if (!l->reference || !l->run || !l->growth || !l->drift || !l->error ||
+      efla_tokens_init(&l->x, block, spec->dk, spec->dv) != EFLA_OK)
+    return efla_fail_memory(why);
+  for (size_t i = 0; i < oracles->n; i++, l->references++)
+    if (efla_reference_init(&l->reference[i], &efla_oracles[oracles->row[i]], spec->dk, spec->dv) != EFLA_OK)
+      return efla_fail_memory(why);
+  return EFLA_OK;
+}
+
+void efla_lockstep_clear(efla_lockstep *l) {
+  efla_source_clear(&l->source);
+  efla_tokens_clear(&l->x);
+  for (size_t i = 0; i < l->references; i++) efla_reference_clear(&l->reference[i]);
+  for (size_t i = 0; i < l->runs; i++) efla_run_clear(&l->run[i]);
+  for (size_t i = 0; i < l->growths; i++) efla_growth_clear(&l->growth[i]);
+  free(l->growth);
+  free(l->drift);
+  free(l->error);
+  free(l->reference);
+  free(l->run);
+  *l = (efla_lockstep){0};
+}
+
+efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage) {
+  const efla_spec *spec = &l->source.spec;
+  l->drift[l->runs] = efla_drift_start(storage, spec->dk, efla_spec_directions(spec));
+  return efla_run_init(&l->run[l->runs++], method, storage, spec->dk, spec->dv);
+}
+
+efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method) {
+  return efla_growth_init(&l->growth[l->growths++], method, l->source.spec.dk);
+}
+
+static efla_status advance(efla_lockstep *l, size_t count, efla_message *why) {
+  efla_tokens block = efla_tokens_slice(&l->x, 0, count);
+  efla_status status = efla_source_next(&l->source, &block, why);
+  if (status != EFLA_OK) return status;
+  if (l->keys) efla_keys_apply(l->keys, &block);
+  for (size_t i = 0; i < l->references; i++) {
+    status = efla_reference_advance(&l->reference[i], &block);
+    if (status != EFLA_OK && status != EFLA_UNTRUSTED) return *why = l->reference[i].why, status;
+  }
+  for (size_t i = 0; i < l->growths; i++) efla_growth_advance(&l->growth[i], &block);
+  for (size_t i = 0; i < l->runs; i++) {
+    efla_run_advance(&l->run[i], &block);
+    efla_drift_advance(&l->drift[i], l->run[i].method, &block);
+  }
+  return EFLA_OK;
+}
+
+static void note_errors(efla_lockstep *l) {
+  l->at[l->marks] = (double)l->source.token;
+  for (size_t i = 0; i < l->runs; i++)
+    l->error[i][l->marks] = efla_reference_compare(l->reference, l->run[i].S, l->run[i].o).state;
+  l->marks++;
+}
+
+efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
+                                 efla_progress *progress, efla_message *why) {
+  for (size_t mark = 0; l->source.token < tokens;) {
+    size_t goal = l->source.token;
+    while (goal == l->source.token) goal = (size_t)lround(pow(10, (double)mark++ / EFLA_LOCKSTEP_PER_DECADE));
+    if (goal > tokens) goal = tokens;
+    while (l->source.token < goal) {
+      size_t left = goal - l->source.token, count = left < l->x.tokens ? left : l->x.tokens;
+      efla_status status = advance(l, count, why);
+      if (status != EFLA_OK) return status;
+      efla_progress_add(progress, count);
+    }
+    note_errors(l);
+    record(l);
+  }
+  for (size_t i = 0; i < l->references; i++)
+    if (l->reference[i].status != EFLA_OK) return *why = l->reference[i].why, l->reference[i].status;
+  return EFLA_OK;
+}
