@@ -7,6 +7,7 @@
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
 #   SEEDS=LIST, SHARD=i/n              of make study: the models that are trained
 #   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
+#   OPENMP=no                          libefla with one thread, which then needs libm only
 #   WERROR=1                           a warning is an error
 #   V=1                                show the compiler's command lines
 
@@ -58,10 +59,11 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 \
             $(if $(WERROR),-Werror)
 # -ffp-contract=off: a fused multiply-add here and none there would make results depend on the compiler.
-COMMON     = $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -fopenmp -Isrc
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(COMMON) $(PACKAGE_CFLAGS) $(CFLAGS)
+COMMON     = $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -Isrc
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(COMMON) -fopenmp $(PACKAGE_CFLAGS) $(CFLAGS)
 # libefla knows no package.  The same objects make the static and the shared library.
-CFLAGS_EFLA = -std=c11 -Wpedantic $(COMMON) -fPIC -fno-semantic-interposition $(CFLAGS)
+OPENMP_FLAG = $(if $(filter no,$(OPENMP)),-Wno-unknown-pragmas,-fopenmp)
+CFLAGS_EFLA = -std=c11 -Wpedantic $(COMMON) $(OPENMP_FLAG) -fPIC -fno-semantic-interposition $(CFLAGS)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 CFLAGS_TEST = $(CFLAGS_ALL) -Itests/support $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"'
 
@@ -87,7 +89,7 @@ all: present            ## build every program
 check: deps install-deps figure-check-deps consumer-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,11s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,12s/^# *//p' Makefile
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures
 

@@ -20,8 +20,12 @@ static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "names", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {.name = NULL},
 };
+typedef struct one_number {
+  double a;
+} one_number;
+static const efla_column columns[] = {EFLA_COLUMN(one_number, a, "", "a number"), EFLA_COLUMNS_END(one_number)};
 static const efla_program program = {
-    .name = "trial", .summary = "summary", .description = "text", .options = options, .columns = "a"};
+    .name = "trial", .summary = "summary", .description = "text", .options = options, .columns = columns};
 
 /* One that answers about a file, and has no table. */
 static const char *input;

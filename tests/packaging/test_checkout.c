@@ -62,10 +62,11 @@ END_TEST
  * knows. */
 START_TEST(the_readme_says_what_is_needed) {
   const char *work = files_directory("checkout-readme");
-  SHELL("sed -n '/^## What is needed/,/^## The house/p' README.md >$W/needed && test -s $W/needed");
-  SHELL("sed '/^define LINTERS/,/^endef/d' Makefile mk/install.mk | "
-        "sed -n 's/^\\(command -v\\|pkg-config --exists\\) \\([a-z-]*\\).*/\\2/p' >$W/names && test $(wc -l <$W/names) "
-        "-ge 10");
+  SHELL("sed -n '/^## What is needed/,/^## To read on/p' README.md >$W/needed && test -s $W/needed");
+  SHELL(
+      "sed '/^define LINTERS/,/^endef/d' mk/packages.mk | sed '/^define CHECKERS/,/^endef/d; /^define CROSS/,/^endef/d' | "
+      "sed -n 's/^\\(command -v\\|pkg-config --exists\\) \\([a-z-]*\\).*/\\2/p' >$W/names && test $(wc -l <$W/names) "
+      "-ge 10");
   SHELL("while read -r name; do grep -qi -- \"$name\" $W/needed || { echo $name; exit 1; }; done <$W/names");
   SHELL("test -z \"$(tr -s '.(' '\\n' <$W/needed | grep -i 'make fuzz' | sed 1d)\""); /* said once */
 }

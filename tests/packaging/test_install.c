@@ -47,15 +47,19 @@ static void install(void) {
   SHELL("sed -n '/^```sh$/,/^```$/{/^```/d;p}' README.md >$W/flow.sh");
 }
 
-/* What flow.c computes, on the tokens of the README. */
+/* What flow.c computes, to rounding. */
 static void check_flow(void) {
-  double q[] = {1, 0, 0, 2}, k[] = {3, 1, 1, 1}, v[] = {5, 6, 7, 8}, beta[] = {0.5, 2}, coefficient[2], S[4] = {0},
-         o[4], found[4];
-  const efla_tokens x = {.tokens = 2, .dk = 2, .dv = 2, .q = q, .k = k, .v = v, .beta = beta};
+  enum { T = 3, D = 2 };
+  double q[] = {1, 0, 0, 2, 3, 1}, k[] = {1, 1, 0, 2, 1, 0}, v[] = {5, 6, 7, 8, 9, 1}, beta[] = {0.5, 2, 1};
+  double coefficient[T], S[D * D] = {0}, o[T * D], found[T * D], largest = 0;
+  const efla_tokens x = {.tokens = T, .dk = D, .dv = D, .q = q, .k = k, .v = v, .beta = beta};
   efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
-  efla_recurrence_f64(2, 2, 2, q, k, v, coefficient, S, o);
-  ck_assert_msg(sscanf(out, "%lf %lf %lf %lf", found, found + 1, found + 2, found + 3) == 4, "%s", out);
-  for (int i = 0; i < 4; i++) ck_assert_msg(found[i] == o[i], "o[%d] = %.17g, expected %.17g", i, found[i], o[i]);
+  efla_recurrence_f64(T, D, D, q, k, v, coefficient, S, o);
+  const char *at = out;
+  for (int i = 0, n = 0; i < T * D; i++, at += n)
+    ck_assert_msg(sscanf(at, "%lf%n", &found[i], &n) == 1, "number %d of %s", i, out);
+  for (int i = 0; i < T * D; i++) largest = fmax(largest, fabs(o[i]));
+  for (int i = 0; i < T * D; i++) CHECK_BOUND(fabs(found[i] - o[i]), testing_rounding(T, D) * U * largest);
 }
 
 START_TEST(example_of_the_readme) {
@@ -65,27 +69,26 @@ START_TEST(example_of_the_readme) {
   SHELL("readelf -d $W/flow | grep NEEDED | grep -c libefla.so.%s", "0.1]");
   ck_assert_int_eq(shell("readelf -d $W/flow | grep NEEDED | grep -E 'gsl|openblas|flint|libz|gomp'"),
                    1); /* the library's own matter */
-  ck_assert_int_eq(shell("$W/flow exact 1 2 2 </dev/null"), 3);
-  ck_assert_int_eq(shell("$W/flow nonsense 1 2 2 </dev/null"), 2);
+  SHELL("readelf -d $P/lib/libefla.so | grep NEEDED | grep -vE 'libm|libgomp|libc|ld-linux' | wc -l");
+  ck_assert_int_eq(atoi(out), 0);
 
-  /* All of the toolkit in the program, the libraries that it needs shared. */
-  SHELL("cc -Wall -Wextra -Werror -o $W/static $W/flow.c $(pkg-config --cflags efla) -L$P/lib -l:libefla.a "
-        "$(pkg-config --static --libs efla | sed 's/-lefla\\>//')");
-  ck_assert_int_eq(shell("readelf -d $W/static | grep libefla"), 1);
-  SHELL("echo '1 0  0 2  3 1  1 1  5 6  7 8  0.5 2' | $W/static exact 2 2 2");
+  SHELL("cc -static -Wall -Wextra -Werror -o $W/static $W/flow.c $(pkg-config --static --cflags --libs efla)");
+  ck_assert_int_eq(shell("readelf -d $W/static | grep NEEDED"), 1);
+  SHELL("$W/static");
   check_flow();
 
   SHELL("sed -n '/^.EX/,/^.EE/{/^.E[XE]/d;s/^\\\\&//;s/\\\\e/\\\\/g;p}' $P/share/man/man3/efla.3 | diff - $W/flow.c");
 }
 END_TEST
 
+/* In C and in C++, where the includer stands elsewhere; and they are the public ones, no more. */
 START_TEST(headers_stand_alone) {
   install();
-  SHELL("cd $P/include && for header in $(find efla -name '*.h'); do echo \"#include <$header>\" | "
-        "cc -xc -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags efla) - || exit 1; done");
-  ck_assert_int_eq(shell("grep -rn '#include \"' $P/include"), 1); /* none that depends on where the includer stands */
-  SHELL("for header in $(sed -n 's|^#include \"\\(.*\\)\".*|\\1|p' src/laboratory.h); do test -f $P/include/efla/$header || "
-        "exit 1; done");
+  SHELL("cd $P/include && for header in $(find efla -name '*.h'); do for language in 'c -std=c11' 'c++ -std=c++17'; do "
+        "echo \"#include <$header>\" | cc -x$language -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only "
+        "$(pkg-config --cflags efla) - || exit 1; done; done");
+  SHELL("cd $P/include/efla && ls | tr '\\n' ' '");
+  ck_assert_str_eq(out, "array.h backend.h backward.h decode.h efla.h forward.h rule.h sequence.h status.h version.h ");
 }
 END_TEST
 
@@ -93,12 +96,9 @@ END_TEST
 START_TEST(only_our_names_are_exported) {
   install();
   SHELL("nm -D --defined-only $P/lib/libefla.so | grep -c ' efla_'");
-  CHECK_BOUND(100, atof(out));
+  ck_assert_int_gt(atoi(out), 30);
   ck_assert_msg(shell("nm -D --defined-only $P/lib/libefla.so | grep -v ' efla_'") == 1, "%s", out);
-  ck_assert_msg(
-      shell("nm -g --defined-only $P/lib/libefla.a | grep ' [A-Z] ' | grep -v ' efla_\\| .gomp_critical_user_efla_'") ==
-          1,
-      "%s", out);
+  ck_assert_msg(shell("nm -g --defined-only $P/lib/libefla.a | grep ' [A-Z] ' | grep -v ' efla_'") == 1, "%s", out);
   SHELL("readelf -d $P/lib/libefla.so | grep SONAME | grep -o 'libefla.so[^]]*'");
   out[strcspn(out, "\n")] = 0;
   SHELL("test -f $P/lib/%s && test -f $P/lib/libefla.so.%s && test $(pkg-config --modversion efla) = %s", out,
@@ -192,7 +192,7 @@ START_TEST(destination) {
   ck_assert_ptr_nonnull(strstr(out, "-L/opt/efla/lib64"));
   ck_assert_msg(shell("grep -rlI $W/root $W/root") == 1, "%s", out);
   ck_assert_msg(shell("grep -rlF \"$PWD\" $W/root") == 1, "the place of the build is in %s", out);
-  SHELL("R=$W/root/opt/efla; cc -o $W/rooted $W/flow.c -I$R/include -L$R/lib64 -lefla $(pkg-config --cflags gsl)");
+  SHELL("R=$W/root/opt/efla; cc -o $W/rooted $W/flow.c -I$R/include -L$R/lib64 -lefla");
   SHELL("find $W/root ! -type d ! -perm -444 | grep . && exit 1; find $W/root/opt/efla/bin -type f ! -perm 755 | grep "
         ". && exit 1; "
         "true");

@@ -104,11 +104,16 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+typedef struct one_number {
+  double a;
+} one_number;
+static const efla_column columns[] = {EFLA_COLUMN(one_number, a, "", "a number"), EFLA_COLUMNS_END(one_number)};
+
 /* One word a line; bytes after a zero byte of a word do not reach a program. */
 static bool read_options(const uint8_t *bytes, size_t n) {
   enum { WORDS = 256 };
   static const efla_program program = {
-      .name = "p", .summary = "s", .description = "d", .options = options, .columns = "a"};
+      .name = "p", .summary = "s", .description = "d", .options = options, .columns = columns};
   char *words[WORDS + 2] = {"program"}, *copy = strndup((const char *)bytes, n), *rest = copy;
   int argc = 1, code = -1;
   for (char *word; argc <= WORDS && (word = strsep(&rest, "\n"));) words[argc++] = word;
