@@ -16,3 +16,10 @@ build-lint:
 	clang -fsyntax-only $(CFLAGS_TEST) -Werror -I$(BUILD) $(filter %.c,$(SOURCES))
 	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(CORES) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
+
+# Another compiler may see, and make, other faults: the library and what stands on its arithmetic.
+.PHONY: check-clang
+CLANG = CC=clang BUILD=build/clang BIN=build/clang/bin
+check-clang: deps lint-deps ## build all with clang, and test the library and the number formats
+	@$(SUBMAKE) $(JOBS) $(CLANG) build-all
+	@$(SUBMAKE) $(JOBS) $(CLANG) TESTS='$(filter efla/% number/% ode/%,$(TESTS))' build-check

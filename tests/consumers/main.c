@@ -10,7 +10,11 @@ enum { T = 3, D = 2 };
 int main(void) {
   double q[] = {1, 0, 0, 2, 3, 1}, k[] = {1, 1, 0, 2, 1, 0}, v[] = {5, 6, 7, 8, 9, 1}, beta[] = {0.5, 2, 1};
   double o[T * D], ones[T * D] = {1, 1, 1, 1, 1, 1}, dv[T * D], step[D];
-  const efla_sequence x = {.batch = 1, .heads = 1, .tokens = T, .dk = D, .dv = D,
+  const efla_sequence x = {.batch = 1,
+                           .heads = 1,
+                           .tokens = T,
+                           .dk = D,
+                           .dv = D,
                            .q = efla_array_token_major(q, EFLA_F64, T, 1, D),
                            .k = efla_array_token_major(k, EFLA_F64, T, 1, D),
                            .v = efla_array_token_major(v, EFLA_F64, T, 1, D),

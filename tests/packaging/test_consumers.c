@@ -38,6 +38,8 @@ START_TEST(with_libm_only) {
   ck_assert_ptr_nonnull(strstr(out, "efla " EFLA_VERSION));
   SHELL("c++ -static -std=c++17 -Wall -Wextra -Wpedantic -Wconversion -Werror -I$R/src -o $W/cpp "
         "tests/consumers/main.cpp $W/b/libefla.a -lm && $W/cpp");
+  SHELL("cc -static -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror -I$R/src -o $W/selftest "
+        "tests/consumers/selftest.c $W/b/libefla.a -lm && $W/selftest");
   SHELL("nm -u $W/b/libefla.a | sed -n 's/^ *U //p' | grep -cE '^(gsl|cblas|H5|GOMP|omp)' || true");
   ck_assert_str_eq(out, "0\n");
 }

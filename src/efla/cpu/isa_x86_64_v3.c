@@ -14,4 +14,6 @@ static bool supported(void) {
 #define ISA      efla_isa_x86_64_v3
 #define ISA_NAME "x86-64-v3"
 #include "efla/cpu/isa.inc"
+#else
+typedef int efla_isa_not_here; /* ISO C wants a declaration */
 #endif
