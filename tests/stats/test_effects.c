@@ -275,7 +275,7 @@ START_TEST(program) {
   files_write(path, text, length);
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s --out %s.out", path, path);
   ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 0);
-  ck_assert_msg(strstr(out, "\ngate              +1.00 ["), "%s", out); /* clean: half of .02 */
+  ck_assert_msg(strstr(out, "\nmethod            +1.00 ["), "%s", out); /* clean: half of .02 */
   ck_assert_msg(strstr(err, "rk4, keys raw, lr 0.003 lacks 13 of 15") &&
                     strstr(err, "method:rk4, mean over scale, is left out"),
                 "%s", err);
