@@ -286,7 +286,7 @@ START_TEST(program) {
   ck_assert_msg(efla_csv_read(&csv, table, &why) == EFLA_OK, "%s", why.text);
   /* Under five conditions: nine models, one of which has but two, eight panels, twelve edges. */
   ck_assert_uint_eq(csv.rows, 5 * (8 + 8 + 12) + 2);
-  for (size_t r = 0; r < csv.rows; r++) ck_assert(strncmp(efla_csv_text(&csv, r, "panel"), "method:", 5) != 0);
+  for (size_t r = 0; r < csv.rows; r++) ck_assert(strncmp(efla_csv_text(&csv, r, "panel"), "method:", 7) != 0);
   efla_csv_clear(&csv);
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s --method euler", path);
   ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 2);
