@@ -104,8 +104,10 @@ START_TEST(arrays_agree_with_the_definitions) {
   enum { MOST = 66 };
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
+  size_t compared = 0, formats = 0;
   for (const efla_format *f = efla_formats; f->name; f++) {
     if (f->digits > 24) continue;
+    formats++;
     float value[MOST], nearest[MOST], stochastic[MOST];
     for (int pass = 0; pass < 4000; pass++) {
       size_t n = gsl_rng_uniform_int(draw, MOST);
@@ -123,6 +125,7 @@ START_TEST(arrays_agree_with_the_definitions) {
       for (size_t i = 0; i < MOST; i++) {
         double in = (double)value[i], one = i < n ? efla_format_round(f, in) : in;
         double other = i < n ? efla_format_round_stochastic(f, in, efla_format_draw(seed, first + i)) : in;
+        compared++;
         if (!same((double)nearest[i], one))
           ck_abort_msg("%s: %a gives %a, not %a", f->name, in, (double)nearest[i], one);
         if (!same((double)stochastic[i], other))
@@ -131,6 +134,8 @@ START_TEST(arrays_agree_with_the_definitions) {
     }
   }
   gsl_rng_free(draw);
+  ck_assert_uint_ge(formats, 6); /* five narrow ones and f32 */
+  ck_assert_uint_eq(compared, formats * 4000 * MOST);
 }
 END_TEST
 
@@ -202,11 +207,14 @@ START_TEST(fp16_is_the_compilers) {
   const efla_format *fp16 = efla_format_find("fp16");
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
+  size_t compared = 0;
   for (int pass = 0; pass < 200000; pass++) {
     float value = ldexpf((float)gsl_rng_uniform(draw) - 0.5F, 18 - (int)gsl_rng_uniform_int(draw, 46));
     if (pass % 3 == 0) value = (float)(_Float16)value * (1 + 0x1p-11F); /* about a midpoint */
     if (!same(efla_format_round(fp16, (double)value), (double)(_Float16)value)) ck_abort_msg("%a", (double)value);
+    compared++;
   }
+  ck_assert_uint_eq(compared, 200000);
   gsl_rng_free(draw);
 }
 END_TEST

@@ -1,47 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/smnist as its users meet it: its tables, threads, shares, what is left when it is killed, what it refuses. */
+/* bin/smnist as its users meet it: its tables, threads, shares, and what is left when it is killed. */
 #include "files.h"
+#include "smnist.h"
 #include "testing.h"
 
-#include <dirent.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT = 1 << 14, EVALUATIONS = 33 };
+enum { EVALUATIONS = 33 };
 #define COLUMNS "method,keys,lr,seed,epoch,perturbation,level,images,accuracy,loss,train_seconds"
-/* Three steps an epoch, the last one shorter. */
-#define SMALL "--quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 16 "
 
-static char out[TEXT], err[TEXT]; /* of the last run() */
-static const char *work, *mnist;
-
-/* Runs "TEST_BIN/smnist OPTIONS" in the shell; returns the exit status. */
-static int run(const char *options, ...) __attribute__((format(printf, 1, 2)));
-static int run(const char *options, ...) {
-  char *text, *command;
-  va_list values;
-  va_start(values, options);
-  ck_assert_int_ge(vasprintf(&text, options, values), 0);
-  va_end(values);
-  ck_assert_int_ge(asprintf(&command, TEST_BIN "/smnist %s", text), 0);
-  int status = testing_shell(command, out, err, TEXT);
-  free(command);
-  free(text);
-  return status;
-}
+static const char *mnist;
 
 static void check_run(const char *options, const char *table) {
-  int status = run(SMALL "%s --out %s/%s", options, work, table);
-  ck_assert_msg(status == 0, "%s: status %d, %s", options, status, err);
+  int status = smnist_run(SMNIST_SMALL "%s --out %s/%s", options, smnist_work, table);
+  ck_assert_msg(status == 0, "%s: status %d, %s", options, status, smnist_err);
 }
 
 static efla_csv read_back(const char *name) {
   char path[300];
   efla_csv csv;
   efla_message why;
-  snprintf(path, sizeof path, "%s/%s", work, name);
+  snprintf(path, sizeof path, "%s/%s", smnist_work, name);
   ck_assert_msg(efla_csv_read(&csv, path, &why) == EFLA_OK, "%s", why.text);
   return csv;
 }
@@ -64,20 +45,6 @@ static void check_same(const char *expected, const char *found) {
   efla_csv_clear(&b);
 }
 
-/* No unfinished file in the directory, nor in those right below it. */
-static void check_no_parts(const char *directory, int depth) {
-  DIR *entries = opendir(directory);
-  ck_assert_ptr_nonnull(entries);
-  for (struct dirent *entry; (entry = readdir(entries));) {
-    char below[600];
-    if (*entry->d_name == '.') continue;
-    ck_assert_msg(!strstr(entry->d_name, ".part"), "%s was left behind", entry->d_name);
-    snprintf(below, sizeof below, "%s/%s", directory, entry->d_name);
-    if (entry->d_type == DT_DIR && depth > 0) check_no_parts(below, depth - 1);
-  }
-  closedir(entries);
-}
-
 /* Columns, 33 rows for each config and epoch in order, numbers that can be. */
 static void check_table(const efla_csv *csv, size_t configs, size_t epochs, const char *origin) {
   char line[64], names[256] = "";
@@ -98,13 +65,13 @@ static void check_table(const efla_csv *csv, size_t configs, size_t epochs, cons
 
 /* Two configs of two epochs, with one thread and with two: the same tables. */
 START_TEST(tables) {
-  work = files_directory("smnist-tables");
+  smnist_work = files_directory("smnist-tables");
   for (int threads = 1; threads <= 2; threads++) {
     char options[700], table[32];
     snprintf(table, sizeof table, "scores-%d", threads);
     snprintf(options, sizeof options,
              "--method exact,euler --epochs 2 --loss-every 2 --losses %s/losses-%d --steps %s/steps-%d --threads %d",
-             work, threads, work, threads, threads);
+             smnist_work, threads, smnist_work, threads, threads);
     check_run(options, table);
   }
   efla_csv scores = read_back("scores-1"), losses = read_back("losses-1"), steps = read_back("steps-1");
@@ -117,24 +84,24 @@ START_TEST(tables) {
   for (int i = 0; i < 2; i++) { /* these have no times */
     char command[700];
     const char *which = i ? "losses" : "steps";
-    snprintf(command, sizeof command, "cd %s && grep -v '^#' %s-1 >a; grep -v '^#' %s-2 >b; cmp a b", work, which,
-             which);
+    snprintf(command, sizeof command, "cd %s && grep -v '^#' %s-1 >a; grep -v '^#' %s-2 >b; cmp a b", smnist_work,
+             which, which);
     ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
   }
-  check_no_parts(work, 0);
+  smnist_check_no_parts(smnist_work, 0);
 }
 END_TEST
 
 /* Two shares of three configs, then all that is finished: as without shares. */
 START_TEST(shares) {
-  work = files_directory("smnist-shares");
+  smnist_work = files_directory("smnist-shares");
   const char *const configs = "--method exact,euler,rk4";
   char options[700];
   check_run(configs, "whole");
   for (int i = 1; i <= 3; i++) {
     char table[32];
     snprintf(table, sizeof table, "share-%d", i);
-    snprintf(options, sizeof options, "%s --configs %s/configs %s", configs, work,
+    snprintf(options, sizeof options, "%s --configs %s/configs %s", configs, smnist_work,
              i == 1   ? "--shard 1/2"
              : i == 2 ? "--shard 2/2"
                       : "--finished");
@@ -145,7 +112,7 @@ START_TEST(shares) {
   ck_assert(first.rows == 2 * EVALUATIONS && second.rows == EVALUATIONS);
   check_same_rows(&second, &whole, EVALUATIONS);
   efla_csv_clear(&whole), efla_csv_clear(&first), efla_csv_clear(&second);
-  check_no_parts(work, 1);
+  smnist_check_no_parts(smnist_work, 1);
 }
 END_TEST
 
@@ -170,14 +137,14 @@ static void start_and_kill(const char *command, const char *checkpoint) {
 /* Killed three times, and run again to its end: the table of one that was never stopped.  What part files were left are
  * gone then. */
 START_TEST(killed) {
-  work = files_directory("smnist-killed");
+  smnist_work = files_directory("smnist-killed");
   static const char options[] = "--method euler,exact --batch 4 --save-every 3 --epochs 3";
   char command[700], checkpoint[400], kept[400];
   check_run(options, "whole");
-  snprintf(kept, sizeof kept, "%s --configs %s/configs", options, work);
-  snprintf(command, sizeof command, "exec " TEST_BIN "/smnist " SMALL "%s --out %s/table", kept, work);
+  snprintf(kept, sizeof kept, "%s --configs %s/configs", options, smnist_work);
+  snprintf(command, sizeof command, "exec " TEST_BIN "/smnist " SMNIST_SMALL "%s --out %s/table", kept, smnist_work);
   for (int i = 0; i < 3; i++) {
-    snprintf(checkpoint, sizeof checkpoint, "%s/configs/%s-raw-0.003-42.h5", work, i < 2 ? "euler" : "exact");
+    snprintf(checkpoint, sizeof checkpoint, "%s/configs/%s-raw-0.003-42.h5", smnist_work, i < 2 ? "euler" : "exact");
     start_and_kill(command, checkpoint);
   }
   snprintf(command, sizeof command, "%s --finished", kept);
@@ -189,112 +156,32 @@ START_TEST(killed) {
   check_same("whole", "table");
   check_run(command, "finished");
   check_same("whole", "finished");
-  check_no_parts(work, 1);
-}
-END_TEST
-
-static void check_refused(int status, const char *word, const char *options, ...) __attribute__((format(printf, 3, 4)));
-static void check_refused(int status, const char *word, const char *options, ...) {
-  char *text;
-  va_list values;
-  va_start(values, options);
-  ck_assert_int_ge(vasprintf(&text, options, values), 0);
-  va_end(values);
-  int found = run(SMALL "%s --out %s/table", text, work);
-  ck_assert_msg(found == status, "%s: status %d, %s", text, found, err);
-  ck_assert_msg(strstr(err, word) != NULL, "%s: '%s' does not say '%s'", text, err, word);
-  ck_assert_str_eq(out, "");
-  snprintf(out, sizeof out, "%s/table", work);
-  ck_assert_msg(access(out, F_OK) != 0, "%s: a table", text);
-  check_no_parts(work, 1);
-  free(text);
-}
-
-START_TEST(wrong_options) {
-  work = files_directory("smnist-usage");
-  static const struct {
-    const char *options, *word;
-  } wrong[] = {{"--width 17", "--width: 17, expected a multiple of 16"},
-               {"--width 8", "'8'"},
-               {"--shard 3/2", "--shard: '3/2', expected I/N"},
-               {"--shard 0/2", "--shard: '0/2'"},
-               {"--shard 1/-1", "--shard: '1/-1'"},
-               {"--shard 1/2x", "--shard: '1/2x'"},
-               {"--shard x", "--shard: 'x'"},
-               {"--shard 1", "--shard: '1'"},
-               {"--shard ''", "--shard: ''"},
-               {"--shard 1/2", "--shard: expected --configs"},
-               {"--finished", "--finished: expected --configs"},
-               {"--lr 0", "'0'"},
-               {"--lr 1e-3,nan", "--lr: 'nan'"},
-               {"--seeds 1.5", "--seeds: '1.5' is not a whole number"},
-               {"--method nonsense", "'nonsense'"},
-               {"--keys exact", "'exact'"},
-               {"--readout aloud", "'aloud'"},
-               {"--batch 0", "'0'"},
-               {"--epochs 0", "'0'"},
-               {"--eval-images 0", "'0'"}};
-  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) check_refused(2, wrong[i].word, "%s", wrong[i].options);
-}
-END_TEST
-
-/* Files and directories that are not what they should be: status 3, and which one it is. */
-START_TEST(wrong_files) {
-  work = files_directory("smnist-files");
-  char config[400], bytes[3000];
-  snprintf(config, sizeof config, "%s/configs/exact-raw-0.003-42.h5", work);
-  snprintf(bytes, sizeof bytes, "mkdir %s/configs; touch %s/file", work, work);
-  ck_assert_int_eq(system(bytes), 0);
-  check_refused(3, "file: is a file, expected a directory", "--configs %s/file", work);
-  check_refused(3, "file: is a file, expected a directory", "--tensors %s/file", work);
-  check_refused(3, "no/configs: cannot read the directory", "--finished --configs %s/no/configs", work);
-  check_refused(3, "no/such: cannot make the directory", "--tensors %s/no/such", work);
-  check_refused(3, "no/losses", "--losses %s/no/losses", work);
-  check_refused(3, "no/steps", "--steps %s/no/steps", work);
-  check_refused(3, "table: is the same file as", "--losses %s/table", work);
-  check_refused(3, "other: is the same file as", "--losses %s/other --steps %s/other", work, work);
-  check_refused(3, "no/such/directory", "--mnist no/such/directory");
-
-  ck_assert_int_eq(run(SMALL "--configs %s/configs --out /dev/null", work), 0);
-  check_refused(3, config, "--batch 20 --configs %s/configs", work);
-  ck_assert_ptr_nonnull(strstr(err, "of another training: "));
-  check_refused(3, config, "--train-images 39 --configs %s/configs", work);
-  check_refused(3, config, "--width 32 --configs %s/configs", work);
-  check_refused(3, config, "--seed 2 --finished --configs %s/configs", work); /* other digits */
-  FILE *file = fopen(config, "r");
-  ck_assert(file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes);
-  fclose(file);
-  files_write(config, bytes, sizeof bytes); /* cut off */
-  check_refused(3, config, "--configs %s/configs", work);
-  files_write(config, "no checkpoint", 13);
-  check_refused(3, config, "--configs %s/configs", work);
-  files_write(config, "", 0);
-  check_refused(3, config, "--finished --configs %s/configs", work);
+  smnist_check_no_parts(smnist_work, 1);
 }
 END_TEST
 
 /* Two files a config, which diagnose reads: unit keys have lambda = 1, and beta*lambda below 1 is safe for every
  * method. */
 START_TEST(tensors) {
-  work = files_directory("smnist-tensors");
+  smnist_work = files_directory("smnist-tensors");
   char options[400], command[700];
-  snprintf(options, sizeof options, "--keys unit --tensors %s/made/", work);
+  snprintf(options, sizeof options, "--keys unit --tensors %s/made/", smnist_work);
   check_run(options, "table");
   for (int after = 0; after < 2; after++) {
     snprintf(command, sizeof command,
-             TEST_BIN "/diagnose --input %s/made/exact-unit-0.003-42-%s.h5 --tokens 64 --threads 1", work,
+             TEST_BIN "/diagnose --input %s/made/exact-unit-0.003-42-%s.h5 --tokens 64 --threads 1", smnist_work,
              after ? "after" : "before");
-    int status = testing_shell(command, out, err, TEXT);
-    ck_assert_msg(status == 0, "%s: %s", command, err);
-    ck_assert_msg(strstr(out, "safe") != NULL, "%s", out);
+    int status = testing_shell(command, smnist_out, smnist_err, SMNIST_TEXT);
+    ck_assert_msg(status == 0, "%s: %s", command, smnist_err);
+    ck_assert_msg(strstr(smnist_out, "safe") != NULL, "%s", smnist_out);
   }
-  check_no_parts(work, 1);
+  smnist_check_no_parts(smnist_work, 1);
 }
 END_TEST
 
 /* Where EFLA_MNIST names the real files. */
 START_TEST(real_digits) {
-  work = files_directory("smnist-real");
+  smnist_work = files_directory("smnist-real");
   if (!mnist) {
     testing_skip("real_digits", "EFLA_MNIST names no directory");
     return;
@@ -302,10 +189,10 @@ START_TEST(real_digits) {
   char command[700];
   for (int named = 0; named < 2; named++) { /* by the option, by the variable */
     snprintf(command, sizeof command, "%s%s " TEST_BIN "/smnist --quick --threads 1 --width 16 %s%s --out %s/%s",
-             named ? "" : "EFLA_MNIST=", named ? "" : mnist, named ? "--mnist " : "", named ? mnist : "", work,
+             named ? "" : "EFLA_MNIST=", named ? "" : mnist, named ? "--mnist " : "", named ? mnist : "", smnist_work,
              named ? "named" : "variable");
-    int status = testing_shell(command, out, err, TEXT);
-    ck_assert_msg(status == 0, "%s: %s", command, err);
+    int status = testing_shell(command, smnist_out, smnist_err, SMNIST_TEXT);
+    ck_assert_msg(status == 0, "%s: %s", command, smnist_err);
   }
   efla_csv csv = read_back("named");
   check_table(&csv, 1, 1, "mnist");
@@ -321,6 +208,6 @@ int main(void) {
   const char *where = getenv("EFLA_MNIST");
   mnist = where && *where ? strdup(where) : NULL;
   unsetenv("EFLA_MNIST");
-  const TTest *const tests[] = {tables, shares, killed, wrong_options, wrong_files, tensors, real_digits};
+  const TTest *const tests[] = {tables, shares, killed, tensors, real_digits};
   return testing_main("smnist", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -135,7 +135,7 @@ static void free_outputs(double *out[OUTPUTS]) {
   for (int i = 0; i < OUTPUTS; i++) free(out[i]);
 }
 
-/* As for the backward pass of the state (test_backward.c): a token errs by sums of dk and dv products and a few more,
+/* A token errs by sums of dk and dv products and a few more,
  * (dk + dv + 32) u at most and the square root of that at random, tokens err independently and stable methods enlarge
  * nothing; an output multiplies two things that err so, by as much again for c and g: four times, and twice for two
  * standard deviations. Measured: at most .04 of it, since the scales are bounds themselves. */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the rows of a study say, beside training runs run one by one. */
+#include "files.h"
+#include "studies.h"
+#include "testing.h"
+
+static void ignore(void *context, const efla_training_run *run, size_t images) {
+  (void)context, (void)run, (void)images;
+}
+
+/* A table says nan of what printf may call -nan. */
+static double plain(double x) { return isnan(x) ? (double)NAN : x; }
+
+/* clean, then scale, noise and dropout, each from its first level on, after every epoch. */
+static void check_scores(char **text, const efla_training_run *c) {
+  char line[512];
+  size_t n = studies_config_text(line, sizeof line, &c->training.options);
+  for (size_t e = 0; e < 2; e++)
+    for (size_t x = 0; x < STUDIES_EXAMS; x++) {
+      size_t p = x <= 10 ? 0 : x <= 21 ? 1 : 2, first[] = {1, 11, 22};
+      const efla_image_perturbation *perturbation = &efla_image_perturbations[p];
+      const efla_score *score = &c->scores[e * STUDIES_EXAMS + x];
+      snprintf(line + n, sizeof line - n, "%zu,%s,%.17g,%d,%.17g,%.17g,", e + 1, x == 0 ? "clean" : perturbation->name,
+               x == 0 ? 0 : efla_image_level(perturbation, x - first[p]), STUDIES_TEST_IMAGES, score->accuracy,
+               plain(score->loss));
+      studies_expect_line(text, line, true);
+    }
+}
+
+/* Of three steps, and of what is left of an epoch: steps 3 and 4 of 4. */
+static void check_losses(char **text, const efla_training_run *c) {
+  char line[512];
+  size_t n = studies_config_text(line, sizeof line, &c->training.options);
+  for (size_t e = 0; e < 2; e++) {
+    const double *loss = c->losses + e * STUDIES_STEPS;
+    snprintf(line + n, sizeof line - n, "%zu,3,%.17g", e + 1, (loss[0] + loss[1] + loss[2]) / 3);
+    studies_expect_line(text, line, false);
+    snprintf(line + n, sizeof line - n, "%zu,4,%.17g", e + 1, loss[3]);
+    studies_expect_line(text, line, false);
+  }
+}
+
+static efla_activations inspect(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
+  efla_activations x;
+  ck_assert_int_eq(efla_activations_record(&x, t, &studies_test, STUDIES_INSPECTED, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
+  return x;
+}
+
+static void check_steps(char **text, const efla_training_options *r, const char *when, const efla_distribution *d) {
+  char line[1024];
+  for (size_t i = 0; i < EFLA_DISTRIBUTIONS; i++, d++) {
+    size_t n = studies_config_text(line, sizeof line, r);
+    n += (size_t)snprintf(line + n, sizeof line - n, "%s,%s,%.17g", when, d->quantity, plain(d->mean));
+    for (size_t q = 0; q < EFLA_QUANTILES; q++)
+      n += (size_t)snprintf(line + n, sizeof line - n, ",%.17g", plain(d->quantile[q]));
+    snprintf(line + n, sizeof line - n, ",%.17g", plain(d->most));
+    studies_expect_line(text, line, false);
+  }
+}
+
+/* A quarter of the inspected images, rounded up. */
+static void check_tensors(const char *directory, const efla_training_options *r, const char *when,
+                          const efla_activations *x) {
+  static double k[EFLA_IMAGE_PIXELS * 16];
+  efla_tensors file;
+  efla_message why;
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s-%s-%g-%zu-%s.h5", directory, r->model.method->name, r->model.keys->name,
+           r->rule.lr, r->seed, when);
+  ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_uint_eq(file.batch, (STUDIES_INSPECTED + 3) / 4);
+  const efla_span span = {.batch = 1, .heads = 1, .tokens = EFLA_IMAGE_PIXELS};
+  ck_assert_msg(efla_tensors_read(&file, EFLA_K, &span, k, &why) == EFLA_OK, "%s", why.text);
+  for (size_t i = 0; i < EFLA_IMAGE_PIXELS * 16; i++) ck_assert(k[i] == (double)x->k[EFLA_IMAGE_PIXELS * 16 + i]);
+  ck_assert_int_eq(efla_tensors_close(&file, &why), EFLA_OK);
+}
+
+/* All tables of a study are those of its configs, each trained by itself. */
+START_TEST(rows) {
+  studies_begin();
+  efla_study s = studies_small(2);
+  efla_message why;
+  studies_page scores, losses, steps;
+  studies_open(&scores, 11), studies_open(&losses, 7), studies_open(&steps, 15);
+  s.scores = &scores.table, s.losses = &losses.table, s.steps = &steps.table;
+  s.tensors = files_directory("study-tensors");
+  ck_assert_msg(efla_study_run(&s, &why) == EFLA_OK, "%s", why.text);
+  studies_close(&scores), studies_close(&losses), studies_close(&steps);
+  char *score = scores.text, *loss = losses.text, *step = steps.text;
+  for (size_t i = 0; i < 8; i++) {
+    const efla_training_options options = efla_study_config(&s, i);
+    efla_training_run c;
+    efla_distribution d[EFLA_DISTRIBUTIONS];
+    ck_assert_int_eq(efla_training_run_open(&c, &s.study, &options, NULL, &why), EFLA_OK);
+    efla_activations before = inspect(&c.training, d);
+    check_steps(&step, &options, "before", d);
+    ck_assert_int_eq(efla_training_run_finish(&c, ignore, NULL, &why), EFLA_OK);
+    efla_activations after = inspect(&c.training, d);
+    check_steps(&step, &options, "after", d);
+    check_scores(&score, &c);
+    check_losses(&loss, &c);
+    check_tensors(s.tensors, &options, "before", &before);
+    check_tensors(s.tensors, &options, "after", &after);
+    efla_activations_clear(&before), efla_activations_clear(&after);
+    efla_training_run_clear(&c);
+  }
+  ck_assert(!*score && !*loss && !*step); /* and nothing more */
+  ck_assert_double_eq(s.images, 8 * 2 * STUDIES_IMAGES);
+  ck_assert_double_gt(s.seconds, 0);
+  free(scores.text), free(losses.text), free(steps.text);
+  studies_finish();
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {rows};
+  return testing_main("study rows", tests, sizeof tests / sizeof *tests, 120);
+}
