@@ -143,6 +143,10 @@ START_TEST(together) {
 }
 END_TEST
 
+typedef struct one_number {
+  double a;
+} one_number;
+static const efla_column columns[] = {EFLA_COLUMN(one_number, a, "", "a number"), EFLA_COLUMNS_END(one_number)};
 static const efla_option none[] = {{.name = NULL}};
 static efla_status run_nothing(const efla_cli *cli, efla_table *table, efla_message *why) {
   (void)cli, (void)table, (void)why;
@@ -152,7 +156,7 @@ static efla_status run_nothing(const efla_cli *cli, efla_table *table, efla_mess
 /* A table without a row is no result, whatever the reason. */
 START_TEST(a_run_without_rows) {
   static const efla_program program = {
-      .name = "empty", .summary = "s", .description = "d", .options = none, .columns = "a", .run = run_nothing};
+      .name = "empty", .summary = "s", .description = "d", .options = none, .columns = columns, .run = run_nothing};
   char name[] = "empty", quick[] = "--quick", to[] = "--out=" TEST_WORK "/empty.csv",
        *words[] = {name, quick, to, NULL};
   setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* or this test might be started anew for better kernels */

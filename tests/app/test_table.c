@@ -24,8 +24,21 @@ static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "names", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {.name = NULL},
 };
+typedef struct counted {
+  size_t a;
+} counted;
+static const efla_column one[] = {EFLA_COLUMN(counted, a, "tokens", "how many; so far"), EFLA_COLUMNS_END(counted)};
+
+typedef struct mixed {
+  size_t row;
+  double value;
+  const char *text;
+} mixed;
+static const efla_column three[] = {EFLA_COLUMN(mixed, row, "", "its number"), EFLA_COLUMN(mixed, value, "s", "a real"),
+                                    EFLA_COLUMN(mixed, text, "", "a word"), EFLA_COLUMNS_END(mixed)};
+
 static efla_program program = {
-    .name = "trial", .summary = "summary", .description = "description", .options = options, .columns = "a"};
+    .name = "trial", .summary = "summary", .description = "description", .options = options, .columns = one};
 
 static char path[256], part[300];
 
@@ -39,7 +52,7 @@ static efla_cli set_up(const char *name, const char *argument) {
   return cli;
 }
 
-static efla_table open_table(const efla_cli *cli, const char *columns) {
+static efla_table open_table(const efla_cli *cli, const efla_column *columns) {
   efla_table table;
   efla_message why = {{0}};
   program.columns = columns;
@@ -70,14 +83,14 @@ START_TEST(reals_read_back_to_the_same_bits) {
   efla_cli cli = set_up("table-reals", NULL);
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
-  efla_table table = open_table(&cli, "row,value,text");
+  efla_table table = open_table(&cli, three);
   for (size_t i = 0; i < ROWS; i++) {
     uint64_t bits = (uint64_t)gsl_rng_get(draw) << 32 | gsl_rng_get(draw);
     if (i % 3 == 0) bits &= UINT64_C(0x800fffffffffffff); /* subnormal */
     memcpy(values + i, &bits, sizeof bits);
     if (i < SPECIAL) values[i] = special[i];
     if (i >= SPECIAL && i < SPECIAL + 2) values[i] = i % 2 ? NAN : -NAN;
-    efla_table_row(&table, efla_count(i), efla_real(values[i]), efla_text("word"));
+    efla_table_put(&table, &(mixed){i, values[i], "word"});
   }
   close_table(&table);
   efla_csv csv = read_back();
@@ -100,11 +113,11 @@ END_TEST
 
 START_TEST(largest_count) {
   efla_cli cli = set_up("table-count", NULL);
-  efla_table table = open_table(&cli, "n");
-  efla_table_row(&table, efla_count(SIZE_MAX));
+  efla_table table = open_table(&cli, one);
+  efla_table_put(&table, &(counted){SIZE_MAX});
   close_table(&table);
   efla_csv csv = read_back();
-  ck_assert_str_eq(efla_csv_text(&csv, 0, "n"), "18446744073709551615");
+  ck_assert_str_eq(efla_csv_text(&csv, 0, "a"), "18446744073709551615");
   efla_csv_clear(&csv);
   efla_cli_clear(&cli);
 }
@@ -119,7 +132,7 @@ START_TEST(header_says_where_the_numbers_come_from) {
   static const char *const keys[] = {"version", "commit", "compiler", "flags", "cpu", "blas", "gsl", "arb", "date"};
   char line[400];
   efla_cli cli = set_up("table-header", "--note=a b\n# c");
-  efla_table table = open_table(&cli, "a,b");
+  efla_table table = open_table(&cli, one);
   close_table(&table);
   efla_csv csv = read_back();
   ck_assert(!strncmp(csv.header, "# program: trial\n# command: trial --out ", 40));
@@ -137,8 +150,25 @@ START_TEST(header_says_where_the_numbers_come_from) {
   }
   for (const char *l = csv.header; *l; l += strcspn(l, "\n") + 1) {
     char key[64], space;
-    ck_assert_msg(sscanf(l, "# %63[a-z ]:%c", key, &space) == 2 && space == ' ', "%.60s", l);
+    ck_assert_msg(sscanf(l, "# %63[][a-z ]:%c", key, &space) == 2 && space == ' ', "%.60s", l);
   }
+  efla_csv_clear(&csv);
+  efla_cli_clear(&cli);
+}
+END_TEST
+
+/* In the header, in the line of names and in --help. */
+START_TEST(columns_are_described_once) {
+  efla_cli cli = set_up("table-columns", NULL);
+  efla_table table = open_table(&cli, three);
+  close_table(&table);
+  efla_csv csv = read_back();
+  check_line(csv.header, "\n# column row: its number\n# column value [s]: a real\n# column text: a word\n");
+  ck_assert_uint_eq(csv.columns, 3);
+  for (size_t c = 0; c < 3; c++) ck_assert_str_eq(csv.names[c], three[c].name);
+  ck_assert(efla_columns_cover(one) && efla_columns_cover(three));
+  const efla_column hole[] = {three[0], three[2], three[3]};
+  ck_assert(!efla_columns_cover(hole)); /* a member without a column */
   efla_csv_clear(&csv);
   efla_cli_clear(&cli);
 }
@@ -146,7 +176,7 @@ END_TEST
 
 START_TEST(header_of_a_quick_run) {
   efla_cli cli = set_up("table-quick", "--quick");
-  efla_table table = open_table(&cli, "a");
+  efla_table table = open_table(&cli, one);
   close_table(&table);
   efla_csv csv = read_back();
   check_line(csv.header, "\n# quick: yes\n# tokens: 7\n# norm: 0.1\n# note: \n# method: exact\n# lengths: 3\n");
@@ -159,7 +189,7 @@ START_TEST(date_can_be_told) {
   efla_cli cli = set_up("table-date", NULL);
   setenv("SOURCE_DATE_EPOCH", "86399", 1);
   setenv("TZ", "America/New_York", 1);
-  efla_table table = open_table(&cli, "a");
+  efla_table table = open_table(&cli, one);
   close_table(&table);
   efla_csv csv = read_back();
   check_line(csv.header, "\n# date: 1970-01-01T23:59:59Z\n");
@@ -172,8 +202,8 @@ END_TEST
 START_TEST(renamed_when_complete) {
   efla_cli cli = set_up("table-part", NULL);
   files_write(path, "older", 5);
-  efla_table table = open_table(&cli, "a");
-  efla_table_row(&table, efla_count(1));
+  efla_table table = open_table(&cli, one);
+  efla_table_put(&table, &(counted){1});
   struct stat file;
   ck_assert(stat(path, &file) == 0 && file.st_size == 5 && exists(part));
   close_table(&table);
@@ -189,8 +219,8 @@ END_TEST
 
 START_TEST(abandoned_table_leaves_nothing) {
   efla_cli cli = set_up("table-abandoned", NULL);
-  efla_table table = open_table(&cli, "a");
-  efla_table_row(&table, efla_count(1));
+  efla_table table = open_table(&cli, one);
+  efla_table_put(&table, &(counted){1});
   ck_assert(exists(part));
   efla_table_abandon(&table);
   efla_table_abandon(&table); /* twice is once */
@@ -218,7 +248,7 @@ START_TEST(where_no_table_can_go) {
     efla_table_abandon(&table);
   }
   cli.out = path; /* a directory takes the name while the table is written */
-  table = open_table(&cli, "a");
+  table = open_table(&cli, one);
   mkdir(path, 0777);
   check_failure(efla_table_close(&table, &why), &why, path);
   efla_cli_clear(&cli);
@@ -231,11 +261,11 @@ START_TEST(devices_and_pipes) {
   efla_cli cli = set_up("table-devices", NULL);
   struct stat file;
   cli.out = "/dev/full";
-  efla_table table = open_table(&cli, "a");
-  efla_table_row(&table, efla_count(1));
+  efla_table table = open_table(&cli, one);
+  efla_table_put(&table, &(counted){1});
   check_failure(efla_table_close(&table, &why), &why, "/dev/full: cannot write: No space left on device");
-  table = open_table(&cli, "a");
-  for (size_t i = 0; i < 100000; i++) efla_table_row(&table, efla_count(i)); /* more than is buffered */
+  table = open_table(&cli, one);
+  for (size_t i = 0; i < 100000; i++) efla_table_put(&table, &(counted){i}); /* more than is buffered */
   check_failure(efla_table_close(&table, &why), &why, "/dev/full: cannot write: ");
   ck_assert(stat("/dev/full", &file) == 0 && S_ISCHR(file.st_mode) && !exists("/dev/full.part"));
 
@@ -246,8 +276,8 @@ START_TEST(devices_and_pipes) {
   snprintf(command, sizeof command, "cat %s >%s", path, copy);
   FILE *reader = popen(command, "w");
   ck_assert_ptr_nonnull(reader);
-  table = open_table(&cli, "a");
-  efla_table_row(&table, efla_count(42));
+  table = open_table(&cli, one);
+  efla_table_put(&table, &(counted){42});
   ck_assert(!exists(part));
   close_table(&table);
   ck_assert_int_eq(pclose(reader), 0);
@@ -264,11 +294,11 @@ START_TEST(earlier_write_that_failed) {
   efla_cli cli = set_up("table-hole", NULL);
   efla_message why;
   struct rlimit limit;
-  efla_table table = open_table(&cli, "a");
+  efla_table table = open_table(&cli, one);
   getrlimit(RLIMIT_FSIZE, &limit);
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &(struct rlimit){10000, limit.rlim_max});
-  for (size_t i = 0; i < 10000; i++) efla_table_row(&table, efla_count(i));
+  for (size_t i = 0; i < 10000; i++) efla_table_put(&table, &(counted){i});
   setrlimit(RLIMIT_FSIZE, &limit);
   check_failure(efla_table_close(&table, &why), &why, path);
   ck_assert(!exists(path));
@@ -283,15 +313,15 @@ START_TEST(standard_output) {
   for (int dash = 0; dash < 2; dash++) {
     ck_assert_ptr_nonnull(freopen(path, "w", stdout));
     cli.out = dash ? "-" : NULL;
-    efla_table table = open_table(&cli, "a");
-    efla_table_row(&table, efla_count(1));
+    efla_table table = open_table(&cli, one);
+    efla_table_put(&table, &(counted){1});
     close_table(&table);
     efla_csv csv = read_back();
     ck_assert_uint_eq(csv.rows, 1);
     efla_csv_clear(&csv);
   }
   ck_assert_ptr_nonnull(freopen("/dev/full", "w", stdout));
-  efla_table table = open_table(&cli, "a");
+  efla_table table = open_table(&cli, one);
   check_failure(efla_table_close(&table, &why), &why, "standard output: cannot write: No space left on device");
   efla_cli_clear(&cli);
 }
@@ -301,6 +331,7 @@ int main(void) {
   const TTest *const tests[] = {reals_read_back_to_the_same_bits,
                                 largest_count,
                                 header_says_where_the_numbers_come_from,
+                                columns_are_described_once,
                                 header_of_a_quick_run,
                                 date_can_be_told,
                                 renamed_when_complete,

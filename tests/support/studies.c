@@ -40,8 +40,9 @@ void studies_finish(void) {
   efla_images_clear(&studies_test);
 }
 
-void studies_open(studies_page *p, size_t columns) {
+void studies_open(studies_page *p, const efla_column *columns) {
   *p = (studies_page){.table.columns = columns};
+  while (columns[p->table.column_count].name) p->table.column_count++;
   p->table.file = open_memstream(&p->text, &p->length);
   ck_assert_ptr_nonnull(p->table.file);
 }

@@ -31,7 +31,7 @@ typedef struct studies_page {
   size_t length;
 } studies_page;
 
-void studies_open(studies_page *p, size_t columns);
+void studies_open(studies_page *p, const efla_column *columns);
 void studies_close(studies_page *p);
 
 /* method,keys,lr,seed, */

@@ -10,7 +10,7 @@
 static char *scores_of(efla_study *s, double *trained) {
   efla_message why;
   studies_page p;
-  studies_open(&p, 11);
+  studies_open(&p, efla_study_scores);
   s->scores = &p.table;
   ck_assert_msg(efla_study_run(s, &why) == EFLA_OK, "%s", why.text);
   studies_close(&p);

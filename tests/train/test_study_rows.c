@@ -82,7 +82,8 @@ START_TEST(rows) {
   efla_study s = studies_small(2);
   efla_message why;
   studies_page scores, losses, steps;
-  studies_open(&scores, 11), studies_open(&losses, 7), studies_open(&steps, 15);
+  studies_open(&scores, efla_study_scores), studies_open(&losses, efla_study_losses),
+      studies_open(&steps, efla_study_steps);
   s.scores = &scores.table, s.losses = &losses.table, s.steps = &steps.table;
   s.tensors = files_directory("study-tensors");
   ck_assert_msg(efla_study_run(&s, &why) == EFLA_OK, "%s", why.text);
