@@ -68,11 +68,14 @@ efla_status efla_backend_open(const char *name, const efla_options *options, efl
   }
   *backend = NULL;
   efla_status status = open_row(&found, name, options ? options : &plain);
-  efla_backend *b = status ? NULL : malloc(sizeof *b);
-  if (!status && !b) status = efla_backend_say(&found, EFLA_NO_MEMORY, "no memory for a backend");
   if (status) {
     memcpy(open_message, found.message, sizeof open_message);
     return status;
+  }
+  efla_backend *b = malloc(sizeof *b);
+  if (!b) {
+    snprintf(open_message, sizeof open_message, "no memory for a backend");
+    return EFLA_NO_MEMORY;
   }
   *b = found;
   b->message[0] = 0;

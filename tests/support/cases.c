@@ -153,7 +153,7 @@ void case_compare(const char *what, const placed *p, const field *shape, size_t 
                   const long double *expected, const double *bound) {
   const bool narrow = p->array.type == EFLA_F32;
   const double unit = narrow ? U32 : U;
-  long double *sum = malloc((shape->features + 1) * sizeof *sum);
+  long double *sum = calloc(shape->features + 1, sizeof *sum);
   for (size_t b = 0; b < shape->entries; b++)
     for (size_t g = 0; g < shape->groups; g++)
       for (size_t t = 0; t < shape->tokens; t++) {

@@ -143,7 +143,10 @@ void kernel_problem_clear(kernel_problem *p) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
 
-static double found_at(const double *f64, const float *f32, size_t i) { return f64 ? f64[i] : (double)f32[i]; }
+/* Of the one that is given. */
+static double found_at(const double *f64, const float *f32, size_t i) {
+  return f64 ? f64[i] : f32 ? (double)f32[i] : NAN;
+}
 
 /* The error that comes nearest to its bound, or passes it by most. */
 typedef struct nearest {

@@ -103,7 +103,8 @@ static bool write_chunks(const structure_dataset *d, hid_t dataset, hid_t type) 
     n *= d->chunk[i], chunks *= along[i];
   }
   size_t room = n * 2 * sizeof(double) + 64;
-  unsigned char *bytes = calloc(n, sizeof(double)), *packed = malloc(room);
+  double *numbers = calloc(n, sizeof *numbers);
+  unsigned char *bytes = (unsigned char *)numbers, *packed = malloc(room);
   bool fine = bytes && packed;
   for (size_t c = d->written == ALL_BUT_ONE_CHUNK; fine && c < chunks; c++) {
     hsize_t start[STRUCTURE_RANK];

@@ -47,7 +47,7 @@ static bool meets(const efla_csv *csv, size_t row, const char *conditions) {
   char words[200], *rest = NULL;
   bool all = true;
   ck_assert_uint_lt(strlen(conditions), sizeof words);
-  strcpy(words, conditions);
+  snprintf(words, sizeof words, "%s", conditions);
   for (char *word = strtok_r(words, " ", &rest); word && all; word = strtok_r(NULL, " ", &rest)) {
     size_t name = strcspn(word, "=<>");
     char relation = word[name], *value = word + name + (relation != 0);
