@@ -60,6 +60,38 @@ typedef struct point {
   int built, better[2][RIVALS], worse[2][RIVALS]; /* [tuned][rival] */
 } point;
 
+typedef struct noise_row {
+  const char *perturbation;
+  double level;
+  const char *method, *keys, *step;
+  double beta, accuracy, accuracy_low, accuracy_high, error, error_low, error_high, snr, snr_low, snr_high;
+  double difference, difference_low, difference_high;
+  const char *verdict;
+} noise_row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(noise_row, perturbation, "", "perturbation of the inputs"),
+    EFLA_COLUMN(noise_row, level, "", "level of the perturbation"),
+    EFLA_COLUMN(noise_row, method, "", "one-step method"),
+    EFLA_COLUMN(noise_row, keys, "", "keys raw or scaled to norm one (unit)"),
+    EFLA_COLUMN(noise_row, step, "", "beta the same for all, or tuned on clean pairs"),
+    EFLA_COLUMN(noise_row, beta, "", "step beta"),
+    EFLA_COLUMN(noise_row, accuracy, "", "accuracy; share of values recognised, mean over trials"),
+    EFLA_COLUMN(noise_row, accuracy_low, "", "low end of its 95 % bootstrap interval"),
+    EFLA_COLUMN(noise_row, accuracy_high, "", "high end"),
+    EFLA_COLUMN(noise_row, error, "", "relative error of the read-out; up to a gain, mean; inf: not finite"),
+    EFLA_COLUMN(noise_row, error_low, "", "low end of its interval"),
+    EFLA_COLUMN(noise_row, error_high, "", "high end"),
+    EFLA_COLUMN(noise_row, snr, "dB", "signal to noise; mean"),
+    EFLA_COLUMN(noise_row, snr_low, "dB", "low end of its interval"),
+    EFLA_COLUMN(noise_row, snr_high, "dB", "high end"),
+    EFLA_COLUMN(noise_row, difference, "",
+                "difference of accuracy; exact with raw keys minus this row, paired over trials"),
+    EFLA_COLUMN(noise_row, difference_low, "", "low end of its interval"),
+    EFLA_COLUMN(noise_row, difference_high, "", "high end"),
+    EFLA_COLUMN(noise_row, verdict, "", "of that difference: better, worse, no difference seen"),
+    EFLA_COLUMNS_END(noise_row)};
+
 static size_t way_of(const char *method, const char *keys, bool tuned) {
   size_t w = 0;
   while (w < contest.n_ways && (strcmp(contest.ways[w].method->name, method) != 0 ||
@@ -90,12 +122,11 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
     if (status == EFLA_OK && efla < contest.n_ways)
       status = efla_bootstrap_mean(difference, contest.trials, contest.seed, &gain);
     if (status != EFLA_OK) status = efla_fail_memory(why);
-    efla_table_row(rows, efla_text(p->perturbation->name), efla_real(p->level), efla_text(contest.ways[w].method->name),
-                   efla_text(contest.ways[w].keys->name), efla_text(contest.ways[w].tuned ? "tuned" : "same"),
-                   efla_real(contest.ways[w].beta), efla_real(m[0].mean), efla_real(m[0].low), efla_real(m[0].high),
-                   efla_real(m[1].mean), efla_real(m[1].low), efla_real(m[1].high), efla_real(m[2].mean),
-                   efla_real(m[2].low), efla_real(m[2].high), efla_real(gain.mean), efla_real(gain.low),
-                   efla_real(gain.high), efla_text(efla < contest.n_ways ? verdict(gain) : "not asked"));
+    const efla_recall_config *c = &contest.ways[w];
+    efla_table_put(rows, &(noise_row){p->perturbation->name, p->level, c->method->name, c->keys->name,
+                                      c->tuned ? "tuned" : "same", c->beta, m[0].mean, m[0].low, m[0].high, m[1].mean,
+                                      m[1].low, m[1].high, m[2].mean, m[2].low, m[2].high, gain.mean, gain.low,
+                                      gain.high, efla < contest.n_ways ? verdict(gain) : "not asked"});
     for (size_t r = 0; r < RIVALS; r++)
       for (int tuned = 0; tuned < 2; tuned++)
         if (w == way_of(rivals[r].method, rivals[r].keys, tuned))
@@ -169,21 +200,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "noise",
       .summary = "Associative recall under perturbed inputs, for every method with raw and with unit keys.",
-      .description = "Columns: perturbation, level, method, keys, step (same, or tuned on clean pairs), beta, then "
-                     "means with 95 % bootstrap "
-                     "intervals (_low, _high): accuracy (share of "
-                     "values "
-                     "recognised), error (relative, of the read-out, up to a gain), snr (dB), difference (of accuracy: "
-                     "exact with raw keys "
-                     "minus "
-                     "this row, paired over trials), and verdict (of that difference: better, worse, no difference "
-                     "seen).  inf: not finite.",
+      .description = "Intervals are 95 % bootstrap intervals over trials.",
       .options = options,
-      .column_names =
-          "perturbation,level,method,keys,step,beta,accuracy,accuracy_low,accuracy_high,error,error_low,error_"
-          "high,snr,snr_low,snr_"
-          "high,difference,"
-          "difference_low,difference_high,verdict",
+      .columns = columns,
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

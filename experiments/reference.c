@@ -33,6 +33,29 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 /* One point: the token, its key known to be that of x, and the truth about it. */
+typedef struct row {
+  const char *family;
+  size_t dk;
+  double x;
+  const char *oracle;
+  double error, coefficient_error, claimed, floor;
+  const char *verdict;
+  double seconds;
+} row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(row, family, "", "family of the key"),
+    EFLA_COLUMN(row, dk, "", "length of the key"),
+    EFLA_COLUMN(row, x, "", "x = beta*lambda"),
+    EFLA_COLUMN(row, oracle, "", "oracle; closed_form: the exact coefficient in f64"),
+    EFLA_COLUMN(row, error, "", "relative error of exp(-x k k^T); Frobenius norm; nan where the truth refuses"),
+    EFLA_COLUMN(row, coefficient_error, "", "relative error of the coefficient a; read off the exponential"),
+    EFLA_COLUMN(row, claimed, "", "error that the oracle itself claims"),
+    EFLA_COLUMN(row, floor, "", "error of the truth; of its own"),
+    EFLA_COLUMN(row, verdict, "", "vouched or refused"),
+    EFLA_COLUMN(row, seconds, "s", "time of a call"),
+    EFLA_COLUMNS_END(row)};
+
 typedef struct point {
   efla_tokens x;
   long double *S, *truth; /* (dk, dv), dv columns of E */
@@ -61,9 +84,8 @@ static void write_row(const point *p, efla_table *table, const char *family, con
   for (size_t e = 0; e < n; e++) sum += (p->S[e] - p->truth[e]) * (p->S[e] - p->truth[e]);
   double error = (double)sqrtl(sum) / p->norm,
          coefficient_error = (double)fabsl(read_coefficient(p, p->S) / p->coefficient - 1);
-  efla_table_row(table, efla_text(family), efla_count(p->x.dk), efla_real(efla_token_x(&p->x, 0)), efla_text(oracle),
-                 efla_real(error), efla_real(coefficient_error), efla_real(claimed), efla_real(p->floor),
-                 efla_text(verdict), efla_real(seconds));
+  efla_table_put(table, &(row){family, p->x.dk, efla_token_x(&p->x, 0), oracle, error, coefficient_error, claimed,
+                               p->floor, verdict, seconds});
 }
 
 /* Returns EFLA_UNTRUSTED where there is no truth about this point: errors are nan then. */
@@ -194,17 +216,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "reference",
       .summary = "Accuracy and cost of the oracles for one matrix exponential, against certified truth.",
-      .description = "Columns: family, dk, x, oracle (closed_form: the exact coefficient in f64), error (relative, of "
-                     "exp(-x k k^T) in "
-                     "Frobenius norm), "
-                     "coefficient_error (relative, of the coefficient read off it), claimed (the oracle's own word on "
-                     "its error), floor (of the "
-                     "truth), "
-                     "verdict (vouched, refused), seconds per call.  inf and nan are results: that is what came out; "
-                     "errors are nan "
-                     "where the truth refuses, and then the exit status is 1.",
+      .description = "inf and nan are results: that is what came out.  Where the truth refuses, the exit status is 1.",
       .options = options,
-      .column_names = "family,dk,x,oracle,error,coefficient_error,claimed,floor,verdict,seconds",
+      .columns = columns,
       .run = run,
       .check = check};
   return efla_program_main(&program, argc, argv);

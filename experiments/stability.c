@@ -36,6 +36,29 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+typedef struct stability_row {
+  const char *study, *method, *keys;
+  size_t dk;
+  double norm, parameter, predicted, measured, low, high;
+} stability_row;
+
+static const efla_column columns[] = {
+    EFLA_COLUMN(
+        stability_row, study, "",
+        "map: gamma over norm; curve: over x for unit keys; point: measured; threshold: norm where gamma is zero, over dk; "
+        "phase: a fraction of long keys; correlated: threshold for correlated keys"),
+    EFLA_COLUMN(stability_row, method, "", "one-step method"),
+    EFLA_COLUMN(stability_row, keys, "", "keys raw or scaled to norm one (unit)"),
+    EFLA_COLUMN(stability_row, dk, "", "length of keys"),
+    EFLA_COLUMN(stability_row, norm, "", "key norm; phase: of the long ones"),
+    EFLA_COLUMN(stability_row, parameter, "", "parameter of the study; curve: x; phase: fraction; correlated: rho"),
+    EFLA_COLUMN(stability_row, predicted, "",
+                "predicted; thresholds are norms, all else gamma per token; inf: stable always"),
+    EFLA_COLUMN(stability_row, measured, "", "measured; nan: not of this study"),
+    EFLA_COLUMN(stability_row, low, "", "low end of the 95 % interval"),
+    EFLA_COLUMN(stability_row, high, "", "high end of the 95 % interval"),
+    EFLA_COLUMNS_END(stability_row)};
+
 static efla_spec spec_of(const char *family, size_t dk, double norm) {
   efla_spec spec = efla_spec_default(efla_family_find(family));
   spec.dk = dk, spec.dv = 1, spec.norm = norm, spec.seed = seed;
@@ -44,9 +67,8 @@ static efla_spec spec_of(const char *family, size_t dk, double norm) {
 
 static void row(efla_table *rows, const char *study, const efla_method *method, const char *keys, size_t dk,
                 double norm, double parameter, double predicted, efla_interval measured) {
-  efla_table_row(rows, efla_text(study), efla_text(method->name), efla_text(keys), efla_count(dk), efla_real(norm),
-                 efla_real(parameter), efla_real(predicted), efla_real(measured.mean), efla_real(measured.low),
-                 efla_real(measured.high));
+  efla_table_put(rows, &(stability_row){study, method->name, keys, dk, norm, parameter, predicted, measured.mean,
+                                        measured.low, measured.high});
 }
 
 static const efla_interval nothing = {NAN, NAN, NAN};
@@ -147,17 +169,9 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "stability",
       .summary = "Growth rates and limits of stability of the methods, predicted and measured.",
-      .description = "Columns: study (map: gamma over norm; curve: over x for unit keys; point: measured; threshold: "
-                     "norm where gamma is "
-                     "zero, "
-                     "over dk; phase: a fraction of long keys; correlated: threshold for correlated keys), method, "
-                     "keys, dk, norm (of the "
-                     "keys; phase: of the long ones), parameter (curve: x; phase: fraction; correlated: rho), "
-                     "predicted, measured, low, "
-                     "high (95 % interval).  Thresholds are norms, all else gamma per token; nan: not of this study; "
-                     "inf: stable always.",
+      .description = "gamma is the rate at which errors grow per token: below zero they fade, above zero they blow up.",
       .options = options,
-      .column_names = "study,method,keys,dk,norm,parameter,predicted,measured,low,high",
+      .columns = columns,
       .run = run};
   return efla_program_main(&program, argc, argv);
 }

@@ -72,7 +72,6 @@ typedef struct efla_program {
   const efla_former_name *former_names;     /* ends with a row whose name is NULL; NULL: none */
   const efla_column *columns;               /* of its table; NULL: it has none, and no --out */
   const efla_further_table *further;        /* ends with a row whose option is NULL; NULL: none */
-  const char *column_names;
   efla_status (*run)(const struct efla_cli *cli, struct efla_table *table, efla_message *why); /* writes the rows */
   /* Answers about the user's files, as text on standard output: no --seed, no --quick, and a table goes to --out or
    * nowhere. */

@@ -37,10 +37,8 @@ void efla_table_header(FILE *file, const efla_cli *cli) {
 
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
   const efla_column *columns = cli->program->columns;
-  const char *names = cli->program->column_names;
-  *table = (efla_table){.columns = columns, .column_count = 1};
+  *table = (efla_table){.columns = columns};
   assert(!columns || efla_columns_cover(columns));
-  for (const char *c = names; c && *c; c++) table->column_count += *c == ',';
   const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
   efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
@@ -48,29 +46,8 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message
     return status;
   }
   efla_table_header(table->file, cli);
-  if (names) fprintf(table->file, "%s\n", names);
   if (columns) efla_columns_header(table->file, columns);
   return EFLA_OK;
-}
-
-static void write_cell(FILE *file, const efla_cell *cell) {
-  switch (cell->kind) {
-  case EFLA_CELL_ANY:
-    break;
-  case EFLA_CELL_TEXT:
-    assert(!strpbrk(cell->text, ",\n\""));
-    fputs(cell->text, file);
-    break;
-  case EFLA_CELL_COUNT:
-    fprintf(file, "%zu", cell->count);
-    break;
-  case EFLA_CELL_REAL:
-    if (isnan(cell->real)) /* printf would show a sign, which means nothing */
-      fputs("nan", file);
-    else
-      fprintf(file, "%.17g", cell->real);
-    break;
-  }
 }
 
 /* Keeps the reason while errno still has it. */
@@ -94,19 +71,8 @@ void efla_table_put(efla_table *table, const void *row) {
   note_error(table);
 }
 
-void efla_table_write(efla_table *table, const efla_cell *cells, size_t n) {
-  assert(n == table->column_count);
-  for (size_t i = 0; i < n; i++) {
-    if (i > 0) fputc(',', table->file);
-    write_cell(table->file, &cells[i]);
-  }
-  fputc('\n', table->file);
-  table->rows++;
-  note_error(table);
-}
-
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
-  *branch = (efla_branch){.table = {.columns = table->columns, .column_count = table->column_count}};
+  *branch = (efla_branch){.table = {.columns = table->columns}};
   branch->table.file = open_memstream(&branch->text, &branch->length);
   return branch->table.file ? EFLA_OK : EFLA_NO_MEMORY;
 }

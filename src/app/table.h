@@ -18,8 +18,7 @@ typedef struct efla_table {
   efla_output output; /* zeroed: standard output */
   const efla_column *columns;
   size_t rows; /* written so far */
-  size_t column_count;
-  int error; /* errno of the first write that failed */
+  int error;   /* errno of the first write that failed */
 } efla_table;
 
 /* Where a result comes from: the lines "# key: value". */
@@ -35,10 +34,6 @@ efla_status efla_table_open_further(efla_table *table, const efla_cli *cli, cons
 
 /* One row: a struct as the columns describe it. */
 void efla_table_put(efla_table *table, const void *row);
-
-#define efla_table_row(table, ...)                                                                                     \
-  efla_table_write((table), (const efla_cell[]){__VA_ARGS__}, sizeof((efla_cell[]){__VA_ARGS__}) / sizeof(efla_cell))
-void efla_table_write(efla_table *table, const efla_cell *cells, size_t n);
 
 /* Rows of parallel work: a branch collects rows in memory, from one thread; joining the branches one after another
  * gives the same table whatever the number of threads.  Fails with EFLA_NO_MEMORY. */
