@@ -195,6 +195,7 @@ START_TEST(an_oracle_refuses) {
 }
 END_TEST
 
+#ifndef __SANITIZE_ADDRESS__
 /* q, k, v and beta of zeros that take no disk: (tokens, heads, d). */
 static void put_nothing(hid_t file, hsize_t tokens, hsize_t heads, hsize_t d) {
   static const char *const names[] = {"q", "k", "v", "beta"};
@@ -204,7 +205,6 @@ static void put_nothing(hid_t file, hsize_t tokens, hsize_t heads, hsize_t d) {
 
 /* Less than 300 MB beside all libraries: for 230 MB of f32, which as doubles would take more; and for many small heads,
  * each of which has its runs.  AddressSanitizer keeps what was freed, so under it there is nothing to see. */
-#ifndef __SANITIZE_ADDRESS__
 START_TEST(memory_is_bounded) {
   static const hsize_t shapes[][3] = {{150000, 1, 128}, {20, 512, 16}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
