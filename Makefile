@@ -135,7 +135,7 @@ $(PROGRAM_FILES): $$(call object_of,$$(@F)) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
 # What make itself runs, and nobody installs.
-$(BUILD)/verdict $(BUILD)/draw: $(BUILD)/experiments/$$(@F)/$$(@F).o $(LIBRARIES)
+$(BUILD)/verdict $(BUILD)/draw: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard experiments/$$(@F)/*.c)) $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
 # tests/support/testing.c counts assertions.
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARIES)

@@ -36,7 +36,7 @@ def find_program(named=None):
 
 
 def compare(program, options=(), scale=1.0, **tensors):
-    """The answer as a dict: 'verdict', and where it is outside 'mistake' and 'first out of tolerance'."""
+    """The answer as a dict: 'verdict', and where it is outside 'fault' and 'first out of tolerance'."""
     with tempfile.NamedTemporaryFile(suffix=".h5") as file:
         with h5py.File(file.name, "w") as h5:
             h5.attrs["scale"] = scale
@@ -57,4 +57,4 @@ if __name__ == "__main__":
     for name, coefficient in coefficients.items():
         o, S = kernel(q, k, v, beta, scale, coefficient)
         answer = compare(program, q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
-        print(name, answer["verdict"], answer.get("mistake", ""), sep=": ")
+        print(name, answer["verdict"], answer.get("fault", ""), sep=": ")

@@ -41,7 +41,7 @@ static const efla_column columns[] = {
     EFLA_COLUMN(row, cosine, "", "cosine between any two keys"),
     EFLA_COLUMN(row, norm, "", "root mean square key norm"),
     EFLA_COLUMN(row, method, "", "method whose coefficient is used"),
-    EFLA_COLUMN(row, chunk, "", "chunk length C; in tokens"),
+    EFLA_COLUMN(row, chunk, "tokens", "chunk length C"),
     EFLA_COLUMN(row, form, "", "way to do the chunk"),
     EFLA_COLUMN(row, largest, "", "largest entry of the inverse; of I+L, scaled, in f64"),
     EFLA_COLUMN(row, condition, "", "condition (infinity norm); of I+L, scaled, in f64"),

@@ -13,9 +13,9 @@
  * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
 #include "laboratory.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char *input;
 static size_t method, against;
@@ -37,13 +37,14 @@ typedef struct row {
   efla_cell level;
   size_t seeds;
   double mean, low, high;
+  const char *known_as;
 } row;
 
 static const efla_column columns[] = {
-    EFLA_COLUMN(
-        row, panel, "",
-        "accuracy (of a model), or a difference of accuracies: method, keys, lr (effects), method_keys, method_lr, "
-        "keys_lr, method_keys_lr (interactions), published, method:NAME (--method minus NAME)"),
+    EFLA_COLUMN(row, panel, "",
+                "accuracy (of a model), or a difference of accuracies: method, keys, lr (effects), "
+                "method_keys, method_lr, keys_lr, method_keys_lr (interactions), published, "
+                "method:NAME (--method minus NAME)"),
     EFLA_COLUMN(row, method, "", "method; - where contrasted or averaged over"),
     EFLA_COLUMN(row, keys, "", "key treatment; - as well"),
     EFLA_COLUMN(row, lr, "", "learning rate; - as well"),
@@ -53,9 +54,8 @@ static const efla_column columns[] = {
     EFLA_COLUMN(row, mean, "", "test accuracy, or difference of two; mean over seeds"),
     EFLA_COLUMN(row, low, "", "lower end of its 95 % interval of Student over seeds; -inf for one seed"),
     EFLA_COLUMN(row, high, "", "upper end; inf for one seed"),
+    EFLA_COLUMN(row, known_as, "", "name under which this method with these keys is published; - for none"),
     EFLA_COLUMNS_END(row)};
-
-static bool is_overall(const efla_effect *e) { return !e->variant.method && !e->variant.keys; }
 
 static void write_row(const efla_effect *e, efla_table *table) {
   const efla_variant *v = &e->variant;
@@ -63,44 +63,7 @@ static void write_row(const efla_effect *e, efla_table *table) {
   efla_table_put(table, &(row){e->panel, v->method ? v->method : "-", v->keys ? v->keys : "-",
                                isnan(v->lr) ? efla_text("-") : efla_real(v->lr), c->perturbation,
                                isinf(c->level) ? efla_text("mean") : efla_real(c->level), e->seeds, e->interval.mean,
-                               e->interval.low, e->interval.high});
-}
-
-/* What the table lacks is left out, and said. */
-static void print_gaps(const efla_cli *cli, const efla_results *o, const efla_effects *effects) {
-  for (size_t v = 0; v < o->variants; v++) {
-    size_t missing = efla_results_missing(o, v);
-    if (missing > 0)
-      fprintf(stderr,
-              "%s: %s: %s, keys %s, lr %g lacks %zu of %zu accuracies (seeds, perturbations, levels and their means)\n",
-              cli->name, input, o->variant[v].method, o->variant[v].keys, o->variant[v].lr, missing,
-              o->conditions * o->seeds);
-  }
-  for (size_t i = 0; i < effects->n; i++) {
-    const efla_effect *e = &effects->row[i];
-    if (e->seeds == 0 && is_overall(e) && isinf(e->condition.level))
-      fprintf(stderr, "%s: %s: %s, mean over %s, is left out: no seed has all eight models\n", cli->name, input,
-              e->panel, e->condition.perturbation);
-  }
-}
-
-/* One line per effect, one column per perturbation: means over levels. */
-static void print_summary(const efla_results *o, const efla_effects *effects) {
-  printf("Accuracy, mean over the levels of each perturbation: differences in percentage points, 95 %% intervals over "
-         "seeds.\n"
-         "published: %s, raw keys, lr %g minus %s, unit keys, lr %g = method + keys + lr + method_keys_lr\n\n%-16s",
-         efla_method_name(method), lr, efla_method_name(against), lr_against, "");
-  for (size_t c = 0; c < o->conditions; c++)
-    if (isinf(o->condition[c].level)) printf(" %-24s", o->condition[c].perturbation);
-  const char *panel = "";
-  for (size_t i = 0; i < effects->n; i++) {
-    const efla_effect *e = &effects->row[i];
-    if (!is_overall(e) || !isinf(e->condition.level)) continue;
-    if (strcmp(panel, e->panel) != 0) printf("\n%-16s", e->panel);
-    panel = e->panel;
-    printf(" %+6.2f [%+7.2f %+7.2f]", 100 * e->interval.mean, 100 * e->interval.low, 100 * e->interval.high);
-  }
-  printf("\n");
+                               e->interval.low, e->interval.high, efla_published_name(v->method, v->keys)});
 }
 
 static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_table *table, efla_message *why) {
@@ -108,10 +71,12 @@ static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_ta
   const efla_contrast contrast = {efla_method_name(method), efla_method_name(against), lr, lr_against};
   efla_status status = efla_effects_init(&effects, o, &contrast, input, why);
   if (status != EFLA_OK) return status;
+  char before[PATH_MAX + 64];
+  snprintf(before, sizeof before, "%s: %s", cli->name, input);
   for (size_t i = 0; i < effects.n; i++)
     if (effects.row[i].seeds > 0) write_row(&effects.row[i], table);
-  print_gaps(cli, o, &effects);
-  print_summary(o, &effects);
+  efla_effects_print_gaps(stderr, &effects, o, before);
+  efla_effects_print(stdout, &effects, o, &contrast);
   efla_effects_clear(&effects);
   return EFLA_OK;
 }
@@ -138,6 +103,11 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   return status;
 }
 
+static void remarks(FILE *header) {
+  for (const efla_image_perturbation *p = efla_image_perturbations; p->name; p++)
+    fprintf(header, "# level of %s: %s\n", p->name, p->level);
+}
+
 int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "effects",
@@ -158,6 +128,7 @@ int main(int argc, char **argv) {
       .columns = columns,
       .run = run,
       .check = check,
+      .remarks = remarks,
       .answers = true};
   return efla_program_main(&program, argc, argv);
 }

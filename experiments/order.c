@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* order: how fast does the error of a one-step method fall when the token is cut into substeps?
  *
- * Inputs    one token, and a row of tokens, with Gaussian keys; beta is chosen so that every token has the same
- *           x = beta*lambda; the state at the start is not zero.
- * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the full state;
- *           the number of substeps, 1...4096.
- * Measures  relative error of the state against the oracles, the order observed between successive halvings, the time.
- * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at rounding level
- *           for every n; error without bound for explicit methods beyond their stability limit.
- * Writes    one row per token count, method, form, oracle and number of substeps; the orders on stderr as well. */
+ * Inputs    one token, and a row of tokens, with Gaussian keys, the same x = beta*lambda and a filled state.
+ * Varies    the method, as coefficient (docs/derivations.md#e3) and, for one token, as textbook stages on the
+ *           full state; the number of substeps, 1...4096.
+ * Measures  relative error of the state against the oracles, observed order from halving to halving, time.
+ * Expects   slopes 1, 2, 3, 4, 8 in h*lambda until rounding takes over near sqrt(n) u; the exact flow at
+ *           rounding level for every n; error without bound for explicit methods beyond their limit.
+ * Writes    one row per token count, method, form, oracle and number of substeps; orders also on stderr. */
 #include "laboratory.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static size_t dk, dv, most_substeps;
@@ -59,35 +57,19 @@ typedef struct problem {
   const efla_tableau *tableau; /* NULL: by the method's coefficient */
   size_t n;                    /* substeps */
   efla_tokens x;
-  double *start, *S, *o, *scratch; /* (dk, dv) twice, (dv), and what efla_ode_scratch says */
-  double *state;                   /* the same S as decoding holds it */
+  efla_substeps substeps;
   efla_reference references[EFLA_LIST_MAX];
+  efla_status status; /* of the last solution */
 } problem;
 
-/* All tokens, each in n substeps: by the method's coefficient, a step being one token to the kernel; or by all stages
- * of a tableau. */
 static void solve(void *context) {
-  const problem *p = context;
-  const efla_heads head = efla_heads_one(1, dk, dv);
-  memcpy(p->S, p->start, dk * dv * sizeof *p->S);
-  if (!p->tableau) efla_decode_load_f64(&head, p->S, p->state);
-  for (size_t t = 0; t < p->x.tokens; t++) {
-    const double *k = p->x.k + t * dk, *v = p->x.v + t * dv, step = p->x.beta[t] / (double)p->n;
-    double coefficient = efla_coefficient(p->method, step, efla_lambda(dk, k));
-    efla_zero_order_hold hold = {dk, dv, k, v};
-    efla_signal signal = efla_signal_hold(&hold);
-    if (p->tableau)
-      (void)efla_ode_advance(p->tableau, &signal, 0, p->x.beta[t], p->n, p->S, p->scratch);
-    else
-      for (size_t i = 0; i < p->n; i++)
-        efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, p->state);
-  }
-  if (!p->tableau) efla_decode_store_f64(&head, p->state, p->S);
+  problem *p = context;
+  p->status = efla_substeps_solve(&p->substeps, p->method, p->tableau, &p->x, p->n);
 }
 
 /* One method, by its coefficient or by a tableau, with 1, 2, 4, ... substeps; the orders are printed as the last
  * reference sees them. */
-static void study(problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
+static efla_status study(problem *p, const efla_method *method, const efla_tableau *tableau, efla_table *table) {
   size_t tokens = p->x.tokens;
   const char *form = tableau ? tableau->name : "coefficient";
   double previous[EFLA_LIST_MAX] = {0};
@@ -96,9 +78,8 @@ static void study(problem *p, const efla_method *method, const efla_tableau *tab
   for (p->n = 1; p->n <= most_substeps; p->n *= 2) {
     double seconds = efla_shortest_seconds(solve, p, 5, 5e-4);
     double rounding = 4 * sqrt((double)(p->n * tokens)) * DBL_EPSILON / 2;
-    efla_readout_f64(dk, dv, p->x.q + (tokens - 1) * dk, p->S, p->o);
-    for (size_t i = 0; i < truths.n; i++) {
-      efla_errors e = efla_reference_compare(&p->references[i], p->S, p->o);
+    for (size_t i = 0; i < truths.n && p->status == EFLA_OK; i++) {
+      efla_errors e = efla_reference_compare(&p->references[i], p->substeps.S, NULL);
       double order = p->n > 1 && e.state > 4 * fmax(e.state_floor, rounding) ? log2(previous[i] / e.state) : NAN;
       previous[i] = e.state;
       efla_table_put(table, &(row){tokens, method->name, form, p->references[i].oracle->name, p->n,
@@ -107,6 +88,7 @@ static void study(problem *p, const efla_method *method, const efla_tableau *tab
     }
   }
   fputc('\n', stderr);
+  return p->status;
 }
 
 /* Tokens with x = step_x after a few that fill the state, and the truth about them. */
@@ -114,41 +96,31 @@ static efla_status prepare(problem *p, size_t tokens, size_t seed, efla_message 
   efla_source source;
   efla_spec spec = efla_spec_default(efla_family_find("gaussian"));
   spec.dk = dk, spec.dv = dv, spec.seed = seed;
-  efla_tokens warm_up = {0};
   efla_status status = efla_source_init(&source, &spec, why);
-  if (status != EFLA_OK) return status;
-  if (efla_tokens_init(&p->x, tokens, dk, dv) != EFLA_OK || efla_tokens_init(&warm_up, 2 * dk, dk, dv) != EFLA_OK) {
-    efla_source_clear(&source);
-    return efla_fail_memory(why);
-  }
-  (void)efla_source_next(&source, &warm_up, why); /* this family never ends */
-  (void)efla_source_next(&source, &p->x, why);
+  if (status == EFLA_OK && efla_tokens_init(&p->x, tokens, dk, dv) != EFLA_OK) status = efla_fail_memory(why);
+  if (status == EFLA_OK) status = efla_source_fill(&source, 2 * dk, p->substeps.start, why);
+  if (status == EFLA_OK) status = efla_source_next(&source, &p->x, why);
   efla_source_clear(&source);
-  for (size_t t = 0; t < tokens; t++) p->x.beta[t] = step_x / efla_lambda(dk, p->x.k + t * dk);
-  memset(p->start, 0, dk * dv * sizeof *p->start);
-  efla_recurrence_f64(warm_up.tokens, dk, dv, NULL, warm_up.k, warm_up.v, warm_up.beta, p->start, NULL);
-  efla_tokens_clear(&warm_up);
+  for (size_t t = 0; t < p->x.tokens; t++) p->x.beta[t] = step_x / efla_lambda(dk, p->x.k + t * dk);
   for (size_t i = 0; i < truths.n && status == EFLA_OK; i++) {
-    efla_reference *reference = &p->references[i];
-    efla_reference_clear(reference);
-    if (efla_reference_init(reference, &efla_oracles[truths.row[i]], dk, dv) != EFLA_OK) return efla_fail_memory(why);
-    for (size_t e = 0; e < dk * dv; e++) reference->S[e] = p->start[e];
-    status = efla_reference_advance(reference, &p->x);
-    *why = reference->why;
+    efla_reference_start(&p->references[i], p->substeps.start);
+    status = efla_reference_advance(&p->references[i], &p->x);
+    *why = p->references[i].why;
   }
   return status;
 }
 
-static efla_status run_all(problem *p, size_t seed, efla_table *table, efla_message *why) {
+static efla_status study_all(problem *p, size_t seed, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
   fprintf(stderr, "Observed order from n/2 to n substeps, n = 2, 4, ... (. where rounding rules)\n");
   for (size_t i = 0; i < token_counts.n && status == EFLA_OK; i++) {
     status = prepare(p, token_counts.count[i], seed, why);
     for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
       const efla_method *method = &efla_methods[methods.row[m]];
-      study(p, method, NULL, table);
-      for (const efla_tableau *t = efla_tableaux; t->name && p->x.tokens == 1; t++)
-        if (t->method && !strcmp(t->method, method->name)) study(p, method, t, table);
+      status = study(p, method, NULL, table);
+      for (const efla_tableau *t = efla_tableaux; t->name && p->x.tokens == 1 && status == EFLA_OK; t++)
+        if (t->method && !strcmp(t->method, method->name)) status = study(p, method, t, table);
+      if (status != EFLA_OK) efla_fail_memory(why);
     }
     efla_tokens_clear(&p->x);
   }
@@ -156,21 +128,13 @@ static efla_status run_all(problem *p, size_t seed, efla_table *table, efla_mess
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  problem p = {0};
-  size_t scratch = 0, state = dk * dv;
-  for (const efla_tableau *t = efla_tableaux; t->name; t++)
-    if (efla_ode_scratch(t, dk, dv) > scratch) scratch = efla_ode_scratch(t, dk, dv);
-  p.start = malloc((2 * state + dv + scratch) * sizeof *p.start);
-  size_t bytes = efla_decode_state_f64(dk, dv) * sizeof *p.state;
-  p.state = aligned_alloc(EFLA_TILE_BYTES, bytes); /* whole tiles */
-  if (!p.start || !p.state) {
-    free(p.start), free(p.state);
-    return efla_fail_memory(why);
-  }
-  p.S = p.start + state, p.o = p.S + state, p.scratch = p.o + dv;
-  efla_status status = run_all(&p, cli->seed, table, why);
+  problem p = {.method = NULL};
+  efla_status status = efla_substeps_init(&p.substeps, dk, dv);
+  for (size_t i = 0; i < truths.n && status == EFLA_OK; i++)
+    status = efla_reference_init(&p.references[i], &efla_oracles[truths.row[i]], dk, dv);
+  status = status == EFLA_OK ? study_all(&p, cli->seed, table, why) : efla_fail_memory(why);
   for (size_t i = 0; i < truths.n; i++) efla_reference_clear(&p.references[i]);
-  free(p.start), free(p.state);
+  efla_substeps_clear(&p.substeps);
   return status;
 }
 

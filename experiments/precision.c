@@ -3,12 +3,11 @@
  *
  * Inputs    Gaussian keys (what is old fades) and a dictionary of 8 keys (directions in which nothing fades).
  * Varies    the number format; what is stored in it; rounding to nearest or stochastic; token number.
- * Measures  relative error of the state of the exact method, beside its prediction (rounding_law.h); the slope of log
- *           error against log tokens; the first recorded token with an error above one half; the parts of the error that
- *           come from discretisation (every method against exact, f64), from rounding (format against f64), and from
- *           chunking (chunkwise form against recurrence, f32).
- * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u on, until nothing is left.
- * Writes    one row per family, format, storage, rounding and token number; one per law; one per contribution. */
+ * Measures  relative error of the state of the exact method, beside its prediction (rounding_law.h); its
+ *           power law in tokens; the first recorded token with an error above one half; what discretisation
+ *           (methods against exact, f64), rounding (formats against f64) and chunking (f32) add.
+ * Expects   saturation for Gaussian keys; growth as t^(1/2) for the dictionary, from u until nothing is left.
+ * Writes    a row per family, format, storage, rounding and token number; one per law; one per part. */
 #include "laboratory.h"
 
 #include <math.h>
@@ -52,12 +51,10 @@ static const efla_column columns[] = {
     EFLA_COLUMN(row, useless, "", "first recorded token with an error above one half; of laws, 0: none"),
     EFLA_COLUMNS_END(row)};
 
-static const efla_storage ways[] = {
-    {.state = true}, {.state = true, .stochastic = true}, {.inputs = true}, {.state = true, .inputs = true}};
-enum { WAYS = sizeof ways / sizeof *ways, RUNS = EFLA_LIST_MAX * WAYS + EFLA_LIST_MAX + 2 };
+enum { RUNS = EFLA_LIST_MAX * EFLA_STORAGE_WAYS + EFLA_LIST_MAX + 2 };
 
-/* Runs in this order: exact in f64, other methods in f64, exact by chunks in f32; then every format stored in every way,
- * from number `chunked` + 1 on. */
+/* Runs in this order: exact in f64, other methods in f64, exact by chunks in f32; then every format and what of it is
+ * stored, from number `chunked` + 1 on. */
 static size_t chunked;
 
 static efla_status add_all(efla_lockstep *l) {
@@ -68,21 +65,15 @@ static efla_status add_all(efla_lockstep *l) {
   for (size_t m = 0; m < methods.n && status == EFLA_OK; m++)
     if (&efla_methods[methods.row[m]] != exact) status = efla_lockstep_add(l, &efla_methods[methods.row[m]], &f64);
   if (status == EFLA_OK) status = efla_lockstep_add(l, exact, &chunks);
-  for (size_t i = 0; i < formats.n * WAYS && status == EFLA_OK; i++) {
-    efla_storage storage = ways[i % WAYS];
-    storage.format = &efla_formats[formats.row[i / WAYS]], storage.seed = seed * 1000 + i;
-    if (i % WAYS > 0 && storage.format->digits >= 24) continue; /* one way only: inputs are f32 anyway */
-    status = efla_lockstep_add(l, exact, &storage);
-  }
-  return status;
+  return status == EFLA_OK ? efla_lockstep_add_formats(l, exact, &formats, seed) : status;
 }
 
 static void write_row(const efla_lockstep *l, const char *study, const efla_run *run, double floor, double predicted,
-                      double slope, double useless) {
+                      double slope, size_t useless) {
   const efla_storage *storage = &run->storage;
   efla_table_put(l->rows, &(row){study, l->source.spec.family->name, storage->format->name,
                                  efla_storage_stored(storage), efla_storage_rounding(storage), l->source.token,
-                                 l->error[run - l->run][l->marks - 1], floor, predicted, slope, (size_t)useless});
+                                 l->error[run - l->run][l->marks - 1], floor, predicted, slope, useless});
 }
 
 static void record(efla_lockstep *l) {
@@ -100,18 +91,15 @@ static void write_part(const efla_lockstep *l, const char *name, const char *par
                                  efla_run_distance(run, from), NAN, NAN, NAN, 0});
 }
 
-/* The parts of the error after the last token, and the laws, which hold as long as the error is below one half: past
- * that there is no digit left to lose. */
+/* Parts of the error after the last token; laws, of errors below one half: past that no digit is left to lose. */
 static void conclude(const efla_lockstep *l) {
   const efla_run *exact = l->run, *chunks = l->run + chunked;
   for (size_t r = 1; r < chunked; r++) write_part(l, l->run[r].method->name, "discretisation", &l->run[r], exact);
   for (size_t r = chunked + 1; r < l->runs; r++) {
     const efla_run *run = &l->run[r];
     const efla_format *format = run->storage.format;
-    size_t useless = 0;
-    while (useless < l->marks && !(l->error[r][useless] > 0.5)) useless++;
     write_row(l, "law", run, NAN, NAN, efla_log_slope(l->marks, l->at, l->error[r], 100, 0.5),
-              useless < l->marks ? l->at[useless] : 0);
+              efla_lockstep_first_above(l, r, 0.5));
     if (run->storage.inputs || run->storage.stochastic) continue;
     write_part(l, format->name, "rounding", run, exact);
     if (format == chunks->storage.format) write_part(l, format->name, "chunking", chunks, run);

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* smnist: what makes a linear-attention classifier robust, the exact coefficient, its raw keys, or its learning rate?
+/* smnist: what makes a linear-attention classifier robust: exact coefficient, raw keys, or learning rate?
  *
- * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h, trained from
- * the seed. Varies    the coefficient, the key treatment, the learning rate, the seed: every combination is a config,
- * trained in the same way. Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy,
- * and with pixels dropped; beta, lambda and their
- *           product before and after training.
- * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be mostly not
- * the coefficient's; see effects. Writes    one row per config, epoch, perturbation and level; losses, distributions
- * and tensor files where they are asked for.  With
- *           --configs, a stopped run goes on where it was, and finished configs are kept. */
+ * Inputs    images as 784 tokens of one pixel, MNIST's or built-in digits; the classifier of nn/model.h,
+ *           trained from the seed.
+ * Varies    the coefficient, the key treatment, the learning rate, the seed: every combination is a config,
+ *           trained in the same way.
+ * Measures  training loss; accuracy and loss on test images as they are, made brighter, noisy, and with
+ *           pixels dropped; beta, lambda and their product before and after training.
+ * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be
+ *           mostly not the coefficient's; see effects.
+ * Writes    one row per config, epoch, perturbation and level; losses, distributions and tensor files
+ *           where they are asked for.  With --configs, a stopped run goes on where it was; finished
+ *           configs are kept. */
 #include "laboratory.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static efla_study study;
 static const char *mnist, *losses_file, *steps_file, *shard;
@@ -65,72 +64,26 @@ static const efla_further_table further[] = {{"losses", efla_study_losses}, {"st
 static const efla_former_name former_names[] = {
     {"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
 
-static bool has_mnist(void) {
-  const char *place = mnist && *mnist ? mnist : getenv("EFLA_MNIST");
-  return place && *place;
-}
-static const char *digits(void) { return has_mnist() ? "digits: mnist" : "digits: built-in strokes"; }
-
-/* At most `count` of them. */
-static efla_status read_images(const efla_cli *cli, bool training, size_t *count, efla_images *images,
-                               efla_message *why) {
-  efla_status status = has_mnist() ? efla_images_mnist(images, mnist, training, why)
-                                   : efla_images_strokes(images, *count, cli->seed, training, why);
-  if (status == EFLA_OK && images->count < *count) *count = images->count;
-  return status;
-}
-
-/* "2/5": the second of five shares. */
-static efla_status read_shard(efla_message *why) {
-  int end = 0;
-  bool plain = !shard[strspn(shard, "0123456789/")]; /* no sign, no blank */
-  if (sscanf(shard, "%9zu/%9zu%n", &study.shard, &study.shards, &end) != 2 || !plain || shard[end] || study.shard < 1 ||
-      study.shard > study.shards)
-    return efla_fail(why, EFLA_USAGE, "--shard: '%s', expected I/N with 1 <= I <= N", shard);
-  if ((study.shards > 1 || study.finished) && !study.configs)
-    return efla_fail(why, EFLA_USAGE, "%s: expected --configs with it, where configs are kept",
-                     study.finished ? "--finished" : "--shard");
-  if (study.shard > efla_study_configs(&study))
-    return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no config, expected I of at most %zu, the number of configs",
-                     shard, efla_study_configs(&study));
-  return EFLA_OK;
+static void remarks(FILE *header) {
+  fprintf(header, "# digits: %s\n", efla_mnist_given(mnist) ? "mnist" : "built-in strokes");
 }
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
   if (width % EFLA_PAD != 0)
     return efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
-  return read_shard(why);
+  return efla_study_set_share(&study, shard, why);
 }
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
-  efla_status status = read_images(cli, true, &train_images, training, why);
-  if (status == EFLA_OK) status = read_images(cli, false, &study.study.evaluated, test, why);
+  efla_status status = efla_images_read(training, mnist, true, &train_images, cli->seed, why);
+  if (status == EFLA_OK) status = efla_images_read(test, mnist, false, &study.study.evaluated, cli->seed, why);
   study.study.training = training, study.study.test = test;
   study.options.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
   study.options.model.readout = &efla_readouts[readout];
   study.options.rule = efla_adamw_default(0);
   study.options.count = train_images, study.options.threads = cli->threads;
   if (study.recorded > study.study.evaluated) study.recorded = study.study.evaluated;
-  return status;
-}
-
-/* What training by the state form comes to per token: 4 and 8 width^2 flop for k and v, forward and backward, 4 for the
- * delta rule and 10 for its derivative. */
-static efla_status compare_with_gemm(const efla_cli *cli, efla_message *why) {
-  if (study.images == 0) {
-    fprintf(stderr, "nothing was trained in this run, and there is nothing to compare\n");
-    return EFLA_OK;
-  }
-  double rate, flops = 26 * (double)width * (double)width * EFLA_IMAGE_PIXELS * study.images;
-  efla_status status = efla_bench_gemm_rate(cli->threads, &rate, why);
-  if (status == EFLA_OK)
-    fprintf(stderr,
-            "%.0f images in %.1f s, %.0f per second; %.2e flop, counted by the state form: %.0f Gflop/s, %.2f of "
-            "sgemm's %.0f with "
-            "%zu threads\n",
-            study.images, study.seconds, study.images / study.seconds, flops, flops / study.seconds * 1e-9,
-            flops / study.seconds / rate, rate * 1e-9, cli->threads);
   return status;
 }
 
@@ -144,7 +97,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_study_run(&study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
   if (status == EFLA_OK && steps_file) status = efla_table_close(&steps, why);
-  if (status == EFLA_OK && baseline) status = compare_with_gemm(cli, why);
+  if (status == EFLA_OK && baseline) status = efla_study_print_speed(stderr, &study, why);
   efla_table_abandon(&losses);
   efla_table_abandon(&steps);
   efla_images_clear(&training);
@@ -156,39 +109,20 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "smnist",
       .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
-      .description = "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) "
-                     "and lr 3e-3, DeltaNet the euler "
-                     "coefficient "
-                     "with unit keys (scaled to norm one) and lr 1e-3. Every combination of the lists is trained. "
-                     "Columns: method, keys, lr, seed, epoch (what was trained), perturbation (clean; scale: pixels "
-                     "times level; noise: of "
-                     "standard "
-                     "deviation level added; dropout: pixels set to 0 with probability level; nothing is clamped), "
-                     "level, images (examined), "
-                     "accuracy, loss (cross-entropy; means over images; one whose logits are not finite is not "
-                     "recognised), train_seconds "
-                     "(all "
-                     "epochs of the model). Table of losses: step of the epoch and loss, the mean over the last "
-                     "batches. Table of steps: when "
-                     "(before or after training), quantity (beta, lambda = k^T k, x = beta*lambda), its mean, "
-                     "quantiles q01 ... q99 and "
-                     "largest "
-                     "value over tokens of test images. The list of seeds is that of models; noise and dropout have "
-                     "their own, and the common "
-                     "seed "
-                     "draws the built-in digits. A share writes its own models only; one more run that asks for what "
-                     "is finished gathers them "
-                     "all. Several runs can work in one directory of configs at once: each trains what no other one is "
-                     "at work on, and waits "
-                     "for the "
-                     "rest, so that all write whole tables (to files of their own). "
-                     "The same bits for any number of threads.",
+      .description =
+          "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) and lr "
+          "3e-3, DeltaNet the euler coefficient with unit keys (scaled to norm one) and lr 1e-3. Every combination "
+          "of the lists is trained. The list of seeds is that of models; noise and dropout have their own, and the "
+          "common seed draws the built-in digits. A share writes its own models only; one more run that asks for "
+          "what is finished gathers them all. Several runs can work in one directory of configs at once: each "
+          "trains what no other one is at work on, and waits for the rest, so that all write whole tables (to files "
+          "of their own). The same bits for any number of threads.",
       .options = options,
       .former_names = former_names,
       .columns = efla_study_scores,
       .further = further,
       .run = run,
       .check = check,
-      .remark = digits};
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

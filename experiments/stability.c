@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* stability: from which key norm on does each method blow up?
  *
- * Inputs    keys N(0, norm^2 I/dk) with beta = sigmoid(N(0,1)), raw or scaled to norm one; the same with a fraction of
- * long keys;
- *           keys correlated from token to token.
- * Varies    method, key norm, x = beta*lambda, dk, fraction and size of the long keys, correlation. Measures  growth
- * rate gamma, the mean log growth per token of the product of transitions: predicted by the law for random
- *           directions (growth.h) with the distribution of x, and measured on a stream, with 95 % intervals from batch means; the
- *           norm at which gamma is zero.
- * Expects   thresholds near norm 1.8 for Euler, RK2 and RK4 at dk = 32; none for exact, implicit and other A-stable
- * methods, nor for
- *           Euler with unit keys and beta <= 1; correlation lowers the threshold; a few long keys suffice.
+ * Inputs    keys N(0, norm^2 I/dk) with beta = sigmoid(N(0,1)), raw or scaled to norm one; the same with a
+ *           fraction of long keys; keys correlated from token to token.
+ * Varies    method, key norm, x = beta*lambda, dk, fraction and size of the long keys, correlation.
+ * Measures  growth rate gamma, the mean log growth per token of the product of transitions, predicted (law
+ *           of growth.h) and measured on a stream with its 95 % interval; the norm at which gamma is zero.
+ * Expects   thresholds near norm 1.8 for Euler, RK2, RK4 at dk = 32, lower for correlated keys or with a few
+ *           long ones; none for A-stable methods, nor for Euler with unit keys and beta <= 1.
  * Writes    one row per point of each study: map, point, curve, threshold, phase, correlated. */
 #include "laboratory.h"
 
 #include <math.h>
+#include <stdint.h>
 
 static size_t tokens, d, seed;
 static efla_list methods, lengths, correlations, norms, fractions, sizes;
@@ -36,28 +34,27 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-typedef struct stability_row {
+typedef struct row {
   const char *study, *method, *keys;
   size_t dk;
   double norm, parameter, predicted, measured, low, high;
-} stability_row;
+} row;
 
 static const efla_column columns[] = {
     EFLA_COLUMN(
-        stability_row, study, "",
+        row, study, "",
         "map: gamma over norm; curve: over x for unit keys; point: measured; threshold: norm where gamma is zero, over dk; "
         "phase: a fraction of long keys; correlated: threshold for correlated keys"),
-    EFLA_COLUMN(stability_row, method, "", "one-step method"),
-    EFLA_COLUMN(stability_row, keys, "", "keys raw or scaled to norm one (unit)"),
-    EFLA_COLUMN(stability_row, dk, "", "length of keys"),
-    EFLA_COLUMN(stability_row, norm, "", "key norm; phase: of the long ones"),
-    EFLA_COLUMN(stability_row, parameter, "", "parameter of the study; curve: x; phase: fraction; correlated: rho"),
-    EFLA_COLUMN(stability_row, predicted, "",
-                "predicted; thresholds are norms, all else gamma per token; inf: stable always"),
-    EFLA_COLUMN(stability_row, measured, "", "measured; nan: not of this study"),
-    EFLA_COLUMN(stability_row, low, "", "low end of the 95 % interval"),
-    EFLA_COLUMN(stability_row, high, "", "high end of the 95 % interval"),
-    EFLA_COLUMNS_END(stability_row)};
+    EFLA_COLUMN(row, method, "", "one-step method"),
+    EFLA_COLUMN(row, keys, "", "keys raw or scaled to norm one (unit)"),
+    EFLA_COLUMN(row, dk, "", "length of keys, dk"),
+    EFLA_COLUMN(row, norm, "", "root mean square key norm; phase: of the long keys"),
+    EFLA_COLUMN(row, parameter, "", "parameter of the study; curve: x; phase: fraction; correlated: rho"),
+    EFLA_COLUMN(row, predicted, "", "predicted; thresholds are norms, all else gamma per token; inf: stable always"),
+    EFLA_COLUMN(row, measured, "", "measured; nan: not of this study"),
+    EFLA_COLUMN(row, low, "", "low end of the 95 % interval"),
+    EFLA_COLUMN(row, high, "", "high end of the 95 % interval"),
+    EFLA_COLUMNS_END(row)};
 
 static efla_spec spec_of(const char *family, size_t dk, double norm) {
   efla_spec spec = efla_spec_default(efla_family_find(family));
@@ -65,104 +62,80 @@ static efla_spec spec_of(const char *family, size_t dk, double norm) {
   return spec;
 }
 
-static void row(efla_table *rows, const char *study, const efla_method *method, const char *keys, size_t dk,
-                double norm, double parameter, double predicted, efla_interval measured) {
-  efla_table_put(rows, &(stability_row){study, method->name, keys, dk, norm, parameter, predicted, measured.mean,
-                                        measured.low, measured.high});
-}
-
-static const efla_interval nothing = {NAN, NAN, NAN};
-
-/* gamma against norm and against x: predicted on fine grids, measured at the norms asked for. */
-static efla_status study_rates(const efla_stability_limit_law *law, const efla_method *method, efla_table *rows,
-                               efla_message *why) {
-  efla_status status = EFLA_OK;
+/* gamma against norm and against x on fine grids. */
+static efla_status predict(const efla_method *method, efla_table *rows, efla_message *why) {
+  efla_stability_limit_law law;
+  if (efla_stability_limit_law_init(&law, d) != EFLA_OK) return efla_fail_memory(why);
   for (int unit = 0; unit < 2; unit++)
     for (int i = 0; i <= 60; i++) {
-      double norm = 0.5 * pow(2, i / 12.);
-      row(rows, "map", method, unit ? "unit" : "raw", d, norm, NAN,
-          efla_stability_limit_expected(law, method, norm, unit), nothing);
+      double norm = 0.5 * pow(2, i / 12.), gamma = efla_stability_limit_expected(&law, method, norm, unit);
+      efla_table_put(rows, &(row){"map", method->name, unit ? "unit" : "raw", d, norm, NAN, gamma, NAN, NAN, NAN});
     }
   for (int i = 0; i <= 80; i++) {
-    double x = 0.1 * pow(10, i / 32.);
-    row(rows, "curve", method, "unit", d, NAN, x, efla_growth_expected(&law->directions, efla_stability(method, x)),
-        nothing);
+    double x = 0.1 * pow(10, i / 32.), gamma = efla_growth_expected(&law.directions, efla_stability(method, x));
+    efla_table_put(rows, &(row){"curve", method->name, "unit", d, NAN, x, gamma, NAN, NAN, NAN});
   }
-  for (size_t i = 0; i < norms.n && status == EFLA_OK; i++) {
-    efla_spec spec = spec_of("gaussian", d, norms.value[i]);
-    efla_interval gamma;
-    status = efla_stability_limit_measure(method, &spec, tokens, &gamma, why);
-    row(rows, "point", method, "raw", d, spec.norm, NAN, efla_stability_limit_expected(law, method, spec.norm, false),
-        gamma);
-  }
-  return status;
+  return EFLA_OK;
 }
 
-/* Only a fraction of the tokens, of the norms given, among tokens of norm one: parameter is the fraction. */
-static efla_status study_phase(const efla_stability_limit_law *law, const efla_method *method, efla_table *rows,
-                               efla_message *why) {
-  efla_status status = EFLA_OK;
-  for (size_t f = 0; f < fractions.n; f++)
-    for (size_t s = 0; s < sizes.n && status == EFLA_OK; s++) {
-      efla_spec spec = spec_of("spikes", d, 1);
-      efla_interval gamma;
-      spec.fraction = fractions.value[f], spec.size = sizes.value[s];
-      double rare = efla_stability_limit_expected(law, method, spec.size, false),
-             rest = efla_stability_limit_expected(law, method, 1, false);
-      status = efla_stability_limit_measure(method, &spec, tokens, &gamma, why);
-      row(rows, "phase", method, "raw", d, spec.size, spec.fraction, spec.fraction * rare + (1 - spec.fraction) * rest,
-          gamma);
-    }
-  return status;
+/* The keys of point i of a study that measures, and the columns that tell it from the others. */
+static efla_spec point_keys(size_t i, row *r) {
+  r->norm = norms.value[i];
+  return spec_of("gaussian", d, r->norm);
 }
 
-static efla_status study_correlated(const efla_method *method, efla_table *rows, efla_message *why) {
-  efla_status status = EFLA_OK;
-  for (size_t r = 0; r < correlations.n && status == EFLA_OK; r++) {
-    efla_spec spec = spec_of("ar1", d, 1);
-    efla_interval norm;
-    spec.rho = correlations.value[r];
-    status = efla_stability_limit_measure_threshold(method, spec, tokens, &norm, why);
-    row(rows, "correlated", method, "raw", d, NAN, spec.rho, NAN, norm);
-  }
-  return status;
+static efla_spec phase_keys(size_t i, row *r) {
+  efla_spec spec = spec_of("spikes", d, 1);
+  spec.fraction = r->parameter = fractions.value[i / sizes.n];
+  spec.size = r->norm = sizes.value[i % sizes.n];
+  return spec;
 }
 
-static efla_status study_thresholds(const efla_method *method, efla_table *rows, efla_message *why) {
-  efla_status status = EFLA_OK;
-  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++) {
-    efla_stability_limit_law law;
-    size_t dk = lengths.count[i];
-    efla_interval norm = nothing;
-    status = efla_stability_limit_law_init(&law, dk);
-    if (status == EFLA_OK && dk <= 64)
-      status = efla_stability_limit_measure_threshold(method, spec_of("gaussian", dk, 1), tokens, &norm,
-                                                      why); /* longer: the law alone */
-    if (status == EFLA_OK)
-      row(rows, "threshold", method, "raw", dk, NAN, NAN, efla_stability_limit_expected_threshold(&law, method), norm);
-  }
-  return status;
+static efla_spec threshold_keys(size_t i, row *r) { return r->dk = lengths.count[i], spec_of("gaussian", r->dk, 1); }
+
+static efla_spec correlated_keys(size_t i, row *r) {
+  efla_spec spec = spec_of("ar1", d, 1);
+  spec.rho = r->parameter = correlations.value[i];
+  return spec;
 }
+
+typedef efla_status measurement(const efla_method *method, const efla_spec *spec, size_t tokens,
+                                efla_stability_point *point, efla_message *why);
+
+static const struct study {
+  const char *name;
+  efla_spec (*keys)(size_t i, row *r);
+  const efla_list *list, *other; /* points are their combinations */
+  measurement *measure;
+  bool all;       /* not explicit methods only */
+  size_t longest; /* keys that are measured; longer ones: the law alone */
+} studies[] = {{"point", point_keys, &norms, NULL, efla_stability_point_rate, true, SIZE_MAX},
+               {"phase", phase_keys, &fractions, &sizes, efla_stability_point_rate, false, SIZE_MAX},
+               {"threshold", threshold_keys, &lengths, NULL, efla_stability_point_threshold, true, 64},
+               {"correlated", correlated_keys, &correlations, NULL, efla_stability_point_threshold, false, SIZE_MAX}};
+enum { STUDIES = sizeof studies / sizeof *studies };
 
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
-  const efla_stability_limit_law *law = context;
-  const efla_method *method = &efla_methods[methods.row[i / 4]];
-  bool explicit_method = isfinite(method->stable);
-  efla_status status = EFLA_OK;
-  if (i % 4 == 0) status = study_rates(law, method, rows, why);
-  if (i % 4 == 1 && explicit_method) status = study_phase(law, method, rows, why);
-  if (i % 4 == 2) status = study_thresholds(method, rows, why);
-  if (i % 4 == 3 && explicit_method) status = study_correlated(method, rows, why);
+  (void)context;
+  const struct study *s = &studies[i % STUDIES];
+  const efla_method *method = &efla_methods[methods.row[i / STUDIES]];
+  size_t points = !s->all && isinf(method->stable) ? 0 : s->list->n * (s->other ? s->other->n : 1);
+  efla_status status = i % STUDIES == 0 ? predict(method, rows, why) : EFLA_OK;
+  for (size_t n = 0; n < points && status == EFLA_OK; n++) {
+    efla_stability_point p;
+    row r = {.study = s->name, .method = method->name, .keys = "raw", .dk = d, .norm = NAN, .parameter = NAN};
+    const efla_spec spec = s->keys(n, &r);
+    status = s->measure(method, &spec, r.dk <= s->longest ? tokens : 0, &p, why);
+    r.predicted = p.predicted, r.measured = p.measured.mean, r.low = p.measured.low, r.high = p.measured.high;
+    efla_table_put(rows, &r);
+  }
   efla_progress_add(progress, 1);
   return status;
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_stability_limit_law law;
   seed = cli->seed;
-  efla_status status = efla_stability_limit_law_init(&law, d);
-  return status == EFLA_OK ? efla_program_parallel(table, 4 * methods.n, study, &law, "studies", 4 * methods.n, why)
-                           : status;
+  return efla_program_parallel(table, STUDIES * methods.n, study, NULL, "studies", STUDIES * methods.n, why);
 }
 
 int main(int argc, char **argv) {

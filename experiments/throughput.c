@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* throughput: how fast is each form of the delta rule, beside what the machine can do?
  *
- * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the layout of
- *           the row.
+ * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the
+ *           layout of the row.
  * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
- * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first; rates as
- *           parts of BLAS's square product (n = 1024), of the naive recurrence, and of reading and writing memory.
- * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time in
- *           proportion to tokens, but for softmax attention, whose grows with their square.
+ * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first;
+ *           rates as parts of BLAS's square product (n = 1024), of the naive recurrence, of reading and
+ *           writing memory.
+ * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time
+ *           in proportion to tokens, but for softmax attention, whose grows with their square.
  * Writes    one row per panel and benchmark case. */
 #include "laboratory.h"
 
@@ -18,13 +19,11 @@ static double least;
 static efla_list sizes, lengths, precisions, panels;
 
 static const char *panel_name(size_t i);
-static const char *const precision_names[] = {"f32", "f64"};
-static const char *precision_name(size_t i) { return i < 2 ? precision_names[i] : NULL; }
 
 static const efla_option options[] = {
     {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
     {"precision", "LIST", "all", NULL, "number formats; panel tokens takes the first", EFLA_NAMES, &precisions, 0, 0,
-     precision_name},
+     efla_bench_precision_name},
     {"dk", "LIST", "16,32,64,96,128,192,256", "16,64,128", "panel sizes: lengths of keys and values", EFLA_COUNTS,
      &sizes, 1, 2048, NULL},
     {"tokens", "LIST", "256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576", "256,1024,4096",
@@ -39,21 +38,12 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-static efla_bench_panel open_panel(const char *name) {
-  return (efla_bench_panel){.name = name, .repeats = repeats, .least = least};
-}
-
-static void add_gemm(efla_bench_panel *panel, bool f64) {
-  efla_bench_add(panel, "gemm", "forward", f64, (efla_heads){.tokens = 1024, .dk = 1024}, 0);
-}
-
 /* Whole sequences at the sizes that models have: every form, every layout, one thread and all of them, every level. */
-static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
-  efla_bench_panel panel = open_panel("prefill");
+static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = efla_bench_open("prefill", f64, repeats, least);
   efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD}, few = one,
              many = {.heads = 16, .tokens = 1024, .dk = d, .dv = d};
   few.tokens = 1024;
-  add_gemm(&panel, f64);
   efla_bench_add(&panel, "naive", "forward", f64, few, 0);
   efla_bench_add(&panel, "row_loop", "forward", f64, few, 0);
   efla_bench_add(&panel, "coefficients", "forward", f64, one, 0);
@@ -75,9 +65,9 @@ static efla_status prefill_of(const efla_cli *cli, size_t d, bool f64, efla_tabl
 }
 
 /* The kernel's rate against the size of a head, with one thread and with all. */
-static efla_status sizes_of_heads(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
-  efla_bench_panel panel = open_panel("sizes");
-  add_gemm(&panel, f64);
+static efla_status sizes_of_heads(const efla_cli *cli, size_t any, bool f64, efla_table *table, efla_message *why) {
+  (void)any;
+  efla_bench_panel panel = efla_bench_open("sizes", f64, repeats, least);
   for (size_t i = 0; i < sizes.n; i++) {
     size_t d = sizes.count[i];
     efla_heads heads = {.heads = 4, .tokens = 1024, .dk = d, .dv = d, .layout = EFLA_BHTD};
@@ -89,9 +79,8 @@ static efla_status sizes_of_heads(const efla_cli *cli, bool f64, efla_table *tab
 }
 
 /* One token for many states: few that stay in the cache, and more than it holds beside the memory's own rate. */
-static efla_status decode_of(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
-  efla_bench_panel panel = open_panel("decode");
-  add_gemm(&panel, f64);
+static efla_status decode(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
+  efla_bench_panel panel = efla_bench_open("decode", f64, repeats, least);
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     size_t many = cold * 64 * 64 / (d * d) + 1, states[] = {1, 8, 32, many};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
@@ -104,10 +93,10 @@ static efla_status decode_of(const efla_cli *cli, size_t d, bool f64, efla_table
 }
 
 /* Time against the number of tokens, one head, one thread. */
-static efla_status tokens_of(const efla_cli *cli, size_t tokens, bool f64, efla_table *table, efla_message *why) {
-  efla_bench_panel panel = open_panel("tokens");
+static efla_status tokens_of_a_head(const efla_cli *cli, size_t tokens, bool f64, efla_table *table,
+                                    efla_message *why) {
+  efla_bench_panel panel = efla_bench_open("tokens", f64, repeats, least);
   efla_heads heads = {.tokens = tokens, .dk = 64, .dv = 64, .layout = EFLA_BHTD};
-  add_gemm(&panel, f64);
   efla_bench_add(&panel, "naive", "forward", f64, heads, 0);
   efla_bench_add(&panel, "kernel", "forward", f64, heads, 0);
   efla_bench_add(&panel, "chunk", "forward", f64, heads, 16);
@@ -115,41 +104,35 @@ static efla_status tokens_of(const efla_cli *cli, size_t tokens, bool f64, efla_
   return efla_bench_run(&panel, cli->seed, table, why);
 }
 
-/* Both sizes of head, or all lengths, one panel after another. */
-static efla_status both_sizes(efla_status (*panel)(const efla_cli *cli, size_t d, bool f64, efla_table *table,
-                                                   efla_message *why),
-                              const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
-  efla_status status = panel(cli, 64, f64, table, why);
-  return status == EFLA_OK ? panel(cli, 128, f64, table, why) : status;
-}
-static efla_status prefill(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
-  return both_sizes(prefill_of, cli, f64, table, why);
-}
-static efla_status decode(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
-  return both_sizes(decode_of, cli, f64, table, why);
-}
-static efla_status tokens(const efla_cli *cli, bool f64, efla_table *table, efla_message *why) {
-  efla_status status = EFLA_OK;
-  if (f64 != (precisions.row[0] == 1)) return EFLA_OK;
-  for (size_t i = 0; i < lengths.n && status == EFLA_OK; i++)
-    status = tokens_of(cli, lengths.count[i], f64, table, why);
-  return status;
-}
+/* Panels are run for each of these numbers, lengths of keys or tokens; panel sizes takes its list as a whole. */
+static const efla_list models = {.n = 2, .count = {64, 128}}, once = {.n = 1};
 
-static const struct {
+static const struct panel {
   const char *name;
-  efla_status (*run)(const efla_cli *cli, bool f64, efla_table *table, efla_message *why);
-} all_panels[] = {{"prefill", prefill}, {"sizes", sizes_of_heads}, {"decode", decode}, {"tokens", tokens}};
+  efla_status (*run)(const efla_cli *cli, size_t number, bool f64, efla_table *table, efla_message *why);
+  const efla_list *numbers;
+  bool first; /* in the first precision only */
+} all_panels[] = {{"prefill", prefill, &models, false},
+                  {"sizes", sizes_of_heads, &once, false},
+                  {"decode", decode, &models, false},
+                  {"tokens", tokens_of_a_head, &lengths, true}};
 
 static const char *panel_name(size_t i) {
   return i < sizeof all_panels / sizeof *all_panels ? all_panels[i].name : NULL;
 }
 
+static efla_status run_panel(const struct panel *panel, const efla_cli *cli, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t p = 0; p < (panel->first ? 1 : precisions.n); p++)
+    for (size_t i = 0; i < panel->numbers->n && status == EFLA_OK; i++)
+      status = panel->run(cli, panel->numbers->count[i], precisions.row[p] == 1, table, why);
+  return status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < panels.n; i++)
-    for (size_t p = 0; p < precisions.n && status == EFLA_OK; p++)
-      status = all_panels[panels.row[i]].run(cli, precisions.row[p] == 1, table, why);
+  for (size_t i = 0; i < panels.n && status == EFLA_OK; i++)
+    status = run_panel(&all_panels[panels.row[i]], cli, table, why);
   return status;
 }
 

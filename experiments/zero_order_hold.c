@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* zero_order_hold: what does the zero-order hold cost when keys and values truly move?
  *
- * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; a state that is not zero.
- * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or at the
- *           midpoint of a step, Richardson's extrapolation of the latter; Euler and RK4 on the true right-hand side; an
- *           exponential integrator of order 4 without commutators.
- * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which RK4 starts
- *           to beat EFLA with midpoint samples.
- * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about 2.4), RK4
- *           below.  "Error-free" is a statement about the held problem only.
- * Writes    one row per lambda, scheme and number of steps; orders and crossovers as a table on stderr. */
+ * Inputs    band-limited k(t), v(t) (frequencies up to 1), E |k|^2 = lambda, over a time of 4; filled state.
+ * Varies    lambda (stiffness), the number of steps, and the scheme: EFLA with k, v held at the left end or
+ *           at the midpoint of a step, Richardson's extrapolation of the latter; Euler and RK4 on the true
+ *           right-hand side; an exponential integrator of order 4 without commutators.
+ * Measures  relative error of the state against GSL's adaptive rk8pd, observed order, time; the step at which
+ *           RK4 starts to beat EFLA with midpoint samples.
+ * Expects   orders 1, 2, 4, 1, 4, 4; EFLA ahead where the problem is stiff for the step (h*lambda above about
+ *           2.4), RK4 below.  "Error-free" is a statement about the held problem only.
+ * Writes    one row per lambda, scheme and number of steps, and the crossovers; orders also on stderr. */
 #include "laboratory.h"
 
 #include <math.h>
@@ -50,8 +50,8 @@ typedef struct problem {
   const struct scheme *scheme;
   size_t steps;
   efla_signal signal;
-  double *start, *S, *half, *scratch; /* (d, d) three times */
-  double *truth, floor, norm;
+  double *start, *S, *truth, *scratch; /* (d, d) three times */
+  double floor;                        /* relative error of the truth */
 } problem;
 
 static void left(const problem *p, size_t steps) {
@@ -62,13 +62,8 @@ static void midpoint(const problem *p, size_t steps) {
   efla_zero_order_hold_advance(efla_method_find("exact"), 0.5, &p->signal, 0, DURATION, steps, p->S, p->scratch);
 }
 
-/* The midpoint rule is symmetric: its error has even powers of h only, and (4 S_{h/2} - S_h)/3 drops the first. */
 static void richardson(const problem *p, size_t steps) {
-  midpoint(p, steps);
-  memcpy(p->half, p->S, d * d * sizeof *p->half);
-  memcpy(p->S, p->start, d * d * sizeof *p->S);
-  midpoint(p, 2 * steps);
-  for (size_t e = 0; e < d * d; e++) p->S[e] += (p->S[e] - p->half[e]) / 3;
+  efla_zero_order_hold_extrapolate(efla_method_find("exact"), &p->signal, 0, DURATION, steps, p->S, p->scratch);
 }
 
 static void by_tableau(const problem *p, const char *name, size_t steps) {
@@ -86,28 +81,6 @@ static const struct scheme {
                {"euler", euler}, {"rk4", rk4},           {"cf4", cf4}};
 enum { SCHEMES = sizeof schemes / sizeof *schemes, MOST_ROWS = 24, REPEATS = 5 };
 
-static double apart(const double *A, const double *B) {
-  double sum = 0;
-  for (size_t e = 0; e < d * d; e++) sum += (A[e] - B[e]) * (A[e] - B[e]);
-  return sqrt(sum);
-}
-
-/* Reference by rk8pd; its floor is the distance to the two-stage Gauss method with many steps, by another formula
- * altogether. */
-static efla_status find_truth(problem *p, double lambda, efla_message *why) {
-  const efla_tableau *gauss = efla_tableau_find("gauss4");
-  double *scratch = malloc(efla_ode_scratch(gauss, d, d) * sizeof *scratch);
-  if (!scratch) return efla_fail_memory(why);
-  memcpy(p->truth, p->start, d * d * sizeof *p->truth);
-  memcpy(p->S, p->start, d * d * sizeof *p->S);
-  efla_status status = efla_odeiv_integrate(&p->signal, 0, DURATION, 0.1 / lambda, 1, p->truth, why);
-  if (status == EFLA_OK) status = efla_ode_advance(gauss, &p->signal, 0, DURATION, 2 * most_steps, p->S, scratch);
-  p->norm = sqrt(efla_lambda(d * d, p->truth));
-  p->floor = apart(p->S, p->truth) / p->norm;
-  free(scratch);
-  return status;
-}
-
 static void advance(void *context) {
   const problem *p = context;
   memcpy(p->S, p->start, d * d * sizeof *p->S);
@@ -116,14 +89,15 @@ static void advance(void *context) {
 
 /* All schemes with 4, 8, 16, ... steps; prints orders, and where RK4 passes EFLA with midpoint samples for good. */
 static void study(problem *p, double lambda, efla_table *table) {
-  double errors[SCHEMES][MOST_ROWS], crossover = NAN;
+  double errors[SCHEMES][MOST_ROWS];
   size_t rows = 0;
   for (size_t s = 0; s < SCHEMES; s++) {
     fprintf(stderr, "%7g  %-11s", lambda, schemes[s].name);
     rows = 0;
     for (size_t steps = 4; steps <= most_steps && rows < MOST_ROWS; steps *= 2, rows++) {
       p->scheme = &schemes[s], p->steps = steps;
-      double seconds = efla_shortest_seconds(advance, p, REPEATS, 0), error = apart(p->S, p->truth) / p->norm;
+      double seconds = efla_shortest_seconds(advance, p, REPEATS, 0),
+             error = efla_relative_distance(d * d, p->S, p->truth);
       bool clear = rows > 0 && isfinite(errors[s][rows - 1]) && error > 4 * p->floor;
       double order = clear ? log2(errors[s][rows - 1] / error) : NAN;
       errors[s][rows] = error;
@@ -133,12 +107,7 @@ static void study(problem *p, double lambda, efla_table *table) {
     }
     fputc('\n', stderr);
   }
-  for (size_t r = 1; r < rows; r++) {
-    double before = log(errors[4][r - 1] / errors[1][r - 1]),
-           after = log(errors[4][r] / errors[1][r]); /* rk4 against midpoint */
-    if (before > 0 && after <= 0)
-      crossover = DURATION / 4 * lambda * exp2(-((double)r - 1 + (isfinite(before) ? before / (before - after) : 1)));
-  }
+  double crossover = DURATION / 4 * lambda * exp2(-efla_log_crossing(rows, errors[4], errors[1])); /* rk4, midpoint */
   if (isfinite(crossover))
     fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
   efla_table_put(table, &(row){lambda, "crossover", 0, crossover, NAN, NAN, NAN, NAN});
@@ -146,19 +115,20 @@ static void study(problem *p, double lambda, efla_table *table) {
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_zero_order_hold_scratch(d, d);
-  double *block = malloc((4 * n + scratch) * sizeof *block);
+  double *block = malloc((3 * n + scratch) * sizeof *block);
   if (!block) return efla_fail_memory(why);
-  problem p = {.start = block, .S = block + n, .half = block + 2 * n, .truth = block + 3 * n, .scratch = block + 4 * n};
+  problem p = {.start = block, .S = block + n, .truth = block + 2 * n, .scratch = block + 3 * n};
   efla_status status = EFLA_OK;
   fprintf(stderr, " lambda  scheme      observed order from n/2 to n steps, n = 4, 8, ...\n");
   for (size_t i = 0; i < stiffness.n && status == EFLA_OK; i++) {
+    const double lambda = stiffness.value[i];
     efla_waves waves;
-    status = efla_waves_init(&waves, d, d, stiffness.value[i], BAND, cli->seed);
+    status = efla_waves_init(&waves, d, d, lambda, BAND, cli->seed);
     if (status != EFLA_OK) return free(block), efla_fail_memory(why);
     p.signal = efla_waves_signal(&waves);
-    for (size_t e = 0; e < n; e++) p.start[e] = cos((double)e);
-    status = find_truth(&p, stiffness.value[i], why);
-    if (status == EFLA_OK) study(&p, stiffness.value[i], table);
+    for (size_t e = 0; e < n; e++) p.start[e] = p.truth[e] = cos((double)e);
+    status = efla_odeiv_confirm(&p.signal, 0, DURATION, 0.1 / lambda, 1, 2 * most_steps, p.truth, &p.floor, why);
+    if (status == EFLA_OK) study(&p, lambda, table);
     efla_waves_clear(&waves);
   }
   free(block);

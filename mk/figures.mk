@@ -12,7 +12,7 @@ study: deps             ## train the models of the robustness study on EFLA_MNIS
 	@$(SUBMAKE) $(JOBS) build-all
 	@$(SUBMAKE) build-study
 	@$(if $(SHARD)$(QUICK),,$(ALONE) $(SUBMAKE) build-study-figures FORMAT=svg)
-verdict: deps           ## the paper's claims, judged by the tables of the last make figures
+verdict: deps           ## the paper's claims, and what the tables of the last make figures say of them
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows

@@ -2,7 +2,7 @@
 # make format, make lint: layout, warnings of gcc and clang, clang-tidy, cppcheck, and the conventions of the project.
 
 .PHONY: format lint build-lint
-SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.c tests/*/*.[ch] tests/*/*/*.[ch])
+SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 INCLUDED := $(wildcard src/*/*.inc src/*/*/*.inc)
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES) $(INCLUDED)

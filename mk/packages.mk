@@ -66,8 +66,8 @@ checker-deps:
 cross-deps:
 	@sh .ci/install "$$CROSS_COMPILERS"
 
-# Packages are looked up only in the builds proper, after their absence has had its say.
-ifneq ($(filter build-%,$(MAKECMDGOALS)),)
+# Packages are looked up only when something is built, of which `all` and `check` make a second make after their absence was named.
+ifneq ($(filter build-% build/% bin/%,$(MAKECMDGOALS)),)
 PACKAGES := gsl openblas zlib hdf5 json-c
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 # OpenBLAS stands in for GSL's own CBLAS, which is several times slower.

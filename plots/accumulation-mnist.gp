@@ -15,7 +15,7 @@ set logscale xy
 set yrange [1e-17:1e9]
 set ytics 1e-16,1e4,1e8
 unset mytics
-set xlabel 'token number (28 per image)'
+set xlabel label('tokens').' (28 per image)'
 unset key
 panel(what, floor_of) = sprintf("\
   plot pick('truth=%s method=exact precision=f64') using 'tokens':'%s':(1e-17) with filledcurves lc rgb shade, \
@@ -25,15 +25,15 @@ panel(what, floor_of) = sprintf("\
   truth_of, floor_of, reference, what, reference, what, reference, what)
 
 set title 'the state S'
-set ylabel 'relative error of the state'
+set ylabel label('error')
 eval panel('error', 'floor')
 set title 'the read-out o = S^T'.blank.'q of a random query'
-set ylabel 'relative error of the read-out'
+set ylabel label('readout_error')
 eval panel('readout_error', 'readout_floor')
 
 set title 'mean growth rate of the product of transitions, measured'
 unset logscale y
-set ylabel 'γ per token'
+set ylabel label('growth')
 set format y '%g'
 set ytics autofreq
 set yrange [*:*]
@@ -48,5 +48,5 @@ blowup(m) = int(word(values('blowup', 'truth='.reference.' precision=f64 tokens=
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : '').(blowup(m) > 0 ? sprintf(' (not finite after token %d)', blowup(m)) : ''), \
      NaN with lines lc rgb 'black' lw 2 dt 2 title 'exact, f32 state', \
      NaN with lines lc rgb 'black' lw 2 dt 3 title 'exact, bf16 state', \
-     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.truth_of.') itself'
+     NaN with boxes fs solid lc rgb shade title label('floor').' ('.truth_of.')'
 unset multiplot

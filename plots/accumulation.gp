@@ -30,8 +30,8 @@ do for [p in panels] {
   f = p[1:strstrt(p, ':') - 1]
   s = p[strstrt(p, ':') + 1:*]
   set title title_of(f, s)
-  set xlabel (i > 6 ? 'token number' : '')
-  set ylabel (i % 3 == 1 ? 'relative error of the '.what : '')
+  set xlabel (i > 6 ? label('tokens') : '')
+  set ylabel (i % 3 == 1 ? label(column_of_error) : '')
   where = 'family='.f.' norm='.s.' truth='
   plot pick(where.truth_of.' method=exact precision=f64') using 'tokens':floor_of:(1e-17) with filledcurves lc rgb shade, \
        for [m in methods] pick(where.reference.' precision=f64 method='.m) using 'tokens':column_of_error with lines ls row(m), \
@@ -45,5 +45,5 @@ load 'plots/legend.gp'
 plot for [m in methods] NaN with lines ls row(m) title m.(m eq 'exact' ? ', f64 state' : ''), \
      NaN with lines lc rgb 'black' lw 2 dt 2 title 'exact, f32 state', \
      NaN with lines lc rgb 'black' lw 2 dt 3 title 'exact, bf16 state', \
-     NaN with boxes fs solid lc rgb shade title 'error of the ground truth ('.truth_of.') itself'
+     NaN with boxes fs solid lc rgb shade title label(floor_of).' ('.truth_of.')'
 unset multiplot

@@ -23,7 +23,7 @@ set multiplot layout 2,3 margins 0.055,0.985,0.085,0.915 spacing 0.055,0.13 \
 set logscale xy
 set logscale x 2
 set format x '%g'
-set xlabel 'chunk length C (tokens)'
+set xlabel label('chunk')
 set xrange [0.9:600]
 unset key
 
@@ -31,7 +31,7 @@ unset key
 beyond(e, top) = e < top ? e : top
 do for [c in cosines] {
   set title keys_of(real(c)).', norm '.word(norms, words(norms)).', exact coefficient, f32'
-  set ylabel (c eq word(cosines, 1) ? 'error of the state, relative to the largest state' : '')
+  set ylabel (c eq word(cosines, 1) ? label('error') : '')
   set yrange [1e-9:1e6]
   set label 1 'overflow' at 1.1, 3e5 tc rgb theory font ',11' front
   plot 1e5 with lines dt 3 lc rgb theory, \
@@ -41,7 +41,7 @@ do for [c in cosines] {
 }
 
 set title 'largest entry of (I + L)^{-1}'.blank.'(scaled)'
-set ylabel 'largest entry'
+set ylabel label('largest')
 set yrange [1e-4:1e30]
 set ytics 1,1e6,1e30
 unset mytics
@@ -53,7 +53,7 @@ plot 1 with lines dt 2 lc rgb theory, \
     using 'chunk':(beyond(column('largest'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 set title 'condition number of the scaled system'
-set ylabel 'condition (infinity norm)'
+set ylabel label('condition')
 set label 1 'theorem: at most C^2' at 500, 1e9 right tc rgb theory font ',11' front
 plot x**2 with lines dt 2 lc rgb theory, \
   for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \

@@ -14,8 +14,8 @@ unset key
 rate(m, f, p) = pick('tokens='.last.' truth='.reference.' method='.m.' family='.f.' precision='.p)
 
 set format '%g'
-set xlabel 'γ predicted for independent keys of random direction (per token)'
-set ylabel 'γ measured (per token)'
+set xlabel label('growth_predicted')
+set ylabel label('growth')
 set title 'near the limit of stability'
 set xrange [-0.04:0.04]
 set yrange [-0.04:0.04]
@@ -33,8 +33,8 @@ set yrange [1e-3:30]
 replot
 
 set title 'token of blow-up'
-set xlabel 'γ measured (per token)'
-set ylabel 'first token after which the state is not finite'
+set xlabel label('growth')
+set ylabel label('blowup')
 set yrange [1:2e5]
 plot 709.8 / x with lines dt 2 lc rgb theory, 88.7 / x with lines dt 3 lw 2 lc rgb theory, \
   for [f in isotropic.' '.correlated] for [m in methods] rate(m, f, 'f64') using 'growth':'blowup' with points ls row(m) pt 7 ps 1.1, \

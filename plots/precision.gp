@@ -16,8 +16,8 @@ set multiplot layout 2,3 margins 0.055,0.98,0.105,0.915 spacing 0.06,0.15 \
   title 'A state in few bits: rounding saturates where old content fades, and grows as √t in directions that no key revisits' font ',16'
 unset key
 set logscale xy
-set xlabel 'token number'
-set ylabel 'relative error of the state'
+set xlabel label('tokens')
+set ylabel label('error')
 set yrange [1e-9:10]
 curve(f, stored, rounding, name) = pick('study=tokens family='.f.' stored='.stored.' rounding='.rounding.' name='.name)
 number_of(column, f, name) = real(word(values(column, 'study=law stored=state rounding=nearest family='.f.' name='.name), 1))

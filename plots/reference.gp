@@ -20,42 +20,40 @@ set multiplot layout 3,3 margins 0.06,0.98,0.07,0.93 spacing 0.06,0.085 \
   title 'How far can a ground truth be trusted?  Relative error of exp(-x k k^T), |k| = 1, against '.(header('truth') eq 'arb' ? 'certified balls' : 'long double') font ',16'
 unset key
 set logscale xy
-set xlabel 'x = βλ'
+set xlabel label('x')
 set xrange [5e-9:2e6]
 set yrange [1e-20:1e5]
 set ytics 1e-20,1e5,1e5
 unset mytics
 beyond = 1e3   # where values past the axis, inf and nan are shown
-# Their x alone; the first line, off the axis, keeps gnuplot from complaining where there are none.
-marks(f, d, condition) = sprintf("< awk -F, 'BEGIN { print \"x\"; print 1e-30 } $1 == \"%s\" && $2 == \"%s\" && $4 == \"gsl\" && %s { print $3 }' '%s'", f, d, condition, table)
-past = '$5 != "nan" && ($5 == "inf" || $5 + 0 >= 1e3)'
-farthest = system(sprintf("awk -F, 'BEGIN { most = 1e3 } !/^#/ && $4 == \"gsl\" && $5 !~ /n/ && $5 + 0 > most { most = $5 + 0 } END { print most }' '%s'", table)) + 0.
-lost = '$5 == "nan" && $10 != "nan"'
+farthest = largest('error', 'oracle=gsl error<1e300')
+if (farthest < beyond) { farthest = beyond }
+past(e) = strcol(e) eq 'inf' || column(e) >= beyond ? beyond : 0
+lost(e) = strcol(e) eq 'nan' && strcol('seconds') ne 'nan' ? beyond : 0   # 0, off the axis: there are none
 errors(f, d) = sprintf("\
   plot pick('family=%s dk=%s oracle=closed_form') using 'x':'floor':(1e-20) with filledcurves lc rgb shade, \
     for [i=1:5] pick('family=%s dk=%s oracle='.word(oracles, i)) using (column('x')):(column('error') < beyond ? column('error') : NaN) with linespoints ls i, \
-    marks('%s', '%s', past) using 1:(beyond) with points ls 1 pt 8 ps 1.4 lw 2, \
-    marks('%s', '%s', lost) using 1:(beyond) with points ls 1 pt 2 ps 1.2 lw 2, \
+    pick('family=%s dk=%s oracle=gsl') using (column('x')):(past('error')) with points ls 1 pt 8 ps 1.4 lw 2, \
+    pick('family=%s dk=%s oracle=gsl') using (column('x')):(lost('error')) with points ls 1 pt 2 ps 1.2 lw 2, \
     (2 * %s + 16) * u * (x > 1 ? x : 1) with lines dt 2 lc rgb theory", f, d, f, d, f, d, f, d, d)
 do for [f in 'gaussian flat'] {
   do for [d in short.' '.middle.' '.long] {
     set title (f eq 'flat' ? 'flat key (all |k_i| equal)' : 'Gaussian key').', d_k'.blank.'= '.d
-    set ylabel (d eq short ? 'relative error (Frobenius norm)' : '')
+    set ylabel (d eq short ? label('error') : '')
     eval errors(f, d)
   }
 }
 set title 'coefficient read off the exponential, Gaussian key, d_k'.blank.'= '.middle
-set ylabel 'relative error of the coefficient a'
+set ylabel label('coefficient_error')
 plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'coefficient_error' with linespoints ls i, \
   u / x with lines dt 3 lw 2 lc rgb theory
 set title 'time per call at x = 1'
-set xlabel 'd_k'
-set ylabel 'seconds'
+set xlabel label('dk')
+set ylabel label('seconds')
 set xrange [3:400]
 set yrange [1e-8:*]
 set ytics autofreq
-one(o) = "< awk -F, -v where='family=gaussian oracle=".o."' -f plots/pick.awk '".table."' | awk -F, 'NR == 1 || ($3 > 0.9 && $3 < 1.1)'"
-plot for [i=1:5] one(word(oracles, i)) using 'dk':'seconds' with linespoints ls i
+plot for [i=1:5] pick('family=gaussian x>0.9 x<1.1 oracle='.word(oracles, i)) using 'dk':'seconds' with linespoints ls i
 
 set title 'the truth: '.(header('truth') eq 'arb' ? 'Arb' : 'long double')
 entries = 10
@@ -65,5 +63,5 @@ plot for [i=1:5] NaN with linespoints ls i title name(word(oracles, i)), \
   NaN with lines dt 3 lw 2 lc rgb theory title 'u/x', \
   NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title sprintf('past the axis, up to 10^{%d}', log10(farthest)), \
   NaN with points pt 2 ps 1.2 lw 2 lc rgb '#d55e00' title 'not a number', \
-  NaN with boxes fs solid lc rgb shade title 'error of the truth itself'
+  NaN with boxes fs solid lc rgb shade title label('floor')
 unset multiplot

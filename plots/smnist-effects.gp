@@ -8,8 +8,8 @@ method = effect_header('method')
 against = effect_header('against')
 fast = effect_header('lr')
 slow = effect_header('lr-against')
-rivals = system(sprintf("awk -F, -v list=panel -f plots/pick.awk '%s' | grep '^method:'", effects))
-parts = 'published method keys lr method_keys_lr '.rivals
+others = system(sprintf("awk -F, -v list=panel -f plots/pick.awk '%s' | grep '^method:'", effects))
+parts = 'published method keys lr method_keys_lr '.others
 name(p) = p eq 'published' ? '{/:Bold published difference}' : p eq 'method' ? '= method: '.method.' - '.against : p eq 'keys' ? '+ keys: raw - unit' : \
   p eq 'lr' ? '+ rate: '.rate(fast).' - '.rate(slow) : p eq 'method_keys_lr' ? '+ interaction of all three' : 'method: '.method.' - '.p[8:*]
 shade_of(p) = p eq 'published' ? 'black' : p eq 'method' ? '#d55e00' : p eq 'keys' ? '#0072b2' : p eq 'lr' ? '#009e73' : p eq 'method_keys_lr' ? '#cc79a7' : '#7f7f7f'
@@ -46,7 +46,7 @@ set xzeroaxis lc rgb theory lw 1.2
 curves = 'published method keys lr method_keys_lr'
 do for [p in 'scale noise dropout'] {
   set title p.', by level'
-  set xlabel what_level(p)
+  set xlabel effect_header('level of '.p)
   set ylabel (p eq 'scale' ? 'difference (percentage points)' : '')
   plot for [c in curves] effect_pick('perturbation='.p.' panel='.c.overall) using 'level':(100 * column('low')):(100 * column('high')) with filledcurves fs transparent solid 0.15 noborder lc rgb shade_of(c), \
     for [c in curves] effect_pick('perturbation='.p.' panel='.c.overall) using 'level':(100 * column('mean')) with linespoints pt 7 ps 0.6 lw 2.2 lc rgb shade_of(c)

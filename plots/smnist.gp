@@ -29,7 +29,7 @@ do for [r in rows] {
   set ylabel (r eq 'published' ? "{/:Bold as published}" : '{/:Bold '.keys_of(r).' keys, learning rate '.rate(lr_of(r)).'}')."\n\naccuracy" offset -2
   do for [p in perturbations] {
     set title (r eq 'published' ? p : '')
-    set xlabel (r eq 'unit:'.slow ? what_level(p) : '') offset 0,0.3
+    set xlabel (r eq 'unit:'.slow ? effect_header('level of '.p) : '') offset 0,0.3
     if (r eq word(rows, words(rows)) && p eq word(perturbations, words(perturbations))) { eval provenance }
     least = p eq 'scale' ? 0.8 : -0.02
     most = p eq 'scale' ? 10.2 : 1.02

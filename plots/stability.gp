@@ -17,7 +17,7 @@ unset colorbox
 
 # heat map: one row of cells per method; with unit keys lambda = 1 whatever the norm
 set title 'predicted growth rate γ, raw keys, d_k'.blank.'= '.header('dk')
-set xlabel 'root mean square key norm'
+set xlabel label('norm')
 set format x '%g'
 set format y '%g'
 set logscale x 2
@@ -52,7 +52,7 @@ plot for [m in methods] pick('study=curve method='.m) using 'parameter':'predict
 
 set title 'limit of stability against d_k'
 set ylabel 'key norm at which γ = 0'
-set xlabel 'd_k'
+set xlabel label('dk')
 set logscale x 2
 set xrange [3:400]
 set yrange [1.2:2.6]

@@ -23,6 +23,8 @@ largest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -
 smallest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | head -n 1", column, where, table)))
 # what an axis of that column is called, with its unit: the table says it
 label(column) = system(sprintf("awk -v label=%s -v blank='%s' -f plots/pick.awk '%s'", column, blank, table))
+# a text of the table in the notation of figures
+superscript(text) = strstrt(text, '^2 ') ? text[1:strstrt(text, '^2 ') + 1].blank.text[strstrt(text, '^2 ') + 3:*] : text
 header(key) = system(sprintf("sed -n 's/^# %s: //p' '%s'", key, table))
 
 # --- one colour, dash and point per method, in all figures, by its place in the method table; exact is black and thickest.

@@ -10,10 +10,10 @@ set logscale xy
 set format x '2^{%L}'
 set logscale x 2
 set format y '10^{%T}'
-set xlabel 'tokens'
+set xlabel label('tokens')
 set bmargin at screen 80. / height
 eval provenance
-set ylabel 'seconds'
+set ylabel label('seconds')
 set key bottom right Left reverse samplen 4
 set style line 101 lc rgb '#000000' lw 3.5 pt 7 ps 1
 set style line 102 lc rgb '#0072b2' lw 2 pt 5 ps 1

@@ -21,7 +21,7 @@ set yrange [0:*]
 set xlabel 'd_k'.blank.'= d_v'
 do for [p in precisions] {
   set title 'prefill, 4 heads, '.p
-  set ylabel (p eq word(precisions, 1) ? 'Gflop/s' : '')
+  set ylabel (p eq word(precisions, 1) ? label('gflops') : '')
   set key top left Left reverse width 0
   g = gemm_rate(p, 'sizes')
   high = largest('gflops', 'panel=sizes kernel=kernel precision='.p)
@@ -36,7 +36,7 @@ set key top right width 0
 
 # --- forms side by side: parts of gemm's rate
 set title 'forms and layouts, 1 thread, parts of the BLAS rate'
-set ylabel 'rate / rate of square product'
+set ylabel label('of_gemm')
 unset logscale x
 set xlabel ''
 unset xtics
@@ -106,7 +106,7 @@ set xtics nomirror
 
 # --- decoding: a roofline over the number of states
 set title 'decoding, one token for every state, f32, 1 thread'
-set ylabel 'Gflop/s'
+set ylabel label('gflops')
 set xlabel 'states (d = '.word(d_values, 1).': 16 KB each)'
 set logscale x 2
 set xrange [*:*]
@@ -132,7 +132,7 @@ set ytics autofreq
 
 # --- levels
 set title 'levels of the instruction set, 1 head, 1 thread'
-set ylabel 'Gflop/s'
+set ylabel label('gflops')
 set xlabel ''
 levels = values('level', 'panel=prefill kernel=kernel pass=forward')
 set xrange [0.4:words(levels) + 0.6]

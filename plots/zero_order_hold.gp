@@ -19,8 +19,8 @@ set multiplot layout 2,(panels > 2 ? 3 : 2) margins 0.06,0.98,0.085,0.915 spacin
   title 'Exact for held keys is not exact for moving ones: EFLA is a first- or second-order method then, ahead of RK4 only where a step is stiff' font ',16'
 unset key
 set logscale xy
-set xlabel 'step × λ'
-set ylabel 'relative error of the state'
+set xlabel label('h_lambda')
+set ylabel label('error')
 set yrange [1e-14:1e3]
 middle = word(stiffness, words(stiffness) > 1 ? 2 : 1)
 do for [i=1:panels] {
@@ -36,7 +36,7 @@ do for [i=1:panels] {
   unset label 1
 }
 set title 'work and precision, λ = '.middle
-set xlabel 'time (s)'
+set xlabel label('seconds')
 set xrange [*:*]
 plot for [s=1:words(schemes)] pick('lambda='.middle.' scheme='.word(schemes, s)) using 'seconds':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
 set title 'reference: GSL''s adaptive rk8pd; '.square(header('dk'))
@@ -44,5 +44,5 @@ entries = words(schemes) + 2
 load 'plots/legend.gp'
 plot for [s=1:words(schemes)] NaN with linespoints ls 100 + s title long_name(word(schemes, s)), \
   NaN with lines dt 3 lc rgb theory title 'crossover', \
-  NaN with boxes fs solid lc rgb shade title 'distance of two references'
+  NaN with boxes fs solid lc rgb shade title label('floor')
 unset multiplot

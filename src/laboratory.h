@@ -17,9 +17,11 @@
 #include "ode/chunk_form.h"                     /* ... and ways to solve it */
 #include "ode/growth.h"                         /* saturation or blow-up */
 #include "ode/ode.h"                            /* the delta rule as an ODE, by the textbook */
+#include "ode/substeps.h"                       /* ... in substeps of a token */
 #include "ode/zero_order_hold.h"                /* ... and when k, v truly move */
 
 #include "number/format.h"       /* number formats */
+#include "number/storage.h"      /* what is stored in them */
 #include "number/stored_run.h"   /* a method with its state in a format */
 #include "number/forward.h"      /* a head from q, k, v, beta to o, in any form and format */
 #include "number/rounding_law.h" /* the error that comes of it, predicted */
@@ -33,15 +35,19 @@
 #include "data/perturbation.h"        /* noise */
 #include "data/recall.h"              /* associative recall */
 #include "task/recall_trials.h"       /* ... perturbed, many times */
+#include "task/recall_comparison.h"   /* ... compared with baselines */
+#include "task/published_rule.h"      /* names of published rules */
 #include "data/signal.h"              /* smooth k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on them */
 
-#include "oracle/oracle.h"    /* what is true, and how sure we are */
-#include "oracle/odeiv.h"     /* the ODE for moving k, v */
-#include "oracle/reference.h" /* errors along a stream */
+#include "oracle/oracle.h"      /* what is true, and how sure we are */
+#include "oracle/odeiv.h"       /* the ODE for moving k, v */
+#include "oracle/reference.h"   /* errors along a stream */
+#include "oracle/exponential.h" /* ... and of one matrix exponential */
 
 #include "run/forward_stream.h"        /* a tensor file from end to end */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
+#include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* what is found about a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */
@@ -49,6 +55,7 @@
 #include "diagnose/diagnosis.h"        /* is your model in the region where the delta rule is unstable? */
 #include "diagnose/diagnosis_report.h" /* ... in words and numbers */
 #include "check/kernel_check.h"        /* is a kernel right? */
+#include "check/kernel_check_report.h" /* ... in words and numbers */
 #include "bench/panel.h"               /* how fast it is */
 #include "bench/baseline_rate.h"       /* ... beside BLAS */
 
@@ -58,17 +65,20 @@
 #include "nn/readout.h"         /* its delta rule, with the state or without */
 #include "nn/classifier.h"      /* all of it */
 #include "train/adamw.h"        /* the rule that trains it */
-#include "train/training.h"     /* batches, epochs, exams */
+#include "train/training.h"     /* batches, epochs, evaluations */
 #include "train/checkpoint.h"   /* what survives an interruption */
 #include "train/training_run.h" /* a training brought to its end */
 #include "train/activations.h"  /* what it has learned to write */
 #include "train/study.h"        /* many of them */
+#include "train/study_share.h"  /* ... by several processes */
+#include "train/study_speed.h"  /* ... how fast */
 
-#include "stats/effects.h" /* what a difference between trained models is due to */
+#include "stats/effects.h"      /* what a difference between trained models is due to */
+#include "stats/effects_text.h" /* ... in words */
 
 #include "app/cli.h"        /* command line */
 #include "app/sweep.h"      /* combinations of what lists hold */
-#include "app/progress.h"   /* patience */
+#include "app/progress.h"   /* progress on standard error */
 #include "stats/interval.h" /* means with intervals */
 #include "stats/slope.h"    /* power laws */
 #include "app/figure.h"     /* pictures */

@@ -30,61 +30,6 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-/* The heads of a group begin, from their initial states. */
-static efla_status begin(efla_diagnosis *d, const efla_stream *stream, efla_message *why) {
-  efla_tensors *file = stream->file;
-  size_t state = file->dk * file->dv, heads = stream->span.heads;
-  double *S = file->has[EFLA_INITIAL_STATE] ? malloc(heads * state * sizeof *S) : NULL;
-  efla_status status = EFLA_OK;
-  if (file->has[EFLA_INITIAL_STATE]) {
-    status = S ? efla_tensors_read_states(file, EFLA_INITIAL_STATE, stream->sequence, stream->span.head, heads, S, why)
-               : efla_fail_memory(why);
-  }
-  for (size_t h = 0; h < heads && status == EFLA_OK; h++)
-    efla_diagnosis_start(d, h, stream->sequence, stream->span.head + h, S ? S + h * state : NULL, stream->length);
-  free(S);
-  return status;
-}
-
-/* Everything in the file through the diagnosis, the heads of a group side by side. */
-static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *why) {
-  efla_progress progress;
-  efla_status status = EFLA_OK;
-  efla_progress_start(&progress, "tokens", stream->file->batch * stream->file->heads * stream->file->tokens);
-  while (status == EFLA_OK && (status = efla_stream_next(stream, why)) == EFLA_OK && !stream->done) {
-    if (stream->begins) status = begin(d, stream, why);
-    if (status != EFLA_OK) break;
-    size_t heads = stream->span.heads, n = stream->span.tokens;
-#pragma omp parallel for schedule(dynamic, 1) if (heads > 1)
-    for (size_t h = 0; h < heads; h++) {
-      efla_tokens x = efla_stream_tokens(stream, h);
-      efla_diagnosis_advance(d, h, &x, stream->g ? stream->g + h * n : NULL);
-      efla_progress_add(&progress, n);
-    }
-  }
-  efla_progress_end(&progress);
-  return status;
-}
-
-static efla_status diagnose(efla_diagnosis *d, efla_tensors *file, efla_message *why) {
-  efla_stream stream;
-  efla_status status = efla_stream_init(
-      &stream, file,
-      &(efla_walk){.states = efla_stability_run_states(file->dk, file->dv), .multiple = EFLA_STABILITY_RUN_BLOCK}, why);
-  if (status != EFLA_OK) return status;
-  const efla_diagnosis_options what = {.sequences = file->sequences,
-                                       .heads = file->heads,
-                                       .dk = file->dk,
-                                       .dv = file->dv,
-                                       .slots = stream.most_heads,
-                                       .measure = measure,
-                                       .truth = &efla_oracles[truth]};
-  status = efla_diagnosis_init(d, &what, why);
-  if (status == EFLA_OK) status = follow(d, &stream, why);
-  efla_stream_clear(&stream);
-  return status;
-}
-
 /* The rows go to the table, and with a header of their own to the picture. */
 static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about *about, const efla_cli *cli,
                             efla_table *table, efla_message *why) {
@@ -121,7 +66,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_message refusal;
   efla_status status = efla_tensors_open(&file, input, why), trusted = EFLA_OK;
   if (status != EFLA_OK) return status;
-  status = diagnose(&d, &file, why);
+  status = efla_diagnosis_file(&d, &file, measure, &efla_oracles[truth], why);
   if (status == EFLA_OK) {
     const efla_diagnosis_about about = {input, tolerances.n, tolerances.value};
     trusted = efla_diagnosis_finish(&d, &refusal);

@@ -12,19 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMON = 7, MOST_OPTIONS = 48, FIRST_KEY = 1000, USAGE_KEY = FIRST_KEY - 1 }; /* keys that are no letters */
+/* FIRST_KEY: getopt keys from here on are options of the program, none is a character. */
+enum { COMMON = 7, MOST_OPTIONS = 48, FIRST_KEY = 1000, USAGE_KEY = FIRST_KEY - 1 };
 
-/* One parse: the program's options followed by the common ones, and the text given for each. */
+/* State of one parse: the program's options followed by the common ones, and the text given for each. */
 typedef struct parse {
   efla_cli *cli;
   efla_option options[MOST_OPTIONS];
   const char *given[MOST_OPTIONS];
   size_t n;
   char processors[16]; /* the default of --threads */
-  bool answered;       /* --help, --usage or --version: all that was asked for */
+  bool answered;       /* --help, --usage or --version was given: nothing else is run */
 } parse;
 
-/* A line of a table's header stays one line. */
+/* Replaces line breaks: a header line of a table must stay one line. */
 static void join_lines(char *text) {
   for (; *text; text++)
     if (*text == '\n' || *text == '\r') *text = ' ';
@@ -37,7 +38,8 @@ static const char *chosen(const parse *p, size_t i) {
   return p->cli->quick && option->quick ? option->quick : option->normal;
 }
 
-/* "key: value\n" for every option, and after a list of names the whole table, by which figures choose colours. */
+/* "key: value\n" for every option. A list of names is followed by the whole table of names: plots choose
+ * colours by a row's position in it. */
 static char *list_settings(const parse *p) {
   char *settings = efla_option_text("%s", p->cli->program->answers ? ""
                                           : p->cli->quick          ? "quick: yes\n"
@@ -58,7 +60,7 @@ static char *list_settings(const parse *p) {
   return settings;
 }
 
-/* All values are assigned when all are known, since --quick changes the defaults wherever it stands. */
+/* Assigns all values at the end of the command line: --quick changes defaults wherever it stands. */
 static bool finish(parse *p, struct argp_state *state) {
   for (size_t i = 0; i < p->n; i++) {
     const efla_option *option = &p->options[i];
@@ -72,7 +74,7 @@ static bool finish(parse *p, struct argp_state *state) {
   return true;
 }
 
-/* --help and the like end the parse: nothing else was asked for. */
+/* Ends the parse after --help, --usage or --version. */
 static error_t answer(parse *p) {
   p->answered = true;
   return ECANCELED;
@@ -134,7 +136,8 @@ static char *describe(const efla_option *option) {
   return help;
 }
 
-/* What --help says below the options: the description, then the columns of every table.  To be freed. */
+/* The text that --help prints below the options: the description, then the columns of every table. To be
+ * freed. */
 static char *describe_program(const efla_program *program) {
   char *columns = program->columns ? efla_columns_help(program->columns) : NULL;
   char *text = efla_option_text("%s\v%s%s%s", program->summary, program->description,
@@ -150,8 +153,8 @@ static char *describe_program(const efla_program *program) {
   return text;
 }
 
-/* The program's options and then those that all programs have.  One that answers about files draws nothing at random,
- * and may have no table. */
+/* The program's options, then the common ones. A program with `answers` draws no random numbers and may have
+ * no table. */
 static void gather_options(parse *p) {
   efla_cli *cli = p->cli;
   const efla_program *program = cli->program;
@@ -170,8 +173,9 @@ static void gather_options(parse *p) {
     if (has[i]) p->options[p->n++] = common[i];
 }
 
-/* "methods" of "method" and the other way round; "families", "family"; "keys", "key".  To be freed. */
-static char *other_number(const char *name) {
+/* The plural of a singular name or the singular of a plural one: "method" and "methods", "family" and
+ * "families", "key" and "keys". To be freed. */
+static char *plural_or_singular(const char *name) {
   size_t length = strlen(name);
   if (length > 3 && !strcmp(name + length - 3, "ies")) return efla_option_text("%.*sy", (int)length - 3, name);
   if (length > 1 && name[length - 1] == 's') return efla_option_text("%.*s", (int)length - 1, name);
@@ -180,11 +184,12 @@ static char *other_number(const char *name) {
   return efla_option_text("%ss", name);
 }
 
-/* The same option by its plural or singular, which --help does not show: some programs take one method, others a list
- * of them.  NULL for options that take no names and no list, and where another option has that name; to be freed. */
+/* The option's hidden alias, its name in the other number: some programs take one method, others a list of
+ * methods. NULL for an option that takes no names and no list, and where another option has that name. To be
+ * freed. */
 static char *alias_of(const parse *p, const efla_option *option) {
   if (!efla_option_is_list(option) && option->kind != EFLA_NAME) return NULL;
-  char *alias = other_number(option->name);
+  char *alias = plural_or_singular(option->name);
   for (size_t i = 0; i < p->n; i++) {
     if (strcmp(p->options[i].name, alias) != 0) continue;
     free(alias);

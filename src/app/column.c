@@ -29,7 +29,8 @@ void efla_columns_header(FILE *file, const efla_column *columns) {
   fputc('\n', file);
 }
 
-/* Words of a text from column `at` on, in lines that begin at column `indent`. */
+/* Writes the words of a text in lines of at most HELP_WIDTH columns: the first begins at column `at`, the
+ * others at `indent`. */
 static void fill(FILE *file, size_t at, size_t indent, const char *text) {
   for (size_t length; *text; text += length + strspn(text + length, " ")) {
     length = strcspn(text, " ");
@@ -66,7 +67,7 @@ static void write_text(FILE *file, const char *text) {
 }
 
 static void write_real(FILE *file, double real) {
-  if (isnan(real)) /* printf would show a sign, which means nothing */
+  if (isnan(real)) /* printf may print "-nan"; the sign of a nan has no meaning */
     fputs("nan", file);
   else
     fprintf(file, "%.17g", real);

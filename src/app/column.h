@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Columns of a table, described once: the line of names, the lines `# column NAME [unit]: meaning` of the header, the
- * list in --help and the labels of axes (plots/style.gp) all follow.
+/* Columns of a table, described once. The line of names, the lines `# column NAME [unit]: meaning` of the header, the
+ * list in --help and the labels of axes (plots/style.gp) are derived from the description.
  *
  * A row is a struct of the program's own, with a member for each column:
  *
@@ -12,7 +12,7 @@
  *       EFLA_COLUMNS_END(row)};
  *   efla_table_put(table, &(row){method->name, t, e.state});
  *
- * so that the compiler knows the kind of each cell and warns of a row that is too short or too long. */
+ * The compiler derives the type of each cell from the member, and warns of a row that is too short or too long. */
 #ifndef EFLA_APP_COLUMN_H
 #define EFLA_APP_COLUMN_H
 
@@ -51,21 +51,27 @@ typedef struct efla_column {
            size_t: EFLA_CELL_COUNT,                                                                                    \
            double: EFLA_CELL_REAL,                                                                                     \
            efla_cell: EFLA_CELL_ANY)
-#define EFLA_COLUMN(row, member, unit, meaning)                                                                        \
-  { #member, unit, meaning, EFLA_CELL_KIND(((row *)NULL)->member), offsetof(row, member) }
+#define EFLA_COLUMN_NAMED(name, row, member, unit, meaning)                                                            \
+  { name, unit, meaning, EFLA_CELL_KIND(((row *)NULL)->member), offsetof(row, member) }
+#define EFLA_COLUMN(row, member, unit, meaning) EFLA_COLUMN_NAMED(#member, row, member, unit, meaning)
+/* The columns NAME, NAME_low and NAME_high of a member that is an efla_interval (stats/interval.h). */
+#define EFLA_COLUMN_INTERVAL(row, member, unit, meaning)                                                               \
+  EFLA_COLUMN_NAMED(#member, row, member.mean, unit, meaning),                                                         \
+      EFLA_COLUMN_NAMED(#member "_low", row, member.low, unit, "low end of the 95 % interval of " #member),            \
+      EFLA_COLUMN_NAMED(#member "_high", row, member.high, unit, "high end of the 95 % interval of " #member)
 #define EFLA_COLUMNS_END(row)                                                                                          \
   { .offset = sizeof(row) }
 
-/* Whether every member of a row has its column, in the members' order. */
+/* Whether every member of the row struct has a column, in the order of the members. */
 bool efla_columns_cover(const efla_column *columns);
 
-/* The lines `# column NAME [unit]: meaning`, then the line of names. */
+/* Writes the lines `# column NAME [unit]: meaning`, then the line of names. */
 void efla_columns_header(FILE *file, const efla_column *columns);
 
-/* The list for --help, a line or more for each column; to be freed. */
+/* The list of columns for --help, one or more lines for each; to be freed. */
 char *efla_columns_help(const efla_column *columns);
 
-/* One row as a line. */
+/* Writes one row as a line. */
 void efla_columns_write(FILE *file, const efla_column *columns, const void *row);
 
 #endif

@@ -15,11 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As style.gp knows them, and how every complete picture ends, but for white space. */
+/* Picture formats as plots/style.gp knows them, and the bytes with which every complete picture ends, white
+ * space aside. */
 typedef struct picture_format {
   const char *name, *end;
   size_t length;
-  const char *called; /* the end, for messages */
+  const char *called; /* the last bytes, as text for messages */
 } picture_format;
 
 static const picture_format formats[] = {{"svg", "</svg>", 6, "</svg>"},
@@ -44,7 +45,7 @@ static bool holds(const char *directory, const char *script) {
   return there;
 }
 
-/* A directory seen from that of this program; to be freed. */
+/* A path relative to the directory of this program; to be freed. */
 static char *beside_program(const char *relative) {
   char program[PATH_MAX], *directory = NULL;
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -54,9 +55,9 @@ static char *beside_program(const char *relative) {
   return directory;
 }
 
-/* The directory whose plots/ holds the script, to be freed; NULL if there is none. */
+/* The directory whose plots/ contains the script, to be freed; NULL if there is none. */
 static char *find_plots(const char *script) {
-  /* Where it is installed, in PREFIX/bin; and in the tree that it was built in, in bin or build/MODE/bin. */
+  /* Installed: relative to PREFIX/bin. In the source tree: relative to bin and to build/MODE/bin. */
   static const char *const places[] = {"../share/efla", "..", "../../.."};
   const char *named = getenv("EFLA_DATADIR");
   const size_t n = named ? 1 : sizeof places / sizeof *places;
@@ -68,7 +69,7 @@ static char *find_plots(const char *script) {
   return NULL;
 }
 
-/* Whether a program of that name can be run.  Looked up here and not by a shell: system() ignores SIGINT while it waits. */
+/* Whether a program of that name is found in PATH. Not by system(), which ignores SIGINT while it waits. */
 static bool in_path(const char *program) {
   const char *directories = getenv("PATH");
   char path[PATH_MAX];
@@ -94,7 +95,7 @@ efla_status efla_figure_check(const char *script, const char *picture, efla_mess
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: gnuplot is not installed, or not in PATH", picture);
 }
 
-/* name = 'value' with gnuplot's quotes, in which '' is one; to be freed. */
+/* The gnuplot statement name = 'value', in which a quote is written as two; to be freed. */
 static char *define(const char *name, const char *value) {
   size_t length = strlen(name) + 2 * strlen(value) + sizeof " = ''";
   char *text = malloc(length);
@@ -109,8 +110,9 @@ static char *define(const char *name, const char *value) {
   return text;
 }
 
-/* A file without a name, in memory, which has a path as long as this process lives; -1 on failure. */
-static int keep(const char *bytes, size_t length) {
+/* An anonymous file in memory, which has a path as long as this process lives; returns its descriptor, -1 on
+ * failure. */
+static int memory_file(const char *bytes, size_t length) {
   int file = memfd_create("figure", MFD_CLOEXEC);
   if (file < 0) return -1;
   for (size_t done = 0; done < length;) {
@@ -127,7 +129,8 @@ static int keep(const char *bytes, size_t length) {
 enum { PATH = 64 };
 static void name_of(int file, char path[PATH]) { snprintf(path, PATH, "/proc/%ld/fd/%d", (long)getpid(), file); }
 
-/* Runs gnuplot on the script where it is; its status, or -1. */
+/* Runs gnuplot on the script, in the script's directory; returns its wait status, -1 where it could not be
+ * started. */
 static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
   char **words = calloc(2 * n + 3, sizeof *words), *path = NULL, *directory = find_plots(script);
   if (!words || !directory || asprintf(&path, "plots/%s.gp", script) < 0) {
@@ -138,7 +141,7 @@ static int run_gnuplot(const char *script, size_t n, char *const *definitions) {
   words[0] = "gnuplot";
   for (size_t i = 0; i < n; i++) words[2 * i + 1] = "-e", words[2 * i + 2] = definitions[i];
   words[2 * n + 1] = path;
-  fflush(NULL); /* what is buffered is written once */
+  fflush(NULL); /* so that the child does not write buffered output a second time */
   pid_t child = fork();
   if (child == 0) {
     if (chdir(directory) == 0) execvp(words[0], words);
@@ -157,8 +160,8 @@ static bool is_complete(const char *bytes, size_t length, const picture_format *
   return length >= format->length && !memcmp(bytes + length - format->length, format->end, format->length);
 }
 
-/* What gnuplot drew, to its place.  gnuplot ends with status 0 however its writes went, and so its picture is looked
- * at. */
+/* Copies what gnuplot drew to its destination. gnuplot exits with 0 even where its writes failed, so the end
+ * of the picture is checked. */
 static efla_status publish(int drawn, efla_output *output, efla_message *why) {
   const picture_format *format = format_of(output->path);
   off_t length = lseek(drawn, 0, SEEK_END);
@@ -174,9 +177,9 @@ static efla_status publish(int drawn, efla_output *output, efla_message *why) {
   return status == EFLA_OK ? efla_output_finish(output, why) : status;
 }
 
-enum { OWN = 3, MOST = 16 }; /* definitions: table, picture, format, and those of the caller */
+enum { OWN = 3, MOST = 16 }; /* definitions: table, picture and format, and those of the caller */
 
-/* Has gnuplot draw one file into another, both in memory. */
+/* Runs gnuplot from one file to another, both in memory. */
 static efla_status draw(const char *script, int table, int drawn, size_t n, const efla_figure_text *texts,
                         const char *picture, efla_message *why) {
   char from[PATH], to[PATH], *definitions[MOST] = {0};
@@ -204,7 +207,7 @@ efla_status efla_figure_draw(const char *script, const char *table, size_t lengt
   efla_status status = efla_figure_check(script, picture, why);
   if (status == EFLA_OK) status = efla_output_begin(&output, picture, why);
   if (status != EFLA_OK) return status;
-  int rows = keep(table, length), drawn = keep(NULL, 0);
+  int rows = memory_file(table, length), drawn = memory_file(NULL, 0);
   if (rows < 0 || drawn < 0)
     status = efla_fail(why, EFLA_OUTPUT, "%s: cannot draw: no file in memory: %s", picture, strerror(errno));
   if (status == EFLA_OK) status = draw(script, rows, drawn, n, texts, picture, why);

@@ -28,7 +28,7 @@ char *efla_option_names(const char *before, const char *separator, const char *(
   return all;
 }
 
-/* Says so with argp's sentence; `expected` is freed.  Always false, so that a failing check ends in `return
+/* Reports a usage error through argp; frees `expected`. Always false, so that a failing check ends in `return
  * reject(...)`. */
 static bool reject(struct argp_state *state, const efla_option *option, const char *text, char *expected) {
   argp_error(state, "--%s: '%s' is not %s", option->name, text, expected);
@@ -61,7 +61,7 @@ bool efla_option_is_list(const efla_option *option) {
   return option->kind == EFLA_COUNTS || option->kind == EFLA_REALS || option->kind == EFLA_NAMES;
 }
 
-/* What the last of a list's entries is, as `names` or as a number; false where it is the same as one before. */
+/* Reads the last entry of a list, a row of `names` or a number; false where an earlier entry is equal. */
 static bool read_entry(struct argp_state *state, const efla_option *option, const char *text, efla_list *list) {
   size_t last = list->n++;
   bool names = option->kind == EFLA_NAMES;

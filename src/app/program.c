@@ -10,8 +10,8 @@
 
 enum { MOST_FILES = 16 };
 
-/* What a run writes must neither harm what it reads nor anything else that it writes. */
-static efla_status spare_files(const efla_cli *cli, efla_message *why) {
+/* Checks that no output file is an input file or another output file of this run. */
+static efla_status check_files(const efla_cli *cli, efla_message *why) {
   const char *reads[MOST_FILES], *writes[MOST_FILES] = {cli->out};
   size_t inputs = 0, outputs = cli->out ? 1 : 0;
   for (const efla_option *option = cli->program->options; option->name; option++) {
@@ -36,7 +36,7 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   efla_message why, trouble;
   efla_blas_best_kernels(argv);
   efla_cli_parse(&cli, program, argc, argv);
-  efla_status status = spare_files(&cli, &why);
+  efla_status status = check_files(&cli, &why);
   if (status == EFLA_OK && program->check) status = program->check(&cli, &why);
   if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
   if (status == EFLA_OK) status = program->run(&cli, &table, &why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Progress on standard error: one line that is rewritten, only on a terminal. */
+/* Progress on standard error: one line that is rewritten, and only on a terminal. */
 #ifndef EFLA_APP_PROGRESS_H
 #define EFLA_APP_PROGRESS_H
 
@@ -13,17 +13,17 @@ typedef struct efla_progress {
 } efla_progress;
 
 void efla_progress_start(efla_progress *progress, const char *what, size_t total);
-void efla_progress_add(efla_progress *progress, size_t done); /* any thread */
-void efla_progress_end(efla_progress *progress);              /* wipes the line */
+void efla_progress_add(efla_progress *progress, size_t done); /* from any thread */
+void efla_progress_end(efla_progress *progress);              /* erases the line */
 
-/* A line that stays, terminal or not. */
+/* Prints a line that stays, on a terminal or not. */
 void efla_progress_say(const efla_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Seconds on a clock that only goes forward. */
+/* Seconds of a monotonic clock. */
 double efla_seconds(void);
 
-/* Seconds of one execution of work: the shortest of some repeats, each of at least so many seconds, as whatever else
- * the machine does only adds to one. */
+/* Seconds of one execution of work: the minimum over `repeats` measurements of at least `least` seconds each.
+ * The minimum, since other load on the machine only adds time. */
 double efla_shortest_seconds(void (*work)(void *context), void *context, size_t repeats, double least);
 
 #endif

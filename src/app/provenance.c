@@ -21,17 +21,17 @@ void efla_blas_best_kernels(char **argv) {
   if (better && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) better = "SkylakeX";
   if (!better || getenv("OPENBLAS_CORETYPE")) return;
   if (strcmp(now, "Prescott") != 0 && strcmp(now, "Core2") != 0 && strcmp(now, "Generic") != 0) return;
-  char program[4096]; /* by its name: as /proc/self/exe it would be called "exe" wherever processes are listed */
+  char program[4096]; /* the program's path: started as /proc/self/exe, it would be listed by ps as "exe" */
   ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
   if (length <= 0 || setenv("OPENBLAS_CORETYPE", better, 1) != 0) return;
   program[length] = 0;
-  execv(program, argv); /* goes on with what there is where that fails */
+  execv(program, argv); /* on failure this process continues with the kernels that it has */
 #else
   (void)argv;
 #endif
 }
 
-/* The processor's name as Linux tells it; "unknown" elsewhere. */
+/* The processor's name from /proc/cpuinfo; "unknown" where that does not exist. */
 static void processor(size_t size, char *name) {
   char line[256];
   snprintf(name, size, "unknown");

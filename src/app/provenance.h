@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Where a number comes from: version, commit, compiler, libraries, machine. */
+/* Provenance of a result: version, commit, compiler, libraries, machine. */
 #ifndef EFLA_APP_PROVENANCE_H
 #define EFLA_APP_PROVENANCE_H
 
@@ -9,17 +9,17 @@
 
 const char *efla_commit(void);
 
-/* OpenBLAS on one thread: the toolkit's own threads are above it, and its results then do not depend on their number.
- */
+/* Sets OpenBLAS to one thread: the toolkit runs its own threads above it, and results then do not depend on
+ * OpenBLAS's. */
 void efla_blas_single_thread(void);
 
-/* OpenBLAS with kernels that fit the processor.  A library older than the processor may not know it and take its oldest
- * kernels, several times slower: then the program starts again with OPENBLAS_CORETYPE set.  For main, before anything
- * else. */
+/* Makes OpenBLAS use kernels that fit the processor. A library older than the processor may not know it and
+ * choose its oldest kernels, several times slower: then the program restarts itself with OPENBLAS_CORETYPE
+ * set. To be called first in main. */
 void efla_blas_best_kernels(char **argv);
 
-/* Lines "# key: value" on version, commit, compiler, flags, processor, BLAS and date (UTC; SOURCE_DATE_EPOCH is
- * obeyed). */
+/* Lines "# key: value" for version, commit, compiler, flags, processor, BLAS and date (UTC; from
+ * SOURCE_DATE_EPOCH where set). */
 void efla_provenance_write(FILE *file);
 
 #endif

@@ -31,7 +31,7 @@ void efla_table_header(FILE *file, const efla_cli *cli) {
   fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
   for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
     fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
-  if (cli->program->remark) fprintf(file, "# %s\n", cli->program->remark());
+  if (cli->program->remarks) cli->program->remarks(file);
   efla_provenance_write(file);
 }
 
@@ -39,7 +39,7 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message
   const efla_column *columns = cli->program->columns;
   *table = (efla_table){.columns = columns};
   assert(!columns || efla_columns_cover(columns));
-  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the answer */
+  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the program's text */
   efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
     forget(table);
@@ -50,7 +50,7 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message
   return EFLA_OK;
 }
 
-/* Keeps the reason while errno still has it. */
+/* Keeps errno of the first write that failed. */
 static void note_error(efla_table *table) {
   if (ferror(table->file) && !table->error) table->error = errno;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/seed.h"
 
-/* SplitMix64's finaliser (Steele, Lea, Flood 2014). */
+/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014). */
 unsigned long efla_seed(uint64_t seed, uint64_t purpose) {
   uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15) * (purpose + 1);
   z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

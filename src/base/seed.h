@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Seeds of generators that have nothing to do with each other. */
+/* Seeds of independent random generators, derived from one seed. */
 #ifndef EFLA_BASE_SEED_H
 #define EFLA_BASE_SEED_H
 
 #include <stdint.h>
 
-/* Neighbouring seeds and purposes give unrelated generators.  32 bits, as many as gsl's mt19937 takes: of n purposes,
- * n^2/2^33 pairs can be expected to share a seed by chance.  For one purpose within another the seed made for the outer
- * one is the seed given for the inner. */
+/* The seed of the generator for one purpose. Consecutive seeds and purposes give unrelated generators. 32
+ * bits, as many as gsl's mt19937 takes: among n purposes about n^2/2^33 pairs share a seed by chance. Nested
+ * purposes: pass the outer purpose's result as the seed of the inner one. */
 unsigned long efla_seed(uint64_t seed, uint64_t purpose);
 
 #endif

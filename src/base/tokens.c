@@ -36,7 +36,8 @@ efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count) 
                        .q = x->q + first * x->dk,
                        .k = x->k + first * x->dk,
                        .v = x->v + first * x->dv,
-                       .beta = x->beta + first};
+                       .beta = x->beta + first,
+                       .g = x->g ? x->g + first : NULL};
 }
 
 void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
@@ -45,6 +46,7 @@ void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
   memcpy(to->k, from->k, from->tokens * from->dk * sizeof *to->k);
   memcpy(to->v, from->v, from->tokens * from->dv * sizeof *to->v);
   memcpy(to->beta, from->beta, from->tokens * sizeof *to->beta);
+  if (to->g && from->g) memcpy(to->g, from->g, from->tokens * sizeof *to->g);
 }
 
 double efla_lambda(size_t dk, const double *k) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A block of tokens: the input of one head.
  *
- * Row t holds q_t, k_t (dk), v_t (dv) and beta_t, the time for which k_t and v_t act on the state (zero-order
- * hold). Row-major, so that row t of k is k + t*dk. */
+ * Row t holds q_t, k_t (dk), v_t (dv), beta_t, the time for which k_t and v_t act on the state (zero-order hold), and
+ * where there is a decay g_t, its logarithm: S <- exp(g_t) S before the step.  Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H
 
@@ -17,10 +17,11 @@ typedef struct efla_tokens {
   double *k;    /* (tokens, dk) */
   double *v;    /* (tokens, dv) */
   double *beta; /* (tokens), >= 0, units of time */
+  double *g;    /* (tokens), logarithms of decays, <= 0; NULL: no decay */
   void *block;  /* what clear frees; NULL in a slice */
 } efla_tokens;
 
-/* One zeroed block for all arrays.  Fails with EFLA_NO_MEMORY and leaves x zeroed. */
+/* One zeroed block for all arrays but g, which is NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x zeroed. */
 efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv);
 
 /* Accepts a zeroed struct and a slice. */
@@ -29,7 +30,7 @@ void efla_tokens_clear(efla_tokens *x);
 /* A view of tokens first ... first+count-1; it is valid as long as x is. */
 efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count);
 
-/* Copies all numbers of `from` into `to`, which has the same sizes. */
+/* Copies all numbers of `from` into `to`, which has the same sizes, and g where both have it. */
 void efla_tokens_copy(efla_tokens *to, const efla_tokens *from);
 
 /* lambda = k^T k, summed from the first entry to the last; k (dk).  inf where it overflows. */
@@ -38,7 +39,7 @@ double efla_lambda(size_t dk, const double *k);
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
 
-/* The coefficients of a block: coefficient (x->tokens) from the keys as they are. */
+/* The coefficients a of a block, without its decay: coefficient (x->tokens) from the keys as they are. */
 void efla_token_coefficients(const efla_method *method, const efla_tokens *x, double *coefficient);
 
 /* Treats all keys of x in place. */

@@ -14,7 +14,7 @@ efla_status efla_bench_gemm_rate(size_t threads, double *rate, efla_message *why
   double seconds[ROUNDS];
   if (!matrices) return efla_fail_memory(why);
   for (size_t i = 0; i < threads * 3 * N * N; i++) matrices[i] = (float)(i % 17) / 17;
-  for (int r = -1; r < ROUNDS; r++) { /* the first round only touches memory */
+  for (int r = -1; r < ROUNDS; r++) { /* round -1 warms up: it maps the memory */
     double started = efla_seconds();
 #pragma omp parallel for schedule(static, 1) num_threads((int)threads)
     for (size_t t = 0; t < threads; t++) {

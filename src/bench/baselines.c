@@ -9,7 +9,7 @@
 
 typedef efla_bench_problem problem;
 
-/* C (m, n) = A B^(T), row-major and contiguous; B is (n, k) where it is transposed. */
+/* C (m, n) = A B, or A B^T where B is given transposed, as (n, k); row-major and contiguous. */
 static void multiply(const problem *p, size_t m, size_t n, size_t k, bool transposed, const void *A, const void *B,
                      void *C) {
   enum CBLAS_TRANSPOSE way = transposed ? CblasTrans : CblasNoTrans;
@@ -20,15 +20,16 @@ static void multiply(const problem *p, size_t m, size_t n, size_t k, bool transp
     cblas_sgemm(CblasRowMajor, CblasNoTrans, way, (int)m, (int)n, (int)k, 1, A, (int)k, B, width, 0, C, (int)n);
 }
 
-/* BLAS at its best: a product of square matrices with as many rows as there are tokens, dk and dv being the same
- * number. */
+/* BLAS's best case: a product of square matrices. Their size is the number of tokens; dk and dv are equal to
+ * it. */
 static size_t square_extra(const problem *p) { return p->heads.tokens * p->heads.tokens; }
 static void square(problem *p) {
   multiply(p, p->heads.tokens, p->heads.tokens, p->heads.tokens, false, p->q, p->k, p->extra);
 }
 static double square_flops(const problem *p) { return 2 * pow((double)p->heads.tokens, 3); }
 
-/* Against sums in f64 (f32) or long double: a sum of n products errs by at most (n + 1) u of the sum of their sizes. */
+/* Compared with sums in f64 (for f32) or long double: a sum of n products has an error of at most (n + 1) u
+ * times the sum of their absolute values. */
 static double square_deviation(const problem *done, const problem *given) {
   size_t n = given->heads.tokens;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
@@ -46,7 +47,7 @@ static double square_deviation(const problem *done, const problem *given) {
   return worst / (double)(n + 1);
 }
 
-/* Reads and writes every number of the states, in pieces that are dealt out to the threads. */
+/* Reads and writes every number of the states, in pieces distributed over the threads. */
 enum { PIECE = 4096 };
 static void touch(problem *p) {
   size_t n = efla_bench_states(&p->heads);
@@ -62,8 +63,8 @@ static void touch(problem *p) {
 static double touch_flops(const problem *p) { return (double)efla_bench_states(&p->heads); }
 static double touch_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
 
-/* Causal softmax attention, the quadratic one, by matrix products over blocks of queries: o = softmax(q k^T / sqrt(dk))
- * v. */
+/* Causal softmax attention with quadratic cost, by matrix products over blocks of queries: o = softmax(q k^T
+ * / sqrt(dk)) v. */
 enum { QUERIES = 128 };
 static size_t softmax_extra(const problem *p) { return QUERIES * p->heads.tokens; }
 static double softmax_flops(const problem *p) {
@@ -95,8 +96,8 @@ static void softmax(problem *p) {
   }
 }
 
-/* Token by token in f64.  Scores err by (dk + 8) u of |q||k|, weights by twice that absolutely on top of relative u,
- * and o is a mean of v. */
+/* Compared with softmax token by token in f64. Scores have an error of (dk + 8) u |q| |k|, the weights twice
+ * that as a relative error plus u, and o is a weighted mean of v. */
 static double softmax_deviation(const problem *done, const problem *given) {
   size_t tokens = given->heads.tokens, dk = given->heads.dk, dv = given->heads.dv;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;

@@ -38,15 +38,15 @@ const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const ch
   return NULL;
 }
 
-/* Every array begins at a multiple of a tile, as an allocator for such kernels would have it; base NULL: only the
- * offset is counted. */
+/* The next array of a block, aligned to a whole tile as an allocator for such kernels would align it. base
+ * NULL: only the offset is counted. */
 static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size_t n) {
   size_t here = *offset;
   *offset += (n * size_of(p) + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES * EFLA_TILE_BYTES;
   return base ? base + here : NULL;
 }
 
-/* Points the arrays into the block; returns the bytes it must have. */
+/* Assigns the arrays their places in the block; returns the bytes that the block must have. */
 static size_t divide(efla_bench_problem *p, char *base) {
   size_t rows = efla_bench_rows(&p->heads), dk = p->heads.dk, dv = p->heads.dv, size = 0;
   p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk),
@@ -58,7 +58,7 @@ static size_t divide(efla_bench_problem *p, char *base) {
   return size;
 }
 
-/* Fills n numbers; past the first million they repeat, since times do not depend on them. */
+/* Fills n numbers. Past the first million they repeat: times do not depend on the values. */
 enum { DIFFERENT = 1 << 20 };
 static void fill(const efla_bench_problem *p, void *array, size_t n, double sigma, gsl_rng *draw) {
   for (size_t e = 0; e < n && e < DIFFERENT; e++)
@@ -79,7 +79,7 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
     return EFLA_NO_MEMORY;
   }
   divide(p, p->block);
-  memset(p->block, 0, size); /* every page is there before anything is timed */
+  memset(p->block, 0, size); /* maps every page before anything is timed */
   gsl_rng_set(draw, seed);
   double unit = 1 / sqrt((double)h->dk);
   fill(p, p->q, rows * h->dk, 1, draw);
@@ -119,7 +119,7 @@ efla_status efla_bench_check(const efla_bench_problem *p, size_t seed, efla_mess
   double deviation = done.entry->deviation(&done, &given);
   efla_bench_clear(&done);
   efla_bench_clear(&given);
-  if (deviation <= 1) return EFLA_OK; /* and nan is not */
+  if (deviation <= 1) return EFLA_OK; /* false for nan too */
   return efla_fail(why, EFLA_UNTRUSTED,
                    "%s, %s, %s, dk %zu, dv %zu: differs from the definition by %g times what rounding explains",
                    p->entry->kernel, p->entry->pass, p->f64 ? "f64" : "f32", p->heads.dk, p->heads.dv, deviation);

@@ -17,7 +17,7 @@ static double delta_rule_flops(const problem *p) {
   return 6. * (double)(efla_bench_rows(&p->heads) * p->heads.dk * p->heads.dv);
 }
 
-/* One head after another by a form for contiguous rows. */
+/* Runs a form for contiguous rows on one head after another. */
 typedef void head_form(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o);
 
 static void each_head(problem *p, head_form *form) {
@@ -111,9 +111,10 @@ static void coefficients(problem *p) {
 }
 static double coefficient_flops(const problem *p) { return 2. * (double)(efla_bench_rows(&p->heads) * p->heads.dk); }
 
-/* ------------------------------------------------------------------------------------------------------- the
- * definition */
-/* Largest deviation of read-outs and state of one head from the definition in long double, over their size. */
+/* ---- comparison with the definition ---- */
+
+/* Largest error of the read-outs and the state of one head against the definition in long double, relative to
+ * their norm. */
 static double head_deviation(const problem *done, const problem *given, size_t sequence, size_t head,
                              long double *work) {
   const efla_heads *h = &given->heads;
@@ -141,8 +142,8 @@ static double head_deviation(const problem *done, const problem *given, size_t s
   return worst;
 }
 
-/* A token's sums of dk products err by sqrt(dk + 16) u where signs are random, and the errors of all tokens add up
- * likewise; four standard deviations. */
+/* Bound: a sum of dk products has an error of about sqrt(dk + 16) u for random signs, errors of all tokens
+ * add in the same way; four standard deviations. */
 static double delta_rule_deviation(const problem *done, const problem *given) {
   const efla_heads *h = &given->heads;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
@@ -156,7 +157,7 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   return worst / (4 * sqrt(steps) * u);
 }
 
-/* Coefficients: 4 u each, and lambda's (dk + 2) u (docs/bounds.md#coefficient). */
+/* Bound: 4 u for a coefficient, and (dk + 2) u for lambda (docs/bounds.md#coefficient). */
 static double coefficient_deviation(const problem *done, const problem *given) {
   const efla_method *exact = efla_method_find("exact");
   size_t dk = given->heads.dk;
@@ -191,7 +192,7 @@ const efla_benchmark_case efla_bench_forms[] = {
      .flops = delta_rule_flops,
      .deviation = delta_rule_deviation},
     {.kernel = "kernel",
-     .pass = "decode_hot", /* states that stay in the cache */
+     .pass = "decode_hot", /* states fit in the cache */
      .extra = decode_extra,
      .start = decode_start,
      .work = decode,
@@ -200,7 +201,7 @@ const efla_benchmark_case efla_bench_forms[] = {
      .bytes = decode_bytes,
      .deviation = delta_rule_deviation},
     {.kernel = "kernel",
-     .pass = "decode_cold", /* more states than the caches hold: a matter of memory */
+     .pass = "decode_cold", /* states exceed the cache: limited by memory */
      .extra = decode_extra,
      .start = decode_start,
      .work = decode,

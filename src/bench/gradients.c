@@ -12,19 +12,20 @@
 
 typedef efla_bench_problem problem;
 
-/* The arrays of a backward pass, as offsets into `extra`; every one begins at a multiple of a tile.  The loss's
- * derivative by o is v. */
+/* The arrays of a backward pass as offsets into `extra`, each aligned to a whole tile. The loss's derivative
+ * by o is v. */
 typedef struct arrays {
   size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_beta, d_initial, scratch, all;
 } arrays;
 
 static size_t next(size_t *offset, size_t n) {
   size_t here = *offset;
-  *offset += (n + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES * EFLA_TILE_BYTES; /* of numbers: whole tiles of either type */
+  *offset += (n + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES *
+             EFLA_TILE_BYTES; /* in numbers, rounded up to whole tiles of either type */
   return here;
 }
 
-/* Parts of a head that run in parallel, where there are fewer heads than threads. */
+/* The parts into which each head's columns are split, so that fewer heads than threads occupy all threads. */
 static size_t parts_of(const problem *p) { return (p->heads.threads + p->heads.heads - 1) / p->heads.heads; }
 
 static arrays lay_out(const problem *p) {
@@ -103,9 +104,9 @@ static double distance(const problem *done, const void *found, const double *tru
   return size > 0 ? sqrt(error / size) : sqrt(error);
 }
 
-/* Against the naive derivative in f64.  Sums of dk, dv and of the tokens' terms, whose rounding errors have random
- * signs, as forward; the loss's derivative passes through two such sums per token, and once more through the forward
- * pass's y: three times that. */
+/* Compared with the naive derivative in f64. Bound: sums over dk, dv and tokens have rounding errors of
+ * random signs, as in the forward pass; the loss's derivative passes through two such sums per token and once
+ * more through y of the forward pass: three times that. */
 static double deviation(const problem *done, const problem *given) {
   const efla_heads *h = &given->heads;
   problem wide = *given, *p = &wide;

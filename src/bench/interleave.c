@@ -15,7 +15,8 @@ static double time_calls(void (*work)(void *context, size_t i), void *context, s
   return (efla_seconds() - start) / (double)calls;
 }
 
-/* How many calls make up `least` seconds; finding out warms caches, pages and clocks. */
+/* The number of calls that take `least` seconds. Finding it warms caches, maps pages and raises the clock
+ * rate. */
 static size_t calibrate(void (*work)(void *context, size_t i), void *context, size_t i, double least) {
   size_t calls = 1;
   double seconds;
@@ -25,7 +26,7 @@ static size_t calibrate(void (*work)(void *context, size_t i), void *context, si
 
 void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void *context, size_t repeats, double least,
                            double *seconds, efla_progress *progress) {
-  for (size_t i = 0; i < n; i++) /* the first column holds the number of calls until it is measured */
+  for (size_t i = 0; i < n; i++) /* until measured, the first column holds the number of calls */
     seconds[i * repeats] = (double)calibrate(work, context, i, least);
   for (size_t r = repeats; r-- > 0;)
     for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Timing by turns: what is compared is measured within one run, in turn, so that a busy machine slows all alike. */
+/* Interleaved timing: cases that are compared are timed in turn within one run, so that other load on the
+ * machine affects all of them alike. */
 #ifndef EFLA_BENCH_INTERLEAVE_H
 #define EFLA_BENCH_INTERLEAVE_H
 
@@ -8,12 +9,13 @@
 
 #include <stddef.h>
 
-/* n pieces of work, each timed `repeats` times in turn, every time as often as fills `least` seconds: seconds (n,
- * repeats) of one execution.  Piece i is work(context, i); it has been executed at least once before it is timed. */
+/* Times n work items `repeats` times in turn. One timing repeats an item until `least` seconds are filled.
+ * seconds (n, repeats): time of one execution. Item i is work(context, i); it is executed at least once
+ * before it is timed. */
 void efla_bench_interleave(size_t n, void (*work)(void *context, size_t i), void *context, size_t repeats, double least,
                            double *seconds, efla_progress *progress);
 
-/* Median, least and largest of n numbers that are all finite; Fails with EFLA_NO_MEMORY. */
+/* Median, minimum and maximum of n finite numbers. Fails with EFLA_NO_MEMORY. */
 typedef struct efla_bench_summary {
   double median, least, most;
 } efla_bench_summary;

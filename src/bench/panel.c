@@ -18,8 +18,9 @@ typedef struct row {
 } row;
 
 const efla_column efla_bench_columns[] = {
-    EFLA_COLUMN(row, kernel, "", "what was timed; gemm: BLAS's product for n = 1024, memory: reads and writes only"),
-    EFLA_COLUMN(row, pass, "", "which part of it was timed; rmw: reads and writes the numbers of as many states"),
+    EFLA_COLUMN(row, kernel, "",
+                "form that was timed; gemm: BLAS's product for n = 1024, memory: reads and writes only"),
+    EFLA_COLUMN(row, pass, "", "pass that was timed; rmw: reads and writes every number of the states"),
     EFLA_COLUMN(row, precision, "", "number format"),
     EFLA_COLUMN(row, layout, "", "layout in memory; batch, heads, tokens and features by their initials"),
     EFLA_COLUMN(row, dk, "", "length of keys, dk"),
@@ -30,12 +31,13 @@ const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, seconds, "s", "time; median over executions"),
     EFLA_COLUMN(row, tokens_per_s, "1/s", "tokens per second; of all heads together"),
     EFLA_COLUMN(row, gflops, "Gflop/s", "rate; 6 dk dv operations per token and head, softmax and gemm: their own"),
-    EFLA_COLUMN(row, of_gemm, "", "rate / rate of square product; BLAS's on one thread, times threads"),
+    EFLA_COLUMN(row, of_gemm, "", "rate / rate of square product; the product by BLAS on one thread, times threads"),
     EFLA_COLUMN(row, of_naive, "", "rate / rate of the naive recurrence"),
-    EFLA_COLUMN(row, of_bandwidth, "", "rate / rate of memory; for decoding, of as much memory, hot or cold"),
-    EFLA_COLUMN(row, panel, "", "what stands in one panel was timed in turn and can be compared"),
+    EFLA_COLUMN(row, of_bandwidth, "",
+                "rate / rate of memory; for decoding: of reading and writing the same amount, in or out of cache"),
+    EFLA_COLUMN(row, panel, "", "panel; rows of one panel were timed in turn and can be compared"),
     EFLA_COLUMN(row, level, "", "instruction set"),
-    EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: nothing is done by chunks"),
+    EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: a form without chunks"),
     EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
     EFLA_COLUMN(row, seconds_max, "s", "longest time"),
     EFLA_COLUMNS_END(row)};
@@ -55,16 +57,28 @@ void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pas
   panel->n++;
 }
 
+const char *efla_bench_precision_name(size_t i) {
+  static const char *const names[] = {"f32", "f64"};
+  return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
+efla_bench_panel efla_bench_open(const char *name, bool f64, size_t repeats, double least) {
+  efla_bench_panel panel = {.name = name, .repeats = repeats, .least = least};
+  efla_bench_add(&panel, "gemm", "forward", f64, (efla_heads){.tokens = 1024, .dk = 1024}, 0);
+  return panel;
+}
+
 static void work(void *context, size_t i) {
   efla_bench_problem *p = (efla_bench_problem *)context + i;
   p->entry->work(p);
 }
 
-/* What a ratio refers to must be alike in type and, as asked, in shape of a head, or in all states and threads. */
-typedef enum likeness { TYPE, SHAPE, STATES } likeness;
+/* What the two problems of a ratio must have in common besides the type: nothing, the shape of a head, or
+ * number of states and threads. */
+typedef enum common_part { TYPE, SHAPE, STATES } common_part;
 
 static const efla_bench_problem *find(const efla_bench_panel *panel, const char *kernel, const efla_bench_problem *like,
-                                      likeness how) {
+                                      common_part how) {
   const efla_heads *b = &like->heads;
   for (size_t i = 0; i < panel->n; i++) {
     const efla_bench_problem *p = &panel->problems[i];
@@ -77,7 +91,8 @@ static const efla_bench_problem *find(const efla_bench_panel *panel, const char 
   return NULL;
 }
 
-/* Median over the repeats of p's amount per second over scale times the other's; nan without an other. */
+/* Median over the repeats of (amount / time of p) / (other_amount / time of other); nan where other is NULL.
+ * work (repeats): scratch. */
 static double ratio(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double amount,
                     const efla_bench_problem *other, double other_amount, double *work) {
   efla_bench_summary summary;
@@ -104,7 +119,7 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
       ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->entry->bytes(memory) : 0, spare);
   efla_table_put(table, &(row){c->kernel,
                                c->pass,
-                               p->f64 ? "f64" : "f32",
+                               efla_bench_precision_name(p->f64),
                                efla_layout_name(h->layout),
                                h->dk,
                                h->dv,

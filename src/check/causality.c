@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The block of a run at hand: inputs, then o, one tensor behind the other, (heads, tokens, width) each. */
+/* The current block of one run: inputs, then o, one tensor after another, (heads, tokens, width) each. */
 static const efla_tensor inputs[] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, EFLA_G};
 enum { INPUTS = sizeof inputs / sizeof *inputs };
 
 typedef struct side {
   const efla_sequence_run *run;
   size_t start, length; /* of the sequence in its batch entry */
+  size_t width[INPUTS];
   double *values[INPUTS], *o, *block;
 } side;
 
@@ -28,37 +29,41 @@ static efla_status side_init(side *s, const efla_sequence_run *run, size_t most,
   if (!at) return efla_fail_memory(why);
   for (size_t i = 0; i < INPUTS; i++) {
     s->values[i] = at;
-    at += most * efla_tensors_width(in, inputs[i]);
+    s->width[i] = efla_tensors_width(in, inputs[i]);
+    at += most * s->width[i];
   }
   s->o = at;
   return EFLA_OK;
 }
 
-static efla_span span_of(const side *s, size_t head, size_t heads, size_t first, size_t tokens) {
-  return (efla_span){s->run->in->cu_seqlens ? 0 : s->run->sequence, head, heads, s->start + first, tokens};
+/* Some tokens of one head of a tensor: its rows one after another. */
+static efla_status read_rows(const side *s, efla_tensors *file, efla_tensor tensor, size_t head, size_t first,
+                             size_t tokens, size_t width, double *values, efla_message *why) {
+  const efla_tensor_block block = {s->run->in->cu_seqlens ? 0 : s->run->sequence, head, 1, s->start + first, tokens};
+  return efla_tensors_read(file, tensor, &block, efla_array_head_major(values, EFLA_F64, tokens, 1, width), why);
 }
 
-/* A g that is not there is one of zeros, as the block was made. */
+/* Where g is absent it is zero, to which the block was initialised. */
 static efla_status side_read(side *s, size_t head, size_t first, size_t tokens, efla_message *why) {
-  efla_span span = span_of(s, head, 1, first, tokens);
+  efla_tensors *in = s->run->in;
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < INPUTS && status == EFLA_OK; i++)
-    if (s->run->in->has[inputs[i]]) status = efla_tensors_read(s->run->in, inputs[i], &span, s->values[i], why);
-  return status == EFLA_OK ? efla_tensors_read(s->run->out, EFLA_O, &span, s->o, why) : status;
+    if (in->has[inputs[i]]) status = read_rows(s, in, inputs[i], head, first, tokens, s->width[i], s->values[i], why);
+  return status == EFLA_OK ? read_rows(s, s->run->out, EFLA_O, head, first, tokens, in->dv, s->o, why) : status;
 }
 
 /* The first of n tokens in which any input differs; n if none does. */
 static size_t first_difference(const side *a, const side *b, size_t n) {
   for (size_t t = 0; t < n; t++)
     for (size_t i = 0; i < INPUTS; i++) {
-      size_t width = efla_tensors_width(a->run->in, inputs[i]);
+      size_t width = a->width[i];
       for (size_t e = t * width; e < (t + 1) * width; e++)
         if (a->values[i][e] != b->values[i][e]) return t;
     }
   return n;
 }
 
-/* Rows of o of token t; notes the first pair that rounding does not explain. */
+/* Compares o of token t; records the first pair whose difference rounding does not explain. */
 static void compare_row(efla_causality *c, const side *a, const side *b, size_t head, size_t first, size_t t,
                         double limit) {
   size_t dv = a->run->in->dv, worst = 0;
@@ -80,8 +85,7 @@ static void compare_row(efla_causality *c, const side *a, const side *b, size_t 
   double allowed = 2 * limit * sqrt(norm2);
   if (same || sqrt(error2) <= allowed || first + t >= c->violation.token) return;
   c->violation = (efla_miss){a->run->sequence, head, first + t, x[worst], y[worst], sqrt(error2), allowed, ""};
-  efla_span one = span_of(a, head, 1, first + t, 1);
-  efla_tensors_index(a->run->out, EFLA_O, &one, worst, c->violation.index);
+  efla_tensors_index(a->run->out, EFLA_O, a->run->sequence, head, first + t, worst, c->violation.index);
 }
 
 static efla_status same_start(const side *a, const side *b, size_t head, bool *same, efla_message *why) {
@@ -98,15 +102,15 @@ static efla_status same_start(const side *a, const side *b, size_t head, bool *s
   return status;
 }
 
-/* Whether the first queries agree: of heads that have nothing in common nothing else is read. */
+/* Whether the first queries agree. Where they do not, the heads have no common prefix and nothing else is
+ * read. */
 static efla_status same_query(side *a, side *b, size_t head, bool *same, efla_message *why) {
   if (a->length == 0 || b->length == 0) return EFLA_OK;
-  efla_span x = span_of(a, head, 1, 0, 1), y = span_of(b, head, 1, 0, 1);
   assert(a->values[0] && b->values[0]);
-  efla_status status = efla_tensors_read(a->run->in, EFLA_Q, &x, a->values[0], why);
-  if (status == EFLA_OK) status = efla_tensors_read(b->run->in, EFLA_Q, &y, b->values[0], why);
+  efla_status status = read_rows(a, a->run->in, EFLA_Q, head, 0, 1, a->width[0], a->values[0], why);
+  if (status == EFLA_OK) status = read_rows(b, b->run->in, EFLA_Q, head, 0, 1, b->width[0], b->values[0], why);
   *same = status == EFLA_OK;
-  for (size_t i = 0; i < a->run->in->dk && *same; i++) *same = a->values[0][i] == b->values[0][i];
+  for (size_t i = 0; i < a->width[0] && *same; i++) *same = a->values[0][i] == b->values[0][i];
   return status;
 }
 
@@ -126,7 +130,7 @@ static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head
     same = agree == n;
     if (!same) apart = true;
   }
-  apart |= same && a->length != b->length; /* the longer one has later tokens that the other has not */
+  apart |= same && a->length != b->length; /* the longer one has later tokens that the other lacks */
   c->pairs += seen > 0;
   c->apart += seen > 0 && apart;
   if (c->violation.token != before) c->parts = seen;

@@ -11,10 +11,10 @@ static const efla_miss nowhere = {.token = SIZE_MAX};
 
 static double ratio(double part, double whole) { return part == 0 ? 0 : part / whole; }
 
-/* One token's read-out, or one state, held against the truth. */
+/* One token's read-out, or one state, compared with its true value. */
 typedef struct measured {
-  size_t worst;                /* entry farthest off */
-  double error2, truth2, ulps; /* of all entries; of the worst one */
+  size_t worst;                /* the entry with the largest error */
+  double error2, truth2, ulps; /* sums over all entries; ulps of the worst entry */
   double ulps2;
 } measured;
 
@@ -35,7 +35,7 @@ static measured measure(size_t n, const double *found, const long double *truth,
   return m;
 }
 
-/* Adds to the sums; returns whether the tolerance, where it is one for single tokens, is exceeded. */
+/* Adds to the sums; returns whether a tolerance for single tokens is exceeded. */
 static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const measured *m, double variance,
                 double allowed) {
   double error = sqrt(m->error2), relative = ratio(error, sqrt(m->truth2)), of_allowed = ratio(error, allowed);
@@ -49,11 +49,11 @@ static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t 
   return exceeded[tolerance->kind];
 }
 
-/* Everything about one head while its sequence lasts. */
+/* State of the comparison of one head within one sequence. */
 typedef struct lane {
   efla_reference_trajectory trajectory;
   efla_miss first;      /* of this sequence */
-  double before, after; /* largest error over what is granted, before that token and from it on */
+  double before, after; /* largest ratio of error to error bound, before that token and from it on */
   efla_status status;
   efla_message why;
 } lane;
@@ -61,15 +61,14 @@ typedef struct lane {
 typedef struct pass {
   efla_comparison *c;
   efla_stream stream;
-  lane *lanes;   /* (heads of a group) */
-  double *o, *S; /* (heads, tokens, dv), (heads, dk, dv): as found */
+  lane *lanes; /* (heads of a group) */
 } pass;
 
 static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   efla_comparison *c = p->c;
   lane *l = &p->lanes[h];
-  efla_head_result *result = &c->head[p->stream.span.head + h];
-  const double *found = p->o + (h * x->tokens + t) * x->dv;
+  efla_head_result *result = &c->head[p->stream.block.head + h];
+  const double *found = efla_stream_head(&p->stream.y.o, h) + t * x->dv;
   measured m = measure(x->dv, found, l->trajectory.o, &c->spec.o);
   if (!isfinite(m.truth2)) {
     result->unknown++;
@@ -86,19 +85,18 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   bool missed = exceeded || l->first.token < SIZE_MAX;
   efla_raise(missed ? &l->after : &l->before, ratio(sqrt(m.error2), allowed));
   if (!exceeded || l->first.token < SIZE_MAX) return;
-  efla_span one = p->stream.span;
-  one.head += h, one.first += t;
-  l->first = (efla_miss){p->stream.sequence, one.head,       token,   (double)l->trajectory.o[m.worst],
-                         found[m.worst],     sqrt(m.error2), allowed, ""};
-  efla_tensors_index(c->out, EFLA_O, &one, m.worst, l->first.index);
+  size_t sequence = p->stream.sequence, head = p->stream.block.head + h;
+  l->first =
+      (efla_miss){sequence, head, token, (double)l->trajectory.o[m.worst], found[m.worst], sqrt(m.error2), allowed, ""};
+  efla_tensors_index(c->out, EFLA_O, sequence, head, token, m.worst, l->first.index);
 }
 
 static void compare_state(pass *p, size_t h) {
   efla_comparison *c = p->c;
   lane *l = &p->lanes[h];
-  size_t head = p->stream.span.head + h, n = c->in->dk * c->in->dv;
+  size_t head = p->stream.block.head + h, n = p->stream.x.dk * p->stream.x.dv;
   efla_head_result *result = &c->head[head];
-  const double *found = p->S + h * n;
+  const double *found = efla_stream_head(&p->stream.y.final_state, h);
   measured m = measure(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
   double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory), sigma = allowed / EFLA_ERROR_BOUND_TOKEN;
@@ -111,15 +109,16 @@ static void compare_state(pass *p, size_t h) {
                     sqrt(m.error2),
                     allowed,
                     ""};
-  efla_tensors_state_index(c->out, EFLA_FINAL_STATE, p->stream.sequence, head, m.worst, miss.index);
+  efla_tensors_index(c->out, EFLA_FINAL_STATE, miss.sequence, head, miss.token, m.worst, miss.index);
   efla_take_first(&result->state.first, &miss);
 }
 
-/* Whether the end of this sequence alone is at fault: nothing before comes near, as it would if the error grew. */
-static void judge_tail(pass *p, size_t h) {
+/* Records whether only the incomplete last chunk of this sequence is wrong: no error before it comes near the
+ * bound, as would be the case if errors grew. */
+static void record_tail(pass *p, size_t h) {
   static const double NEAR = 0.25;
   const lane *l = &p->lanes[h];
-  efla_head_result *result = &p->c->head[p->stream.span.head + h];
+  efla_head_result *result = &p->c->head[p->stream.block.head + h];
   size_t first = l->first.token;
   if (first == SIZE_MAX) return;
   for (size_t i = 0; i < EFLA_TAILS; i++) {
@@ -133,53 +132,43 @@ static void advance_lane(pass *p, size_t h) {
   lane *l = &p->lanes[h];
   efla_tokens x = efla_stream_tokens(&p->stream, h);
   if (p->stream.begins) {
-    efla_reference_trajectory_start(&l->trajectory, p->S + h * x.dk * x.dv);
+    efla_reference_trajectory_start(&l->trajectory, efla_stream_head(&p->stream.x.initial_state, h));
     l->first = nowhere;
     l->before = l->after = 0;
   }
   for (size_t t = 0; t < x.tokens && l->status == EFLA_OK; t++) {
-    l->status =
-        efla_reference_trajectory_step(&l->trajectory, &x, t, p->stream.g ? p->stream.g[h * x.tokens + t] : 0, &l->why);
+    l->status = efla_reference_trajectory_step(&l->trajectory, &x, t, &l->why);
     if (l->status == EFLA_OK) compare_token(p, h, &x, t);
   }
 }
 
 static efla_status compare_block(pass *p, size_t threads, efla_message *why) {
   efla_comparison *c = p->c;
-  const efla_span *span = &p->stream.span;
-  size_t sequence = p->stream.sequence;
-  efla_status status = efla_tensors_read(c->out, EFLA_O, span, p->o, why);
-  if (status == EFLA_OK && p->stream.begins)
-    status = efla_tensors_read_states(c->in, EFLA_INITIAL_STATE, sequence, span->head, span->heads, p->S, why);
-  if (status != EFLA_OK) return status;
+  size_t heads = p->stream.x.heads;
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
-  for (size_t h = 0; h < span->heads; h++) advance_lane(p, h);
-  for (size_t h = 0; h < span->heads; h++)
+  for (size_t h = 0; h < heads; h++) advance_lane(p, h);
+  for (size_t h = 0; h < heads; h++)
     if (p->lanes[h].status != EFLA_OK) {
       *why = p->lanes[h].why;
       return p->lanes[h].status;
     }
-  if (!p->stream.ends) return EFLA_OK;
-  if (c->out->has[EFLA_FINAL_STATE])
-    status = efla_tensors_read_states(c->out, EFLA_FINAL_STATE, sequence, span->head, span->heads, p->S, why);
-  for (size_t h = 0; h < span->heads && status == EFLA_OK; h++) {
-    efla_take_first(&c->head[span->head + h].o.first, &p->lanes[h].first);
-    judge_tail(p, h);
-    if (c->out->has[EFLA_FINAL_STATE]) compare_state(p, h);
+  for (size_t h = 0; h < heads && p->stream.ends; h++) {
+    efla_take_first(&c->head[p->stream.block.head + h].o.first, &p->lanes[h].first);
+    record_tail(p, h);
+    if (p->stream.y.final_state.data) compare_state(p, h);
   }
-  return status;
+  return EFLA_OK;
 }
 
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_tensors *in = p->c->in;
-  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, what is found, the error bound's C */
-  efla_status status = efla_stream_init(&p->stream, p->c->in, &(efla_walk){.states = states}, why);
+  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, S as found, C of the error bound */
+  efla_status status =
+      efla_stream_init(&p->stream, p->c->in, &(efla_walk){.states = states, .outputs = p->c->out}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
   p->lanes = calloc(heads, sizeof *p->lanes);
-  p->o = malloc(heads * p->stream.most_tokens * in->dv * sizeof *p->o);
-  p->S = malloc(heads * in->dk * in->dv * sizeof *p->S);
-  bool room = p->lanes && p->o && p->S;
+  bool room = p->lanes != NULL;
   for (size_t h = 0; h < heads && room; h++)
     room = efla_reference_trajectory_init(&p->lanes[h].trajectory, &p->c->spec, in->dk, in->dv) == EFLA_OK;
   return room ? EFLA_OK : efla_fail_memory(why);
@@ -190,8 +179,6 @@ static void pass_clear(pass *p) {
     efla_reference_trajectory_clear(&p->lanes[h].trajectory);
   efla_stream_clear(&p->stream);
   free(p->lanes);
-  free(p->o);
-  free(p->S);
 }
 
 efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message *why) {
@@ -204,7 +191,7 @@ efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message
   efla_progress_start(&progress, "tokens", c->in->batch * c->in->heads * c->in->tokens);
   while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done) {
     status = compare_block(&p, threads, why);
-    efla_progress_add(&progress, p.stream.span.heads * p.stream.span.tokens);
+    efla_progress_add(&progress, p.stream.x.heads * p.stream.x.tokens);
   }
   efla_progress_end(&progress);
   pass_clear(&p);

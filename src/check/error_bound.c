@@ -12,7 +12,7 @@ static double square(double x) { return x * x; }
 
 efla_units efla_units_of(const efla_format *state, const efla_format *output) {
   double s = efla_format_unit(state), o = efla_format_unit(output), f32 = ldexp(1, -24);
-  double arithmetic = coarser(s, o) < f32 ? coarser(s, o) : f32; /* products are summed in f32 at the least */
+  double arithmetic = coarser(s, o) < f32 ? coarser(s, o) : f32; /* products are summed in f32 at least */
   return (efla_units){arithmetic, coarser(s, o), s};
 }
 
@@ -51,7 +51,7 @@ static double weigh(const efla_error_bound *bound, const double *y) {
   return sum;
 }
 
-/* w = C y, which is symmetric, row by row; returns y^T C y. */
+/* w = C y for the symmetric C, row by row; returns y^T C y. */
 static double apply(const efla_error_bound *bound, const double *y, double *w) {
   size_t dk = bound->dk;
   double form = 0;
@@ -82,7 +82,7 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
   }
 }
 
-/* Numbers below the least normal one are rounded to a fixed gap. */
+/* Numbers below the smallest normal one are rounded to a fixed gap. */
 static double subnormal(const efla_format *stored, size_t n) {
   return (double)n * square(ldexp(1, stored->least - stored->digits)) / 3;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The rounding that a kernel is entitled to: how large the errors of its state and of its read-outs may be on these
- * very tokens.
+/* Error bound: how large the rounding errors of a correct kernel's state and read-outs may be, for the given tokens.
  *
  * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most
- * u^2 x^2/3 for a number x.  Roundings are taken to be independent.  What they leave in the state is then carried by
- * the transitions that the tokens make, so the covariance of the state's error, summed over its columns, C (dk, dk),
- * follows exactly
+ * u^2 x^2/3 for a number x. Roundings are assumed to be independent. Every token's transition acts on the error that
+ * the state has so far, so that the covariance C (dk, dk) of the state's error, summed over its columns, follows exactly
  *
  *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the coefficient, where
  *
@@ -15,18 +13,18 @@
  *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
  *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
  *
- * with the squares of three units: w of the arithmetic, p of the operands of products, s of the state as it is kept.  A
+ * with the squares of three units: w of the arithmetic, p of the operands of products, s of the stored state. A
  * read-out has the variance, summed over its entries,
  *
  *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
  *
- * For repeated keys it walks as sqrt(t), where the flow contracts it stays bounded, beyond the stability limit it grows
- * with the state: as the errors do (docs/findings.md#accumulation).
+ * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
+ * the state beyond the stability limit (docs/findings.md#accumulation).
  *
  * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root
  * mean square over a head. The constants are measured: the largest of the forms and formats of this toolkit on the
- * input families is below half of either (test_compare); the rest is for chunkwise kernels, which multiply by (I +
- * L)^-1 in the operands' format, and for tails. */
+ * input families is below half of either (test_compare). The margin is for chunkwise kernels, which multiply by
+ * (I + L)^-1 in the operands' format, and for the tails of the distribution. */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
 #define EFLA_CHECK_ERROR_BOUND_H
 
@@ -35,15 +33,15 @@
 
 #define EFLA_ERROR_BOUND_TOKEN 8.
 #define EFLA_ERROR_BOUND_RMS   4.
-#define EFLA_ERROR_BOUND_DK    4096 /* the longest key for which C is kept */
+#define EFLA_ERROR_BOUND_DK    4096 /* the longest key for which C is stored */
 
-/* What a kernel computes in. */
+/* Units of rounding of a kernel. */
 typedef struct efla_units {
   double arithmetic, operands, state; /* unit roundoffs */
 } efla_units;
 
-/* For a state kept in one format and outputs of another: arithmetic is f64 where both are, otherwise f32; operands are
- * rounded to the coarser of the two. */
+/* The units of a kernel whose state is stored in `state` and whose outputs are in `o`: arithmetic is f64
+ * where both are, otherwise f32; operands are rounded to the coarser of the two. */
 efla_units efla_units_of(const efla_format *state, const efla_format *output);
 
 typedef struct efla_error_bound {
@@ -51,24 +49,24 @@ typedef struct efla_error_bound {
   size_t dk;
   double *C;    /* (dk, dk) */
   double *w;    /* (dk), scratch */
-  double *rows; /* (dk), |S_i|^2 of the state so far */
+  double *rows; /* (dk), |S_i|^2 of the current state */
 } efla_error_bound;
 
-/* Fails with EFLA_NO_MEMORY and leaves error bound zeroed. */
+/* Fails with EFLA_NO_MEMORY; bound is then zeroed. */
 efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk);
 void efla_error_bound_clear(efla_error_bound *bound);
 
-/* A state begins, known but for its storage: S (dk, dv). */
+/* Starts a sequence from S (dk, dv), exact except for the rounding of its storage. */
 void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long double *S);
 
-/* What a token does; sums of squares. */
+/* What the error bound needs to know of a token; sums of squares. */
 typedef struct efla_token_sizes {
-  const double *k; /* (dk) as used */
+  const double *k; /* (dk) after key treatment */
   double coefficient, decay;
   double v, u, read; /* |v|^2, |v - S^T k|^2, |S^T k|^2 with the decayed state */
 } efla_token_sizes;
 
-/* Takes the token; S (dk, dv) is the state after it. */
+/* Advances by one token; S (dk, dv) is the state after it. */
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S);
 
 /* V of a read-out: q (dk), o2 = |o|^2 and the type that o is stored in. */

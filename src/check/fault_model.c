@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of squares that one head adds to one fault candidate's. */
+/* Sums of squares that one head contributes to one fault candidate. */
 typedef struct sums {
   double o_error2, o_own2, S_error2, S_own2;
 } sums;
@@ -16,12 +16,12 @@ typedef struct sums {
 typedef struct pass {
   efla_fault_candidates *candidates;
   const efla_comparison *c;
-  const bool *tried; /* (heads of the file) */
+  const bool *tried; /* (heads of the file): compared with the candidates */
   efla_stream stream;
-  sums *sums;                /* (heads of a group, fault candidates) */
-  double *S;                 /* the same, (dk, dv) each */
-  double *o, *found, *start; /* (heads, tokens, dv) as found; final_state as found and initial_state, (heads, dk, dv) */
-  double *scratch;           /* (threads, 3 dk + dv) */
+  sums *sums;      /* (heads of a group, fault candidates) */
+  double *S;       /* the same, (dk, dv) each */
+  double *turned;  /* (dk, dv), a final state transposed */
+  double *scratch; /* (threads, 3 dk + dv) */
 } pass;
 
 static void scale_by(size_t n, double *values, double factor) {
@@ -44,10 +44,11 @@ static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const 
   scale_by(dv, o, model->scale);
 }
 
-/* Token t as the fault model has it; counts: whether it enters the state.  scratch (3 dk). */
-static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, double g, bool counts, double *S,
-                 double *o, double *scratch) {
+/* Token t according to the fault model; counts: whether it enters the state.  scratch (3 dk). */
+static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, bool counts, double *S, double *o,
+                 double *scratch) {
   size_t dk = x->dk, dv = x->dv;
+  double g = x->g ? x->g[t] : 0;
   double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk;
   memcpy(key, x->k + t * dk, dk * sizeof *key);
   memcpy(coefficient_key, key, dk * sizeof *key);
@@ -65,10 +66,11 @@ static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, 
   if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }
 
+/* given: the initial state, NULL: zero. */
 static void start_state(const pass *p, const efla_fault_model *model, const double *given, double *S) {
-  size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
+  size_t dk = p->stream.x.dk, n = dk * p->stream.x.dv;
   if (model->start == EFLA_START_CARRIED && p->stream.sequence > 0) return;
-  if (model->start == EFLA_START_ZERO)
+  if (model->start == EFLA_START_ZERO || !given)
     memset(S, 0, n * sizeof *S);
   else if (model->start == EFLA_START_TRANSPOSED)
     transpose(dk, given, S);
@@ -76,7 +78,7 @@ static void start_state(const pass *p, const efla_fault_model *model, const doub
     memcpy(S, given, n * sizeof *S);
 }
 
-/* The file's numbers that are not finite are nobody's. */
+/* Numbers of the file that are not finite are left out. */
 static void add_squares(size_t n, const double *found, const double *own, double *error2, double *own2) {
   for (size_t i = 0; i < n; i++) {
     if (!isfinite(found[i])) continue;
@@ -93,49 +95,38 @@ static void advance(pass *p, size_t h, size_t s) {
   double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv),
          *o = scratch + 3 * x.dk;
   sums *to = &p->sums[at];
-  if (p->stream.begins) start_state(p, model, p->start + h * n, S);
+  if (p->stream.begins) start_state(p, model, efla_stream_head(&p->stream.x.initial_state, h), S);
   size_t full = model->tail ? p->stream.length - p->stream.length % model->tail : p->stream.length;
+  const double *found = efla_stream_head(&p->stream.y.o, h);
   for (size_t t = 0; t < x.tokens; t++) {
-    double g = p->stream.g ? p->stream.g[h * x.tokens + t] : 0;
-    step(model, &x, t, g, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
-    if (!model->tail_of_state) add_squares(x.dv, p->o + (h * x.tokens + t) * x.dv, o, &to->o_error2, &to->o_own2);
+    step(model, &x, t, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
+    if (!model->tail_of_state) add_squares(x.dv, found + t * x.dv, o, &to->o_error2, &to->o_own2);
   }
 }
 
-/* final_state against every fault model's; a transposed one is turned back for the comparison. */
-static void compare_states(pass *p, size_t h, double *turned) {
-  size_t dk = p->c->in->dk, n = dk * p->c->in->dv;
+/* Compares final_state with that of every fault model; a transposed one is transposed back first. */
+static void compare_states(pass *p, size_t h) {
+  size_t dk = p->stream.x.dk, n = dk * p->stream.x.dv;
   for (size_t s = 0; s < p->candidates->n; s++) {
-    const double *found = p->found + h * n;
+    const double *found = efla_stream_head(&p->stream.y.final_state, h);
     size_t at = h * p->candidates->n + s;
     if (p->candidates->candidate[s].model.transposed_final) {
-      transpose(dk, found, turned);
-      found = turned;
+      transpose(dk, found, p->turned);
+      found = p->turned;
     }
     add_squares(n, found, p->S + at * n, &p->sums[at].S_error2, &p->sums[at].S_own2);
   }
 }
 
-static efla_status try_block(pass *p, size_t threads, efla_message *why) {
-  const efla_span *span = &p->stream.span;
-  size_t n = p->candidates->n;
-  efla_tensors *in = p->c->in, *out = p->c->out;
-  efla_status status = efla_tensors_read(out, EFLA_O, span, p->o, why);
-  if (status == EFLA_OK && p->stream.begins)
-    status =
-        efla_tensors_read_states(in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->start, why);
-  bool final = p->stream.ends && p->stream.whole && out->has[EFLA_FINAL_STATE];
-  if (status == EFLA_OK && final)
-    status =
-        efla_tensors_read_states(out, EFLA_FINAL_STATE, p->stream.sequence, span->head, span->heads, p->found, why);
-  if (status != EFLA_OK) return status;
-  memset(p->sums, 0, span->heads * n * sizeof *p->sums);
+static void try_block(pass *p, size_t threads) {
+  size_t heads = p->stream.x.heads, first = p->stream.block.head, n = p->candidates->n;
+  memset(p->sums, 0, heads * n * sizeof *p->sums);
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
-  for (size_t i = 0; i < span->heads * n; i++)
-    if (p->tried[span->head + i / n]) advance(p, i / n, i % n);
-  for (size_t h = 0; h < span->heads; h++) {
-    if (!p->tried[span->head + h]) continue;
-    if (final) compare_states(p, h, p->start + h * in->dk * in->dv); /* which is not needed any more */
+  for (size_t i = 0; i < heads * n; i++)
+    if (p->tried[first + i / n]) advance(p, i / n, i % n);
+  for (size_t h = 0; h < heads; h++) {
+    if (!p->tried[first + h]) continue;
+    if (p->stream.y.final_state.data) compare_states(p, h);
     for (size_t s = 0; s < n; s++) {
       efla_fault_candidate *to = &p->candidates->candidate[s];
       const sums *from = &p->sums[h * n + s];
@@ -143,32 +134,27 @@ static efla_status try_block(pass *p, size_t threads, efla_message *why) {
       to->S_error2 += from->S_error2, to->S_own2 += from->S_own2;
     }
   }
-  return EFLA_OK;
 }
 
 static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads, efla_message *why) {
   const efla_tensors *in = p->c->in;
   size_t state = in->dk * in->dv, n = p->candidates->n;
-  efla_walk walk = {.states = n + 2, .sequences = effort->sequences, .length = effort->tokens};
+  efla_walk walk = {.states = n + 2, .sequences = effort->sequences, .length = effort->tokens, .outputs = p->c->out};
   efla_status status = efla_stream_init(&p->stream, p->c->in, &walk, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
   p->sums = malloc(heads * n * sizeof *p->sums);
   p->S = malloc(heads * n * state * sizeof *p->S);
-  p->o = malloc(heads * p->stream.most_tokens * in->dv * sizeof *p->o);
-  p->found = malloc(heads * state * sizeof *p->found);
-  p->start = malloc(heads * state * sizeof *p->start);
+  p->turned = malloc(state * sizeof *p->turned);
   p->scratch = malloc(threads * (3 * in->dk + in->dv) * sizeof *p->scratch);
-  return p->sums && p->S && p->o && p->found && p->start && p->scratch ? EFLA_OK : efla_fail_memory(why);
+  return p->sums && p->S && p->turned && p->scratch ? EFLA_OK : efla_fail_memory(why);
 }
 
 static void pass_clear(pass *p) {
   efla_stream_clear(&p->stream);
   free(p->sums);
   free(p->S);
-  free(p->o);
-  free(p->found);
-  free(p->start);
+  free(p->turned);
   free(p->scratch);
 }
 
@@ -182,8 +168,8 @@ static int by_score(const void *a, const void *b) {
   return x->row[0] < y->row[0] ? -1 : x->row[0] > y->row[0];
 }
 
-/* What the error bound expects, over the heads that were tried. */
-static void judge(efla_fault_candidates *candidates, const efla_comparison *c, const bool *tried) {
+/* Scores candidates: the expected errors by the error bound, over the heads that were compared. */
+static void score_candidates(efla_fault_candidates *candidates, const efla_comparison *c, const bool *tried) {
   efla_errors_of o = {0}, state = {0};
   for (size_t h = 0; h < c->in->heads; h++) {
     if (!tried[h]) continue;
@@ -210,9 +196,9 @@ efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const e
   pass p = {.candidates = candidates, .c = c, .tried = tried};
   efla_status status = pass_init(&p, effort, threads, why);
   while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done)
-    status = try_block(&p, threads, why);
+    try_block(&p, threads);
   pass_clear(&p);
-  if (status == EFLA_OK) judge(candidates, c, tried);
+  if (status == EFLA_OK) score_candidates(candidates, c, tried);
   free(tried);
   return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of usual faults. */
+/* The table of typical faults. */
 #include "check/fault_model.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a fault can depend on. */
+/* The inputs' properties on which a fault depends. */
 typedef struct setting {
   const efla_kernel_spec *spec;
   const efla_tensors *in;
@@ -16,7 +16,7 @@ typedef struct setting {
 static const efla_key_treatment *unit(void) { return &efla_key_treatments[1]; }
 static const efla_key_treatment *raw(void) { return &efla_key_treatments[0]; }
 
-/* Each changes the fault model and says what is wrong; false where the inputs leave no room for it. */
+/* Each function changes the fault model and describes the fault; false where the inputs cannot show it. */
 
 static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
   r->keys = r->coefficient_keys = s->spec->keys == raw() ? unit() : raw();
@@ -42,7 +42,7 @@ static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *sa
   return true;
 }
 
-/* As some kernels normalise: k/sqrt(k^T k + 1e-6). */
+/* Normalisation as in some kernels: k/sqrt(k^T k + 1e-6). */
 static void normalise_softly(size_t dk, double *k) {
   double norm = sqrt(efla_lambda(dk, k) + 1e-6);
   for (size_t i = 0; i < dk; i++) k[i] /= norm;
@@ -159,7 +159,7 @@ static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
     state_carried,        decay_missing,        decay_after};
 enum { MISTAKES = sizeof faults / sizeof *faults };
 
-/* The table goes on with the other methods' coefficients, and with chunks whose tail is lost. */
+/* The table continues with the coefficients of all other methods, and with chunks whose tail is lost. */
 static size_t methods(void) {
   size_t n = 0;
   while (efla_method_name(n)) n++;
@@ -174,7 +174,7 @@ static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *
   return r->method != s->spec->method;
 }
 
-/* Is there a sequence that ends in an incomplete chunk of this length? */
+/* Whether a sequence ends in an incomplete chunk of this length. */
 static bool has_tail(const efla_tensors *in, size_t chunk) {
   for (size_t n = 0; n < in->sequences; n++) {
     size_t length = efla_tensors_length(in, n);
@@ -183,8 +183,8 @@ static bool has_tail(const efla_tensors *in, size_t chunk) {
   return false;
 }
 
-/* In o and the final state (i < EFLA_TAILS), or in the final state only; long chunks first, which win where short ones
- * end as they do. */
+/* i < EFLA_TAILS: the tail is lost in o and the final state; otherwise in the final state only. Long chunks
+ * come first: they take precedence where short ones end at the same token. */
 static bool lost_tail(size_t i, efla_fault_model *r, const setting *s, char *says) {
   r->tail = efla_tail_chunks[EFLA_TAILS - 1 - i % EFLA_TAILS];
   r->tail_of_state = i >= EFLA_TAILS;
@@ -208,7 +208,7 @@ static efla_fault_model right_model(const efla_kernel_spec *spec) {
                             .scale = spec->scale};
 }
 
-/* As many as half a gigabyte has room for, in states. */
+/* Limited by memory: the states of all candidates take at most half a gigabyte. */
 static size_t most_candidates(const efla_tensors *in) {
   size_t room = 16 * (size_t)EFLA_LARGEST_STATE / (in->dk * in->dv);
   return room < EFLA_FAULT_CANDIDATES ? room : EFLA_FAULT_CANDIDATES;
@@ -227,7 +227,7 @@ void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_ke
   }
 }
 
-/* The first fault and on top of it the second; false where one of the two hides the other. */
+/* Combines two faults in one model; false where one hides the other. */
 static bool combine(const efla_fault_candidate *first, const efla_fault_candidate *second, const setting *s,
                     efla_fault_candidate *both) {
   *both = (efla_fault_candidate){.model = first->model, .row = {first->row[0], second->row[0]}};

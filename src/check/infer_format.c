@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What numbers were before somebody widened them: the format of outputs. */
+/* Infers the storage format of an array: the narrowest format that represents every value. */
 #include "check/comparison.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* From few bits to many; the others of the table hold no outputs of kernels. */
+/* From narrow to wide. The other formats of the table are not used for kernels' outputs. */
 static const char *const candidates[] = {"bf16", "fp16", "f32"};
 enum { CANDIDATES = sizeof candidates / sizeof *candidates, ENOUGH = 64 };
 
 typedef struct sieve {
-  const efla_format *format[CANDIDATES]; /* NULL: some number does not fit */
+  const efla_format *format[CANDIDATES]; /* NULL: some number is not representable */
   size_t nonzero;
 } sieve;
 
@@ -33,10 +33,11 @@ static efla_status sift_tokens(efla_tensors *out, sieve *s, double *values, size
   efla_status status = EFLA_OK;
   for (size_t b = 0; b < out->batch; b++)
     for (size_t first = 0; first < out->tokens && status == EFLA_OK && alive(s); first += most) {
-      efla_span span = {b, 0, 1, first, out->tokens - first < most ? out->tokens - first : most};
-      for (; span.head < out->heads && status == EFLA_OK && alive(s); span.head++) {
-        status = efla_tensors_read(out, EFLA_O, &span, values, why);
-        if (status == EFLA_OK) sift(s, span.tokens * out->dv, values);
+      efla_tensor_block block = {b, 0, 1, first, out->tokens - first < most ? out->tokens - first : most};
+      for (; block.head < out->heads && status == EFLA_OK && alive(s); block.head++) {
+        status = efla_tensors_read(out, EFLA_O, &block,
+                                   efla_array_head_major(values, EFLA_F64, block.tokens, 1, out->dv), why);
+        if (status == EFLA_OK) sift(s, block.tokens * out->dv, values);
       }
     }
   return status;

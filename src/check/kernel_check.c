@@ -20,8 +20,8 @@ static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_opti
   return EFLA_OK;
 }
 
-/* What the kernel is held to. */
-static efla_status make_claim(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
+/* Sets the specification of the kernel: what it computes, its formats and its tolerance. */
+static efla_status set_spec(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_kernel_spec *spec = &s->comparison.spec;
   efla_tensors *out = s->comparison.out;
   *spec = (efla_kernel_spec){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
@@ -40,14 +40,14 @@ static efla_status make_claim(efla_kernel_check *s, const efla_kernel_check_opti
   return status;
 }
 
-/* The first sequence from that one on that has tokens; past the last where none has. */
+/* The first non-empty sequence from number `sequence` on; in->sequences where there is none. */
 static size_t next_sequence(const efla_tensors *in, size_t sequence) {
   while (sequence < in->sequences && efla_tensors_length(in, sequence) == 0) sequence++;
   return sequence;
 }
 
-/* Pairs of runs: sequences of the file that follow each other (or with empty ones between), and those of the second
- * file. */
+/* Compares pairs of runs: consecutive non-empty sequences of the file, and the sequences of the file with
+ * those of the second file. */
 static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   size_t heads = s->in.heads, n = s->in.sequences, common = n < s->other.sequences ? n : s->other.sequences;
   double *limit = calloc(heads, sizeof *limit);
@@ -66,14 +66,13 @@ static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check
   free(limit);
   if (status != EFLA_OK || !ask->against || s->causality.pairs > within) return status;
   return efla_fail(why, EFLA_INPUT,
-                   "%s: no head of a sequence has the first token of %s: causality cannot be examined, expected inputs "
-                   "that agree up "
-                   "to some token",
+                   "%s: no head of a sequence has the first token of %s: causality cannot be checked, "
+                   "expected inputs that agree up to some token",
                    ask->against, ask->input);
 }
 
-/* A fault explains what is wrong if it leaves only what rounding is entitled to, and clearly less than the right fault
- * model does. */
+/* The best single candidate, if its score is at most `most` and at most `part` times that of the correct
+ * model: it then explains the errors. NULL otherwise. */
 static const efla_fault_candidate *best(const efla_fault_candidates *candidates, double most, double part) {
   const efla_fault_candidate *right = &candidates->candidate[0], *first = &candidates->candidate[1];
   return candidates->n > 1 && first->score <= most && first->score <= part * right->score ? first : NULL;
@@ -90,9 +89,9 @@ static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, si
   return status;
 }
 
-/* Single faults on the first part of the file, or as far as it takes to meet the first wrong token; pairs on a smaller
- * one. */
-static efla_status look_for_mistakes(efla_kernel_check *s, size_t threads, efla_message *why) {
+/* Tries single faults on the first part of the file, extended up to the first wrong token, then pairs of
+ * faults on a smaller part. */
+static efla_status find_fault(efla_kernel_check *s, size_t threads, efla_message *why) {
   const efla_head_result *total = &s->comparison.total;
   size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
   const efla_effort much = {16, 8, 2 * first + 4096}, little = {4, 1, first + 256};
@@ -108,8 +107,8 @@ static efla_status look_for_mistakes(efla_kernel_check *s, size_t threads, efla_
   return status;
 }
 
-/* The error bound grows in proportion to the unit of the state's format.  Errors as large as o itself are not of
- * rounding. */
+/* The finest state format whose rounding explains the errors: the error bound is proportional to the unit of
+ * the state's format. NULL where errors are about as large as o itself, which rounding cannot cause. */
 static const efla_format *find_coarser(const efla_kernel_check *s) {
   const efla_errors_of *o = &s->comparison.total.o;
   if (!(efla_errors_rms(o) < 0.5)) return NULL;
@@ -119,9 +118,9 @@ static const efla_format *find_coarser(const efla_kernel_check *s) {
   return NULL;
 }
 
-/* Nobody has said what the kernel keeps its state in, and no fault explains what is wrong: is it right with a state in
- * the format of o? For every kernel that is as if that had been declared; but the wider format comes first, since its
- * bound sees more faults. */
+/* The state's format was not declared and no fault explains the errors: compares again with a state in the
+ * format of o, and accepts that where it is within the tolerance. The wider format is tried first, since its
+ * bound detects more faults. */
 static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_message *why) {
   efla_comparison again = s->comparison;
   const efla_format *format = efla_format_find(again.spec.o.name);
@@ -140,10 +139,10 @@ static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_me
   return EFLA_OK;
 }
 
-/* The comparison is outside: why? */
+/* Searches the reason of a comparison outside the tolerance. */
 static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads,
                            efla_message *why) {
-  efla_status status = look_for_mistakes(s, threads, why);
+  efla_status status = find_fault(s, threads, why);
   if (status != EFLA_OK || s->fault || s->tail || s->resembles) return status;
   bool declared = ask->state || efla_format_find(s->comparison.out->precision);
   if (!declared && ask->tolerance.kind == EFLA_TOLERANCE_BOUND) status = try_format_of_o(s, threads, why);
@@ -151,7 +150,7 @@ static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options
   return status;
 }
 
-/* What was said is about files that are still the same. */
+/* The report is valid only if the files did not change meanwhile. */
 static efla_status check_files(const efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_status status = efla_tensors_unchanged(&s->in, why);
   if (status == EFLA_OK && ask->outputs) status = efla_tensors_unchanged(&s->separate, why);
@@ -164,7 +163,7 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
   *s = (efla_kernel_check){0};
   efla_causality_init(&s->causality);
   efla_status status = open_files(s, ask, why);
-  if (status == EFLA_OK) status = make_claim(s, ask, why);
+  if (status == EFLA_OK) status = set_spec(s, ask, why);
   if (status == EFLA_OK) status = efla_comparison_run(&s->comparison, threads, why);
   if (status != EFLA_OK) return status;
   if (s->comparison.total.o.numbers == 0)

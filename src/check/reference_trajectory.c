@@ -38,12 +38,12 @@ void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory) {
 }
 
 void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S) {
-  for (size_t e = 0; e < trajectory->dk * trajectory->dv; e++) trajectory->S[e] = S[e];
+  for (size_t e = 0; e < trajectory->dk * trajectory->dv; e++) trajectory->S[e] = S ? S[e] : 0;
   trajectory->error = 0;
   efla_error_bound_start(&trajectory->bound, trajectory->dv, trajectory->S);
 }
 
-/* What the error bound wants to know of a token, from the decayed state before it. */
+/* What the error bound needs to know of a token, from the decayed state before it. */
 static efla_token_sizes measure(const efla_reference_trajectory *trajectory, const double *v) {
   efla_token_sizes sizes = {.k = trajectory->key};
   double *read = trajectory->read;
@@ -66,15 +66,15 @@ static efla_status advance(efla_reference_trajectory *trajectory, const efla_tok
     return EFLA_OK;
   }
   efla_tokens one = efla_tokens_slice(x, t, 1);
-  one.k = trajectory->key;
+  one.k = trajectory->key, one.g = NULL; /* the decay is done */
   return efla_oracle_advance(trajectory->spec->truth, &one, trajectory->S, &trajectory->error, why);
 }
 
 efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,
-                                           double g, efla_message *why) {
+                                           efla_message *why) {
   size_t dk = trajectory->dk, dv = trajectory->dv;
   const efla_kernel_spec *spec = trajectory->spec;
-  long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = expl(g);
+  long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = x->g ? expl(x->g[t]) : 1;
   memcpy(trajectory->key, x->k + t * dk, dk * sizeof *trajectory->key);
   spec->keys->apply(dk, trajectory->key);
   for (size_t i = 0; i < dk; i++) {
@@ -82,7 +82,7 @@ efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory
     lambda += k[i] * k[i];
   }
   for (size_t j = 0; j < dv; j++) v[j] = x->v[t * dv + j];
-  for (size_t e = 0; g != 0 && e < dk * dv; e++) trajectory->S[e] *= decay;
+  for (size_t e = 0; decay != 1 && e < dk * dv; e++) trajectory->S[e] *= decay;
   trajectory->error *= (double)decay;
   long double coefficient = efla_coefficient_long(spec->method, x->beta[t], lambda);
   efla_token_sizes sizes = measure(trajectory, x->v + t * dv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The truth along the tokens of one head, read out at every token, and the rounding that a kernel is entitled to
- * there. */
+/* Reference trajectory: the exact state and read-out after every token of one head, with an error bound for a
+ * kernel of given formats. */
 #ifndef EFLA_CHECK_REFERENCE_TRAJECTORY_H
 #define EFLA_CHECK_REFERENCE_TRAJECTORY_H
 
@@ -9,8 +9,9 @@
 #include "check/error_bound.h"
 #include "oracle/oracle.h"
 
-/* What is true: a method with its keys and scale, as an oracle has it.  longdouble knows every method, the others the
- * exact flow only; and how it is held: what the kernel computes in and what its outputs are stored in. */
+/* The specification of the kernel under test. Exact values: method, keys and scale, computed by the oracle
+ * `truth` (longdouble supports every method, the others only the exact flow). Error bound: the kernel's units
+ * of rounding and the types of its outputs. */
 typedef struct efla_kernel_spec {
   const efla_method *method;
   const efla_key_treatment *keys;
@@ -25,31 +26,30 @@ typedef struct efla_reference_trajectory {
   size_t dk, dv;
   long double *S;  /* (dk, dv), true state */
   long double *o;  /* (dv), true read-out of the last token, scale included */
-  double error;    /* how far S may be off, Frobenius; 0 for longdouble, whose own rounding is 2^-11 of f64's */
-  double variance; /* of a kernel's error of o, summed over its entries */
+  double error;    /* bound for the error of S, Frobenius; 0 for longdouble, whose unit is 2^-11 of f64's */
+  double variance; /* expected square of a kernel's error of o, summed over its entries */
   efla_error_bound bound;
   long double *wide; /* (2 dk + dv), scratch: q, k, v */
-  double *key;       /* (dk), as used */
+  double *key;       /* (dk), after treatment */
   double *read;      /* (dv), scratch: S^T k */
 } efla_reference_trajectory;
 
-/* EFLA_USAGE where the truth does not know the method. */
+/* Fails with EFLA_USAGE where the oracle does not support the method. */
 efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, efla_message *why);
 
-/* kernel spec must outlive the reference trajectory.  Fails with EFLA_NO_MEMORY and leaves reference trajectory
- * zeroed. */
+/* spec must outlive the trajectory. Fails with EFLA_NO_MEMORY; trajectory is then zeroed. */
 efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory, const efla_kernel_spec *spec,
                                            size_t dk, size_t dv);
 void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory);
 
-/* A sequence begins: S (dk, dv). */
+/* Starts a sequence from S (dk, dv); NULL: the zero state. */
 void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S);
 
-/* Takes token t of x, with the logarithm g of its decay.  Fails as efla_oracle_advance does. */
+/* Advances by token t of x, with its decay if it has one.  Fails as efla_oracle_advance does. */
 efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,
-                                           double g, efla_message *why);
+                                           efla_message *why);
 
-/* The largest error that the tolerance grants: of the read-out at hand and of the state, in norm. */
+/* The largest error within the tolerance: of the current read-out and of the current state, in norm. */
 double efla_reference_trajectory_readout_tolerance(const efla_reference_trajectory *trajectory, const double *q);
 double efla_reference_trajectory_state_tolerance(const efla_reference_trajectory *trajectory);
 

@@ -58,7 +58,7 @@ void efla_head_result_init(efla_head_result *result) {
   for (size_t i = 0; i < EFLA_TAILS; i++) result->tail[i] = true;
 }
 
-/* Beyond what is granted over all numbers of a head: a fault that is too small to show in any single token. */
+/* Errors that exceed the tolerance in root mean square over a head, though no single token exceeds its own. */
 static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance) {
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
   return tolerance->kind == EFLA_TOLERANCE_BOUND &&
@@ -105,7 +105,8 @@ static double slope_of(const efla_bin *bins) {
   return slope;
 }
 
-/* Where the sums before and from a bin on differ most, if every bin from there on is JUMP times what was before. */
+/* Finds the bin at which the mean error before and from it on differ most, if every bin from there on is JUMP
+ * times the mean before. */
 static void find_jump(const efla_bin *bins, efla_error_growth *growth) {
   static const double JUMP = 4;
   double error2 = 0, truth2 = 0;
@@ -129,7 +130,7 @@ efla_error_growth efla_head_result_growth(const efla_head_result *result) {
   return growth;
 }
 
-/* The row of that chunk length, EFLA_TAILS if there is none. */
+/* The row of that chunk length, EFLA_TAILS if none. */
 static size_t best_tail(const efla_head_result *result) {
   size_t best = EFLA_TAILS;
   for (size_t i = 0; i < EFLA_TAILS && result->o.first.token < SIZE_MAX; i++)

@@ -22,9 +22,9 @@ static void dropout(size_t n, float *pixels, double level, gsl_rng *draw) {
 }
 
 const efla_image_perturbation efla_image_perturbations[] = {
-    {"scale", "every pixel multiplied by a factor", "factor", 10, 1, 1, scale},
-    {"noise", "Gaussian noise added to every pixel", "standard deviation", 11, 0, 0.1, noise},
-    {"dropout", "pixels set to zero at random", "probability", 11, 0, 0.1, dropout},
+    {"scale", "every pixel multiplied by a factor", "factor on the pixels", 10, 1, 1, scale},
+    {"noise", "Gaussian noise added to every pixel", "standard deviation of the noise", 11, 0, 0.1, noise},
+    {"dropout", "pixels set to zero at random", "share of pixels set to zero", 11, 0, 0.1, dropout},
     {.name = NULL},
 };
 

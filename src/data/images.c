@@ -42,6 +42,14 @@ efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, 
   return efla_fail_memory(why);
 }
 
+efla_status efla_images_read(efla_images *images, const char *directory, bool training, size_t *count, size_t seed,
+                             efla_message *why) {
+  efla_status status = efla_mnist_given(directory) ? efla_images_mnist(images, directory, training, why)
+                                                   : efla_images_strokes(images, *count, seed, training, why);
+  if (status == EFLA_OK && images->count < *count) *count = images->count;
+  return status;
+}
+
 void efla_images_clear(efla_images *images) {
   free(images->pixels);
   free(images->labels);

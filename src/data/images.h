@@ -27,6 +27,11 @@ efla_status efla_images_mnist(efla_images *images, const char *directory, bool t
  * images is then zeroed. */
 efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why);
 
+/* MNIST's where its directory is given (efla_mnist_given), all of them; else `*count` >= 1 built-in digits from the
+ * seed.  *count, how many are wanted at most, becomes what there is where that is less.  Fails as the two above do. */
+efla_status efla_images_read(efla_images *images, const char *directory, bool training, size_t *count, size_t seed,
+                             efla_message *why);
+
 /* Accepts a zeroed struct. */
 void efla_images_clear(efla_images *images);
 

@@ -13,13 +13,22 @@ static const struct kind {
 } kinds[KINDS] = {[IMAGES] = {{"t10k-images-idx3-ubyte", "train-images-idx3-ubyte"}, 3},
                   [LABELS] = {{"t10k-labels-idx1-ubyte", "train-labels-idx1-ubyte"}, 1}};
 
+static const char *directory_or_variable(const char *directory) {
+  return directory && *directory ? directory : getenv("EFLA_MNIST");
+}
+
+bool efla_mnist_given(const char *directory) {
+  directory = directory_or_variable(directory);
+  return directory && *directory;
+}
+
 /* Also leaves the file's path (PATH), for messages about what is in it. */
 static efla_status read_file(efla_idx *idx, char *path, int kind, const char *directory, bool training,
                              efla_message *why) {
   const char *name = kinds[kind].name[training];
   *idx = (efla_idx){0};
-  if (!directory || !*directory) directory = getenv("EFLA_MNIST");
-  if (!directory || !*directory)
+  directory = directory_or_variable(directory);
+  if (!efla_mnist_given(directory))
     return efla_fail(why, EFLA_INPUT, "MNIST: no directory given: use --mnist DIR or the variable EFLA_MNIST");
   int length = snprintf(path, PATH, "%s/%s", directory, name);
   if (length < 0 || length >= PATH - 3) return efla_fail(why, EFLA_INPUT, "MNIST: the directory's name is too long");

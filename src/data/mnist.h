@@ -13,6 +13,9 @@ enum {
   EFLA_MNIST_CLASSES = 10 /* a label is 0 ... 9 */
 };
 
+/* Whether there is a directory to read from: the argument, or the environment variable EFLA_MNIST, is not empty. */
+bool efla_mnist_given(const char *directory);
+
 /* Reads the images of the training or the test set from a directory, plain or with .gz.  The directory is the argument,
  * or the environment variable EFLA_MNIST where that is NULL or empty.  Fails with EFLA_INPUT (see efla_idx_read; also
  * where the images are not 28 x 28) or EFLA_NO_MEMORY. */

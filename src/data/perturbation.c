@@ -79,8 +79,9 @@ static efla_status burst(efla_tokens *x, double level, gsl_rng *draw, efla_messa
   return EFLA_OK;
 }
 
+/* To 2^bits levels from minus to plus the largest magnitude. */
 static void to_levels(size_t n, double *values, double bits) {
-  double largest = 0, steps = exp2(bits) - 1; /* 2^bits levels from -largest to largest */
+  double largest = 0, steps = exp2(bits) - 1;
   for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(values[i]));
   for (size_t i = 0; i < n && largest > 0; i++)
     values[i] = (rint((values[i] / largest + 1) / 2 * steps) / steps * 2 - 1) * largest;
@@ -160,41 +161,16 @@ static efla_status brown(efla_tokens *x, double level, gsl_rng *draw, efla_messa
 }
 
 const efla_perturbation efla_perturbations[] = {
-    {"noise_keys",
-     "additive Gaussian noise on keys",
-     "size relative to the keys",
-     {0.1, 0.2, 0.5, 1, 2},
-     0.5,
-     noise_on_keys},
-    {"noise_values",
-     "additive Gaussian noise on values",
-     "size relative to the values",
-     {0.1, 0.2, 0.5, 1, 2},
-     0.5,
-     noise_on_values},
-    {"noise_both",
-     "additive Gaussian noise on keys and values",
-     "relative size",
-     {0.1, 0.2, 0.5, 1, 2},
-     0.5,
-     noise_on_both},
-    {"dropout", "entries of keys and values set to zero", "share of entries", {0.1, 0.2, 0.4, 0.6, 0.8}, 0.4, dropout},
-    {"scaling", "keys and values made larger or smaller", "factor", {0.1, 0.5, 2, 5, 10, 20}, 10, scaling},
-    {"burst", "a tenth of the tokens in a row made larger", "factor", {2, 5, 10, 20, 50}, 10, burst},
-    {"sign_flips",
-     "signs of entries of keys and values flipped",
-     "share of entries",
-     {0.01, 0.05, 0.1, 0.2, 0.3},
-     0.1,
-     sign_flips},
-    {"quantisation", "keys and values to 2^bits levels", "bits", {1, 2, 3, 4, 6}, 2, quantisation},
-    {"pink_noise",
-     "noise with power spectrum 1/f along the tokens, on keys and values",
-     "relative size",
-     {0.1, 0.2, 0.5, 1, 2},
-     0.5,
-     pink},
-    {"brown_noise", "the same with 1/f^2", "relative size", {0.1, 0.2, 0.5, 1, 2}, 0.5, brown},
+    {"noise_keys", "Gaussian noise on keys", "relative size", true, {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_keys},
+    {"noise_values", "Gaussian noise on values", "relative size", true, {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_values},
+    {"noise_both", "Gaussian noise on both", "relative size", true, {0.1, 0.2, 0.5, 1, 2}, 0.5, noise_on_both},
+    {"dropout", "entries set to zero", "share of entries", false, {0.1, 0.2, 0.4, 0.6, 0.8}, 0.4, dropout},
+    {"scaling", "keys and values scaled", "factor", true, {0.1, 0.5, 2, 5, 10, 20}, 10, scaling},
+    {"burst", "a tenth of the tokens, in a row, scaled", "factor", true, {2, 5, 10, 20, 50}, 10, burst},
+    {"sign_flips", "signs of entries flipped", "share of entries", false, {0.01, 0.05, 0.1, 0.2, 0.3}, 0.1, sign_flips},
+    {"quantisation", "keys and values quantised", "bits", false, {1, 2, 3, 4, 6}, 2, quantisation},
+    {"pink_noise", "1/f noise along the tokens", "relative size", true, {0.1, 0.2, 0.5, 1, 2}, 0.5, pink},
+    {"brown_noise", "1/f^2 noise along the tokens", "relative size", true, {0.1, 0.2, 0.5, 1, 2}, 0.5, brown},
     {.name = NULL},
 };
 
@@ -206,6 +182,11 @@ const efla_perturbation *efla_perturbation_find(const char *name) {
   for (const efla_perturbation *p = efla_perturbations; p->name; p++)
     if (!strcmp(p->name, name)) return p;
   return NULL;
+}
+
+void efla_perturbation_describe(FILE *header, const efla_perturbation *p) {
+  fprintf(header, "# perturbation %s: %s\n# level of %s: %s\n", p->name, p->what, p->name, p->level);
+  fprintf(header, "# axis of %s: %s\n", p->name, p->logarithmic ? "logarithmic" : "linear");
 }
 
 efla_status efla_perturb(const efla_perturbation *perturbation, efla_tokens *x, double level, gsl_rng *draw,

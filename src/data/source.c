@@ -2,6 +2,7 @@
 #include "data/source.h"
 
 #include "base/seed.h"
+#include "efla/reference/recurrence.h"
 
 #include <assert.h>
 #include <gsl/gsl_randist.h>
@@ -105,4 +106,15 @@ efla_status efla_source_next(efla_source *source, efla_tokens *x, efla_message *
     to_f32(1, x->beta + t);
   }
   return EFLA_OK;
+}
+
+efla_status efla_source_fill(efla_source *source, size_t tokens, double *S, efla_message *why) {
+  size_t dk = source->spec.dk, dv = source->spec.dv;
+  efla_tokens x;
+  if (efla_tokens_init(&x, tokens, dk, dv) != EFLA_OK) return efla_fail_memory(why);
+  efla_status status = efla_source_next(source, &x, why);
+  memset(S, 0, dk * dv * sizeof *S);
+  if (status == EFLA_OK) efla_recurrence_f64(tokens, dk, dv, NULL, x.k, x.v, x.beta, S, NULL);
+  efla_tokens_clear(&x);
+  return status;
 }

@@ -87,4 +87,8 @@ efla_status efla_source_check_all(size_t n, efla_spec (*spec)(size_t i), size_t 
  * where the data end. */
 efla_status efla_source_next(efla_source *source, efla_tokens *x, efla_message *why);
 
+/* A state to start from that is not zero: S (dk, dv), what the recurrence with a = beta makes of zero over so many next
+ * tokens.  Fails as efla_source_next does, and with EFLA_NO_MEMORY. */
+efla_status efla_source_fill(efla_source *source, size_t tokens, double *S, efla_message *why);
+
 #endif

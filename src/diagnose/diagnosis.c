@@ -44,12 +44,12 @@ void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_
   efla_stability_run_start(&d->slot[slot].stability, S, length < left ? length : left);
 }
 
-void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x, const double *g) {
+void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x) {
   efla_slot *s = &d->slot[slot];
   efla_statistics *f = &d->head[s->at.head];
   efla_message why;
-  efla_token_statistics_advance(&d->token_stats[s->at.head], x, g, s->at, f);
-  efla_status status = efla_stability_run_advance(&s->stability, x, g, s->at, f, &why);
+  efla_token_statistics_advance(&d->token_stats[s->at.head], x, s->at, f);
+  efla_status status = efla_stability_run_advance(&s->stability, x, s->at, f, &why);
   if (status != EFLA_OK) s->status = status, s->why = why;
   s->at.token += x->tokens;
 }

@@ -5,7 +5,7 @@
  *     efla_diagnosis_init(&d, &options, why);
  *     for every sequence, for groups of at most options.slots heads:
  *       for every slot: efla_diagnosis_start(&d, slot, place of the first token, initial state, length)
- *       for every block, for every slot: efla_diagnosis_advance(&d, slot, x, g, why)
+ *       for every block, for every slot: efla_diagnosis_advance(&d, slot, x, why)
  *     efla_diagnosis_finish(&d);
  *     read d.head[h], d.total, efla_diagnosis_sentence
  *     efla_diagnosis_clear(&d);
@@ -47,8 +47,8 @@ void efla_diagnosis_clear(efla_diagnosis *d);
 /* Head `head` of a sequence of `length` tokens begins in a slot, from S (dk, dv), NULL: zero. */
 void efla_diagnosis_start(efla_diagnosis *d, size_t slot, size_t sequence, size_t head, const double *S, size_t length);
 
-/* The next block of what the slot holds; g (x->tokens) log decays, or NULL. */
-void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x, const double *g);
+/* The next block of what the slot holds. */
+void efla_diagnosis_advance(efla_diagnosis *d, size_t slot, const efla_tokens *x);
 
 /* All has been read.  Returns EFLA_UNTRUSTED and why where the oracle has refused: deviations are inf there, the rest
  * stands. */

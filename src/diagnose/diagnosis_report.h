@@ -5,8 +5,15 @@
 
 #include "diagnose/diagnosis.h"
 #include "app/table.h"
+#include "io/tensors.h"
 
 #include <stdio.h>
+
+/* All tokens of a file through a diagnosis, errors and formats on the first `measure` tokens of every head, against
+ * `truth`.  d is initialised here and the caller's to finish and, whatever the status, to clear.  Fails as
+ * efla_stream_next does and with EFLA_NO_MEMORY. */
+efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, size_t measure, const efla_oracle *truth,
+                                efla_message *why);
 
 typedef struct efla_diagnosis_about {
   const char *input; /* name of the file */

@@ -84,17 +84,12 @@ void efla_stability_run_start(efla_stability_run *stability, const double *S, si
   stability->stride = (planned + EFLA_STABILITY_RUN_COMPARED - 1) / EFLA_STABILITY_RUN_COMPARED;
 }
 
-/* One run, or past the last the reference, through a part whose decays, if any, come before each token. */
-static void advance_one(efla_stability_run *stability, size_t i, const efla_tokens *part, const double *g) {
-  if (i < stability->runs) {
-    efla_run_advance_decayed(&stability->run[i], part, g);
-    return;
-  }
-  for (size_t t = 0; t < part->tokens; t += g ? 1 : part->tokens) {
-    efla_tokens piece = efla_tokens_slice(part, t, g ? 1 : part->tokens);
-    if (g) efla_reference_decay(&stability->reference, g[t]);
-    (void)efla_reference_advance(&stability->reference, &piece); /* a refusal is kept in its status */
-  }
+/* One run, or past the last the reference, through a part. */
+static void advance_one(efla_stability_run *stability, size_t i, const efla_tokens *part) {
+  if (i < stability->runs)
+    efla_run_advance(&stability->run[i], part);
+  else
+    (void)efla_reference_advance(&stability->reference, part); /* a refusal is kept in its status */
 }
 
 /* Where in the sequence a run blew up, which it counts from 1. */
@@ -126,29 +121,27 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
 }
 
 /* The system of one chunk with decays: entry (i, j) of L also fades by what the state lost in between. */
-static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, const double *g, size_t coefficient,
-                        efla_place at, efla_chunk_statistics *f) {
+static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, size_t coefficient, efla_place at,
+                        efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
   efla_token_coefficients(efla_statistics_coefficient(coefficient), x, stability->coefficient);
   efla_chunk_system_f64(C, stability->dk, x->k, stability->coefficient, L);
-  for (size_t j = 0; g && j < C; j++) {
+  for (size_t j = 0; x->g && j < C; j++) {
     double fade = 0;
-    for (size_t i = j + 1; i < C; i++) fade += g[i], L[i * C + j] *= exp(fade);
+    for (size_t i = j + 1; i < C; i++) fade += x->g[i], L[i * C + j] *= exp(fade);
   }
   efla_chunk_condition(C, L, stability->coefficient, L + C * C, &largest, &condition);
   efla_worst_take(&f->largest[coefficient], largest, at);
   efla_worst_take(&f->condition[coefficient], condition, at);
 }
 
-static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
-                         efla_statistics *f) {
+static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
   for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
     for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++)
       for (size_t t = 0, length = f->chunk[c].chunk; t < x->tokens; t += length) {
         efla_tokens chunk = efla_tokens_slice(x, t, x->tokens - t < length ? x->tokens - t : length);
-        judge_chunk(stability, &chunk, g ? g + t : NULL, coefficient, (efla_place){at.sequence, at.head, at.token + t},
-                    &f->chunk[c]);
+        judge_chunk(stability, &chunk, coefficient, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
       }
 }
 
@@ -159,18 +152,17 @@ static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x
   memcpy(part.k, from.k, count * stability->dk * sizeof *part.k);
   memcpy(part.beta, from.beta, count * sizeof *part.beta);
   take_columns(stability, count, from.v, part.v);
+  part.g = from.g;
   return part;
 }
 
 /* All tokens through the watches. */
-static void keep_watch(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
-                       efla_statistics *f) {
+static void keep_watch(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
   for (size_t done = 0; done < x->tokens; done += EFLA_STABILITY_RUN_BLOCK) {
     size_t left = x->tokens - done;
     efla_tokens part = copy_part(stability, x, done, left < EFLA_STABILITY_RUN_BLOCK ? left : EFLA_STABILITY_RUN_BLOCK);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < stability->watches; i++)
-      efla_run_advance_decayed(&stability->watch[i], &part, g ? g + done : NULL);
+    for (size_t i = 0; i < stability->watches; i++) efla_run_advance(&stability->watch[i], &part);
   }
   for (size_t i = 0, m = 0; i < stability->watches; i++, m++) {
     while (f->method[m].method != stability->watch[i].method) m++;
@@ -185,13 +177,12 @@ static size_t part_length(const efla_stability_run *stability, size_t left) {
   return goal - stability->token < left ? goal - stability->token : left;
 }
 
-static void measure(efla_stability_run *stability, const efla_tokens *x, const double *g, efla_place at,
-                    efla_statistics *f) {
+static void measure(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
   for (size_t done = 0, count; done < x->tokens; done += count) {
     count = part_length(stability, x->tokens - done);
     efla_tokens part = copy_part(stability, x, done, count);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i <= stability->runs; i++) advance_one(stability, i, &part, g ? g + done : NULL);
+    for (size_t i = 0; i <= stability->runs; i++) advance_one(stability, i, &part);
     stability->token += count;
     if (stability->token == stability->planned || stability->token % stability->stride == 0)
       compare(stability, (efla_place){at.sequence, at.head, stability->token - 1}, f);
@@ -200,13 +191,13 @@ static void measure(efla_stability_run *stability, const efla_tokens *x, const d
   if (stability->token > f->most_measured) f->most_measured = stability->token;
 }
 
-efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, const double *g,
-                                       efla_place at, efla_statistics *f, efla_message *why) {
+efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, efla_place at,
+                                       efla_statistics *f, efla_message *why) {
   size_t planned = stability->planned - stability->token;
   efla_tokens measured = efla_tokens_slice(x, 0, x->tokens < planned ? x->tokens : planned);
-  keep_watch(stability, x, g, at, f);
-  judge_chunks(stability, &measured, g, at, f);
-  measure(stability, &measured, g, at, f);
+  keep_watch(stability, x, at, f);
+  judge_chunks(stability, &measured, at, f);
+  measure(stability, &measured, at, f);
   if (stability->reference.status == EFLA_OK) return EFLA_OK;
   *why = stability->reference.why;
   return stability->reference.status;

@@ -48,7 +48,7 @@ void efla_stability_run_start(efla_stability_run *stability, const double *S, si
 /* Takes a block of the sequence (x->dk, x->dv as in init) into statistics; at: the place of its first token; g
  * (x->tokens) log decays, or NULL.  Chunks begin with the block.  Returns EFLA_UNTRUSTED and why where the oracle
  * refuses; all deviations are inf from then on. */
-efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, const double *g,
-                                       efla_place at, efla_statistics *statistics, efla_message *why);
+efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, efla_place at,
+                                       efla_statistics *statistics, efla_message *why);
 
 #endif

@@ -30,19 +30,19 @@ static void take_token(efla_statistics *f, double beta, double lambda, efla_plac
   }
 }
 
-void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g,
-                                   efla_place at, efla_statistics *f) {
+void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, efla_place at,
+                                   efla_statistics *f) {
   size_t dk = token_stats->dk;
   for (size_t t = 0; t < x->tokens; t++, at.token++) {
     const double *k = x->k + t * dk;
     double beta = x->beta[t], lambda = efla_lambda(dk, k);
     take_token(f, beta, lambda, at);
-    if (g) f->decay += g[t];
+    if (x->g) f->decay += x->g[t];
     for (size_t m = 0; m < f->methods; m++) {
       efla_method_statistics *statistics = &f->method[m];
       double step =
           efla_growth_step(dk, k, efla_coefficient(statistics->method, beta, lambda), token_stats->w + m * dk) +
-          (g ? g[t] : 0);
+          (x->g ? x->g[t] : 0);
       statistics->growth += step;
       token_stats->excess[m] = fmax(0, token_stats->excess[m] + step);
       efla_worst_take(&statistics->rise, token_stats->excess[m], at);

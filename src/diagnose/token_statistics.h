@@ -21,7 +21,7 @@ void efla_token_statistics_clear(efla_token_statistics *token_stats);
 
 /* Takes a block of one head into statistics; at: the place of its first token.  g (x->tokens), or NULL: log decays, by
  * which the state is multiplied before each token. */
-void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, const double *g,
-                                   efla_place at, efla_statistics *statistics);
+void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, efla_place at,
+                                   efla_statistics *statistics);
 
 #endif

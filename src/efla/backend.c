@@ -16,8 +16,7 @@ const char *efla_backend_name(size_t i) { return i < ROWS ? rows[i]->name : NULL
 const char *efla_backend_what(size_t i) { return i < ROWS ? rows[i]->what : NULL; }
 const char *efla_backend_opened(const efla_backend *backend) { return backend ? backend->row->name : NULL; }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * messages */
+/* ---- messages ---- */
 
 static _Thread_local char open_message[EFLA_MESSAGE_BYTES];
 
@@ -31,8 +30,7 @@ efla_status efla_backend_say(efla_backend *backend, efla_status status, const ch
   return status;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * opening */
+/* ---- opening ---- */
 
 static efla_status say_unknown(efla_backend *b, const char *name) {
   efla_backend_say(b, EFLA_INVALID, "backend %.64s: unknown, expected auto", name);
@@ -89,8 +87,7 @@ void efla_backend_close(efla_backend *backend) {
   free(backend);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * workspace */
+/* ---- workspace ---- */
 
 void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
   enum { ALIGNMENT = 128 };

@@ -9,11 +9,12 @@
 extern "C" {
 #endif
 
-/* From dy, the derivatives of a loss by o and by final_state (absent: zero), to dx, its derivatives by the inputs x of a
- * forward call, through the coefficients and the treatment of keys: d_k is by the keys as they are given.  dy is only
- * read.  What of the forward pass is needed is computed anew; nothing is kept between calls.
+/* From dy, the derivatives of a loss with respect to o and to final_state (absent: zero), computes dx, its
+ * derivatives with respect to the inputs x of a forward call. They include the dependence through the
+ * coefficients and the key treatment: d_k is with respect to the untreated keys. dy is only read. The
+ * intermediate results of the forward pass are computed again; nothing is kept between calls.
  *
- * A zero key that is to have norm one has no derivative; its d_k is 0.  Failures as efla_forward. */
+ * A zero key that is to be normalised has no derivative; its d_k is 0. Fails as efla_forward does. */
 efla_status efla_backward(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, const efla_result *dy,
                           const efla_gradient *dx);
 

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------------------------------------
- * decays */
+/* ---- decays ---- */
 
 static void none(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c) {
   (void)g;
@@ -60,8 +59,7 @@ const efla_decay *efla_decay_find(const char *name) {
   return NULL;
 }
 
-/* -----------------------------------------------------------------------------------------------------------------
- * keys */
+/* ---- keys ---- */
 
 /* Eight squares at a time go to four sums, what is left to the first: the order of OpenBLAS's dnrm2 for x86-64, which
  * has the same bits where long double has 64. */
@@ -108,8 +106,7 @@ const efla_key_treatment *efla_key_treatment_find(const char *name) {
   return NULL;
 }
 
-/* ----------------------------------------------------------------------------------------------------------------
- * rules */
+/* ---- rules ---- */
 
 efla_status efla_rule_find(const char *method, const char *decay, const char *keys, efla_rule *rule) {
   const efla_rule found = {.method = efla_method_find(method ? method : "exact"),

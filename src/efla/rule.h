@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What is computed: a method, a decay and a key treatment, each a row of a table.
+/* The rule that is computed: a method, a decay and a key treatment, each a row of a table.
  *
- * Within a token, key k, value v and the rates are held, and over the unit interval
+ * Within a token, key k, value v and the rates are constant, and over the unit interval
  *
  *     dS/dtau = -(y I + rho k k^T) S + b k v^T,      o = scale S^T q afterwards,
  *
- * decay y >= 0, erase rho >= 0, write b >= 0.  With lambda = k^T k, x = rho lambda, z = y + x, a one-step method with
- * stability function R ends in three coefficients:
+ * with decay rate y >= 0, erase rate rho >= 0, write rate b >= 0. With lambda = k^T k, x = rho lambda, z = y
+ * + x, a one-step method with stability function R reduces to three coefficients:
  *
  *     S' = d S + k (w v - e S^T k)^T,   d = R(-y),   e = rho psi(y, z),   w = b phi(z),
  *     phi(z) = (1 - R(-z))/z,   psi(y, z) = (R(-y) - R(-z))/(z - y).
  *
- * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15 for the
- * exact flow).  A method is its phi: a ratio of polynomials with integer coefficients for all Runge-Kutta methods, an
- * exponential for the exact flow.  R is never formed: 1 - R loses all digits for small x. */
+ * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15
+ * for the exact flow). A method is given by its phi: a ratio of polynomials with integer coefficients for all
+ * Runge-Kutta methods, an exponential for the exact flow. phi is never computed from R: 1 - R loses all
+ * digits for small x. */
 #ifndef EFLA_RULE_H
 #define EFLA_RULE_H
 
@@ -26,25 +27,25 @@
 extern "C" {
 #endif
 
-/* -------------------------------------------------------------------------------------------------------------
- * methods */
+/* ---- methods ---- */
 
-#define EFLA_PHI_TERMS      8    /* coefficients of phi's numerator and denominator */
-#define EFLA_ORDER_INFINITE 1000 /* the order of the exact flow: beyond any that a double can show */
+#define EFLA_PHI_TERMS 8 /* coefficients of phi's numerator and denominator */
+#define EFLA_ORDER_INFINITE                                                                                            \
+  1000 /* the order of the exact flow: larger than any that is observable in double precision */
 
 typedef struct efla_method {
-  const char *name;                   /* option, CSV and legend */
-  const char *known_as;               /* in the literature */
+  const char *name;                   /* in options, tables and legends */
+  const char *known_as;               /* its name in the literature */
   int order;                          /* R(z) = e^z + O(z^(order+1)) */
   double stable;                      /* |R(-x)| <= 1 for 0 <= x <= stable */
   double positive;                    /* R(-x) >= 0 for 0 <= x <= positive */
-  double numerator[EFLA_PHI_TERMS];   /* of phi, in rising powers of x; exact integers */
-  double denominator[EFLA_PHI_TERMS]; /* the same value at 0; all zero: see closed */
-  double (*closed)(double x);         /* phi and phi' where phi is no ratio of polynomials */
+  double numerator[EFLA_PHI_TERMS];   /* of phi, in increasing powers of x; exact integers */
+  double denominator[EFLA_PHI_TERMS]; /* has the same value at 0; all zero: see closed */
+  double (*closed)(double x);         /* phi and phi' where phi is not a ratio of polynomials */
   double (*closed_slope)(double x);
-  long double (*closed_long)(long double x);                    /* phi again */
+  long double (*closed_long)(long double x);                    /* phi in long double */
   double (*closed_psi)(double y, double z);                     /* psi for 0 <= y <= z */
-  long double (*closed_psi_long)(long double y, long double z); /* psi again */
+  long double (*closed_psi_long)(long double y, long double z); /* psi in long double */
 } efla_method;
 
 extern const efla_method efla_methods[]; /* ends with a row whose name is NULL */
@@ -54,38 +55,38 @@ const char *efla_method_name(size_t i);
 /* The row of that name, NULL if there is none. */
 const efla_method *efla_method_find(const char *name);
 
-/* phi(x) and phi'(x) to a few ulp for every finite x >= 0, also next to the zeros of phi, where an absolute error of
- * (2 n u)^2 sum |c_i| x^i remains (degree n, coefficients c); -inf or inf where an explicit method overflows. */
+/* phi(x) and phi'(x) to a few ulp for every finite x >= 0; near the zeros of phi an absolute error of (2 n
+ * u)^2 sum |c_i| x^i remains (degree n, coefficients c). -inf or inf where an explicit method overflows. */
 double efla_phi(const efla_method *method, double x);
 double efla_phi_slope(const efla_method *method, double x);
 
-/* psi(y, z) for y, z >= 0, symmetric in both; psi(0, x) = phi(x) bit for bit.  A true divided difference, so that
- * nothing cancels as y comes near z: with x phi(x) = P(x)/Q(x) it is M(y, z)/(Q(y) Q(z)), where M = (P(z) Q(y) - P(y)
- * Q(z))/(z - y) is a polynomial whose integer coefficients are formed first; exp(-y) phi(z - y) for the exact flow.  To
- * a few ulp but next to the zeros of M, where an absolute error of (4 n u)^2 times the sum of the sizes of its terms
- * remains; -inf or inf where an explicit method overflows. */
+/* psi(y, z) for y, z >= 0, symmetric in both; psi(0, x) = phi(x) bit for bit. Computed as a divided
+ * difference without cancellation as y approaches z: with x phi(x) = P(x)/Q(x) it is M(y, z)/(Q(y) Q(z)),
+ * where M = (P(z) Q(y) - P(y) Q(z))/(z - y) is a polynomial whose integer coefficients are computed first;
+ * exp(-y) phi(z - y) for the exact flow. Accurate to a few ulp, but near the zeros of M an absolute error of
+ * (4 n u)^2 times the sum of the absolute values of its terms remains; -inf or inf where an explicit method
+ * overflows. */
 double efla_psi(const efla_method *method, double y, double z);
-/* The same in the widest format of the machine, with the plain rounding errors of Horner's rule. */
+/* The same in long double, with the rounding errors of plain Horner's rule. */
 long double efla_psi_long(const efla_method *method, long double y, long double z);
 
-/* R(-x) = 1 - x phi(x), the factor by which a step multiplies what the state holds along k.  Absolute error of a few u:
- * for stability, not for coefficients. */
+/* R(-x) = 1 - x phi(x), the factor by which a step multiplies the component of the state along k. Absolute
+ * error of a few u: for questions of stability, not for coefficients. */
 double efla_stability(const efla_method *method, double x);
 
-/* The coefficient a = beta phi(beta lambda) (unit of beta) for beta >= 0, lambda >= 0: relative error at most 4u for
- * the exact flow.  beta at lambda = 0. */
+/* The coefficient a = beta phi(beta lambda) (in units of beta) for beta >= 0, lambda >= 0: relative error at
+ * most 4u for the exact flow. Equal to beta at lambda = 0. */
 double efla_coefficient(const efla_method *method, double beta, double lambda);
-/* The same in the widest format of the machine, for truths: relative error of a few of its units, or next to a zero of
- * phi the absolute error above in them. */
+/* The same in long double, for reference values: relative error of a few of its u, or near a zero of phi the
+ * absolute error above with its u. */
 long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda);
 /* Its derivatives: da/dbeta = phi + x phi', da/dlambda = beta^2 phi'. */
 void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta,
                                   double *by_lambda);
 
-/* -------------------------------------------------------------------------------------------------------------
- * decays */
+/* ---- decays ---- */
 
-/* Of S' = decay S + k (write v - erase S^T k)^T. */
+/* Coefficients of S' = decay S + k (write v - erase S^T k)^T. */
 typedef struct efla_coefficients {
   double decay, erase, write;
 } efla_coefficients;
@@ -94,7 +95,7 @@ typedef struct efla_coefficients_long {
   long double decay, erase, write;
 } efla_coefficients_long;
 
-/* The derivatives of the coefficients by lambda, beta and g. */
+/* The derivatives of the coefficients with respect to lambda, beta and g. */
 typedef struct efla_coefficient_slopes {
   efla_coefficients by_lambda, by_beta, by_g;
 } efla_coefficient_slopes;
@@ -104,54 +105,52 @@ typedef struct efla_decay {
   const char *name;
   const char *what;
   bool gated;        /* takes g */
-  bool proportional; /* decay = exp(g), or 1 without g; write = the coefficient a; erase = decay * write: kernels may
-                        rely on it */
+  bool proportional; /* decay = exp(g), or 1 without g; write = a; erase = decay * write; the cpu backend requires it */
   void (*coefficients)(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c);
   void (*coefficients_long)(const efla_method *method, long double lambda, long double beta, long double g,
                             efla_coefficients_long *c);
   void (*slopes)(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s);
 } efla_decay;
 
-/* none:  d = 1, e = w = a. split: the decay exactly, then the step: d = exp(g), e = d a, w = a (Gated DeltaNet, arXiv
- * 2412.06464, for Euler and unit keys). */
+/* none: d = 1, e = w = a. split: first the exact decay, then the step: d = exp(g), e = d a, w = a (Gated
+ * DeltaNet, arXiv 2412.06464, for Euler and unit keys). */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
 const char *efla_decay_name(size_t i);
 const efla_decay *efla_decay_find(const char *name);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * keys */
+/* ---- keys ---- */
 
-/* A choice apart from the method: EFLA takes keys as they are, DeltaNet scales them to norm one. */
+/* Chosen independently of the method: EFLA uses keys as they are, DeltaNet normalises them. */
 typedef struct efla_key_treatment {
   const char *name;
   const char *what;
   void (*apply)(size_t dk, double *k); /* one key (dk), in place */
-  bool unit;                           /* it is k/|k| */
+  bool unit;                           /* it returns k/|k| */
 } efla_key_treatment;
 
 extern const efla_key_treatment efla_key_treatments[]; /* raw, unit; ends with a row whose name is NULL */
 const char *efla_key_treatment_name(size_t i);
 const efla_key_treatment *efla_key_treatment_find(const char *name);
 
-/* |x| of n numbers without overflow or underflow on the way: the squares are summed in long double, in four sums. */
+/* |x| of n numbers without intermediate overflow or underflow: the squares are summed in long double, in four
+ * sums. */
 double efla_two_norm(size_t n, const double *x);
 
-/* ---------------------------------------------------------------------------------------------------------------
- * rules */
+/* ---- rules ---- */
 
 typedef struct efla_rule {
   const efla_method *method;      /* required */
   const efla_decay *decay;        /* NULL: none */
   const efla_key_treatment *keys; /* NULL: raw */
-  double scale;                   /* of the read-out; 0 means 1 */
+  double scale;                   /* of the output; 0 means 1 */
 } efla_rule;
 
-/* A rule from names, such as "exact", "split", "unit"; NULL for a default: exact, none, raw.  EFLA_INVALID where a name
- * is in no table, and then *rule is not touched. */
+/* A rule from names, such as "exact", "split", "unit"; NULL for a default: exact, none, raw. EFLA_INVALID
+ * where a name is in no table; *rule is then unchanged. */
 efla_status efla_rule_find(const char *method, const char *decay, const char *keys, efla_rule *rule);
 
-/* The coefficients of one token whose key, after treatment, has the squared norm lambda >= 0; beta >= 0; g <= 0, not
- * used where the decay takes none.  Outside of that domain the formulas are evaluated as they stand.  EFLA_INVALID
+/* The coefficients of one token whose treated key has the squared norm lambda >= 0; beta >= 0; g <= 0, not
+ * used by a decay that is not gated. Outside this domain the formulas are evaluated unchanged. EFLA_INVALID
  * where a pointer or the method is NULL. */
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c);
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How calls of the library end.
+/* Status of library calls.
  *
- * A numerical blow-up is no failure: inf and nan propagate as data.  Everything else that can go wrong is one of these,
- * and where a backend took part, efla_last_message (backend.h) has the sentence that says what was found and what was
- * expected. */
+ * A numerical blow-up is not an error: inf and nan propagate as data. Every other failure is one of these,
+ * and where a backend was involved, efla_last_message (backend.h) returns a sentence with the value found and
+ * the one expected. */
 #ifndef EFLA_STATUS_H
 #define EFLA_STATUS_H
 
@@ -13,13 +13,13 @@ extern "C" {
 
 typedef enum efla_status {
   EFLA_OK,
-  EFLA_INVALID,      /* an argument contradicts itself or another */
-  EFLA_UNSUPPORTED,  /* the arguments make sense, but this build, backend or processor does not offer it */
-  EFLA_NO_MEMORY,    /* an allocation failed, or would have been needed after efla_reserve */
+  EFLA_INVALID,      /* an argument is invalid, or inconsistent with another */
+  EFLA_UNSUPPORTED,  /* the arguments are valid, but not supported by this build, backend or processor */
+  EFLA_NO_MEMORY,    /* an allocation failed, or would have been necessary after efla_reserve */
   EFLA_DEVICE_FAILED /* a device reported an error */
 } efla_status;
 
-/* "invalid argument", ...; "unknown status" for any other number.  The text is constant. */
+/* "invalid argument", ...; "unknown status" for any other number. The text is constant. */
 const char *efla_status_text(efla_status status);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The version of the headers, and that of the library that the program runs with.  Until 1.0 a minor version may change
- * the interface. */
+/* The version of the headers, and that of the library that is linked at run time. Until 1.0 a minor version
+ * may change the interface. */
 #ifndef EFLA_VERSION_H
 #define EFLA_VERSION_H
 
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* EFLA_VERSION of the library as it was built. */
+/* EFLA_VERSION with which the library was built. */
 const char *efla_version(void);
 
 #ifdef __cplusplus

@@ -33,44 +33,50 @@ static size_t first_sequences(const efla_tensors *file, size_t n) {
 }
 
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why) {
-  assert(!walk->outputs || file->has[EFLA_O]);
+  assert(!walk->outputs || walk->outputs->has[EFLA_O]);
   *stream = (efla_stream){.file = file,
+                          .outputs = walk->outputs,
                           .most_sequences = first_sequences(file, walk->sequences),
                           .most_length = walk->length ? walk->length : file->tokens};
-  size_t dk = file->dk, dv = file->dv;
-  size_t numbers = 2 * dk + dv + 1 + (file->has[EFLA_G] ? 1 : 0) + (walk->outputs ? dv : 0);
-  choose_sizes(stream, walk, numbers);
-  size_t n = stream->most_heads * stream->most_tokens;
-  double *at = stream->block = malloc(n * numbers * sizeof *at);
+  size_t dk = file->dk, dv = file->dv, g = file->has[EFLA_G] ? 1 : 0;
+  choose_sizes(stream, walk, 2 * dk + dv + 1 + g);
+  size_t n = stream->most_heads * stream->most_tokens, states = stream->most_heads * dk * dv;
+  size_t numbers = n * (2 * dk + dv + 1 + g + (walk->outputs ? dv : 0)),
+         starts = file->has[EFLA_INITIAL_STATE] ? states : 0,
+         finals = walk->outputs && walk->outputs->has[EFLA_FINAL_STATE] ? states : 0;
+  double *at = stream->memory = malloc((numbers + starts + finals) * sizeof *at);
   if (!at) {
     *stream = (efla_stream){0};
     return efla_fail_memory(why);
   }
-  stream->q = at, at += n * dk;
-  stream->k = at, at += n * dk;
-  stream->v = at, at += n * dv;
-  stream->beta = at, at += n;
-  if (file->has[EFLA_G]) stream->g = at, at += n;
-  if (walk->outputs) stream->o = at;
+  stream->x = (efla_sequence){.batch = 1, .dk = dk, .dv = dv};
+  stream->x.q.data = at, at += n * dk;
+  stream->x.k.data = at, at += n * dk;
+  stream->x.v.data = at, at += n * dv;
+  stream->x.beta.data = at, at += n;
+  if (g) stream->x.g.data = at, at += n;
+  if (walk->outputs) stream->y.o.data = at, at += n * dv;
+  if (starts) stream->starts = at, at += starts;
+  if (finals) stream->finals = at;
   return EFLA_OK;
 }
 
 void efla_stream_clear(efla_stream *stream) {
-  free(stream->block);
+  free(stream->memory);
   *stream = (efla_stream){0};
 }
 
 /* To the next block: of the same heads, of the next group of heads, of the next sequence. */
 static void move_on(efla_stream *stream) {
   const efla_tensors *file = stream->file;
-  if (stream->span.heads == 0) { /* before the first */
+  if (stream->block.heads == 0) { /* before the first */
     stream->token = 0;
   } else if (!stream->ends) {
-    stream->token += stream->span.tokens;
+    stream->token += stream->block.tokens;
   } else {
     stream->token = 0;
-    stream->span.head += stream->span.heads;
-    if (stream->span.head == file->heads) stream->span.head = 0, stream->sequence++;
+    stream->block.head += stream->block.heads;
+    if (stream->block.head == file->heads) stream->block.head = 0, stream->sequence++;
   }
   stream->done = stream->sequence == stream->most_sequences;
   if (stream->done) return;
@@ -78,34 +84,80 @@ static void move_on(efla_stream *stream) {
   size_t length = efla_tensors_length(file, stream->sequence);
   stream->length = least(length, stream->most_length);
   stream->whole = stream->length == length;
-  stream->span.batch = file->cu_seqlens ? 0 : stream->sequence;
-  stream->span.heads = least(stream->most_heads, file->heads - stream->span.head);
-  stream->span.first = start + stream->token;
-  stream->span.tokens = least(stream->most_tokens, stream->length - stream->token);
+  stream->block.batch = file->cu_seqlens ? 0 : stream->sequence;
+  stream->block.heads = least(stream->most_heads, file->heads - stream->block.head);
+  stream->block.first = start + stream->token;
+  stream->block.tokens = least(stream->most_tokens, stream->length - stream->token);
   stream->begins = stream->token == 0;
-  stream->ends = stream->token + stream->span.tokens == stream->length;
+  stream->ends = stream->token + stream->block.tokens == stream->length;
+}
+
+/* The view of the block at hand: its shape, and where its numbers are to be. */
+static void describe(efla_stream *stream) {
+  efla_sequence *x = &stream->x;
+  x->heads = stream->block.heads, x->tokens = stream->block.tokens;
+  struct {
+    efla_array *array;
+    size_t width;
+  } const rows[] = {{&x->q, x->dk}, {&x->k, x->dk}, {&x->v, x->dv}, {&x->beta, 1}, {&x->g, 1}, {&stream->y.o, x->dv}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].array->data)
+      *rows[i].array = efla_array_head_major(rows[i].array->data, EFLA_F64, x->tokens, x->heads, rows[i].width);
+  const efla_array absent = {.data = NULL};
+  const bool final = stream->finals && stream->ends && stream->whole;
+  x->initial_state =
+      stream->starts && stream->begins ? efla_array_states(stream->starts, EFLA_F64, x->heads, x->dk, x->dv) : absent;
+  stream->y.final_state = final ? efla_array_states(stream->finals, EFLA_F64, x->heads, x->dk, x->dv) : absent;
+}
+
+static efla_status read_rows(efla_stream *stream, efla_message *why) {
+  const efla_sequence *x = &stream->x;
+  const efla_array *const arrays[] = {[EFLA_Q] = &x->q,       [EFLA_K] = &x->k, [EFLA_V] = &x->v,
+                                      [EFLA_BETA] = &x->beta, [EFLA_G] = &x->g, [EFLA_O] = &stream->y.o};
+  efla_status status = EFLA_OK;
+  for (efla_tensor t = 0; t < sizeof arrays / sizeof *arrays && status == EFLA_OK; t++)
+    if (arrays[t]->data)
+      status = efla_tensors_read(t == EFLA_O ? stream->outputs : stream->file, t, &stream->block, *arrays[t], why);
+  return status;
+}
+
+static efla_status read_states(efla_stream *stream, efla_message *why) {
+  const size_t sequence = stream->sequence, head = stream->block.head, heads = stream->block.heads;
+  efla_status status = EFLA_OK;
+  if (stream->x.initial_state.data)
+    status = efla_tensors_read_states(stream->file, EFLA_INITIAL_STATE, sequence, head, heads, stream->starts, why);
+  if (status == EFLA_OK && stream->y.final_state.data)
+    status = efla_tensors_read_states(stream->outputs, EFLA_FINAL_STATE, sequence, head, heads, stream->finals, why);
+  return status;
 }
 
 efla_status efla_stream_next(efla_stream *stream, efla_message *why) {
   move_on(stream);
-  double *const values[] = {[EFLA_Q] = stream->q,       [EFLA_K] = stream->k, [EFLA_V] = stream->v,
-                            [EFLA_BETA] = stream->beta, [EFLA_G] = stream->g, [EFLA_O] = stream->o};
-  efla_status status = stream->done ? efla_tensors_unchanged(stream->file, why) : EFLA_OK;
-  for (efla_tensor t = 0; t < sizeof values / sizeof *values && status == EFLA_OK && !stream->done; t++)
-    if (values[t]) status = efla_tensors_read(stream->file, t, &stream->span, values[t], why);
-  return status;
+  if (stream->done) return efla_tensors_unchanged(stream->file, why);
+  describe(stream);
+  efla_status status = read_rows(stream, why);
+  return status == EFLA_OK ? read_states(stream, why) : status;
 }
 
 size_t efla_stream_last(const efla_stream *stream) { return stream->length > 0 ? stream->length - 1 : 0; }
 
 efla_tokens efla_stream_tokens(const efla_stream *stream, size_t h) {
-  size_t n = stream->span.tokens, dk = stream->file->dk, dv = stream->file->dv;
-  assert(h < stream->span.heads);
-  return (efla_tokens){.tokens = n,
-                       .dk = dk,
-                       .dv = dv,
-                       .q = stream->q + h * n * dk,
-                       .k = stream->k + h * n * dk,
-                       .v = stream->v + h * n * dv,
-                       .beta = stream->beta + h * n};
+  const efla_sequence *x = &stream->x;
+  assert(h < x->heads);
+  return (efla_tokens){.tokens = x->tokens,
+                       .dk = x->dk,
+                       .dv = x->dv,
+                       .q = efla_stream_head(&x->q, h),
+                       .k = efla_stream_head(&x->k, h),
+                       .v = efla_stream_head(&x->v, h),
+                       .beta = efla_stream_head(&x->beta, h),
+                       .g = efla_stream_head(&x->g, h)};
+}
+
+efla_status efla_stream_write(const efla_stream *stream, efla_tensors *out, const efla_result *y, efla_message *why) {
+  const efla_tensor_block *block = &stream->block;
+  efla_status status = efla_tensors_write(out, EFLA_O, block, y->o, why);
+  if (status != EFLA_OK || !stream->ends) return status;
+  return efla_tensors_write_states(out, EFLA_FINAL_STATE, stream->sequence, block->head, block->heads,
+                                   y->final_state.data, why);
 }

@@ -32,6 +32,7 @@
 #define EFLA_IO_TENSORS_H
 
 #include "efla/cpu/heads.h"
+#include "efla/sequence.h"
 #include "base/tokens.h"
 #include "number/format.h"
 #include "io/watch.h"
@@ -102,13 +103,10 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 /* What o and final_state will take on the disk. */
 double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
 
-/* A whole file of inputs, from arrays in memory: q, k (batch, tokens, heads, dk), v (batch, tokens, heads, dv), beta
- * (batch, tokens, heads), stored as f32.  Fails with EFLA_OUTPUT; what is on disk is then the caller's to remove. */
-typedef struct efla_tensor_arrays {
-  size_t batch, tokens, heads, dk, dv;
-  const float *q, *k, *v, *beta;
-} efla_tensor_arrays;
-efla_status efla_tensors_save(const char *path, const efla_tensor_arrays *arrays, efla_message *why);
+/* A whole file of inputs, from q, k, v and beta in memory: f32 of any strides, no repeat, no cu_seqlens; g and
+ * initial_state are not written.  Stored as f32, "BTHD".  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; what is on disk is
+ * then the caller's to remove. */
+efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_message *why);
 
 /* Text as an attribute of the root. */
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why);
@@ -121,9 +119,9 @@ efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why);
 efla_status efla_tensors_close(efla_tensors *file, efla_message *why);
 
 /* The part of a batch entry that is read or written at once. */
-typedef struct efla_span {
+typedef struct efla_tensor_block {
   size_t batch, head, heads, first, tokens; /* heads head ... head+heads-1, tokens first ... first+tokens-1 */
-} efla_span;
+} efla_tensor_block;
 
 /* Tokens of a sequence; only one of cu_seqlens may have none. */
 size_t efla_tensors_length(const efla_tensors *file, size_t sequence);
@@ -131,12 +129,14 @@ size_t efla_tensors_length(const efla_tensors *file, size_t sequence);
 /* Numbers per token and head: dk, dv or 1. */
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
 
-/* values (heads, tokens, width), whatever the layout.  Reading an input (all but o and final_state) fails with
- * EFLA_INPUT at the first nan or inf and, in beta, at the first negative number; reading anything from a file that has
- * changed since it was opened. */
-efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values,
+/* A block from the file to where `to` says, or from there to the file: an array (heads, tokens, width) of f64 with any
+ * strides, whose batch and repeat are not used.  In the file's own order and one after another the numbers go there
+ * directly, otherwise through a copy.  Reading an input (all but o and final_state) fails with EFLA_INPUT at the first
+ * nan or inf and, in beta, at the first negative number; reading anything from a file that has changed since it was
+ * opened. */
+efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array to,
                               efla_message *why);
-efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
+efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array from,
                                efla_message *why);
 
 /* The states of heads head ... head+heads-1 of a sequence, (heads, dk, dv); zero where a file has no initial_state. */
@@ -145,31 +145,29 @@ efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, siz
 efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head,
                                       size_t heads, const double *S, efla_message *why);
 
-/* "o[0,417,5,3]": entry number `entry` of the first token and head of the span, as the dataset counts; and of a
- * state. */
+/* "o[0,417,5,3]": entry number `entry` of a token of a sequence, or of the sequence's state (where token is not used),
+ * as the dataset counts. */
 enum { EFLA_INDEX_TEXT = 128 };
-const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
-                               char text[EFLA_INDEX_TEXT]);
-const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head,
-                                     size_t entry, char text[EFLA_INDEX_TEXT]);
+const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t token,
+                               size_t entry, char text[EFLA_INDEX_TEXT]);
 
 /* Walks through all sequences, for each through all groups of heads, for each through all blocks of tokens:
  *
  *     efla_stream stream;
  *     status = efla_stream_init(&stream, &file, &(efla_walk){.states = 1}, why);
  *     while (status == EFLA_OK && (status = efla_stream_next(&stream, why)) == EFLA_OK && !stream.done) {
- *       if (stream.begins) ... states of stream.span.heads heads start, from initial_state where there is one
- *       for (size_t h = 0; h < stream.span.heads; h++) {
+ *       if (stream.begins) ... states of stream.x.heads heads start, from stream.x.initial_state
+ *       for (size_t h = 0; h < stream.x.heads; h++) {
  *         efla_tokens x = efla_stream_tokens(&stream, h);
- *         ... g: stream.g ? stream.g + h*x.tokens : NULL;  o: stream.o + h*x.tokens*x.dv
+ *         ... o: efla_stream_head(&stream.y.o, h)
  *       }
  *       if (stream.ends) ... they are final
  *     }
  *     efla_stream_clear(&stream);
  *
- * A block holds at most EFLA_STREAM_NUMBERS numbers, however large the file.  A sequence without tokens is one block
- * without tokens for each group of heads, which begins and ends there: its final states are to be written as any
- * others. */
+ * The inputs of a block are at most EFLA_STREAM_NUMBERS numbers, however large the file.  A sequence without tokens is
+ * one block without tokens for each group of heads, which begins and ends there: its final states are to be written as
+ * any others. */
 enum { EFLA_STREAM_NUMBERS = 1 << 22 };
 
 typedef struct efla_walk {
@@ -178,27 +176,28 @@ typedef struct efla_walk {
   size_t
       /* blocks end at multiples of this many tokens of their sequence, where that is not too many; 0: anywhere */
       multiple;
-  bool outputs;             /* read o as well */
+  efla_tensors *outputs;    /* the file whose o, and final_state if it has one, are read as well; NULL: none */
   size_t sequences, length; /* only the first ones that are not empty, and of each only the first tokens; 0: all */
 } efla_walk;
 
+/* The block at hand is a view: f64, one batch entry, the heads of a group, their rows one after another.  The stream
+ * owns its numbers, until the next block. */
 typedef struct efla_stream {
-  efla_tensors *file;
-  size_t sequence;   /* of the block at hand */
-  size_t token;      /* its first token, counted from the sequence's first */
-  size_t length;     /* tokens of the sequence that are walked through */
-  bool whole;        /* these are all that it has */
-  efla_span span;    /* where it lies in the file */
-  bool begins, ends; /* it is the first, the last block of these heads in this sequence */
-  bool done;         /* there is no block any more */
-  double *q, *k, *v; /* (heads, tokens, dk), dk, dv */
-  double *beta, *g;  /* (heads, tokens); g NULL where the file has none */
-  double *o;         /* (heads, tokens, dv); NULL where it was not asked for */
+  efla_sequence x;         /* initial_state where the sequence begins and the file has one: else absent */
+  efla_result y;           /* what the file of outputs has: o; final_state where the whole sequence ends */
+  size_t sequence;         /* of the block at hand */
+  size_t token;            /* its first token, counted from the sequence's first */
+  size_t length;           /* tokens of the sequence that are walked through */
+  bool whole;              /* these are all that it has */
+  bool begins, ends;       /* it is the first, the last block of these heads in this sequence */
+  bool done;               /* there is no block any more */
+  efla_tensor_block block; /* where it lies in the file */
+  efla_tensors *file, *outputs;
   size_t most_heads, most_tokens, most_sequences, most_length;
-  double *block;
+  double *starts, *finals, *memory; /* room for initial and final states, for everything */
 } efla_stream;
 
-/* Fails with EFLA_NO_MEMORY; stream is then zeroed.  Asking for outputs is asking for file->has[EFLA_O]. */
+/* Fails with EFLA_NO_MEMORY; stream is then zeroed.  A file of outputs has o. */
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why);
 void efla_stream_clear(efla_stream *stream);
 
@@ -208,7 +207,16 @@ efla_status efla_stream_next(efla_stream *stream, efla_message *why);
 /* The number of the last token of the sequence at hand; 0 also where it has none. */
 size_t efla_stream_last(const efla_stream *stream);
 
-/* The tokens of head number h of the block (from 0, that is head span.head + h of the file): a view. */
+/* The tokens of head number h of the block (from 0, that is head block.head + h of the file): a view. */
 efla_tokens efla_stream_tokens(const efla_stream *stream, size_t h);
+
+/* Where head number h of one of the block's arrays begins, its rows one after another; NULL where it is absent. */
+static inline double *efla_stream_head(const efla_array *array, size_t h) {
+  return array->data ? (double *)array->data + (ptrdiff_t)h * array->head : NULL;
+}
+
+/* Writes o of the block at hand to another file, and where the sequence ends its final states, which lie one after
+ * another.  Fails as efla_tensors_write does. */
+efla_status efla_stream_write(const efla_stream *stream, efla_tensors *out, const efla_result *y, efla_message *why);
 
 #endif

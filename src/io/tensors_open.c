@@ -18,14 +18,15 @@ static efla_status open_trustingly(efla_tensors *file, const candidate *c, efla_
  * in turn. */
 static void touch(efla_tensors *file, efla_tensor tensor) {
   const bool state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
-  double *values = malloc((state ? file->dk * file->dv : efla_tensors_width(file, tensor)) * sizeof *values);
+  size_t width = state ? file->dk * file->dv : efla_tensors_width(file, tensor);
+  double *values = malloc(width * sizeof *values);
   for (int end = 0; end < 2 && values; end++) {
-    efla_span one = {.heads = 1, .tokens = 1};
+    efla_tensor_block one = {.heads = 1, .tokens = 1};
     if (end) one.batch = file->batch - 1, one.head = file->heads - 1, one.first = file->tokens - 1;
     if (state)
       (void)efla_tensors_read_states(file, tensor, end ? file->sequences - 1 : 0, one.head, 1, values, NULL);
     else
-      (void)efla_tensors_read(file, tensor, &one, values, NULL);
+      (void)efla_tensors_read(file, tensor, &one, efla_array_head_major(values, EFLA_F64, 1, 1, width), NULL);
   }
   free(values);
 }

@@ -3,25 +3,55 @@
 #include "io/stored.h"
 #include "io/tensors.h"
 
-#include <stdbool.h>
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
-static bool save(hid_t file, efla_tensor tensor, const efla_tensor_arrays *a, size_t width, const float *values) {
-  const hsize_t size[] = {a->batch, a->tokens, a->heads, width};
-  hid_t space = H5Screate_simple(tensor == EFLA_BETA ? 3 : 4, size, NULL), properties = efla_stored_properties();
+/* The rows of a batch entry as the file has them: token by token, heads inside. */
+static void gather(const efla_sequence *x, const efla_array *array, size_t entry, size_t width, float *rows) {
+  const float *from = (const float *)array->data + (ptrdiff_t)entry * array->batch;
+  for (size_t t = 0; t < x->tokens; t++)
+    for (size_t h = 0; h < x->heads; h++, rows += width)
+      memcpy(rows, from + (ptrdiff_t)h * array->head + (ptrdiff_t)t * array->token, width * sizeof *rows);
+}
+
+/* One batch entry after another into a dataset. */
+static bool write_entries(hid_t dataset, hid_t space, const efla_sequence *x, const efla_array *array, size_t rank,
+                          size_t width, float *rows) {
+  const hsize_t count[] = {1, x->tokens, x->heads, width};
+  hid_t memory = H5Screate_simple((int)rank, count, NULL);
+  bool fine = memory >= 0;
+  for (hsize_t start[4] = {0}; start[0] < x->batch && fine; start[0]++) {
+    gather(x, array, start[0], width, rows);
+    fine = H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+           H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, rows) >= 0;
+  }
+  if (memory >= 0) H5Sclose(memory);
+  return fine;
+}
+
+static bool save(hid_t file, efla_tensor tensor, const efla_sequence *x, const efla_array *array, float *rows) {
+  const size_t rank = tensor == EFLA_BETA ? 3 : 4, width = tensor == EFLA_BETA ? 1 : tensor == EFLA_V ? x->dv : x->dk;
+  const hsize_t size[] = {x->batch, x->tokens, x->heads, width};
+  assert(array->type == EFLA_F32 && array->repeat <= 1);
+  hid_t space = H5Screate_simple((int)rank, size, NULL), properties = efla_stored_properties();
   hid_t dataset =
       H5Dcreate2(file, efla_tensor_name(tensor), H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-  bool fine = dataset >= 0 && H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+  bool fine = dataset >= 0 && write_entries(dataset, space, x, array, rank, width, rows);
   if (dataset >= 0) fine &= H5Dclose(dataset) >= 0;
   H5Pclose(properties);
   H5Sclose(space);
   return fine;
 }
 
-efla_status efla_tensors_save(const char *path, const efla_tensor_arrays *a, efla_message *why) {
+efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_message *why) {
+  float *rows = calloc(x->tokens * x->heads, (x->dk > x->dv ? x->dk : x->dv) * sizeof *rows);
+  if (!rows) return efla_fail_memory(why);
   efla_stored_begin();
   hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  bool fine = file >= 0 && save(file, EFLA_Q, a, a->dk, a->q) && save(file, EFLA_K, a, a->dk, a->k) &&
-              save(file, EFLA_V, a, a->dv, a->v) && save(file, EFLA_BETA, a, 1, a->beta);
+  bool fine = file >= 0 && save(file, EFLA_Q, x, &x->q, rows) && save(file, EFLA_K, x, &x->k, rows) &&
+              save(file, EFLA_V, x, &x->v, rows) && save(file, EFLA_BETA, x, &x->beta, rows);
   if (file >= 0) fine &= H5Fclose(file) >= 0;
+  free(rows);
   return fine ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());
 }

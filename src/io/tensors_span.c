@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: numbers in and out, a span at a time. */
+/* Tensor files: numbers in and out, a block at a time. */
 #include "io/shape.h"
 #include "io/stored.h"
 
@@ -12,11 +12,12 @@
 
 enum { B, T, H, D };
 
-static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const efla_span *span) {
+static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block) {
   size_t width = efla_tensors_width(file, tensor);
   efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
-  const size_t start[] = {span->batch, span->first, span->head, 0}, count[] = {1, span->tokens, span->heads, width};
-  efla_box b = {.rank = axes.rank, .n = span->tokens * span->heads * width};
+  const size_t start[] = {block->batch, block->first, block->head, 0},
+               count[] = {1, block->tokens, block->heads, width};
+  efla_box b = {.rank = axes.rank, .n = block->tokens * block->heads * width};
   for (size_t i = 0; i < 4; i++)
     if (axes.at[i] >= 0) b.start[axes.at[i]] = start[i], b.count[axes.at[i]] = count[i];
   return b;
@@ -45,18 +46,21 @@ static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *in
   return text;
 }
 
-const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, const efla_span *span, size_t entry,
-                               char text[EFLA_INDEX_TEXT]) {
-  efla_box b = token_box(file, tensor, span);
-  efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
-  if (axes.at[D] >= 0) b.start[axes.at[D]] = entry;
-  return index_text(tensor, b.rank, b.start, text);
-}
-
-const char *efla_tensors_state_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head,
-                                     size_t entry, char text[EFLA_INDEX_TEXT]) {
-  efla_box b = state_box(file, tensor, sequence, head, 1);
-  b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
+const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t token,
+                               size_t entry, char text[EFLA_INDEX_TEXT]) {
+  efla_box b;
+  if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE) {
+    b = state_box(file, tensor, sequence, head, 1);
+    b.start[b.rank - 2] = entry / file->dv, b.start[b.rank - 1] = entry % file->dv;
+  } else {
+    const efla_tensor_block one = {.batch = file->cu_seqlens ? 0 : sequence,
+                                   .head = head,
+                                   .heads = 1,
+                                   .first = (file->cu_seqlens ? file->cu_seqlens[sequence] : 0) + token,
+                                   .tokens = 1};
+    b = token_box(file, tensor, &one);
+    if (efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE) b.start[b.rank - 1] = entry;
+  }
   return index_text(tensor, b.rank, b.start, text);
 }
 
@@ -98,11 +102,25 @@ static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_
                    efla_stored_reason());
 }
 
-/* to (rows, columns, width) from (columns, rows, width). */
-static void exchange(size_t rows, size_t columns, size_t width, const double *from, double *to) {
-  for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++)
-      memcpy(to + (i * columns + j) * width, from + (j * rows + i) * width, width * sizeof *to);
+/* A block as the file has it, its numbers one after another. */
+static efla_array own_order(const efla_tensors *file, const efla_tensor_block *block, size_t width) {
+  return file->layout == EFLA_BTHD ? efla_array_token_major(NULL, EFLA_F64, block->tokens, block->heads, width)
+                                   : efla_array_head_major(NULL, EFLA_F64, block->tokens, block->heads, width);
+}
+
+/* Whether two arrays lie in the same way; the stride of a dimension that has one entry does not matter, and without
+ * tokens none does. */
+static bool same_order(const efla_tensor_block *block, const efla_array *a, const efla_array *b) {
+  if (block->tokens == 0) return true;
+  return (block->heads <= 1 || a->head == b->head) && (block->tokens <= 1 || a->token == b->token);
+}
+
+static void copy_rows(const efla_tensor_block *block, size_t width, const efla_array *from, const efla_array *to) {
+  for (size_t h = 0; h < block->heads; h++)
+    for (size_t t = 0; t < block->tokens; t++)
+      memcpy((double *)to->data + (ptrdiff_t)h * to->head + (ptrdiff_t)t * to->token,
+             (const double *)from->data + (ptrdiff_t)h * from->head + (ptrdiff_t)t * from->token,
+             width * sizeof(double));
 }
 
 static efla_status make_room(efla_tensors *file, size_t n, efla_message *why) {
@@ -113,31 +131,33 @@ static efla_status make_room(efla_tensors *file, size_t n, efla_message *why) {
   return file->scratch ? EFLA_OK : efla_fail_memory(why);
 }
 
-/* In the file the heads are inside a token: to be exchanged, unless there is only one of either. */
-static bool exchanged(const efla_tensors *file, const efla_span *span) {
-  return file->layout == EFLA_BTHD && span->heads > 1 && span->tokens > 1;
-}
-
-efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_span *span, double *values,
+efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array to,
                               efla_message *why) {
-  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
-  efla_box b = token_box(file, tensor, span);
-  if (!exchanged(file, span)) return read_box(file, tensor, &b, values, why);
+  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE && to.type == EFLA_F64);
+  efla_box b = token_box(file, tensor, block);
+  size_t width = efla_tensors_width(file, tensor);
+  efla_array own = own_order(file, block, width);
+  if (same_order(block, &own, &to)) return read_box(file, tensor, &b, to.data, why);
   efla_status status = make_room(file, b.n, why);
-  if (status == EFLA_OK) status = read_box(file, tensor, &b, file->scratch, why);
-  if (status == EFLA_OK) exchange(span->heads, span->tokens, efla_tensors_width(file, tensor), file->scratch, values);
+  if (status != EFLA_OK) return status;
+  own.data = file->scratch;
+  status = read_box(file, tensor, &b, own.data, why);
+  if (status == EFLA_OK) copy_rows(block, width, &own, &to);
   return status;
 }
 
-efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_span *span, const double *values,
+efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array from,
                                efla_message *why) {
-  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE);
-  efla_box b = token_box(file, tensor, span);
-  if (!exchanged(file, span)) return write_box(file, tensor, &b, values, why);
+  assert(file->has[tensor] && efla_tensor_kinds[tensor].width != EFLA_WIDTH_STATE && from.type == EFLA_F64);
+  efla_box b = token_box(file, tensor, block);
+  size_t width = efla_tensors_width(file, tensor);
+  efla_array own = own_order(file, block, width);
+  if (same_order(block, &own, &from)) return write_box(file, tensor, &b, from.data, why);
   efla_status status = make_room(file, b.n, why);
   if (status != EFLA_OK) return status;
-  exchange(span->tokens, span->heads, efla_tensors_width(file, tensor), values, file->scratch);
-  return write_box(file, tensor, &b, file->scratch, why);
+  own.data = file->scratch;
+  copy_rows(block, width, &from, &own);
+  return write_box(file, tensor, &b, own.data, why);
 }
 
 efla_status efla_tensors_read_states(efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads,

@@ -69,11 +69,11 @@ void efla_forward_start(const efla_forward_spec *forward, double *S) {
   }
 }
 
-void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, double *S, double *o,
+void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, double *S, double *o,
                           double *scratch) {
   assert(x->dk == forward->dk && x->dv == forward->dv);
   if (forward->format->digits > 24)
-    advance_f64(forward, x, g, S, o, scratch);
+    advance_f64(forward, x, S, o, scratch);
   else
-    advance_f32(forward, x, g, S, o, scratch);
+    advance_f32(forward, x, S, o, scratch);
 }

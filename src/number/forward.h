@@ -43,10 +43,9 @@ size_t efla_forward_scratch(const efla_forward_spec *forward);
 /* Rounds a state S (dk, dv) to what the pass can hold: to be called before the first block. */
 void efla_forward_start(const efla_forward_spec *forward, double *S);
 
-/* The next block: x (forward->dk, forward->dv); g (x->tokens) the logarithms of the decays, NULL: none; S (dk, dv) in
- * and out; o (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as
+/* The next block: x (forward->dk, forward->dv), with its decays if it has any; S (dk, dv) in and out; o (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as
  * data; the arrays do not overlap. */
-void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, const double *g, double *S, double *o,
+void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, double *S, double *o,
                           double *scratch);
 
 #endif

@@ -11,16 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-efla_storage efla_storage_state(const efla_format *format) { return (efla_storage){.format = format, .state = true}; }
-
-const char *efla_storage_stored(const efla_storage *storage) {
-  return !storage->inputs ? "state" : storage->state ? "both" : "inputs";
-}
-
-const char *efla_storage_rounding(const efla_storage *storage) {
-  return storage->stochastic ? "stochastic" : "nearest";
-}
-
 /* How many tokens can be advanced before something is to be rounded. */
 static size_t at_once(const efla_storage *storage) {
   if (storage->chunk > 1) return storage->chunk;
@@ -115,23 +105,23 @@ static void fade(efla_run *run, double factor) {
   }
 }
 
-static void advance_f64(efla_run *run, const efla_tokens *x, const double *g) {
+static void advance_f64(efla_run *run, const efla_tokens *x) {
   efla_heads heads = efla_heads_one(x->tokens, run->dk, run->dv);
   efla_token_coefficients(run->method, x, run->coefficient);
   if (run->storage.chunk > 1) {
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, g, run->S, NULL,
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, x->g, run->S, NULL,
                    run->scratch);
   } else if (x->tokens > 1) {
     const efla_kernel_f64 k = {
-        .k = x->k, .v = x->v, .coefficient = run->coefficient, .g = g, .initial = run->S, .final = run->S};
+        .k = x->k, .v = x->v, .coefficient = run->coefficient, .g = x->g, .initial = run->S, .final = run->S};
     efla_kernel_forward_f64(&heads, &k, run->scratch);
   } else {
-    if (g) fade(run, exp(*g));
+    if (x->g) fade(run, exp(*x->g));
     efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->coefficient, run->S, NULL);
   }
 }
 
-static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
+static void advance_f32(efla_run *run, const efla_tokens *x) {
   size_t dk = run->dk, n = x->tokens;
   efla_heads heads = efla_heads_one(n, dk, run->dv);
   store_input(run, x->k, n * dk, run->k32);
@@ -140,28 +130,28 @@ static void advance_f32(efla_run *run, const efla_tokens *x, const double *g) {
     double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
     run->coefficient32[t] = (float)efla_coefficient(run->method, x->beta[t], lambda);
-    run->g32[t] = (float)(g ? g[t] : 0);
+    run->g32[t] = (float)(x->g ? x->g[t] : 0);
   }
   if (run->storage.chunk > 1) {
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, g ? run->g32 : NULL,
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, x->g ? run->g32 : NULL,
                    run->S32, NULL, run->scratch32);
   } else if (n > 1) {
     efla_kernel_f32 k = {
         .k = run->k32, .v = run->v32, .coefficient = run->coefficient32, .initial = run->S32, .final = run->S32};
-    if (g) k.g = run->g32;
+    if (x->g) k.g = run->g32;
     efla_kernel_forward_f32(&heads, &k, run->scratch32);
   } else {
-    if (g) fade(run, exp(*g));
+    if (x->g) fade(run, exp(*x->g));
     efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->coefficient32, run->S32, NULL);
   }
   if (run->storage.state) store_state(run);
 }
 
-static void advance_part(efla_run *run, const efla_tokens *x, const double *g) {
+static void advance_part(efla_run *run, const efla_tokens *x) {
   if (run->f32)
-    advance_f32(run, x, g);
+    advance_f32(run, x);
   else
-    advance_f64(run, x, g);
+    advance_f64(run, x);
 }
 
 /* inf and nan are the numbers whose exponent is all ones: adding one to it carries into the sign bit, which was
@@ -185,18 +175,16 @@ static bool finite_state(const efla_run *run) {
 
 /* The first of these tokens, from 1, after which the state is not finite, by going through them again one by one; the
  * last of them where it is finite that way. */
-static size_t find_blowup(efla_run *run, const efla_tokens *x, const double *g) {
+static size_t find_blowup(efla_run *run, const efla_tokens *x) {
   for (size_t t = 1; t <= x->tokens; t++) {
     efla_tokens one = efla_tokens_slice(x, t - 1, 1);
-    advance_part(run, &one, g ? g + t - 1 : NULL);
+    advance_part(run, &one);
     if (!finite_state(run)) return t;
   }
   return x->tokens;
 }
 
-void efla_run_advance(efla_run *run, const efla_tokens *x) { efla_run_advance_decayed(run, x, NULL); }
-
-void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g) {
+void efla_run_advance(efla_run *run, const efla_tokens *x) {
   size_t dk = run->dk, dv = run->dv;
   assert(x->dk == dk && x->dv == dv);
   void *S = run->f32 ? (void *)run->S32 : run->S;
@@ -205,11 +193,11 @@ void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double 
     size_t count = x->tokens - t < run->most ? x->tokens - t : run->most;
     efla_tokens part = efla_tokens_slice(x, t, count);
     memcpy(run->before, S, size);
-    advance_part(run, &part, g ? g + t : NULL);
+    advance_part(run, &part);
     if (finite_state(run)) continue;
     if (run->storage.chunk <= 1) {
       memcpy(S, run->before, size);
-      count = find_blowup(run, &part, g ? g + t : NULL);
+      count = find_blowup(run, &part);
     }
     run->blowup = run->tokens + t + count;
   }

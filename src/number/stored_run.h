@@ -9,28 +9,11 @@
 
 #include "base/tokens.h"
 #include "efla/rule.h"
-#include "number/format.h"
+#include "number/storage.h"
 #include "base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* What is stored in the format, and how it gets there. */
-typedef struct efla_storage {
-  const efla_format *format;
-  bool state;      /* after every token */
-  bool inputs;     /* q, k and v */
-  bool stochastic; /* the state's rounding; inputs go to the nearest */
-  uint64_t seed;   /* of stochastic rounding: names the run's stream, see efla_format_draw */
-  size_t chunk; /* tokens per chunk of the chunkwise form, after each of which the state is stored; 0: token by token */
-} efla_storage;
-
-/* The state in a format, to the nearest: the usual case. */
-efla_storage efla_storage_state(const efla_format *format);
-
-/* "state", "inputs" or "both"; "nearest" or "stochastic". */
-const char *efla_storage_stored(const efla_storage *storage);
-const char *efla_storage_rounding(const efla_storage *storage);
 
 typedef struct efla_run {
   const efla_method *method;
@@ -62,12 +45,9 @@ void efla_run_clear(efla_run *run);
  * of draws goes on. */
 void efla_run_start(efla_run *run, const double *S);
 
-/* Consumes a block (x->dk, x->dv as in init); chunks end with it.  Keys are taken as they are.  Blow-up is data: S and
+/* Consumes a block (x->dk, x->dv as in init), with its decays if it has any; chunks end with it.  Keys are taken as they are.  Blow-up is data: S and
  * o then hold inf or nan, and the state is not advanced further. */
 void efla_run_advance(efla_run *run, const efla_tokens *x);
-
-/* The same with decays, S <- exp(g_t) S before token t; g (x->tokens), or NULL: none. */
-void efla_run_advance_decayed(efla_run *run, const efla_tokens *x, const double *g);
 
 /* How far the state of a run is from another's, relative to the latter (Frobenius norm). */
 double efla_run_distance(const efla_run *run, const efla_run *from);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-size_t efla_zero_order_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv; }
+size_t efla_zero_order_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv + dk * dv; }
 
 void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time,
                                   double duration, size_t steps, double *S, double *scratch) {
@@ -17,6 +17,16 @@ void efla_zero_order_hold_advance(const efla_method *method, double point, const
     double coefficient = efla_coefficient(method, h, efla_lambda(dk, k));
     efla_recurrence_f64(1, dk, signal->dv, NULL, k, v, &coefficient, S, NULL);
   }
+}
+
+void efla_zero_order_hold_extrapolate(const efla_method *method, const efla_signal *signal, double time,
+                                      double duration, size_t steps, double *S, double *scratch) {
+  size_t n = signal->dk * signal->dv;
+  double *coarse = scratch, *rest = scratch + n;
+  memcpy(coarse, S, n * sizeof *S);
+  efla_zero_order_hold_advance(method, 0.5, signal, time, duration, steps, coarse, rest);
+  efla_zero_order_hold_advance(method, 0.5, signal, time, duration, 2 * steps, S, rest);
+  for (size_t e = 0; e < n; e++) S[e] += (S[e] - coarse[e]) / 3;
 }
 
 typedef double matrix[2][2];

@@ -18,6 +18,11 @@ size_t efla_zero_order_hold_scratch(size_t dk, size_t dv);
 void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time,
                                   double duration, size_t steps, double *S, double *scratch);
 
+/* The same at the midpoints of steps, extrapolated (Richardson): the midpoint rule is symmetric, its error has even powers
+ * of the step only, and (4 S_2 - S_1)/3, from twice as many steps and from steps, drops the first of them; order 4. */
+void efla_zero_order_hold_extrapolate(const efla_method *method, const efla_signal *signal, double time,
+                                      double duration, size_t steps, double *S, double *scratch);
+
 /* The exact flow over a unit of time of two keys at once, dS/dt = -sum_i w_i k_i (k_i^T S - v_i^T), with weights of any
  * sign.  With K = [k_1 k_2], W = diag(w), G = K^T K, V = [v_1 v_2] the change stays in the span of K:
  *

@@ -3,11 +3,13 @@
 #include "oracle/odeiv.h"
 
 #include "oracle/advance.h"
+#include "oracle/state.h"
 
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_odeiv2.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double TOLERANCE = 1e-13;
 
@@ -42,6 +44,21 @@ efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double 
   }
   if (driver) gsl_odeiv2_driver_free(driver);
   free(p.k);
+  return status;
+}
+
+efla_status efla_odeiv_confirm(const efla_signal *signal, double time, double duration, double step, double reach,
+                               size_t steps, double *S, double *floor, efla_message *why) {
+  const efla_tableau *gauss = efla_tableau_find("gauss4");
+  size_t dk = signal->dk, dv = signal->dv, n = dk * dv;
+  double *other = malloc((n + efla_ode_scratch(gauss, dk, dv)) * sizeof *other);
+  if (!other) return efla_fail_memory(why);
+  memcpy(other, S, n * sizeof *S);
+  efla_status status = efla_odeiv_integrate(signal, time, duration, step, reach, S, why);
+  if (status == EFLA_OK && efla_ode_advance(gauss, signal, time, duration, steps, other, other + n) != EFLA_OK)
+    status = efla_fail_memory(why);
+  *floor = efla_relative_distance(n, other, S);
+  free(other);
   return status;
 }
 

@@ -12,4 +12,9 @@
 efla_status efla_odeiv_integrate(const efla_signal *signal, double time, double duration, double step, double reach,
                                  double *S, efla_message *why);
 
+/* The same, and beside it the two-stage Gauss method with so many steps, which has nothing in common with it: *floor is
+ * the distance of both relative to the new S (Frobenius norm).  Fails in the same ways. */
+efla_status efla_odeiv_confirm(const efla_signal *signal, double time, double duration, double step, double reach,
+                               size_t steps, double *S, double *floor, efla_message *why);
+
 #endif

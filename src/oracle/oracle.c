@@ -112,23 +112,43 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
   return isfinite(norm) && own <= oracle->limit * norm;
 }
 
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                                efla_message *why) {
+/* Tokens without decays. */
+static efla_status advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                           efla_message *why) {
   size_t n = x->dk * x->dv;
   double factor = 1, own = 0;
-  efla_status status = efla_oracle_admits(oracle, x, why);
-  if (status == EFLA_OK && *error > 0 && carry(x, &factor) != EFLA_OK) status = efla_fail_memory(why);
-  if (status == EFLA_OK) status = efla_oracle_raw(oracle, x, S, &own, why);
+  if (*error > 0 && carry(x, &factor) != EFLA_OK) return efla_fail_memory(why);
+  efla_status status = efla_oracle_raw(oracle, x, S, &own, why);
   if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
     status = efla_fail(
         why, EFLA_UNTRUSTED,
         "oracle %s refuses: its own error is %.3g of a state of norm %.3g, expected at most %.3g of it; it can be "
         "trusted for %s",
         oracle->name, own / efla_norm(n, S), efla_norm(n, S), oracle->limit, oracle->trust);
-  if (status == EFLA_OK)
-    *error = *error * factor + own;
-  else
-    *error = INFINITY;
-  for (size_t e = 0; e < n && status != EFLA_OK; e++) S[e] = NAN;
+  if (status == EFLA_OK) *error = *error * factor + own;
+  return status;
+}
+
+/* S <- e^g S.  What long double rounds goes into the error: e^g and the product are off by one unit in the last place
+ * each at most. */
+static void decay(size_t n, double g, long double *S, double *error) {
+  long double factor = expl(g);
+  for (size_t e = 0; e < n; e++) S[e] *= factor;
+  *error = *error * (double)factor + 2 * (double)LDBL_EPSILON * efla_norm(n, S);
+}
+
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
+                                efla_message *why) {
+  size_t n = x->dk * x->dv, most = x->g ? 1 : x->tokens;
+  efla_status status = efla_oracle_admits(oracle, x, why);
+  for (size_t t = 0; t < x->tokens && status == EFLA_OK; t += most) {
+    efla_tokens piece = efla_tokens_slice(x, t, most);
+    piece.g = NULL;
+    if (x->g) decay(n, x->g[t], S, error);
+    status = advance(oracle, &piece, S, error, why);
+  }
+  if (status == EFLA_OK) return EFLA_OK;
+  *error = INFINITY;
+  for (size_t e = 0; e < n; e++) S[e] = NAN;
   return status;
 }

@@ -27,13 +27,6 @@ void efla_reference_start(efla_reference *reference, const double *S) {
   reference->status = EFLA_OK;
 }
 
-void efla_reference_decay(efla_reference *reference, double g) {
-  size_t n = reference->dk * reference->dv;
-  long double factor = expl(g);
-  for (size_t e = 0; e < n; e++) reference->S[e] *= factor;
-  reference->error = reference->error * (double)factor + 2 * (double)LDBL_EPSILON * efla_norm(n, reference->S);
-}
-
 efla_status efla_reference_advance(efla_reference *reference, const efla_tokens *x) {
   if (reference->status != EFLA_OK || x->tokens == 0) return reference->status;
   reference->status = efla_oracle_advance(reference->oracle, x, reference->S, &reference->error, &reference->why);
@@ -52,7 +45,7 @@ efla_errors efla_reference_compare(const efla_reference *reference, const double
   return (efla_errors){
       .state = relative(efla_distance(n, S, reference->S), norm),
       .state_floor = relative(reference->error, norm),
-      .readout = relative(efla_distance(reference->dv, o, reference->o), readout_norm),
-      .readout_floor = relative(efla_norm(reference->dk, reference->q) * reference->error, readout_norm),
+      .readout = o ? relative(efla_distance(reference->dv, o, reference->o), readout_norm) : NAN,
+      .readout_floor = o ? relative(efla_norm(reference->dk, reference->q) * reference->error, readout_norm) : NAN,
   };
 }

@@ -23,15 +23,11 @@ void efla_reference_clear(efla_reference *reference);
 /* Starts anew from a state S (dk, dv) that is taken as true, NULL: zero; after a refusal, too. */
 void efla_reference_start(efla_reference *reference, const double *S);
 
-/* S <- e^g S, g <= 0 or not: a decay before a token.  What long double rounds goes into the error: e^g and the product
- * are off by one unit in the last place each at most. */
-void efla_reference_decay(efla_reference *reference, double g);
-
 /* Follows a block.  A refusal is remembered in status; all errors are nan from then on. */
 efla_status efla_reference_advance(efla_reference *reference, const efla_tokens *x);
 
 /* Relative errors, and the reference's own (floor): of a state S (dk, dv) and of a read-out o (dv), 0 where both are
- * zero. |q| times the state's error bounds the read-out's. */
+ * zero; o NULL: of the state only, the read-out's are nan. |q| times the state's error bounds the read-out's. */
 typedef struct efla_errors {
   double state, state_floor, readout, readout_floor;
 } efla_errors;

@@ -14,3 +14,12 @@ double efla_distance(size_t n, const double *S, const long double *truth) {
   for (size_t e = 0; e < n; e++) sum += ((long double)S[e] - truth[e]) * ((long double)S[e] - truth[e]);
   return isfinite(sum) ? (double)sqrtl(sum) : INFINITY;
 }
+
+double efla_relative_distance(size_t n, const double *S, const double *truth) {
+  double apart = 0, whole = 0;
+  for (size_t e = 0; e < n; e++) {
+    apart += (S[e] - truth[e]) * (S[e] - truth[e]);
+    whole += truth[e] * truth[e];
+  }
+  return sqrt(apart) / sqrt(whole);
+}

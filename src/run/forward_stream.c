@@ -8,6 +8,7 @@
 #include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct pass {
   const efla_forward_spec *forward;
@@ -19,12 +20,13 @@ typedef struct pass {
 } pass;
 
 static efla_status pass_init(pass *p, efla_message *why) {
+  const efla_sequence *x = &p->stream.x;
   efla_status status =
       efla_stream_init(&p->stream, p->in, &(efla_walk){.states = 1, .multiple = p->forward->chunk}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
-  p->S = malloc(heads * p->in->dk * p->in->dv * sizeof *p->S);
-  p->o = malloc(heads * p->stream.most_tokens * p->in->dv * sizeof *p->o);
+  p->S = malloc(heads * x->dk * x->dv * sizeof *p->S);
+  p->o = malloc(heads * p->stream.most_tokens * x->dv * sizeof *p->o);
   p->scratch = malloc(p->threads * efla_forward_scratch(p->forward) * sizeof *p->scratch);
   return p->S && p->o && p->scratch ? EFLA_OK : efla_fail_memory(why);
 }
@@ -46,55 +48,54 @@ static size_t find_bad(size_t n, const double *values, double largest) {
 }
 
 static void note_token(pass *p, size_t h) {
-  efla_span one = p->stream.span;
-  size_t dv = p->in->dv, n = one.tokens * dv;
+  const efla_stream *stream = &p->stream;
+  size_t dv = stream->x.dv, n = stream->x.tokens * dv;
   const double *o = p->o + h * n;
-  size_t at = find_bad(n, o, p->out->stored[EFLA_O].largest), token = p->stream.token + at / dv;
+  size_t at = find_bad(n, o, p->out->stored[EFLA_O].largest), token = stream->token + at / dv;
   if (at == n || token >= p->first.token) return;
-  one.head += h, one.first += at / dv;
-  p->first = (efla_bad){p->stream.sequence, one.head, token, o[at], ""};
-  efla_tensors_index(p->out, EFLA_O, &one, at % dv, p->first.index);
+  p->first = (efla_bad){stream->sequence, stream->block.head + h, token, o[at], ""};
+  efla_tensors_index(p->out, EFLA_O, stream->sequence, p->first.head, token, at % dv, p->first.index);
 }
 
 static void note_state(pass *p) {
   const efla_stream *stream = &p->stream;
-  size_t state = p->in->dk * p->in->dv, n = stream->span.heads * state;
-  size_t at = find_bad(n, p->S, p->out->stored[EFLA_FINAL_STATE].largest), head = stream->span.head + at / state;
+  size_t state = stream->x.dk * stream->x.dv, n = stream->x.heads * state;
+  size_t at = find_bad(n, p->S, p->out->stored[EFLA_FINAL_STATE].largest), last = efla_stream_last(stream);
   if (at == n || p->final.token < SIZE_MAX) return;
-  p->final = (efla_bad){stream->sequence, head, efla_stream_last(stream), p->S[at], ""};
-  efla_tensors_state_index(p->out, EFLA_FINAL_STATE, stream->sequence, head, at % state, p->final.index);
+  p->final = (efla_bad){stream->sequence, stream->block.head + at / state, last, p->S[at], ""};
+  efla_tensors_index(p->out, EFLA_FINAL_STATE, stream->sequence, p->final.head, last, at % state, p->final.index);
 }
 
-static efla_status start_heads(pass *p, efla_message *why) {
-  const efla_span *span = &p->stream.span;
-  efla_status status =
-      efla_tensors_read_states(p->in, EFLA_INITIAL_STATE, p->stream.sequence, span->head, span->heads, p->S, why);
-  for (size_t h = 0; h < span->heads && status == EFLA_OK; h++)
-    efla_forward_start(p->forward, p->S + h * p->in->dk * p->in->dv);
-  return status;
+static void start_heads(pass *p) {
+  const efla_sequence *x = &p->stream.x;
+  size_t state = x->dk * x->dv;
+  if (x->initial_state.data)
+    memcpy(p->S, x->initial_state.data, x->heads * state * sizeof *p->S);
+  else
+    memset(p->S, 0, x->heads * state * sizeof *p->S);
+  for (size_t h = 0; h < x->heads; h++) efla_forward_start(p->forward, p->S + h * state);
 }
 
 static void advance_heads(pass *p) {
-  size_t state = p->in->dk * p->in->dv, scratch = efla_forward_scratch(p->forward);
+  const efla_sequence *sequence = &p->stream.x;
+  size_t state = sequence->dk * sequence->dv, scratch = efla_forward_scratch(p->forward);
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)p->threads)
-  for (size_t h = 0; h < p->stream.span.heads; h++) {
+  for (size_t h = 0; h < sequence->heads; h++) {
     efla_tokens x = efla_stream_tokens(&p->stream, h);
-    efla_forward_advance(p->forward, &x, p->stream.g ? p->stream.g + h * x.tokens : NULL, p->S + h * state,
-                         p->o + h * x.tokens * x.dv, p->scratch + (size_t)omp_get_thread_num() * scratch);
+    efla_forward_advance(p->forward, &x, p->S + h * state, p->o + h * x.tokens * x.dv,
+                         p->scratch + (size_t)omp_get_thread_num() * scratch);
   }
 }
 
 static efla_status pass_block(pass *p, efla_message *why) {
-  const efla_stream *stream = &p->stream;
-  const efla_span *span = &stream->span;
-  efla_status status = stream->begins ? start_heads(p, why) : EFLA_OK;
-  if (status != EFLA_OK) return status;
+  const efla_sequence *x = &p->stream.x;
+  if (p->stream.begins) start_heads(p);
   advance_heads(p);
-  for (size_t h = 0; h < span->heads; h++) note_token(p, h);
-  status = efla_tensors_write(p->out, EFLA_O, span, p->o, why);
-  if (status != EFLA_OK || !stream->ends) return status;
-  note_state(p);
-  return efla_tensors_write_states(p->out, EFLA_FINAL_STATE, stream->sequence, span->head, span->heads, p->S, why);
+  for (size_t h = 0; h < x->heads; h++) note_token(p, h);
+  if (p->stream.ends) note_state(p);
+  const efla_result y = {.o = efla_array_head_major(p->o, EFLA_F64, x->tokens, x->heads, x->dv),
+                         .final_state = efla_array_states(p->S, EFLA_F64, x->heads, x->dk, x->dv)};
+  return efla_stream_write(&p->stream, p->out, &y, why);
 }
 
 efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
@@ -107,7 +108,7 @@ efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *
   efla_progress_start(&progress, "tokens", in->batch * in->heads * in->tokens);
   while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done) {
     status = pass_block(&p, why);
-    efla_progress_add(&progress, p.stream.span.heads * p.stream.span.tokens);
+    efla_progress_add(&progress, p.stream.x.heads * p.stream.x.tokens);
   }
   efla_progress_end(&progress);
   pass_clear(&p);

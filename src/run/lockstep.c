@@ -47,6 +47,18 @@ efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method
   return efla_growth_init(&l->growth[l->growths++], method, l->source.spec.dk);
 }
 
+efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_method *method, const efla_list *formats,
+                                      size_t seed) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < formats->n * EFLA_STORAGE_WAYS && status == EFLA_OK; i++) {
+    const efla_format *format = &efla_formats[formats->row[i / EFLA_STORAGE_WAYS]];
+    efla_storage storage;
+    if (efla_storage_way(format, i % EFLA_STORAGE_WAYS, seed * 1000 + i, &storage))
+      status = efla_lockstep_add(l, method, &storage);
+  }
+  return status;
+}
+
 static efla_status advance(efla_lockstep *l, size_t count, efla_message *why) {
   efla_tokens block = efla_tokens_slice(&l->x, 0, count);
   efla_status status = efla_source_next(&l->source, &block, why);
@@ -89,4 +101,10 @@ efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)
   for (size_t i = 0; i < l->references; i++)
     if (l->reference[i].status != EFLA_OK) return *why = l->reference[i].why, l->reference[i].status;
   return EFLA_OK;
+}
+
+size_t efla_lockstep_first_above(const efla_lockstep *l, size_t run, double most) {
+  for (size_t i = 0; i < l->marks; i++)
+    if (l->error[run][i] > most) return (size_t)l->at[i];
+  return 0;
 }

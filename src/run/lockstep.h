@@ -4,6 +4,7 @@
 #ifndef EFLA_RUN_LOCKSTEP_H
 #define EFLA_RUN_LOCKSTEP_H
 
+#include "app/cli.h"
 #include "app/progress.h"
 #include "app/table.h"
 #include "data/source.h"
@@ -37,14 +38,22 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
                                const efla_list *oracles, size_t most, size_t block, efla_message *why);
 void efla_lockstep_clear(efla_lockstep *l);
 
-/* Both fail with EFLA_NO_MEMORY. */
+/* All three fail with EFLA_NO_MEMORY. */
 efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage);
 efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method);
+/* A run for each format (rows of efla_formats) and each way to store in it (number/storage.h), but for ways that
+ * compute the same; run i of all these has stream seed*1000 + i of stochastic rounding. */
+efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_method *method, const efla_list *formats,
+                                      size_t seed);
 
 /* Follows so many tokens and has `record` write rows at 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8), and at the last.
  * Fails as efla_source_next does, and as an oracle does; where one refuses, its errors are nan from then on, all others
  * follow, and at the end that is EFLA_UNTRUSTED. */
 efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
                                  efla_progress *progress, efla_message *why);
+
+/* The first recorded token number with an error of the state of this run above `most`; 0: none.  No error that is nan
+ * is above it. */
+size_t efla_lockstep_first_above(const efla_lockstep *l, size_t run, double most);
 
 #endif

@@ -36,6 +36,21 @@ efla_status efla_bootstrap_mean(const double *values, size_t n, size_t seed, efl
   return EFLA_OK;
 }
 
+efla_status efla_bootstrap_difference(const double *a, const double *b, size_t n, size_t seed,
+                                      efla_interval *interval) {
+  double *difference = malloc((n ? n : 1) * sizeof *difference);
+  if (!difference) return EFLA_NO_MEMORY;
+  for (size_t i = 0; i < n; i++) difference[i] = a[i] - b[i];
+  efla_status status = efla_bootstrap_mean(difference, n, seed, interval);
+  free(difference);
+  return status;
+}
+
+const char *efla_difference_verdict(efla_interval difference) {
+  if (isnan(difference.mean)) return "not asked";
+  return difference.low > 0 ? "better" : difference.high < 0 ? "worse" : "no difference seen";
+}
+
 void efla_student_mean(const double *values, size_t n, efla_interval *interval) {
   assert(n > 0);
   double mean = mean_of(values, n);

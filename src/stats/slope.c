@@ -16,3 +16,12 @@ double efla_log_slope(size_t n, const double *x, const double *y, double least, 
   free(logs);
   return slope;
 }
+
+double efla_log_crossing(size_t n, const double *a, const double *b) {
+  double place = NAN;
+  for (size_t i = 1; i < n; i++) {
+    double before = log(a[i - 1] / b[i - 1]), after = log(a[i] / b[i]);
+    if (before > 0 && after <= 0) place = (double)i - 1 + (isfinite(before) ? before / (before - after) : 1);
+  }
+  return place;
+}

@@ -1,78 +1,112 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/recall_trials.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-typedef struct stage { /* what trials need */
+typedef struct workspace { /* what one trial after another uses */
   efla_source source;
   efla_recall recall;
   efla_tokens written;
   gsl_rng *draw;
-} stage;
+} workspace;
 
-static efla_status stage_init(stage *st, const efla_recall_trials *c, size_t stage_seed, efla_message *why) {
-  efla_spec own = c->spec;
-  own.seed = stage_seed;
-  *st = (stage){.draw = gsl_rng_alloc(gsl_rng_mt19937)};
-  efla_status status = efla_source_init(&st->source, &own, why);
-  if (status == EFLA_OK && (!st->draw || efla_recall_init(&st->recall, c->pairs, own.dk, own.dv) != EFLA_OK ||
-                            efla_tokens_init(&st->written, c->pairs, own.dk, own.dv) != EFLA_OK))
+static efla_status workspace_init(workspace *ws, const efla_recall_trials *r, size_t seed, efla_message *why) {
+  efla_spec own = r->spec;
+  own.seed = seed;
+  *ws = (workspace){.draw = gsl_rng_alloc(gsl_rng_mt19937)};
+  efla_status status = efla_source_init(&ws->source, &own, why);
+  if (status == EFLA_OK && (!ws->draw || efla_recall_init(&ws->recall, r->pairs, own.dk, own.dv) != EFLA_OK ||
+                            efla_tokens_init(&ws->written, r->pairs, own.dk, own.dv) != EFLA_OK))
     status = efla_fail_memory(why);
-  if (st->draw) gsl_rng_set(st->draw, stage_seed);
+  if (ws->draw) gsl_rng_set(ws->draw, seed);
   return status;
 }
 
-static void stage_clear(stage *st) {
-  efla_source_clear(&st->source);
-  efla_recall_clear(&st->recall);
-  efla_tokens_clear(&st->written);
-  gsl_rng_free(st->draw);
+static void workspace_clear(workspace *ws) {
+  efla_source_clear(&ws->source);
+  efla_recall_clear(&ws->recall);
+  efla_tokens_clear(&ws->written);
+  gsl_rng_free(ws->draw);
 }
 
-static efla_recall_score score(stage *st, const efla_recall_config *w, double beta) {
-  efla_tokens_copy(&st->recall.x, &st->written);
-  for (size_t t = 0; t < st->written.tokens; t++) st->recall.x.beta[t] = beta;
-  efla_keys_apply(w->keys, &st->recall.x);
-  return efla_recall_run(&st->recall, w->method);
+static efla_recall_score score(workspace *ws, const efla_recall_config *config, double beta) {
+  efla_tokens_copy(&ws->recall.x, &ws->written);
+  for (size_t t = 0; t < ws->written.tokens; t++) ws->recall.x.beta[t] = beta;
+  efla_keys_apply(config->keys, &ws->recall.x);
+  return efla_recall_run(&ws->recall, config->method);
 }
 
-efla_status efla_recall_trials_tune(efla_recall_trials *c, const double *candidates, size_t n, efla_message *why) {
-  stage st;
-  double *sums = calloc(c->n_ways * n, sizeof *sums);
+void efla_recall_trials_add(efla_recall_trials *r, const efla_method *method, const efla_key_treatment *keys) {
+  assert(r->n_configs + 2 <= EFLA_RECALL_CONFIGS);
+  for (int tuned = 0; tuned < 2; tuned++)
+    r->configs[r->n_configs++] = (efla_recall_config){method, keys, tuned, r->spec.beta};
+}
+
+size_t efla_recall_trials_find(const efla_recall_trials *r, const char *method, const char *keys, bool tuned) {
+  size_t c = 0;
+  while (c < r->n_configs && (strcmp(r->configs[c].method->name, method) != 0 ||
+                              strcmp(r->configs[c].keys->name, keys) != 0 || r->configs[c].tuned != tuned))
+    c++;
+  return c;
+}
+
+efla_status efla_recall_trials_tune(efla_recall_trials *r, const double *candidates, size_t n, efla_message *why) {
+  workspace ws;
+  double *sums = calloc(r->n_configs * n, sizeof *sums);
   if (!sums) return efla_fail_memory(why);
-  efla_status status = stage_init(&st, c, c->seed + 1000003, why);
-  for (size_t t = 0; t < c->trials && status == EFLA_OK; t++) {
-    status = efla_recall_next(&st.recall, &st.source, why);
-    efla_tokens_copy(&st.written, &st.recall.x);
-    for (size_t i = 0; i < c->n_ways * n && status == EFLA_OK; i++)
-      if (c->ways[i / n].tuned) sums[i] += score(&st, &c->ways[i / n], candidates[i % n]).snr; /* accuracy saturates */
+  efla_status status = workspace_init(&ws, r, r->seed + 1000003, why);
+  for (size_t t = 0; t < r->trials && status == EFLA_OK; t++) {
+    status = efla_recall_next(&ws.recall, &ws.source, why);
+    efla_tokens_copy(&ws.written, &ws.recall.x);
+    for (size_t i = 0; i < r->n_configs * n && status == EFLA_OK; i++)
+      if (r->configs[i / n].tuned)
+        sums[i] += score(&ws, &r->configs[i / n], candidates[i % n]).snr; /* accuracy saturates */
   }
-  for (size_t w = 0; w < c->n_ways && status == EFLA_OK; w++) {
+  for (size_t c = 0; c < r->n_configs && status == EFLA_OK; c++) {
     size_t best = 0;
     for (size_t i = 1; i < n; i++)
-      if (sums[w * n + i] > sums[w * n + best]) best = i;
-    if (c->ways[w].tuned) c->ways[w].beta = candidates[best];
+      if (sums[c * n + i] > sums[c * n + best]) best = i;
+    if (r->configs[c].tuned) r->configs[c].beta = candidates[best];
   }
-  stage_clear(&st);
+  workspace_clear(&ws);
   free(sums);
   return status;
 }
 
-efla_status efla_recall_trials_run(const efla_recall_trials *c, const efla_perturbation *perturbation, double level,
+size_t efla_recall_trials_scores(const efla_recall_trials *r) { return 3 * r->n_configs * r->trials; }
+
+efla_status efla_recall_trials_run(const efla_recall_trials *r, const efla_perturbation *perturbation, double level,
                                    double *scores, efla_message *why) {
-  stage st;
-  efla_status status = stage_init(&st, c, c->seed, why); /* the same for every level: less noise between them */
-  for (size_t t = 0; t < c->trials && status == EFLA_OK; t++) {
-    status = efla_recall_next(&st.recall, &st.source, why);
-    if (status == EFLA_OK) status = efla_perturb(perturbation, &st.recall.x, level, st.draw, why);
-    efla_tokens_copy(&st.written, &st.recall.x);
-    for (size_t w = 0; w < c->n_ways && status == EFLA_OK; w++) {
-      efla_recall_score s = score(&st, &c->ways[w], c->ways[w].beta);
-      scores[w * c->trials + t] = s.accuracy;
-      scores[(c->n_ways + w) * c->trials + t] = s.error;
-      scores[(2 * c->n_ways + w) * c->trials + t] = s.snr;
+  workspace ws;
+  efla_status status = workspace_init(&ws, r, r->seed, why); /* the same for every level: less noise between them */
+  for (size_t t = 0; t < r->trials && status == EFLA_OK; t++) {
+    status = efla_recall_next(&ws.recall, &ws.source, why);
+    if (status == EFLA_OK) status = efla_perturb(perturbation, &ws.recall.x, level, ws.draw, why);
+    efla_tokens_copy(&ws.written, &ws.recall.x);
+    for (size_t c = 0; c < r->n_configs && status == EFLA_OK; c++) {
+      efla_recall_score s = score(&ws, &r->configs[c], r->configs[c].beta);
+      scores[c * r->trials + t] = s.accuracy;
+      scores[(r->n_configs + c) * r->trials + t] = s.error;
+      scores[(2 * r->n_configs + c) * r->trials + t] = s.snr;
     }
   }
-  stage_clear(&st);
+  workspace_clear(&ws);
   return status;
+}
+
+efla_status efla_recall_trials_summarise(const efla_recall_trials *r, const double *scores, size_t config,
+                                         efla_recall_summary *summary, efla_message *why) {
+  efla_interval *const means[] = {&summary->accuracy, &summary->error, &summary->snr};
+  const double *own = scores + config * r->trials;
+  size_t efla = efla_recall_trials_find(r, "exact", "raw", r->configs[config].tuned);
+  efla_status status = EFLA_OK;
+  summary->difference = (efla_interval){NAN, NAN, NAN};
+  for (size_t k = 0; k < 3 && status == EFLA_OK; k++)
+    status = efla_bootstrap_mean(own + k * r->n_configs * r->trials, r->trials, r->seed, means[k]);
+  if (status == EFLA_OK && efla < r->n_configs)
+    status = efla_bootstrap_difference(scores + efla * r->trials, own, r->trials, r->seed, &summary->difference);
+  return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
 }

@@ -51,16 +51,17 @@ efla_status efla_activations_save(const efla_activations *x, const char *path, e
   efla_output output;
   efla_status status = efla_output_begin(&output, path, why);
   if (status != EFLA_OK) return status;
-  const efla_tensor_arrays arrays = {.batch = x->images,
-                                     .tokens = x->tokens,
-                                     .heads = 1,
-                                     .dk = x->width,
-                                     .dv = x->width,
-                                     .q = x->q,
-                                     .k = x->k,
-                                     .v = x->v,
-                                     .beta = x->beta};
-  status = efla_tensors_save(efla_output_name(&output), &arrays, why);
+  const size_t n = x->tokens, width = x->width;
+  const efla_sequence view = {.batch = x->images,
+                              .heads = 1,
+                              .tokens = n,
+                              .dk = width,
+                              .dv = width,
+                              .q = efla_array_token_major(x->q, EFLA_F32, n, 1, width),
+                              .k = efla_array_token_major(x->k, EFLA_F32, n, 1, width),
+                              .v = efla_array_token_major(x->v, EFLA_F32, n, 1, width),
+                              .beta = efla_array_token_major(x->beta, EFLA_F32, n, 1, 1)};
+  status = efla_tensors_save(efla_output_name(&output), &view, why);
   if (status == EFLA_OK) status = efla_output_finish(&output, why);
   efla_output_abandon(&output);
   return status;

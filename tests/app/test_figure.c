@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Figures: whole or not at all, whatever gnuplot and the disk do. */
+/* Figures are complete or absent, also where gnuplot or the disk fails. */
 #include "files.h"
 #include "testing.h"
 

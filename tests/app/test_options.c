@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every option of every program against values that it cannot have.  What an option takes is told by the program's own
+/* Every option of every program against values that it cannot have.  The allowed values are read from the program's
  * --help. */
 #include "testing.h"
 

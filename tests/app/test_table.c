@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tables: what is written reads back to the same bits, says where it comes from, and is there whole or not at all. */
+/* Tables: what is written reads back to the same bits, has its provenance, and is complete or absent. */
 #include "files.h"
 #include "testing.h"
 
@@ -174,6 +174,30 @@ START_TEST(columns_are_described_once) {
 }
 END_TEST
 
+/* An interval is three columns. */
+START_TEST(intervals_have_three_columns) {
+  typedef struct measured {
+    size_t row;
+    efla_interval rate;
+  } measured;
+  static const efla_column columns[] = {EFLA_COLUMN(measured, row, "", "its number"),
+                                        EFLA_COLUMN_INTERVAL(measured, rate, "Hz", "a rate"),
+                                        EFLA_COLUMNS_END(measured)};
+  efla_cli cli = set_up("interval", NULL);
+  efla_table table = open_table(&cli, columns);
+  efla_table_put(&table, &(measured){1, {2, 1.5, 3}});
+  close_table(&table);
+  efla_csv csv = read_back();
+  ck_assert_ptr_nonnull(strstr(csv.header, "# column rate [Hz]: a rate\n"
+                                           "# column rate_low [Hz]: low end of the 95 % interval of rate\n"
+                                           "# column rate_high [Hz]: high end of the 95 % interval of rate\n"));
+  ck_assert(efla_csv_real(&csv, 0, "rate") == 2 && efla_csv_real(&csv, 0, "rate_low") == 1.5 &&
+            efla_csv_real(&csv, 0, "rate_high") == 3);
+  efla_csv_clear(&csv);
+  efla_cli_clear(&cli);
+}
+END_TEST
+
 START_TEST(header_of_a_quick_run) {
   efla_cli cli = set_up("table-quick", "--quick");
   efla_table table = open_table(&cli, one);
@@ -332,6 +356,7 @@ int main(void) {
                                 largest_count,
                                 header_says_where_the_numbers_come_from,
                                 columns_are_described_once,
+                                intervals_have_three_columns,
                                 header_of_a_quick_run,
                                 date_can_be_told,
                                 renamed_when_complete,

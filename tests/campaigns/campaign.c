@@ -71,7 +71,7 @@ int campaign_run(campaign *c, const char *line, int signal_number, double after,
     execl("/bin/sh", "sh", "-c", command, NULL);
     _exit(127);
   }
-  setpgid(child, child); /* whoever of us comes first */
+  setpgid(child, child); /* parent and child both call it: either may run first */
   int status = 0;
   double started = efla_seconds();
   if (signal_number) {

@@ -59,7 +59,7 @@ goes_on() {
 }
 
 # What the last run left, against what the same run left where there was room.
-judge() {
+check_run() {
   runs=$((runs + 1)) older=
   for file in $(files_of "$disk"); do
     case $file in *.part | *.new) complain "left $file" && return ;; esac
@@ -88,13 +88,13 @@ try() {
   used=$(du -sk "$disk" | cut -f 1)
   used=$((used - page))
   mkdir -p "$kept/$name" && cp -R "$disk/." "$kept/$name" || exit 1
-  judge
+  check_run
   for room in ${4:-none 0 $page $((used / page / 4 * page)) $((used / page / 2 * page)) $((used / page * 3 / 4 * page)) \
     $((used - page)) $((2 * used + 16 * page))}; do
     make_disk "$room"
     eval "$command" >"$work/out" 2>"$work/err"
     status=$?
-    judge
+    check_run
   done
 }
 

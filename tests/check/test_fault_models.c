@@ -87,7 +87,7 @@ static void check_named(const faulty *f, const char *keys, const char *words, co
 }
 
 /* In f64, f32, and with o in bf16; words as in the table of faults. */
-static void check_mistake(faulty f, const char *keys, const char *words, const char *more) {
+static void check_fault(faulty f, const char *keys, const char *words, const char *more) {
   static const char *const formats[] = {"f64", "f32", "bf16"};
   for (size_t i = 0; i < 3; i++) {
     f.f64 = i == 0;
@@ -96,37 +96,37 @@ static void check_mistake(faulty f, const char *keys, const char *words, const c
   }
 }
 
-#define MISTAKE(keys, words, ...)                                                                                      \
+#define CHECK_FAULT(keys, words, ...)                                                                                  \
   do {                                                                                                                 \
     faulty f = faulty_none(usual);                                                                                     \
     __VA_ARGS__;                                                                                                       \
-    check_mistake(f, keys, words, "");                                                                                 \
+    check_fault(f, keys, words, "");                                                                                   \
   } while (0)
 
-START_TEST(every_mistake_is_named) {
-  set_up("compare-mistakes");
-  MISTAKE("raw", "beta itself is used as the coefficient", f.coefficient = faulty_euler);
-  MISTAKE("raw", "the coefficient is that of implicit", f.coefficient = faulty_implicit);
-  MISTAKE("raw", "keys are normalised", f.norm = 1.5, f.unit_keys = f.unit_coefficient = true);
-  MISTAKE("unit", "keys are not normalised", f.norm = 1.5);
-  MISTAKE("raw", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
-  MISTAKE("unit", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
-  MISTAKE("raw", "lambda of normalised keys", f.norm = 1.5, f.unit_coefficient = true);
-  MISTAKE("raw", "queries are normalised", f.unit_queries = true);
-  MISTAKE("raw", "the scale is missing", f.scale = 1 / sqrt(12));
-  MISTAKE("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
-  MISTAKE("raw", "is applied twice", f.scale = 0.25, f.applied = 0.0625);
-  MISTAKE("raw", "o is zero everywhere", f.applied = 0);
-  MISTAKE("raw", "o is read before", f.reads_before = true);
-  MISTAKE("raw", "transposed in the read-out", f.reads_transposed = true);
-  MISTAKE("raw", "final_state is transposed", f.final_transposed = true);
-  MISTAKE("raw", "the initial state is missing", f.has_initial = f.ignores_initial = true);
-  MISTAKE("raw", "initial_state is transposed", f.has_initial = f.initial_transposed = true);
-  MISTAKE("raw", "carried over", f.sizes.batch = 1, f.packed = f.carries = true);
-  MISTAKE("raw", "the decay g is missing", f.has_decay = f.ignores_decay = true);
-  MISTAKE("raw", "decay is applied after", f.has_decay = f.decay_after = true);
-  MISTAKE("raw", "do not fill a chunk of 64, never enter the state", f.lost_tail = 64);
-  MISTAKE("raw", "do not fill a chunk of 32, never enter final_state", f.lost_tail = 32, f.lost_in_state = true);
+START_TEST(every_fault_is_named) {
+  set_up("compare-faults");
+  CHECK_FAULT("raw", "beta itself is used as the coefficient", f.coefficient = faulty_euler);
+  CHECK_FAULT("raw", "the coefficient is that of implicit", f.coefficient = faulty_implicit);
+  CHECK_FAULT("raw", "keys are normalised", f.norm = 1.5, f.unit_keys = f.unit_coefficient = true);
+  CHECK_FAULT("unit", "keys are not normalised", f.norm = 1.5);
+  CHECK_FAULT("raw", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  CHECK_FAULT("unit", "the coefficient is taken from the raw lambda", f.norm = 1.5, f.unit_keys = true);
+  CHECK_FAULT("raw", "lambda of normalised keys", f.norm = 1.5, f.unit_coefficient = true);
+  CHECK_FAULT("raw", "queries are normalised", f.unit_queries = true);
+  CHECK_FAULT("raw", "the scale is missing", f.scale = 1 / sqrt(12));
+  CHECK_FAULT("raw", "o is scaled by 1/sqrt(dk)", f.applied = 1 / sqrt(12));
+  CHECK_FAULT("raw", "is applied twice", f.scale = 0.25, f.applied = 0.0625);
+  CHECK_FAULT("raw", "o is zero everywhere", f.applied = 0);
+  CHECK_FAULT("raw", "o is read before", f.reads_before = true);
+  CHECK_FAULT("raw", "transposed in the read-out", f.reads_transposed = true);
+  CHECK_FAULT("raw", "final_state is transposed", f.final_transposed = true);
+  CHECK_FAULT("raw", "the initial state is missing", f.has_initial = f.ignores_initial = true);
+  CHECK_FAULT("raw", "initial_state is transposed", f.has_initial = f.initial_transposed = true);
+  CHECK_FAULT("raw", "carried over", f.sizes.batch = 1, f.packed = f.carries = true);
+  CHECK_FAULT("raw", "the decay g is missing", f.has_decay = f.ignores_decay = true);
+  CHECK_FAULT("raw", "decay is applied after", f.has_decay = f.decay_after = true);
+  CHECK_FAULT("raw", "do not fill a chunk of 64, never enter the state", f.lost_tail = 64);
+  CHECK_FAULT("raw", "do not fill a chunk of 32, never enter final_state", f.lost_tail = 32, f.lost_in_state = true);
 }
 END_TEST
 
@@ -141,7 +141,7 @@ START_TEST(epsilons_are_named) {
 }
 END_TEST
 
-START_TEST(two_mistakes_at_once) {
+START_TEST(two_faults_at_once) {
   set_up("compare-two");
   faulty f = faulty_none(usual);
   f.coefficient = faulty_euler, f.scale = 0.25;
@@ -173,7 +173,7 @@ START_TEST(wrong_tails_are_seen) {
 }
 END_TEST
 
-/* One number of one token, off by ten times what is granted: found, and nothing else is. */
+/* One number of one token, off by ten times the tolerance: it is reported, and nothing else is. */
 START_TEST(first_wrong_token_is_found) {
   static const size_t tokens[] = {0, 1, 63, 64, 99};
   set_up("compare-first");
@@ -214,8 +214,8 @@ START_TEST(numbers_that_are_not_finite) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,         every_mistake_is_named,
-                                epsilons_are_named,         two_mistakes_at_once,       wrong_tails_are_seen,
+  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,         every_fault_is_named,
+                                epsilons_are_named,         two_faults_at_once,         wrong_tails_are_seen,
                                 first_wrong_token_is_found, numbers_that_are_not_finite};
-  return testing_main("mistakes", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("fault_models", tests, sizeof tests / sizeof *tests, 120);
 }

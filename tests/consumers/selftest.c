@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every backend, type and rule that can be had against the definition in long double: a program that needs libefla and
- * libm only, for machines that the tests proper do not reach (make cross). */
+/* Every available backend, type and rule against the definition in long double: a program that needs libefla and
+ * libm only, for machines on which the other tests do not run (make cross). */
 #include "efla/efla.h"
 
 #include <float.h>

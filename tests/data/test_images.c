@@ -275,6 +275,35 @@ START_TEST(the_real_labels) {
 }
 END_TEST
 
+/* MNIST's where the argument or the variable names a directory, built-in digits where neither does; at most as many as
+ * are wanted of these, and what there is of MNIST. */
+START_TEST(either_kind_is_read) {
+  efla_images images, expected;
+  size_t wanted = 7, most = IMAGES + 1, fewer = IMAGES - 1;
+  set_up("images-either", true);
+  unsetenv("EFLA_MNIST");
+  ck_assert(!efla_mnist_given(NULL) && !efla_mnist_given("") && efla_mnist_given(directory));
+  ck_assert_int_eq(efla_images_read(&images, "", true, &wanted, 5, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_images_strokes(&expected, 7, 5, true, NULL), EFLA_OK);
+  ck_assert(wanted == 7 && images.count == 7);
+  ck_assert_mem_eq(images.pixels, expected.pixels, 7 * PIXELS);
+  efla_images_clear(&images);
+  efla_images_clear(&expected);
+  ck_assert_int_eq(efla_images_read(&images, directory, true, &most, 5, NULL), EFLA_OK);
+  ck_assert_str_eq(images.origin, "mnist");
+  ck_assert(most == IMAGES && images.count == IMAGES);
+  efla_images_clear(&images);
+  ck_assert_int_eq(setenv("EFLA_MNIST", directory, 1), 0);
+  ck_assert(efla_mnist_given(NULL) && efla_mnist_given(""));
+  ck_assert_int_eq(efla_images_read(&images, NULL, true, &fewer, 5, NULL), EFLA_OK);
+  ck_assert_str_eq(images.origin, "mnist");
+  ck_assert(fewer == IMAGES - 1 && images.count == IMAGES);
+  efla_images_clear(&images);
+  ck_assert_int_eq(setenv("EFLA_MNIST", "", 1), 0);
+  ck_assert(!efla_mnist_given(NULL));
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {mnist_is_read_with_its_labels,
                                 every_truncation_of_the_labels_is_refused,
@@ -282,6 +311,7 @@ int main(void) {
                                 labels_and_images_are_as_many,
                                 files_that_are_not_there,
                                 built_in_digits_follow_from_seed_set_and_number,
+                                either_kind_is_read,
                                 built_in_digits_look_like_ink_on_paper,
                                 built_in_digits_are_upright,
                                 built_in_digits_can_be_told_apart,

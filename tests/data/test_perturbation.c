@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Perturbations against their definitions, and intervals: the bootstrap against the normal approximation, Student's
- * against closed forms. */
+/* Perturbations against their definitions. */
 #include "testing.h"
-
-#include <gsl/gsl_randist.h>
 
 enum { TOKENS = 400, D = 32 };
 
@@ -45,7 +42,7 @@ START_TEST(additive_noise_has_its_size) {
     double values = mean_square(n, p.x.v, p.clean.v) / mean_square(n, p.clean.v, nothing);
     CHECK_BOUND(fabs(keys - (i == 1 ? *zero : 0.09)), i == 1 ? 0 : 0.09 * 5 * sqrt(2. / (double)n));
     CHECK_BOUND(fabs(values - (i == 0 ? *zero : 0.09)), i == 0 ? 0 : 0.09 * 5 * sqrt(2. / (double)n));
-    ck_assert_mem_eq(p.x.q, p.clean.q, n * sizeof *p.x.q); /* what asks stays clean */
+    ck_assert_mem_eq(p.x.q, p.clean.q, n * sizeof *p.x.q); /* queries are not perturbed */
     ck_assert_mem_eq(p.x.beta, p.clean.beta, TOKENS * sizeof *p.x.beta);
     free(nothing);
     clear(&p);
@@ -157,51 +154,6 @@ START_TEST(coloured_noise_has_its_spectrum) {
 }
 END_TEST
 
-/* Of 400 samples of 40 Gaussian numbers the 95 % interval of the mean covers zero in about the normal share: the
- * percentile interval is that of the normal with the divisor n for the variance, 1.96 sqrt(39/40) standard errors of
- * Student's t_39: 94.0 %.  Binomial: within 5 standard errors of it. */
-START_TEST(bootstrap_covers_the_mean) {
-  enum { SAMPLES = 400, N = 40 };
-  double values[N], covered = 0;
-  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
-  gsl_rng_set(draw, testing_seed());
-  for (int s = 0; s < SAMPLES; s++) {
-    efla_interval interval;
-    for (int i = 0; i < N; i++) values[i] = gsl_ran_gaussian(draw, 1);
-    ck_assert_int_eq(efla_bootstrap_mean(values, N, (size_t)s, &interval), EFLA_OK);
-    ck_assert(interval.low <= interval.mean && interval.mean <= interval.high);
-    covered += interval.low <= 0 && 0 <= interval.high;
-  }
-  CHECK_BOUND(fabs(covered / SAMPLES - 0.94), 5 * sqrt(0.94 * 0.06 / SAMPLES));
-  values[3] = INFINITY;
-  efla_interval interval;
-  ck_assert_int_eq(efla_bootstrap_mean(values, N, 1, &interval), EFLA_OK);
-  ck_assert(isinf(interval.mean) && isinf(interval.low) && isinf(interval.high));
-  gsl_rng_free(draw);
-}
-END_TEST
-
-START_TEST(student_interval) {
-  const double values[] = {3, 1, 2, 4, 5};
-  const double p = 0.975, a = 4 * p * (1 - p); /* the quantile in closed form for 1, 2 and 4 degrees of freedom */
-  const double one = tan(M_PI * (p - 0.5)), two = (2 * p - 1) / sqrt(2 * p * (1 - p)),
-               four = 2 * sqrt(cos(acos(sqrt(a)) / 3) / sqrt(a) - 1);
-  const double reach[] = {NAN, NAN, one, two / sqrt(3), NAN, four * sqrt(0.5)}; /* s^2 is 2, 1, 5/2 */
-  efla_interval i;
-  for (size_t n = 2; n <= 5; n += n == 3 ? 2 : 1) {
-    efla_student_mean(values, n, &i);
-    ck_assert_double_eq(i.mean, n == 5 ? 3 : 2);
-    /* GSL's quantile and the closed forms agree to 12u as measured; 3 times that. */
-    CHECK_BOUND(fabs((i.high - i.low) / 2 - reach[n]), 36 * U * reach[n]);
-    CHECK_BOUND(fabs((i.high + i.low) / 2 - i.mean), 4 * U * reach[n]);
-  }
-  efla_student_mean(values, 1, &i);
-  ck_assert(i.mean == 3 && i.low == -INFINITY && i.high == INFINITY);
-  efla_student_mean((const double[]){1, INFINITY}, 2, &i);
-  ck_assert(i.mean == INFINITY && i.low == INFINITY && i.high == INFINITY);
-}
-END_TEST
-
 /* Orthonormal keys written with Euler at beta = 1 come back exactly; a state that is not finite recognises nothing. */
 START_TEST(recall_scores) {
   efla_recall recall;
@@ -224,14 +176,23 @@ START_TEST(recall_scores) {
 }
 END_TEST
 
+/* What figures need: a title that a panel has room for, rising levels, and a quick one among them. */
+START_TEST(figures_can_show_them) {
+  for (const efla_perturbation *p = efla_perturbations; p->name; p++) {
+    int quick = 0, n = 0;
+    ck_assert(strlen(p->what) <= 42 && *p->level);
+    for (; n < EFLA_LEVELS && p->levels[n] > 0; n++) {
+      quick += p->levels[n] == p->quick;
+      ck_assert_msg(n == 0 || p->levels[n] > p->levels[n - 1], "%s", p->name);
+    }
+    ck_assert_msg(n > 1 && quick == 1, "%s", p->name);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {additive_noise_has_its_size,
-                                dropout_and_flips_have_their_share,
-                                scaling_and_bursts,
-                                quantisation_has_its_levels,
-                                coloured_noise_has_its_spectrum,
-                                bootstrap_covers_the_mean,
-                                student_interval,
-                                recall_scores};
+  const TTest *const tests[] = {additive_noise_has_its_size, dropout_and_flips_have_their_share, scaling_and_bursts,
+                                quantisation_has_its_levels, coloured_noise_has_its_spectrum,    recall_scores,
+                                figures_can_show_them};
   return testing_main("perturbation", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -86,6 +86,29 @@ START_TEST(what_there_is_is_known_first) {
 }
 END_TEST
 
+/* A state filled by a source is the recurrence over its next tokens, and the stream goes on after them. */
+START_TEST(a_state_is_filled) {
+  enum { FILL = 5, D = 4 };
+  efla_spec spec = efla_spec_default(efla_family_find("gaussian"));
+  spec.dk = spec.dv = D, spec.seed = testing_seed();
+  efla_tokens all = draw_in_blocks(&spec, FILL + 1, FILL + 1), next;
+  double expected[D * D] = {0}, S[D * D];
+  efla_recurrence_f64(FILL, D, D, NULL, all.k, all.v, all.beta, expected, NULL);
+  efla_source source;
+  efla_message why = {{0}};
+  ck_assert_int_eq(efla_source_init(&source, &spec, &why), EFLA_OK);
+  ck_assert_int_eq(efla_tokens_init(&next, 1, D, D), EFLA_OK);
+  for (size_t e = 0; e < D * D; e++) S[e] = NAN;
+  ck_assert_int_eq(efla_source_fill(&source, FILL, S, &why), EFLA_OK);
+  ck_assert_int_eq(efla_source_next(&source, &next, &why), EFLA_OK);
+  ck_assert_mem_eq(S, expected, sizeof S);
+  ck_assert_mem_eq(next.k, all.k + FILL * D, D * sizeof *next.k);
+  efla_source_clear(&source);
+  efla_tokens_clear(&next);
+  efla_tokens_clear(&all);
+}
+END_TEST
+
 /* Neighbouring seeds are unrelated: the correlation of what they give is that of independent numbers. */
 START_TEST(seeds_choose_the_numbers) {
   set_up("source-seeds");
@@ -244,6 +267,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {blocks_of_any_size_give_the_same_numbers,
                                 what_there_is_is_known_first,
+                                a_state_is_filled,
                                 seeds_choose_the_numbers,
                                 one_stream_for_each_purpose,
                                 all_numbers_are_f32,

@@ -13,12 +13,11 @@ static efla_diagnosis begin(size_t sequences, size_t heads, size_t dk, size_t dv
   return d;
 }
 
-static void feed(efla_diagnosis *d, size_t sequence, size_t head, const efla_tokens *x, const double *g,
-                 const double *S, size_t block) {
+static void feed(efla_diagnosis *d, size_t sequence, size_t head, const efla_tokens *x, const double *S, size_t block) {
   efla_diagnosis_start(d, 0, sequence, head, S, x->tokens);
   for (size_t t = 0; t < x->tokens; t += block) {
     efla_tokens part = efla_tokens_slice(x, t, x->tokens - t < block ? x->tokens - t : block);
-    efla_diagnosis_advance(d, 0, &part, g ? g + t : NULL);
+    efla_diagnosis_advance(d, 0, &part);
   }
 }
 
@@ -60,7 +59,7 @@ START_TEST(one_key_repeated) {
     double x = steps[s];
     efla_tokens tokens = one_key(N, DK, DV, x / 4, 2);
     efla_diagnosis d = begin(1, 1, DK, DV, N);
-    feed(&d, 0, 0, &tokens, NULL, NULL, N);
+    feed(&d, 0, 0, &tokens, NULL, N);
     finish(&d);
     for (double p = 0; p <= 1; p += 0.25) ck_assert_double_eq(efla_quantiles_at(&d.total.x, p), x);
     for (size_t i = 0; i < d.total.limits; i++) {
@@ -102,7 +101,7 @@ START_TEST(overflow_of_one_key) {
     for (size_t measure = 10; measure <= 400; measure += 390) {
       efla_tokens tokens = one_key(400, 4, 3, 2.5, 1);
       efla_diagnosis d = begin(1, 1, 4, 3, measure);
-      feed(&d, 0, 0, &tokens, NULL, NULL, blocks[b]);
+      feed(&d, 0, 0, &tokens, NULL, blocks[b]);
       finish(&d);
       ck_assert_uint_eq(found(&d, "euler")->overflow_f32.token, expected);
       ck_assert_uint_eq(d.total.measured, measure);
@@ -123,7 +122,7 @@ START_TEST(random_keys_follow_the_law) {
   efla_diagnosis d = begin(1, 1, D, 1, 1);
   efla_growth_law law;
   efla_growth_law_init(&law, D);
-  feed(&d, 0, 0, &x, NULL, NULL, 1024);
+  feed(&d, 0, 0, &x, NULL, 1024);
   finish(&d);
   for (const efla_method *m = efla_methods; m->name; m++) {
     double sum = 0, bound = 0, squares = 0, w[D];
@@ -152,7 +151,7 @@ START_TEST(one_token_beyond) {
     efla_tokens x = testing_tokens("unit", 1, N, D, D);
     if (h == 5)
       for (size_t i = 0; i < D; i++) x.k[417 * D + i] *= sqrt(2.5 / x.beta[417]);
-    feed(&d, 0, h, &x, NULL, NULL, 100);
+    feed(&d, 0, h, &x, NULL, 100);
     efla_tokens_clear(&x);
   }
   finish(&d);
@@ -187,11 +186,11 @@ START_TEST(limits_are_the_methods) {
 END_TEST
 
 /* Tokens of a family; every even one with this beta, every odd one with the other; beta < 0: as drawn. */
-static efla_diagnosis judge(const char *family, double norm, double beta, double other, size_t tokens) {
+static efla_diagnosis diagnose(const char *family, double norm, double beta, double other, size_t tokens) {
   efla_tokens x = testing_tokens(family, norm, tokens, 16, 8);
   for (size_t t = 0; beta > 0 && t < tokens; t++) x.beta[t] = t % 2 ? other : beta;
   efla_diagnosis d = begin(1, 1, 16, 8, tokens);
-  feed(&d, 0, 0, &x, NULL, NULL, 128);
+  feed(&d, 0, 0, &x, NULL, 128);
   finish(&d);
   efla_tokens_clear(&x);
   return d;
@@ -236,7 +235,7 @@ START_TEST(verdicts) {
         "; but these diverge: rk2; "}},
   };
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    efla_diagnosis d = judge(cases[c].family, cases[c].norm, cases[c].beta, cases[c].other, 1500);
+    efla_diagnosis d = diagnose(cases[c].family, cases[c].norm, cases[c].beta, cases[c].other, 1500);
     for (size_t i = 0; i < 3; i++) ck_assert_msg(says(&d, cases[c].says[i]), "case %zu", c);
     efla_diagnosis_clear(&d);
   }
@@ -255,7 +254,7 @@ START_TEST(sequences_start_anew) {
     efla_diagnosis d = begin(3, 2, 4, 3, 200);
     double S[12] = {[1] = 1e30};
     for (size_t n = 0; n < 3; n++)
-      for (size_t h = 0; h < 2; h++) feed(&d, n, h, &x, NULL, large && n == 1 && h == 1 ? S : NULL, 128);
+      for (size_t h = 0; h < 2; h++) feed(&d, n, h, &x, large && n == 1 && h == 1 ? S : NULL, 128);
     finish(&d);
     ck_assert_uint_eq(d.total.tokens, 900);
     ck_assert_uint_eq(d.total.measured, 400);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* libFuzzer's door to one reader, the one that the variable EFLA_READER names: make fuzz. */
+/* The entry point of libFuzzer to one reader, named by the variable EFLA_READER: make fuzz. */
 #include "readers.h"
 
 #include <pthread.h>

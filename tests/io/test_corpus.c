@@ -25,7 +25,7 @@ static size_t load(const char *path) {
   return n;
 }
 
-/* In a process of its own, whose end is judged; what it says is of interest only then. */
+/* In a process of its own, whose exit status is checked; its output is shown only on failure. */
 static void check_reader(const reader *r, size_t n, const char *what, size_t at) {
   char words[512] = "";
   FILE *said = tmpfile();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading tables back: cells by the names of their columns, and refusal of what is no table. */
+/* Reading tables back: cells by the names of their columns, and refusal of malformed tables. */
 #include "files.h"
 #include "testing.h"
 

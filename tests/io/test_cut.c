@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The programs on an input that is cut while they read it, and on a disk that is too small. */
+/* Programs whose input is truncated while they read it, or whose disk is too small. */
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Compressed tensor files: lzf as h5py packs it is unpacked, whatever is damaged in it, and other filters are called by
- * their names. */
+/* Compressed tensor files: lzf as h5py packs it is unpacked, whatever is damaged in it, and other filters are
+ * refused by name. */
 #include "files.h"
 #include "h5.h"
 #include "io/lzf.h"
@@ -143,9 +143,11 @@ static efla_status read_v(double *v, efla_message *why) {
   efla_tensors file;
   efla_status status = efla_tensors_open(&file, h5_path, why);
   if (status != EFLA_OK) return status;
-  status = efla_tensors_read(&file, EFLA_V, &(efla_span){0, 0, 1, 0, T}, v, why);
+  const efla_tensor_block all = {0, 0, 1, 0, T};
+  const efla_array to = efla_array_head_major(v, EFLA_F64, T, 1, D);
+  status = efla_tensors_read(&file, EFLA_V, &all, to, why);
   if (status != EFLA_OK) /* and it stays refused */
-    ck_assert_int_eq(efla_tensors_read(&file, EFLA_V, &(efla_span){0, 0, 1, 0, T}, v, NULL), status);
+    ck_assert_int_eq(efla_tensors_read(&file, EFLA_V, &all, to, NULL), status);
   efla_tensors_close(&file, NULL);
   return status;
 }
@@ -168,8 +170,9 @@ START_TEST(lzf_of_h5py) {
   efla_message why = {{0}};
   ck_assert_msg(efla_tensors_open(&file, "tests/corpus/tensors/lzf.h5", &why) == EFLA_OK, "%s", why.text);
   for (efla_tensor t = EFLA_Q; t <= EFLA_V; t++)
-    ck_assert_msg(efla_tensors_read(&file, t, &(efla_span){0, 0, HEADS, 0, TOKENS}, values[t], &why) == EFLA_OK, "%s",
-                  why.text);
+    ck_assert_msg(efla_tensors_read(&file, t, &(efla_tensor_block){0, 0, HEADS, 0, TOKENS},
+                                    efla_array_head_major(values[t], EFLA_F64, TOKENS, HEADS, WIDTH), &why) == EFLA_OK,
+                  "%s", why.text);
   for (size_t e = 0; e < HEADS * TOKENS * WIDTH; e++) {
     size_t h = e / WIDTH / TOKENS, t = e / WIDTH % TOKENS, d = e % WIDTH;
     double expected = (double)((7 * t + 3 * h + 5 * d) % 16) / 4;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* IDX files and MNIST: what is whole is read as it is, and every damage is refused with file, place and expectation. */
+/* IDX files and MNIST: whole files are read unchanged, and damaged ones are refused
+ * with file, place and expected value. */
 #include "files.h"
 #include "testing.h"
 

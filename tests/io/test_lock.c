@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Locks: one process holds one, others learn which, and what dies holds nothing. */
+/* Locks: one process holds a lock, others learn which process, and the lock of a dead process is free. */
 #include "files.h"
 #include "testing.h"
 
@@ -34,7 +34,7 @@ static efla_lock take(bool wait) {
 }
 
 /* A child that holds the lock until it is killed. */
-static pid_t start_rival(void) {
+static pid_t start_holder(void) {
   int ends[2];
   char ready = 0;
   ck_assert_int_eq(pipe(ends), 0);
@@ -51,7 +51,7 @@ static pid_t start_rival(void) {
   return child;
 }
 
-static void end_rival(pid_t child, int signal_number) {
+static void end_holder(pid_t child, int signal_number) {
   int status;
   ck_assert_int_eq(kill(child, signal_number), 0);
   ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -73,18 +73,18 @@ START_TEST(taken_and_released) {
 END_TEST
 
 /* By process and host; however that one ends, the next one gets it, and SIGTERM leaves no file. */
-START_TEST(rivals) {
+START_TEST(several_processes) {
   static const int signals[] = {SIGKILL, SIGSEGV, SIGTERM, SIGINT, SIGHUP};
-  set_up("lock-rivals");
+  set_up("lock-processes");
   char host[64] = "", expected[128];
   gethostname(host, sizeof host - 1);
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-    pid_t rival = start_rival();
+    pid_t holder = start_holder();
     efla_lock lock = take(false);
-    snprintf(expected, sizeof expected, "process %ld on %s", (long)rival, host);
+    snprintf(expected, sizeof expected, "process %ld on %s", (long)holder, host);
     ck_assert(!lock.path);
     ck_assert_str_eq(lock.rival, expected);
-    end_rival(rival, signals[i]);
+    end_holder(holder, signals[i]);
     ck_assert_int_eq(access(file, F_OK) == 0, i < 2);
     lock = take(false);
     ck_assert_ptr_nonnull(lock.path);
@@ -127,14 +127,14 @@ START_TEST(one_at_a_time) {
 }
 END_TEST
 
-/* Whoever waits gets it when the holder dies, and not before. */
+/* A waiting process gets the lock when the holder dies, and not before. */
 START_TEST(waiting) {
   set_up("lock-waiting");
-  pid_t rival = start_rival(), killer = fork();
+  pid_t holder = start_holder(), killer = fork();
   ck_assert_int_ge(killer, 0);
   if (killer == 0) {
     usleep(200000);
-    kill(rival, SIGKILL);
+    kill(holder, SIGKILL);
     _exit(0);
   }
   double started = efla_seconds();
@@ -142,11 +142,11 @@ START_TEST(waiting) {
   ck_assert_double_ge(efla_seconds() - started, 0.1);
   ck_assert_ptr_nonnull(lock.path);
   efla_lock_release(&lock);
-  ck_assert(waitpid(rival, NULL, 0) == rival && waitpid(killer, NULL, 0) == killer);
+  ck_assert(waitpid(holder, NULL, 0) == holder && waitpid(killer, NULL, 0) == killer);
 }
 END_TEST
 
-/* Where there are no locks everybody gets them, and is told. */
+/* On file systems without locks every process takes the lock, and `missing` says why there is none. */
 START_TEST(file_systems_without) {
   set_up("lock-missing");
   no_locks = ENOLCK;
@@ -170,7 +170,7 @@ START_TEST(places_that_are_none) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {taken_and_released,  rivals, one_at_a_time, waiting, file_systems_without,
-                                places_that_are_none};
+  const TTest *const tests[] = {taken_and_released,   several_processes,   one_at_a_time, waiting,
+                                file_systems_without, places_that_are_none};
   return testing_main("lock", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Trying something out in a child process: what it says comes back, and whatever ends it is told as damage of the file.
+/* Opening a file first in a child process: its message is returned, and a crash is reported as damage of the file.
  * (That loops end, tests/corpus/tensors/hangs-hdf5.h5 shows.) */
 #include "io/sandboxed_open.h"
 #include "testing.h"

@@ -9,7 +9,7 @@
 
 enum { CASES = 250 };
 
-/* readers_structure judges each file, and aborts. */
+/* readers_structure checks each file, and aborts where it finds a fault. */
 START_TEST(described_files) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());

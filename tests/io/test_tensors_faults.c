@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Faults in tensor files: each is told with file, dataset, index and expectation. */
+/* Faults in tensor files: each is reported with file, dataset, index and expectation. */
 #include "files.h"
 #include "h5.h"
 #include "testing.h"
@@ -193,16 +193,14 @@ START_TEST(boundaries_of_sequences) {
   ck_assert_uint_eq(file.sequences, 3);
   ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){.multiple = 2}, &why), EFLA_OK);
   while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done) {
-    ck_assert(stream.begins && stream.ends && stream.span.heads == 2);
-    ck_assert_uint_eq(stream.span.first, (size_t)right[stream.sequence]);
-    ck_assert_uint_eq(stream.span.first + stream.span.tokens, (size_t)right[stream.sequence + 1]);
+    ck_assert(stream.begins && stream.ends && stream.x.heads == 2);
+    ck_assert_uint_eq(stream.block.first, (size_t)right[stream.sequence]);
+    ck_assert_uint_eq(stream.block.first + stream.block.tokens, (size_t)right[stream.sequence + 1]);
     for (size_t h = 0; h < 2; h++) {
-      double S[6];
       efla_tokens x = efla_stream_tokens(&stream, h);
       for (size_t t = 0; t < x.tokens; t++, seen++)
-        ck_assert_double_eq(x.v[t * 2 + 1], v[((stream.span.first + t) * 2 + h) * 2 + 1]);
-      ck_assert_int_eq(efla_tensors_read_states(&file, EFLA_INITIAL_STATE, stream.sequence, h, 1, S, &why), EFLA_OK);
-      ck_assert_double_eq(S[5], (double)((stream.sequence * 2 + h) * 6 + 5));
+        ck_assert_double_eq(x.v[t * 2 + 1], v[((stream.block.first + t) * 2 + h) * 2 + 1]);
+      ck_assert_double_eq(efla_stream_head(&stream.x.initial_state, h)[5], (double)((stream.sequence * 2 + h) * 6 + 5));
     }
   }
   ck_assert_uint_eq(seen, 18);

@@ -137,11 +137,12 @@ START_TEST(a_file_that_a_link_leads_to) {
   efla_tensors file;
   double q[8];
   ck_assert_msg(efla_tensors_open(&file, main_path, &why) == EFLA_OK, "%s", why.text);
-  const efla_span one = {.heads = 1, .tokens = 1};
-  ck_assert_int_eq(efla_tensors_read(&file, EFLA_Q, &one, q, &why), EFLA_OK);
+  const efla_tensor_block one = {.heads = 1, .tokens = 1};
+  const efla_array to = efla_array_head_major(q, EFLA_F64, 1, 1, sizes.dk);
+  ck_assert_int_eq(efla_tensors_read(&file, EFLA_Q, &one, to, &why), EFLA_OK);
   cut();
-  ck_assert_int_eq(efla_tensors_read(&file, EFLA_K, &one, q, &why), EFLA_OK);
-  ck_assert_int_eq(efla_tensors_read(&file, EFLA_Q, &one, q, &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_tensors_read(&file, EFLA_K, &one, to, &why), EFLA_OK);
+  ck_assert_int_eq(efla_tensors_read(&file, EFLA_Q, &one, to, &why), EFLA_INPUT);
   ck_assert_msg(strstr(why.text, linked) && strstr(why.text, ": changed while it was read (size "), "%s", why.text);
   ck_assert_int_eq(efla_tensors_unchanged(&file, &why), EFLA_INPUT);
   efla_tensors_close(&file, NULL);

@@ -17,26 +17,26 @@ typedef struct layer {
 
 /* Every array starts at a line. */
 static _Alignas(64) double scratch[WIDTH * WIDTH + ROWS * PADDED], kept[ROWS * WIDTH];
-static const efla_isa *level;
+static const efla_isa *isa;
 
 /* x (PADDED of which ROWS), W_in (WIDTH), P (ROWS, WIDTH) */
 static void embed(const double *in, double *out) {
-  efla_embed_forward_f64(level, ROWS, WIDTH, in, in + PADDED, in + PADDED + WIDTH, out, kept);
+  efla_embed_forward_f64(isa, ROWS, WIDTH, in, in + PADDED, in + PADDED + WIDTH, out, kept);
 }
 static void embed_backward(const double *in, const double *d_out, double *d_in) {
   embed(in, scratch);
   memcpy(scratch, d_out, ROWS * WIDTH * sizeof *d_out);
-  efla_embed_backward_f64(level, ROWS, WIDTH, in, kept, scratch, d_in + PADDED, d_in + PADDED + WIDTH);
+  efla_embed_backward_f64(isa, ROWS, WIDTH, in, kept, scratch, d_in + PADDED, d_in + PADDED + WIDTH);
   for (size_t t = 0; t < ROWS; t++) /* the layer has no derivative by pixels: from that by its sums */
     for (size_t i = 0; i < WIDTH; i++) d_in[t] += scratch[t * WIDTH + i] * in[PADDED + i];
 }
 
 /* x (ROWS, WIDTH), W (CLASSES, WIDTH) */
 static void linear(const double *in, double *out) {
-  efla_linear_forward_f64(level, ROWS, WIDTH, CLASSES, in, in + ROWS * WIDTH, out, scratch);
+  efla_linear_forward_f64(isa, ROWS, WIDTH, CLASSES, in, in + ROWS * WIDTH, out, scratch);
 }
 static void linear_backward(const double *in, const double *d_out, double *d_in) {
-  efla_linear_backward_f64(level, ROWS, WIDTH, CLASSES, in, in + ROWS * WIDTH, d_out, d_in, d_in + ROWS * WIDTH);
+  efla_linear_backward_f64(isa, ROWS, WIDTH, CLASSES, in, in + ROWS * WIDTH, d_out, d_in, d_in + ROWS * WIDTH);
 }
 
 static void unit(const double *in, double *out) {
@@ -51,14 +51,14 @@ static void unit_backward(const double *in, const double *d_out, double *d_in) {
 
 /* h (ROWS, WIDTH), w (WIDTH), b */
 static void beta(const double *in, double *out) {
-  efla_beta_forward_f64(level, ROWS, WIDTH, in, in + ROWS * WIDTH, in[ROWS * WIDTH + WIDTH], out, scratch);
+  efla_beta_forward_f64(isa, ROWS, WIDTH, in, in + ROWS * WIDTH, in[ROWS * WIDTH + WIDTH], out, scratch);
 }
 static void beta_backward(const double *in, const double *d_out, double *d_in) {
   double values[ROWS], d_beta[ROWS];
   beta(in, values);
   memcpy(d_beta, d_out, sizeof d_beta);
   double *d_w = d_in + ROWS * WIDTH;
-  efla_beta_backward_f64(level, ROWS, WIDTH, in, in + ROWS * WIDTH, values, d_beta, d_in, d_w, d_w + WIDTH);
+  efla_beta_backward_f64(isa, ROWS, WIDTH, in, in + ROWS * WIDTH, values, d_beta, d_in, d_w, d_w + WIDTH);
 }
 
 /* x, scale, shift (WIDTH) */
@@ -115,8 +115,8 @@ static problem *set_up(const layer *l, gsl_rng *draw) {
 START_TEST(equal_to_central_differences) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
-  FOR_EACH_LEVEL(each) {
-    level = each;
+  FOR_EACH_ISA(each) {
+    isa = each;
     for (size_t l = 0; l < sizeof layers / sizeof *layers; l++) {
       problem *p = set_up(&layers[l], draw);
       p->layer->backward(p->in, p->weights, p->d_in);
@@ -140,7 +140,7 @@ END_TEST
 START_TEST(gradients_add_up) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
-  level = efla_isa_best();
+  isa = efla_isa_best();
   problem *p = set_up(&layers[1], draw);
   double once[MOST];
   linear_backward(p->in, p->weights, p->d_in);

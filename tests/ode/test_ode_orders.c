@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders as an experiment sees them: substeps of methods and tableaux, time-dependent keys, holds
+/* Measured orders of convergence: substeps of methods and tableaux, time-dependent keys, holds
  * (docs/bounds.md#orders). */
 #include "testing.h"
 

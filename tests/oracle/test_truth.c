@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Oracles: each within its own claim of the best one, refusals, and the account of errors. */
+/* Oracles: each agrees with the best one within its stated error; refusals; how errors are carried along. */
 #include "testing.h"
 
 #include <gsl/gsl_errno.h>
@@ -251,6 +251,23 @@ START_TEST(nothing_leaves_the_state_alone) {
 }
 END_TEST
 
+/* Without a read-out the state's errors are the same and the read-out's are nan; a zero state is off by all of it. */
+START_TEST(a_read_out_need_not_be_compared) {
+  efla_tokens block = tokens_at("gaussian", 1, false, 2, 3, 2);
+  efla_reference reference;
+  double S[6] = {0}, o[2] = {0};
+  ck_assert_int_eq(efla_reference_init(&reference, efla_oracle_find("longdouble"), 3, 2), EFLA_OK);
+  ck_assert_int_eq(efla_reference_advance(&reference, &block), EFLA_OK);
+  efla_errors both = efla_reference_compare(&reference, S, o), state = efla_reference_compare(&reference, S, NULL);
+  ck_assert_double_eq(both.state, 1);
+  ck_assert_double_eq(both.readout, 1);
+  ck_assert(state.state == both.state && state.state_floor == both.state_floor);
+  ck_assert(isnan(state.readout) && isnan(state.readout_floor));
+  efla_reference_clear(&reference);
+  efla_tokens_clear(&block);
+}
+END_TEST
+
 /* With GSL's own handler an error ends the program; after an oracle was asked it no longer does. */
 START_TEST(the_error_handler_of_gsl_is_off) {
   efla_tokens block = tokens_at("gaussian", 1, false, 1, 2, 2);
@@ -262,9 +279,10 @@ START_TEST(the_error_handler_of_gsl_is_off) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {
-      oracles_are_within_their_claims, squaring_within_its_bound,      gsl_is_refused_for_flat_keys,
-      limits_of_the_table_are_kept,    what_was_not_built_says_so,     slices_add_up,
-      an_error_on_entry_is_carried,    nothing_leaves_the_state_alone, the_error_handler_of_gsl_is_off};
+  const TTest *const tests[] = {oracles_are_within_their_claims, squaring_within_its_bound,
+                                gsl_is_refused_for_flat_keys,    limits_of_the_table_are_kept,
+                                what_was_not_built_says_so,      slices_add_up,
+                                an_error_on_entry_is_carried,    nothing_leaves_the_state_alone,
+                                the_error_handler_of_gsl_is_off, a_read_out_need_not_be_compared};
   return testing_main("truth", tests, sizeof tests / sizeof *tests, 120);
 }

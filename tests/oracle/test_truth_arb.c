@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The theorem behind everything, certified: exp of the augmented matrix in ball arithmetic, without any use of its
- * rank, against coefficient and transition, and against the oracle arb.  Empty where Arb is not there. */
+ * rank, against coefficient and transition, and against the oracle arb.  Skipped where Arb is not built in. */
 #ifdef EFLA_HAVE_ARB
 #if __has_include(<flint/arb_mat.h>)
 #include <flint/arb_mat.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The sources as somebody gets them: an archive that knows its commit, objects that do not know where they were built,
- * what the README says is needed, tables that are made anew only when they have to be, and the example wherever it is
- * called. */
+/* A checkout or archive of the sources: the commit is known, objects do not contain the build directory, the README
+ * lists the packages needed, tables are rebuilt only when necessary, and the example runs from any directory. */
 #include "files.h"
 #include "testing.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What `make install` brings, as those meet it who have no more than that: headers and libraries by pkg-config, the
- * README's example, programs, manuals, completion; and that `make uninstall` takes it away. */
+/* What `make install` installs, used without the sources: headers and libraries by pkg-config, the README's example,
+ * programs, manuals, completion; `make uninstall` removes it. */
 #include "files.h"
 #include "h5.h"
 #include "testing.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* plots/check on small figures that gnuplot draws here: every kind of fault is found, and what is as it should be
- * passes. */
+/* plots/check on small figures that gnuplot draws here: every kind of fault is found, and faultless figures
+ * pass. */
 #include "files.h"
 #include "testing.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/compare as its users meet it: report, table, exit status. */
+/* bin/compare, run as a program: report, table, exit status. */
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"
@@ -31,7 +31,7 @@ START_TEST(report_and_table) {
   faulty f = faulty_none(usual);
   faulty_write(&f, path);
   ck_assert_int_eq(run(arguments), 0);
-  ck_assert_msg(strstr(said, "\nverdict: within the tolerance\n") && !strstr(said, "mistake:"), "%s", said);
+  ck_assert_msg(strstr(said, "\nverdict: within the tolerance\n") && !strstr(said, "fault:"), "%s", said);
   ck_assert_str_eq(complained, "");
   efla_csv csv;
   efla_message why;
@@ -49,7 +49,7 @@ START_TEST(report_and_table) {
   faulty_write(&f, path);
   ck_assert_int_eq(run(""), 1);
   ck_assert_msg(strstr(said, "\nfirst out of tolerance: token 0, sequence 0, head 0: o[0,0,0,") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "\nmistake: beta itself is used as the coefficient") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "\nfault: beta itself is used as the coefficient") != NULL, "%s", said);
   ck_assert_msg(strstr(said, "\nverdict: outside the tolerance\n") && !strstr(said, "# program"), "%s",
                 said); /* no table there */
   ck_assert_int_eq(run("--method euler"), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/diagnose as its users meet it: the report, the table, the picture, what it says of bad input, and its memory. */
+/* bin/diagnose, run as a program: report, table, figure, messages about bad input, memory. */
 #include "diagnosing.h"
 #include "files.h"
 #include "testing.h"
@@ -112,7 +112,7 @@ START_TEST(the_table) {
 }
 END_TEST
 
-/* A script of one's own that begins its picture and fails: the report stands, nothing else does. */
+/* A script of one's own that begins its picture and fails: the report is complete, and no other file remains. */
 START_TEST(a_picture_that_fails) {
   hid_t file = diagnosing_create("diagnose-fails");
   h5_inputs(file, &diagnosing_sizes, 1);
@@ -184,7 +184,7 @@ START_TEST(what_is_refused) {
 }
 END_TEST
 
-/* beta*lambda past what an oracle takes: the rest of the report stands, status 1. */
+/* beta*lambda past what an oracle takes: the rest of the report is complete, status 1. */
 START_TEST(an_oracle_refuses) {
   hid_t file = diagnosing_create("diagnose-oracle");
   h5_inputs(file, &diagnosing_sizes, 1000);

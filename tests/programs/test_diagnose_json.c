@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What bin/diagnose writes as JSON: the numbers that were found, read back. */
+/* The JSON report of bin/diagnose: its numbers are those of the diagnosis. */
 #include "diagnosing.h"
 #include "testing.h"
 
@@ -17,10 +17,10 @@ static efla_diagnosis by_the_library(const h5_sizes *sizes) {
       sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble")};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done)
-    for (size_t h = 0; h < stream.span.heads; h++) {
+    for (size_t h = 0; h < stream.x.heads; h++) {
       efla_tokens x = efla_stream_tokens(&stream, h);
-      efla_diagnosis_start(&d, h, stream.sequence, stream.span.head + h, NULL, stream.length);
-      efla_diagnosis_advance(&d, h, &x, NULL);
+      efla_diagnosis_start(&d, h, stream.sequence, stream.block.head + h, NULL, stream.length);
+      efla_diagnosis_advance(&d, h, &x);
     }
   ck_assert_int_eq(efla_diagnosis_finish(&d, &why), EFLA_OK);
   efla_stream_clear(&stream);

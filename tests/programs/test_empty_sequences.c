@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sequences without tokens between boundaries of cu_seqlens that are equal: the programs give them their states and
- * nothing else. */
+/* Sequences without tokens, between equal boundaries of cu_seqlens: their final state is the initial one, and nothing
+ * else is written for them. */
 #include "files.h"
 #include "h5.h"
 #include "testing.h"
@@ -111,8 +111,8 @@ START_TEST(blocks_of_a_stream) {
     ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){.states = states}, &why), EFLA_OK);
     for (; efla_stream_next(&stream, &why) == EFLA_OK && !stream.done; visits++) {
       size_t heads = states == 1 ? HEADS : 1, n = visits * heads / HEADS, length = (size_t)(bounds[n + 1] - bounds[n]);
-      ck_assert(stream.sequence == n && stream.begins && stream.ends && stream.span.heads == heads);
-      ck_assert(stream.span.tokens == length && stream.length == length &&
+      ck_assert(stream.sequence == n && stream.begins && stream.ends && stream.x.heads == heads);
+      ck_assert(stream.x.tokens == length && stream.length == length &&
                 efla_stream_tokens(&stream, 0).tokens == length);
       ck_assert_uint_eq(efla_stream_last(&stream), length ? length - 1 : 0);
     }
@@ -158,18 +158,18 @@ START_TEST(bin_compare) {
 }
 END_TEST
 
-/* Mistakes are looked for in sequences that have tokens, behind more empty ones than are looked at. */
-START_TEST(a_mistake_behind_many) {
+/* Faults are looked for in sequences that have tokens, behind more empty ones than are looked at. */
+START_TEST(a_fault_behind_many) {
   enum { MANY = 41 };
   double at[MANY + 1] = {0};
   char options[300];
-  set_up("empty-mistake");
+  set_up("empty-fault");
   at[MANY] = 7;
   make(MANY, at, NULL);
   run_to_out("--method euler", 0);
   snprintf(options, sizeof options, "--outputs %s", out);
   ck_assert_int_eq(run("compare", options), 1);
-  ck_assert_msg(strstr(said, "mistake: beta itself is used as the coefficient") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "fault: beta itself is used as the coefficient") != NULL, "%s", said);
 }
 END_TEST
 
@@ -224,7 +224,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {bin_run,     a_state_that_is_not_finite, blocks_of_a_stream,
-                                bin_compare, a_mistake_behind_many,      causality_across,
+                                bin_compare, a_fault_behind_many,        causality_across,
                                 bin_diagnose};
   return testing_main("empty_sequences", tests, sizeof tests / sizeof *tests, 120);
 }

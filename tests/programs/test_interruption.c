@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a run leaves behind that a signal ends: every program in TEST_BIN that is an experiment. */
+/* The files that remain when a signal ends a run: every experiment in TEST_BIN. */
 #include "files.h"
 #include "programs.h"
 #include "testing.h"

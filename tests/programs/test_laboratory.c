@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the laboratory's experiments found, as regressions: each program at small size, its table read back. */
+/* Regression tests of further findings: each experiment is run at small size and its table read back. */
 #include "testing.h"
 
 #include "tables.h"
@@ -76,6 +76,8 @@ START_TEST(stability_limits) {
     FOR_ROWS (&csv, r, 1, known[i].rows) CHECK_BOUND(fabs(efla_csv_real(&csv, r, "predicted") - known[i].limit), 0.005);
   FOR_ROWS (&csv, r, methods, "study=point")
     CHECK_BOUND(fabs(efla_csv_real(&csv, r, "predicted") - middle_of(&csv, r)), 5. / 2 * half_of(&csv, r));
+  FOR_ROWS (&csv, r, count_methods(false), "study=phase") /* keys of two norms, each of random direction */
+    CHECK_BOUND(fabs(efla_csv_real(&csv, r, "predicted") - middle_of(&csv, r)), 5. / 2 * half_of(&csv, r));
   FOR_ROWS (&csv, r, 61 * methods, "study=map keys=unit") /* a grid of 61 norms; beta <= 1 */
     ck_assert_double_lt(efla_csv_real(&csv, r, "predicted"), 0);
   require_rows(&csv, 1, "study=correlated method=euler parameter=0");
@@ -135,21 +137,47 @@ END_TEST
  * measured for the worst of exact and implicit, to no difference, and to the .42 of bursts. */
 START_TEST(noise_findings) {
   efla_csv csv = run_table("noise --quick --trials 100");
-  FOR_ROWS (&csv, r, 2 * (count_methods(false) + count_methods(true)), "perturbation=scaling|burst keys=raw step=same")
+  FOR_ROWS (&csv, r, 2 * (count_methods(false) + count_methods(true)),
+            "study=level perturbation=scaling|burst keys=raw step=same")
     if (isfinite(efla_method_find(efla_csv_text(&csv, r, "method"))->stable))
       CHECK_BOUND(efla_csv_real(&csv, r, "accuracy"), 1. / 24 + 5 * 0.0042);
-  FOR_ROWS (&csv, r, 2 * 2, "perturbation=scaling|burst keys=raw step=same method=exact|implicit")
+  FOR_ROWS (&csv, r, 2 * 2, "study=level perturbation=scaling|burst keys=raw step=same method=exact|implicit")
     ck_assert_double_ge(efla_csv_real(&csv, r, "accuracy"), 0.88 - 5 * 0.01);
-  FOR_ROWS (&csv, r, 2, "perturbation=noise_values|dropout keys=unit step=tuned method=euler")
+  FOR_ROWS (&csv, r, 2, "study=level perturbation=noise_values|dropout keys=unit step=tuned method=euler")
     CHECK_BOUND(fabs(efla_csv_real(&csv, r, "difference")), 5 * 0.014);
-  FOR_ROWS (&csv, r, 1, "perturbation=burst keys=unit step=tuned method=euler")
+  FOR_ROWS (&csv, r, 1, "study=level perturbation=burst keys=unit step=tuned method=euler")
     ck_assert_double_ge(efla_csv_real(&csv, r, "difference"), 0.42 - 5 * 0.014);
   efla_csv_clear(&csv);
 }
 END_TEST
 
+/* A mean over levels is that of the rows of the levels, but for the order in which 5 levels and 6 trials are summed: all
+ * numbers are at most 1 and either way of a mean rounds (5 - 1) + (6 - 1) + 2 times, that of a difference no more than
+ * twice as often and once for itself.  The header says what figures need to know of the perturbation. */
+START_TEST(noise_means) {
+  efla_csv csv = run_table("noise --trials 6 --pairs 6 --dk 8 --candidates 0.5,1 --perturbations dropout");
+  size_t configs = 4 * (count_methods(false) + count_methods(true)), r = 0;
+  double means[512][2];
+  FOR_ROWS (&csv, at, 5 * configs, "study=level perturbation=dropout") {
+    double *mean = means[r++ % configs];
+    if (r <= configs) mean[0] = mean[1] = 0;
+    mean[0] += efla_csv_real(&csv, at, "accuracy") / 5, mean[1] += efla_csv_real(&csv, at, "difference") / 5;
+  }
+  FOR_ROWS (&csv, at, configs, "study=mean perturbation=dropout") {
+    const double *mean = means[r++ % configs];
+    ck_assert_str_eq(efla_csv_text(&csv, at, "level"), "nan");
+    CHECK_BOUND(fabs(efla_csv_real(&csv, at, "accuracy") - mean[0]), 2 * 11 * U);
+    CHECK_BOUND(fabs(efla_csv_real(&csv, at, "difference") - mean[1]), 2 * 23 * U);
+  }
+  require_rows(&csv, 4, "known_as=DeltaNet study=level|mean step=same level=0.2|0.4|0.6|nan");
+  ck_assert_ptr_nonnull(strstr(csv.header, "# perturbation dropout: entries set to zero\n"
+                                           "# level of dropout: share of entries\n# axis of dropout: linear\n"));
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {coefficient_forms, coefficient_erases, stability_limits,
-                                chunk_conditions,  hold_orders,        noise_findings};
+  const TTest *const tests[] = {coefficient_forms, coefficient_erases, stability_limits, chunk_conditions,
+                                hold_orders,       noise_findings,     noise_means};
   return testing_main("laboratory", tests, sizeof tests / sizeof *tests, 120);
 }

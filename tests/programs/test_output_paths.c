@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Output files: there whole or not at all, whatever the path is called and whatever ends the program. */
+/* Output files are complete or absent, whatever their path and however the program ends. */
 #include "files.h"
 #include "testing.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is stored in few bits: runs against their definition, the drift of rounding against its law, and what the
- * experiment found. */
+/* Numbers stored in few bits: runs against their definition, growth of rounding errors against its law, and the
+ * findings of the experiment. */
 #include "tables.h"
 #include "testing.h"
 
@@ -61,6 +61,21 @@ START_TEST(runs_store_what_they_say) {
 }
 END_TEST
 
+/* Four different ways in each format; in f32 and wider only the state to the nearest is a way of its own. */
+START_TEST(ways_to_store) {
+  static const char *const stored[] = {"state", "state", "inputs", "both"};
+  for (const efla_format *f = efla_formats; f->name; f++)
+    for (size_t i = 0; i < EFLA_STORAGE_WAYS; i++) {
+      efla_storage storage;
+      ck_assert(efla_storage_way(f, i, 5, &storage) ==
+                (i == 0 || (strcmp(f->name, "f64") != 0 && strcmp(f->name, "f32") != 0)));
+      ck_assert(storage.format == f && storage.seed == 5 && storage.chunk == 0);
+      ck_assert_str_eq(efla_storage_stored(&storage), stored[i]);
+      ck_assert_str_eq(efla_storage_rounding(&storage), i == 1 ? "stochastic" : "nearest");
+    }
+}
+END_TEST
+
 /* By chunks: bit for bit the chunkwise form, a shorter chunk at the end of each block; f64, and f32; with decays and
  * without. */
 START_TEST(runs_by_chunks_are_the_chunkwise_form) {
@@ -83,7 +98,8 @@ START_TEST(runs_by_chunks_are_the_chunkwise_form) {
     efla_storage storage = {efla_format_find(way & 2 ? "f64" : "f32"), .state = true, .chunk = CHUNK};
     efla_run run;
     ck_assert_int_eq(efla_run_init(&run, exact, &storage, D, D), EFLA_OK);
-    efla_run_advance_decayed(&run, &x, g);
+    x.g = g;
+    efla_run_advance(&run, &x);
     for (size_t e = 0; e < STATE; e++) ck_assert(run.S[e] == (way & 2 ? S[e] : (double)S32[e]));
     efla_run_clear(&run);
   }
@@ -274,6 +290,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {runs_store_what_they_say,
+                                ways_to_store,
                                 runs_by_chunks_are_the_chunkwise_form,
                                 mean_square_of_one_rounding,
                                 drift_in_closed_form,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The programs as their users meet them: every program in TEST_BIN, whatever it computes. */
+/* What all programs have in common, checked on every program in TEST_BIN: help, tables, threads, exit status. */
 #include "files.h"
 #include "programs.h"
 #include "testing.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Programs on disks that are full or cannot be written to, with outputs that are inputs, and interrupted at any moment:
- * a sentence, and the old file as it was. */
+ * they end with an error message and leave the old file unchanged. */
 #include "files.h"
 #include "testing.h"
 

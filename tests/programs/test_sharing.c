@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Several bin/smnist at work in one directory of configs: whole tables with the bits of a single run, also where one is
- * killed. */
+/* Several processes of bin/smnist in one directory of configs: complete tables with the bits of a single run, also
+ * where one process is killed. */
 #include "files.h"
 #include "testing.h"
 
@@ -133,7 +133,7 @@ START_TEST(killed_rival) {
   snprintf(path, sizeof path, "%s/configs/euler-raw-0.003-42.h5", work);
   for (int i = 0; i < 10000 && access(path, F_OK) != 0; i++) usleep(1000);
   ck_assert_int_eq(kill(rival, SIGSTOP), 0);
-  snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of another course */
+  snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of other training runs */
   ck_assert_int_eq(system(path), 0);
   other = start("other", "");
   for (int i = 0; i < 60000 && count("other", "waiting") == 0 && waitpid(other, NULL, WNOHANG) == 0; i++) usleep(1000);

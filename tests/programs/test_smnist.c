@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/smnist as its users meet it: its tables, threads, shares, and what is left when it is killed. */
+/* bin/smnist, run as a program: tables, threads, shares, and the files that remain when it is killed. */
 #include "files.h"
 #include "smnist.h"
 #include "testing.h"

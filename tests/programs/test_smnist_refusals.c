@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What bin/smnist refuses: options, and files that are not what they should be. */
+/* Options and files that bin/smnist refuses. */
 #include "files.h"
 #include "smnist.h"
 #include "testing.h"

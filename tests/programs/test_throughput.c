@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The benchmark: that it finds wrong outputs before it times, that its ratios are what they say; never how fast
- * anything is. */
+/* The benchmark: it finds wrong outputs before it measures time, and its ratios agree with its times.  No
+ * time itself is asserted. */
 #include "tables.h"
 #include "testing.h"
 

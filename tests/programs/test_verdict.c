@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The verdict: computed from tables, refused where they are missing or old. */
+/* make verdict: computed from tables, refused where they are missing or older than their programs. */
 #include "testing.h"
 
 static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bin/run as its users meet it: right numbers in a whole file, or the old file and a sentence. */
+/* bin/run, run as a program: either a complete file with right numbers, or the old file and an error message. */
 #include "files.h"
 #include "h5.h"
 #include "testing.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Effects: what a constructed study contains is found in it, and a table that is no study is refused. */
+/* Effects: the effects built into a constructed study are found, and a table that is no study is refused. */
 #include "files.h"
 #include "testing.h"
 

@@ -5,8 +5,8 @@
 
 #include "cases.h"
 
-/* Configuration i: each row of the table, the cpu backend with each instruction set and by turns one thread and two;
- * NULL past the end.  *name describes it. */
+/* Configuration i: each row of the table, the cpu backend with each instruction set, with one and two threads
+ * alternately; NULL past the end.  *name describes it. */
 efla_backend *backends_open(size_t i, char name[64]);
 
 /* A case's inputs in memory, of q's type `type`; beta and g are f32 where `narrow`. */
@@ -17,7 +17,8 @@ typedef struct backend_inputs {
 backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow, gsl_rng *draw);
 void backends_clear(backend_inputs *x);
 
-/* Runs a function for every case of first ... last-1, every backend and type. */
+/* Runs a function for the first `cases` cases, on every backend and in both types; backward: with the exact
+ * derivatives. */
 typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                            gsl_rng *draw);
 void backends_run(size_t cases, bool backward, backend_check *check);

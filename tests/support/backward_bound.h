@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What rounding explains in the outputs of the backward pass (docs/bounds.md#backward). */
+/* Bounds for rounding errors in the outputs of the backward pass (docs/bounds.md#backward). */
 #ifndef BACKWARD_BOUND_H
 #define BACKWARD_BOUND_H
 
 #include "laboratory.h"
 
 /* Bounds in units of u for the norm of the error of each row of d_q, d_k and d_v, of each d_beta and d_g, and of each
- * head's d_initial; chance passes one with a probability of 2 exp(-7.5^2/2) at most. */
+ * head's d_initial; an error exceeds one by chance with a probability of 2 exp(-7.5^2/2) at most. */
 typedef struct backward_bound {
   double *q, *k, *v, *beta, *g; /* (rows) */
   double *initial;              /* (sequences, heads) */
 } backward_bound;
 
-/* For these inputs, of the fast backward pass or of the definition (the naive derivative), whose outputs those of x are.
- * The caller clears it. */
+/* For these inputs, of the fast backward pass or of the definition (the naive derivative), whose outputs those of x
+ * are. The caller clears it. */
 backward_bound backward_bound_init(const efla_heads *heads, const efla_gradient_f64 *x, bool definition);
 void backward_bound_clear(backward_bound *b);
 

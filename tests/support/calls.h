@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Calls of the library that are right until a test spoils them, and how they are refused then. */
+/* Valid calls of the library, in which a test makes one argument invalid, and how they are refused then. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -8,7 +8,7 @@
 
 enum { B = 2, H = 4, T = 3, DK = 5, DV = 6, CALLS_ROOM = 512 };
 
-/* A call that is right, until a case spoils it. */
+/* A valid call, until a case makes it invalid. */
 typedef struct call {
   efla_rule rule;
   efla_sequence x;
@@ -22,7 +22,7 @@ extern double calls_memory[16][CALLS_ROOM];
 /* Every argument given, token-major f64 in calls_memory, decay split. */
 call calls_right(void);
 
-/* A function that spoils a call. */
+/* A function that makes a call invalid. */
 #define SPOIL(name, ...)                                                                                               \
   static void name(call *c) { __VA_ARGS__; }
 

@@ -82,8 +82,7 @@ void case_clear(backend_case *c) {
   free(c->d_o.values), free(c->d_final.values);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * arrays in memory */
+/* ---- arrays in memory ---- */
 
 /* Token-major, head-major, a slice of wider rows, or any order of dimensions with gaps. */
 placed case_place(const field *shape, efla_type type, gsl_rng *draw) {

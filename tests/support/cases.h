@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Awkward calls of the library, their exact answers in long double, and what rounding may add to these
+/* Calls of the library with unusual shapes and strides, exact results in long double, and bounds for rounding errors
  * (docs/bounds.md#backends). */
 #ifndef CASES_H
 #define CASES_H
@@ -31,8 +31,8 @@ size_t case_states(const backend_case *c);
 /* The number of input `field` that batch entry, head, token (of a state: sequence, head, row) and feature see. */
 double case_number(const field *f, size_t b, size_t h, size_t t, size_t i);
 
-/* Rows in the order (batch, heads, tokens) or (states, heads); an error bounds the Euclidean norm of a row's, in units of
- * the roundoff. */
+/* Rows in the order (batch, heads, tokens) or (states, heads); an error bounds the Euclidean norm of a row's, in units
+ * of the roundoff. */
 typedef struct truth {
   long double *o, *final, *d[CASE_INPUTS];
   double *o_error, *final_error, *d_error[CASE_INPUTS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A kernel with switches for its mistakes, written apart from the library, that leaves its inputs and outputs in a
+/* A kernel with switches for its faults, written apart from the library, that leaves its inputs and outputs in a
  * tensor file. */
 #ifndef FAULTY_H
 #define FAULTY_H
@@ -33,10 +33,10 @@ typedef struct faulty {
   size_t nudged;
 } faulty;
 
-/* The right kernel in f32. */
+/* The kernel without faults, in f32. */
 faulty faulty_none(h5_sizes sizes);
 
-/* Writes q, k, v, beta, o, final_state and what else there is. */
+/* Writes q, k, v, beta, o, final_state and the other datasets that the switches ask for. */
 void faulty_write(const faulty *f, const char *path);
 
 /* Is the file's o right for the exact coefficient, raw keys, and the tolerance that is derived?  And the kernel check;

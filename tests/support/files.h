@@ -14,7 +14,7 @@ size_t files_gzip(unsigned char *gzip, size_t room, const unsigned char *bytes, 
 
 void files_write(const char *path, const void *bytes, size_t n);
 
-/* Makes the directory TEST_WORK/name, empty; 16 a process at most, whose paths stay valid. */
+/* Makes the directory TEST_WORK/name, empty; at most 16 in a process, whose paths stay valid. */
 const char *files_directory(const char *name);
 
 #endif

@@ -159,7 +159,7 @@ static void consider(nearest *n, double error, double bound) {
 }
 
 static void check_nearest(const kernel_problem *p, const char *what, nearest n) {
-  ck_assert_msg(n.error <= n.bound, "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, level %s, seed %lu", what,
+  ck_assert_msg(n.error <= n.bound, "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, isa %s, seed %lu", what,
                 n.error, n.bound, p->heads.tokens, p->heads.dk, p->heads.dv, p->heads.isa ? p->heads.isa->name : "best",
                 testing_seed());
 }

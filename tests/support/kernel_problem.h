@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Random tokens for the kernel in both types, what the definition makes of them, and what rounding explains. */
+/* Random tokens for the kernel in both types, the exact results, and bounds for rounding errors. */
 #ifndef KERNEL_PROBLEM_H
 #define KERNEL_PROBLEM_H
 
@@ -11,8 +11,8 @@ typedef struct kernel_problem {
   efla_kernel_f64 x;   /* q, k, v, coefficient, g, initial; outputs poisoned */
   efla_kernel_f32 x32; /* the same numbers */
   long double *S, *o;  /* the truth: (states), (rows, dv) */
-  /* What rounding explains, in units of u (docs/bounds.md#kernel): the norm of the error of each column of each final
-   * state (sequences, heads, dv), and the error of each entry of o (rows, dv). */
+  /* Bounds for rounding errors, in units of u (docs/bounds.md#kernel): the norm of the error of each column of each
+   * final state (sequences, heads, dv), and the error of each entry of o (rows, dv). */
   double *S_bound, *o_bound;
 } kernel_problem;
 

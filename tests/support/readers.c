@@ -138,11 +138,12 @@ static bool read_options(const uint8_t *bytes, size_t n) {
 static void read_blocks(efla_tensors *file, const char *path) {
   efla_stream stream;
   efla_message why = {{0}};
-  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O]}, &why);
+  efla_status status =
+      efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O] ? file : NULL}, &why);
   for (int block = 0; block < 3 && status == EFLA_OK && !stream.done; block++) {
     status = efla_stream_next(&stream, &why);
     if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
-    for (size_t h = 0; status == EFLA_OK && !stream.done && h < stream.span.heads; h++) {
+    for (size_t h = 0; status == EFLA_OK && !stream.done && h < stream.x.heads; h++) {
       efla_tokens x = efla_stream_tokens(&stream, h);
       for (size_t t = 0; t < x.tokens; t++)
         readers_expect(isfinite(x.beta[t]) && x.beta[t] >= 0, "beta is a number and not negative");

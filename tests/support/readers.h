@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every reader of what others wrote, as a function of some bytes: for hostile files (test_corpus.c, tests/corpus/NAME)
- * and for fuzzing (tests/fuzz).  Adding a reader is one row. */
+/* Every reader of files from elsewhere, as a function of some bytes: for damaged files (test_corpus.c,
+ * tests/corpus/NAME) and for fuzzing (tests/fuzz).  Adding a reader is one row. */
 #ifndef READERS_H
 #define READERS_H
 
@@ -12,7 +12,7 @@
 
 typedef struct reader {
   const char *name;
-  size_t most; /* bytes worth trying */
+  size_t most; /* largest useful number of bytes */
   /* Reads the bytes to their end, whatever they are, and uses what came out; whether they were accepted.  Aborts where
    * the reader breaks its word: accepts what cannot be used, refuses without a sentence, or keeps something of what it
    * refused. */

@@ -40,26 +40,29 @@ static double expected(const structure *s, efla_tensor tensor, size_t batch, siz
   return d->written == ALL ? structure_value(d, row * width + e) : 0;
 }
 
-static void check_span(const structure *s, efla_tensors *file, efla_tensor tensor, const efla_span *span,
-                       const double *values) {
-  size_t width = efla_tensors_width(file, tensor), at = 0;
-  for (size_t h = 0; h < span->heads; h++)
-    for (size_t t = 0; t < span->tokens; t++)
-      for (size_t e = 0; e < width; e++, at++)
-        readers_expect(same(values[at], expected(s, tensor, span->batch, span->first + t, span->head + h, width, e)),
+static void check_block(const structure *s, const efla_stream *stream, efla_tensor tensor, const efla_array *array,
+                        size_t width) {
+  const efla_tensor_block *block = &stream->block;
+  for (size_t h = 0; h < stream->x.heads && array->data; h++)
+    for (size_t t = 0; t < stream->x.tokens; t++)
+      for (size_t e = 0; e < width; e++)
+        readers_expect(same(efla_stream_head(array, h)[t * width + e],
+                            expected(s, tensor, block->batch, block->first + t, block->head + h, width, e)),
                        "a number reads as it was written");
 }
 
 /* All blocks of a stream, in blocks of a few tokens.  With a fault the numbers are not compared. */
 static efla_status check_stream(const structure *s, efla_tensors *file, efla_message *why) {
   efla_stream stream;
-  efla_status status = efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O]}, why);
+  efla_status status =
+      efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O] ? file : NULL}, why);
   stream.most_tokens = stream.most_tokens > 3 ? 3 : stream.most_tokens; /* so that there are several */
   while (status == EFLA_OK && (status = efla_stream_next(&stream, why)) == EFLA_OK && !stream.done) {
-    const double *const values[] = {[EFLA_Q] = stream.q,       [EFLA_K] = stream.k, [EFLA_V] = stream.v,
-                                    [EFLA_BETA] = stream.beta, [EFLA_G] = stream.g, [EFLA_O] = stream.o};
-    for (efla_tensor t = 0; t <= EFLA_O && s->faults == 0; t++)
-      if (values[t]) check_span(s, file, t, &stream.span, values[t]);
+    const efla_sequence *x = &stream.x;
+    if (s->faults > 0) continue;
+    check_block(s, &stream, EFLA_Q, &x->q, x->dk), check_block(s, &stream, EFLA_K, &x->k, x->dk);
+    check_block(s, &stream, EFLA_V, &x->v, x->dv), check_block(s, &stream, EFLA_O, &stream.y.o, x->dv);
+    check_block(s, &stream, EFLA_BETA, &x->beta, 1), check_block(s, &stream, EFLA_G, &x->g, 1);
   }
   efla_stream_clear(&stream);
   return status;
@@ -81,7 +84,7 @@ static efla_status check_states(const structure *s, efla_tensors *file, efla_ten
   return status;
 }
 
-/* The forward pass, whose file is as large as was foretold, and as much again as HDF5 needs for the rest. */
+/* The forward pass, whose file is as large as computed beforehand, and as much again as HDF5 needs for the rest. */
 static void check_pass(efla_tensors *file) {
   enum { REST = 16384 };
   char path[300];

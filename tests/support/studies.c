@@ -25,7 +25,7 @@ efla_study studies_small(size_t epochs) {
                               .batch = STUDIES_BATCH,
                               .count = STUDIES_IMAGES,
                               .threads = 1};
-  s.recorded = STUDIES_INSPECTED;
+  s.recorded = STUDIES_RECORDED;
   return s;
 }
 

@@ -11,7 +11,7 @@ enum {
   STUDIES_BATCH = 32,
   STUDIES_STEPS = 4,
   STUDIES_EXAMS = 33,
-  STUDIES_INSPECTED = 6
+  STUDIES_RECORDED = 6
 };
 
 efla_list studies_numbers(size_t n, const double *values);

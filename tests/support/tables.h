@@ -15,7 +15,7 @@ efla_csv run_table(const char *command);
 bool row_is(const efla_csv *csv, size_t row, const char *column, const char *text);
 
 /* Runs the statement that follows for each row that meets all conditions, and fails the test unless there are as many
- * as the design of the table implies: a test that judges rows so cannot pass without judging any.  Conditions are
+ * as the design of the table implies: a test of rows cannot pass without checking any.  Conditions are
  * COLUMN=TEXT, COLUMN=TEXT|TEXT..., COLUMN<NUMBER and COLUMN>NUMBER, blanks between them; a cell equals a text also
  * where both are the same number. */
 #define FOR_ROWS(csv, row, expected, conditions)                                                                       \

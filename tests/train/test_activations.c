@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Activations: queries, keys, values and steps by their definitions, the file that they go to, quantiles by brute
- * force. */
+/* Activations: queries, keys, values and steps against their definitions, the file written, quantiles against
+ * sorting. */
 #include "files.h"
 #include "testing.h"
 
@@ -36,7 +36,7 @@ static void end(efla_training_f32 *t) {
   efla_images_clear(&digits);
 }
 
-static efla_activations inspect(efla_training_f32 *t, size_t count) {
+static efla_activations record(efla_training_f32 *t, size_t count) {
   efla_activations x;
   ck_assert_int_eq(efla_activations_record(&x, t, &digits, count, NULL), EFLA_OK);
   ck_assert(x.images == count && x.tokens == TOKENS && x.width == WIDTH);
@@ -70,7 +70,7 @@ static void check_linear(const float *W, const float *h, const float *found) {
 START_TEST(by_definition) {
   for (size_t keys = 0; efla_key_treatments[keys].name; keys++) {
     efla_training_f32 t = start(keys);
-    efla_activations x = inspect(&t, IMAGES);
+    efla_activations x = record(&t, IMAGES);
     efla_classifier_f32 *c = t.classifiers;
     efla_classifier_load_f32(c, t.parameters);
     for (size_t i = 0; i < IMAGES; i++) {
@@ -92,7 +92,7 @@ START_TEST(by_definition) {
       }
       if (i > 0) ck_assert(memcmp(x.q, x.q + i * ROWS, ROWS * sizeof *x.q) != 0); /* images differ */
     }
-    efla_activations first = inspect(&t, 2); /* of fewer images: the first ones */
+    efla_activations first = record(&t, 2); /* of fewer images: the first ones */
     ck_assert_mem_eq(first.q, x.q, 2 * ROWS * sizeof *x.q);
     ck_assert_mem_eq(first.beta, x.beta, 2 * TOKENS * sizeof *x.beta);
     efla_activations_clear(&first);
@@ -107,8 +107,10 @@ static void check_tensor(efla_tensors *file, efla_tensor which, size_t width, co
   ck_assert_uint_eq(efla_tensors_width(file, which), width);
   for (size_t i = 0; i < IMAGES; i++) {
     efla_message why;
-    const efla_span span = {.batch = i, .head = 0, .heads = 1, .first = 0, .tokens = TOKENS};
-    ck_assert_msg(efla_tensors_read(file, which, &span, values, &why) == EFLA_OK, "%s", why.text);
+    const efla_tensor_block block = {.batch = i, .head = 0, .heads = 1, .first = 0, .tokens = TOKENS};
+    ck_assert_msg(efla_tensors_read(file, which, &block, efla_array_head_major(values, EFLA_F64, TOKENS, 1, width),
+                                    &why) == EFLA_OK,
+                  "%s", why.text);
     for (size_t j = 0; j < TOKENS * width; j++) ck_assert(values[j] == (double)expected[i * TOKENS * width + j]);
   }
 }
@@ -116,11 +118,11 @@ static void check_tensor(efla_tensors *file, efla_tensor which, size_t width, co
 /* The file has the numbers, bit for bit, as f32. */
 START_TEST(there_and_back) {
   efla_training_f32 t = start(0);
-  efla_activations x = inspect(&t, IMAGES);
+  efla_activations x = record(&t, IMAGES);
   efla_tensors file;
   efla_message why;
   char path[300];
-  snprintf(path, sizeof path, "%s/x.h5", files_directory("inspection"));
+  snprintf(path, sizeof path, "%s/x.h5", files_directory("activations"));
   for (int again = 0; again < 2; again++) { /* the second replaces the first */
     ck_assert_msg(efla_activations_save(&x, path, &why) == EFLA_OK, "%s", why.text);
     ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
@@ -142,8 +144,8 @@ END_TEST
 /* The sentence names the file, and nothing is left; where the disk is full, HDF5 finds out when the file is closed. */
 START_TEST(nowhere_to_write) {
   efla_training_f32 t = start(0);
-  efla_activations x = inspect(&t, 1);
-  const char *directory = files_directory("inspection-nowhere");
+  efla_activations x = record(&t, 1);
+  const char *directory = files_directory("activations-nowhere");
   char missing[300];
   snprintf(missing, sizeof missing, "%s/missing/x.h5", directory);
   const char *const places[] = {missing, directory, "/dev/full"};
@@ -236,7 +238,7 @@ START_TEST(nan_parameters) {
     float *parameter = t.parameters + efla_model_place(&t.options.model, cases[i].parameter).first, kept = *parameter;
     efla_distribution d[EFLA_DISTRIBUTIONS];
     *parameter = NAN;
-    efla_activations x = inspect(&t, 2);
+    efla_activations x = record(&t, 2);
     *parameter = kept;
     ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
     check_finite(&d[0], cases[i].beta);

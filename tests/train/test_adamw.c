@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* AdamW against the rule as it is written down, step by step in long double. */
+/* AdamW against its definition, step by step in long double. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Checkpoints: bit for bit there and back, and refused with a sentence where they are not what was written. */
+/* Checkpoints: written and read back bit for bit, and refused with a message where they have been changed. */
 #include "files.h"
 #include "testing.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Studies: which configs there are, shares, what is finished, and what their directories may be. */
+/* Studies: the list of configs, shares, what counts as finished, and which directories are accepted. */
 #include "files.h"
 #include "studies.h"
 #include "testing.h"
@@ -161,7 +161,40 @@ START_TEST(directories) {
 }
 END_TEST
 
+/* What was trained is counted by the state form: 26 width^2 operations a token.  The rates are in proportion, as far as
+ * they are printed: Gflop/s to half of one, the part to half a hundredth. */
+START_TEST(speed) {
+  studies_begin();
+  efla_study s = studies_small(1);
+  efla_message why = {{0}};
+  double trained, images, seconds, per_second, flops, reached, part, sgemm;
+  size_t threads, length;
+  char *text = NULL;
+  FILE *file = open_memstream(&text, &length);
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_eq(efla_study_print_speed(file, &s, &why), EFLA_OK);
+  ck_assert_int_eq(fflush(file), 0);
+  ck_assert_ptr_nonnull(strstr(text, "nothing was trained"));
+  free(scores_of(&s, &trained));
+  s.seconds = 0x1p-8; /* many images per second, so that printed numbers have digits */
+  rewind(file);
+  ck_assert_int_eq(efla_study_print_speed(file, &s, &why), EFLA_OK);
+  ck_assert_int_eq(fclose(file), 0);
+  int read = sscanf(text,
+                    "%lf images in %lf s, %lf per second; %lf flop, counted by the state form: %lf Gflop/s, %lf of "
+                    "sgemm's %lf with %zu threads\n",
+                    &images, &seconds, &per_second, &flops, &reached, &part, &sgemm, &threads);
+  ck_assert_msg(read == 8, "%s", text);
+  ck_assert(images == trained && threads == 1 && per_second == trained * 256);
+  CHECK_BOUND(fabs(flops / (26. * 16 * 16 * EFLA_IMAGE_PIXELS * trained) - 1), 0.005);
+  CHECK_BOUND(fabs(reached - flops * 256e-9), 0.5 + 0.005 * flops * 256e-9);
+  CHECK_BOUND(fabs(part * sgemm - reached), 0.5 * (1 + part) + 0.005 * (sgemm + 1));
+  free(text);
+  studies_finish();
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {configs, shares, unfinished, directories};
+  const TTest *const tests[] = {configs, shares, unfinished, directories, speed};
   return testing_main("study", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the rows of a study say, beside training runs run one by one. */
+/* The rows of a study agree with training runs executed one by one. */
 #include "files.h"
 #include "studies.h"
 #include "testing.h"
@@ -40,9 +40,9 @@ static void check_losses(char **text, const efla_training_run *c) {
   }
 }
 
-static efla_activations inspect(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
+static efla_activations record(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
   efla_activations x;
-  ck_assert_int_eq(efla_activations_record(&x, t, &studies_test, STUDIES_INSPECTED, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_activations_record(&x, t, &studies_test, STUDIES_RECORDED, NULL), EFLA_OK);
   ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
   return x;
 }
@@ -59,7 +59,7 @@ static void check_steps(char **text, const efla_training_options *r, const char 
   }
 }
 
-/* A quarter of the inspected images, rounded up. */
+/* A quarter of the recorded images, rounded up. */
 static void check_tensors(const char *directory, const efla_training_options *r, const char *when,
                           const efla_activations *x) {
   static double k[EFLA_IMAGE_PIXELS * 16];
@@ -69,9 +69,11 @@ static void check_tensors(const char *directory, const efla_training_options *r,
   snprintf(path, sizeof path, "%s/%s-%s-%g-%zu-%s.h5", directory, r->model.method->name, r->model.keys->name,
            r->rule.lr, r->seed, when);
   ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
-  ck_assert_uint_eq(file.batch, (STUDIES_INSPECTED + 3) / 4);
-  const efla_span span = {.batch = 1, .heads = 1, .tokens = EFLA_IMAGE_PIXELS};
-  ck_assert_msg(efla_tensors_read(&file, EFLA_K, &span, k, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_uint_eq(file.batch, (STUDIES_RECORDED + 3) / 4);
+  const efla_tensor_block block = {.batch = 1, .heads = 1, .tokens = EFLA_IMAGE_PIXELS};
+  ck_assert_msg(efla_tensors_read(&file, EFLA_K, &block, efla_array_head_major(k, EFLA_F64, EFLA_IMAGE_PIXELS, 1, 16),
+                                  &why) == EFLA_OK,
+                "%s", why.text);
   for (size_t i = 0; i < EFLA_IMAGE_PIXELS * 16; i++) ck_assert(k[i] == (double)x->k[EFLA_IMAGE_PIXELS * 16 + i]);
   ck_assert_int_eq(efla_tensors_close(&file, &why), EFLA_OK);
 }
@@ -94,10 +96,10 @@ START_TEST(rows) {
     efla_training_run c;
     efla_distribution d[EFLA_DISTRIBUTIONS];
     ck_assert_int_eq(efla_training_run_open(&c, &s.study, &options, NULL, &why), EFLA_OK);
-    efla_activations before = inspect(&c.training, d);
+    efla_activations before = record(&c.training, d);
     check_steps(&step, &options, "before", d);
     ck_assert_int_eq(efla_training_run_finish(&c, ignore, NULL, &why), EFLA_OK);
-    efla_activations after = inspect(&c.training, d);
+    efla_activations after = record(&c.training, d);
     check_steps(&step, &options, "after", d);
     check_scores(&score, &c);
     check_losses(&loss, &c);

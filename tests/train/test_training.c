@@ -31,9 +31,9 @@ static void drop_digits(void) { efla_images_clear(&digits); }
  * about 2.3; ten times that is granted. */
 START_TEST(f32_follows_f64) {
   draw_digits();
-  const char *const cells[][2] = {{"exact", "raw"}, {"euler", "unit"}};
+  const char *const variants[][2] = {{"exact", "raw"}, {"euler", "unit"}};
   for (size_t i = 0; i < 2; i++) {
-    efla_training_options options = options_of(cells[i][0], cells[i][1], 2);
+    efla_training_options options = options_of(variants[i][0], variants[i][1], 2);
     efla_training_f32 narrow;
     efla_training_f64 wide;
     ck_assert_int_eq(efla_training_init_f32(&narrow, &options, &digits, NULL), EFLA_OK);

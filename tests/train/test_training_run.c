@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Training runs: stopped anywhere and taken up again, with the bits of one that was never stopped. */
+/* Training runs: stopped at any point and resumed, with the bits of one that was never stopped. */
 #include "files.h"
 #include "testing.h"
 
@@ -16,7 +16,7 @@ static efla_training_options set_up(size_t epochs) {
   ck_assert_int_eq(efla_images_strokes(&test, TEST_IMAGES, 1, false, NULL), EFLA_OK);
   study = (efla_study_options){
       .training = &training, .test = &test, .epochs = epochs, .evaluated = TEST_IMAGES, .seed = 42, .save = 3};
-  snprintf(path, sizeof path, "%s/course.h5", files_directory("course"));
+  snprintf(path, sizeof path, "%s/run.h5", files_directory("training-run"));
   return (efla_training_options){.model = {.tokens = EFLA_IMAGE_PIXELS,
                                            .width = 16,
                                            .classes = EFLA_IMAGE_CLASSES,

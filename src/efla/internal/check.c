@@ -6,8 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 
-/* ---------------------------------------------------------------------------------------------------------------
- * shapes */
+/* ---- shapes ---- */
 
 static efla_status check_size(efla_backend *b, const char *name, size_t n) {
   return n > 0 ? EFLA_OK : efla_backend_say(b, EFLA_INVALID, "%s: 0, expected at least 1", name);
@@ -61,8 +60,7 @@ efla_status efla_check_rule(efla_backend *b, const efla_rule *rule) {
   return EFLA_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * inputs and outputs */
+/* ---- inputs and outputs ---- */
 
 static efla_status check_gate(efla_backend *b, const efla_rule *rule, const efla_sequence *x) {
   const char *name = rule->decay ? rule->decay->name : efla_decays[0].name;
@@ -204,8 +202,7 @@ efla_status efla_check_backward(const efla_call *call) {
   return status;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------
- * decoders */
+/* ---- decoders ---- */
 
 efla_status efla_check_decoder(efla_backend *b, const efla_rule *rule, const efla_decoder_shape *shape) {
   efla_status status = efla_check_rule(b, rule);

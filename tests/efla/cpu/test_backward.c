@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The fast backward pass against the naive derivative: every shape that is awkward, layout, packing, decay, method,
- * level, split and number of threads. */
+/* The fast backward pass against the naive derivative: unusual shapes, layout, packing, decay, method,
+ * isa, split and number of threads. */
 #include "backward_bound.h"
 #include "testing.h"
 
@@ -101,7 +101,7 @@ static void compare(const problem *p, int output, double u, const double *found,
     error = sqrt(error);
     if (!(error <= worst * bound)) worst = testing_worse(0, error / bound), worst_error = error, worst_bound = bound;
   }
-  ck_assert_msg(worst <= 1, "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, level %s, seed %lu", names[output],
+  ck_assert_msg(worst <= 1, "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, isa %s, seed %lu", names[output],
                 worst_error, worst_bound, p->heads.tokens, p->heads.dk, p->heads.dv,
                 p->heads.isa ? p->heads.isa->name : "best", testing_seed());
 }
@@ -154,7 +154,7 @@ START_TEST(every_shape) {
         if (tokens[t] == 1000 && sizes[a] * sizes[b] > 65 * 64) continue; /* the definition keeps 1000 states */
         efla_heads heads = {.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]};
         problem p = set_up(heads, "exact", (a + t) % 2, (b + t) % 3);
-        FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, 1);
+        FOR_EACH_ISA(isa) p.heads.isa = isa, check(&p, 1);
         tear_down(&p);
       }
 }
@@ -167,7 +167,7 @@ START_TEST(every_layout_and_split) {
         efla_heads heads = {
             .batch = 2, .heads = 3, .tokens = 150, .dk = 17, .dv = 70, .layout = (efla_layout)layout, .threads = 2};
         problem p = set_up(heads, "exact", decays, true);
-        FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, parts);
+        FOR_EACH_ISA(isa) p.heads.isa = isa, check(&p, parts);
         tear_down(&p);
       }
 }
@@ -194,7 +194,7 @@ START_TEST(packed_sequences) {
           .batch = 1, .heads = 2, .tokens = 500, .dk = 9, .dv = 40, .layout = (efla_layout)layout, .threads = 2};
       heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
       problem p = set_up(heads, "exact", decays, true);
-      FOR_EACH_LEVEL(level) p.heads.isa = level, check(&p, 1);
+      FOR_EACH_ISA(isa) p.heads.isa = isa, check(&p, 1);
       tear_down(&p);
     }
 }

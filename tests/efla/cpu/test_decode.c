@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decoding against the definition: every read-out and the state at the end, for every level and number of threads. */
+/* Decoding against the definition: every read-out and the state at the end, for every isa and number of threads. */
 #include "kernel_problem.h"
 #include "testing.h"
 
@@ -46,8 +46,8 @@ START_TEST(decoding) {
     for (int decays = 0; decays < 2; decays++) {
       kernel_problem p = kernel_problem_init(
           (efla_heads){.batch = 1, .heads = 3, .tokens = 40, .dk = sizes[s][0], .dv = sizes[s][1]}, decays, s % 2);
-      FOR_EACH_LEVEL(level) {
-        p.heads.isa = level;
+      FOR_EACH_ISA(isa) {
+        p.heads.isa = isa;
         decode(&p, 1);
         decode(&p, 2);
         decode(&p, 7);

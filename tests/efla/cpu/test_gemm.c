@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Products, substitution and transposes of every level against the textbook's loops; one chunk of the WY form of every
- * level, with decay. */
+/* Products, substitution and transposes of every isa against the textbook's loops; one chunk of the WY form of every
+ * isa, with decay. */
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -49,7 +49,7 @@ static void check_untouched(const array *x, size_t rows, size_t columns, size_t 
     if (e / row >= rows || e % row >= columns) ck_assert(isnan(x->f64[e]) && isnan(x->f32[e]));
 }
 
-static void check_product(const efla_isa *level, size_t rows, size_t columns, size_t inner, bool transposed,
+static void check_product(const efla_isa *isa, size_t rows, size_t columns, size_t inner, bool transposed,
                           efla_part part, double keep) {
   size_t width = efla_padded(columns), row = efla_row(columns), a_row = transposed ? 1 : inner + 3,
          a_column = transposed ? rows + 1 : 1;
@@ -76,7 +76,7 @@ static void check_product(const efla_isa *level, size_t rows, size_t columns, si
   p.a_row = p32.a_row = (ptrdiff_t)a_row, p.a_column = p32.a_column = (ptrdiff_t)a_column,
   p.b_row = p32.b_row = (ptrdiff_t)row;
   p.c_row = p32.c_row = (ptrdiff_t)row, p.part = p32.part = part, p.keep = keep, p32.keep = (float)keep;
-  level->product_f64(&p), level->product_f32(&p32);
+  isa->product_f64(&p), isa->product_f32(&p32);
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < width; j++) {
       double sum = keep * D.f64[i * row + j], size = fabs(sum);
@@ -94,20 +94,20 @@ START_TEST(products) {
   static const size_t rows[] = {0, 1, 2, 3, 5, 6, 7, 8, 9, 12, 13, 16, 23}, columns[] = {1, 16, 17, 48, 80},
                       inner[] = {0, 1, 7, 16, 33};
   start();
-  FOR_EACH_LEVEL(level)
+  FOR_EACH_ISA(isa)
   for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
       for (size_t n = 0; n < sizeof inner / sizeof *inner; n++)
         for (int transposed = 0; transposed < 2; transposed++)
           for (efla_part part = EFLA_ALL; part <= EFLA_UPPER; part++)
-            check_product(level, rows[r], columns[c], inner[n], transposed, part, (double)((r + c + n) % 3) / 2);
+            check_product(isa, rows[r], columns[c], inner[n], transposed, part, (double)((r + c + n) % 3) / 2);
   gsl_rng_free(draw);
 }
 END_TEST
 
 /* (I - A) X = B for X in B's place, rows from the first to the last or with negative strides from the last to the
  * first: the residual of row i is within i u of its terms. */
-static void check_solve(const efla_isa *level, size_t n, size_t columns, bool reversed) {
+static void check_solve(const efla_isa *isa, size_t n, size_t columns, bool reversed) {
   size_t width = efla_padded(columns), row = efla_row(columns);
   array A = fresh(n * n + 1, true), B = fresh(n * row + 1, true), X = copy(&B);
   for (size_t e = 0; e < n * n; e++) A.f32[e] /= (float)n, A.f64[e] = (double)A.f32[e];
@@ -116,20 +116,20 @@ static void check_solve(const efla_isa *level, size_t n, size_t columns, bool re
   size_t last = reversed ? n - 1 : 0;
   ptrdiff_t a_row = reversed ? -1 : (ptrdiff_t)n, a_column = reversed ? -(ptrdiff_t)n : 1,
             c_row = reversed ? -(ptrdiff_t)row : (ptrdiff_t)row;
-  level->solve_f64(&(efla_product_f64){.rows = n,
-                                       .columns = width,
-                                       .A = A.f64 + last * (n + 1),
-                                       .a_row = a_row,
-                                       .a_column = a_column,
-                                       .C = X.f64 + last * row,
-                                       .c_row = c_row});
-  level->solve_f32(&(efla_product_f32){.rows = n,
-                                       .columns = width,
-                                       .A = A.f32 + last * (n + 1),
-                                       .a_row = a_row,
-                                       .a_column = a_column,
-                                       .C = X.f32 + last * row,
-                                       .c_row = c_row});
+  isa->solve_f64(&(efla_product_f64){.rows = n,
+                                     .columns = width,
+                                     .A = A.f64 + last * (n + 1),
+                                     .a_row = a_row,
+                                     .a_column = a_column,
+                                     .C = X.f64 + last * row,
+                                     .c_row = c_row});
+  isa->solve_f32(&(efla_product_f32){.rows = n,
+                                     .columns = width,
+                                     .A = A.f32 + last * (n + 1),
+                                     .a_row = a_row,
+                                     .a_column = a_column,
+                                     .C = X.f32 + last * row,
+                                     .c_row = c_row});
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < width; j++) {
       double sum = B.f64[i * row + j], size = fabs(sum), sum32 = sum, size32 = size;
@@ -147,10 +147,10 @@ static void check_solve(const efla_isa *level, size_t n, size_t columns, bool re
 START_TEST(substitution) {
   static const size_t sizes[] = {1, 2, 3, 5, 6, 7, 8, 9, 13, 16, 17, 40};
   start();
-  FOR_EACH_LEVEL(level)
+  FOR_EACH_ISA(isa)
   for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++)
     for (int reversed = 0; reversed < 2; reversed++)
-      check_solve(level, sizes[n], 33, reversed), check_solve(level, sizes[n], 5, reversed);
+      check_solve(isa, sizes[n], 33, reversed), check_solve(isa, sizes[n], 5, reversed);
   gsl_rng_free(draw);
 }
 END_TEST
@@ -158,13 +158,13 @@ END_TEST
 START_TEST(transposes) {
   static const size_t sizes[] = {1, 2, 3, 4, 5, 16, 33};
   start();
-  FOR_EACH_LEVEL(level)
+  FOR_EACH_ISA(isa)
   for (size_t a = 0; a < 7; a++)
     for (size_t b = 0; b < 7; b++) {
       size_t rows = sizes[a], columns = sizes[b], row = efla_row(rows);
       array from = fresh(rows * columns + 1, true), to = fresh((columns + 1) * row, false);
-      level->transpose_f64(rows, columns, from.f64 + 1, columns, to.f64, row); /* from need not be aligned */
-      level->transpose_f32(rows, columns, from.f32 + 1, columns, to.f32, row);
+      isa->transpose_f64(rows, columns, from.f64 + 1, columns, to.f64, row); /* from need not be aligned */
+      isa->transpose_f32(rows, columns, from.f32 + 1, columns, to.f32, row);
       for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++) {
           ck_assert(to.f64[j * row + i] == from.f64[i * columns + j + 1]);
@@ -177,8 +177,8 @@ START_TEST(transposes) {
 }
 END_TEST
 
-/* One chunk of every level, with decays down to 0, against the recurrence in long double; bound as in test_chunk.c. */
-static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, bool decays) {
+/* One chunk of every isa, with decays down to 0, against the recurrence in long double; bound as in test_chunk.c. */
+static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, bool decays) {
   size_t row = efla_row(dv);
   array q = fresh(C * dk, true), k = fresh(C * dk, true), v = fresh(C * dv, true), S = fresh(dk * row, true),
         o = fresh(C * dv, false);
@@ -217,7 +217,7 @@ static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, b
   c.v_stride = c.o_stride = c32.v_stride = c32.o_stride = dv;
   c.decay = decays ? d.f64 : NULL, c32.decay = decays ? d.f32 : NULL, c.scratch = scratch.f64,
   c32.scratch = scratch.f32;
-  level->wy_f64(&c), level->wy_f32(&c32);
+  isa->wy_f64(&c), isa->wy_f32(&c32);
   for (size_t t = 0; t < C; t++) {
     long double a = coefficient.f64[t];
     for (size_t i = 0; i < dk; i++) key[i] = k.f64[t * dk + i];
@@ -244,11 +244,11 @@ static void check_chunk(const efla_isa *level, size_t C, size_t dk, size_t dv, b
 START_TEST(chunks_with_decay) {
   static const size_t sizes[] = {1, 3, 16, 65}, lengths[] = {1, 2, 15, 16, 17, 50};
   start();
-  FOR_EACH_LEVEL(level)
+  FOR_EACH_ISA(isa)
   for (size_t a = 0; a < 4; a++)
     for (size_t b = 0; b < 4; b++)
       for (size_t c = 0; c < 6; c++)
-        for (int decays = 0; decays < 2; decays++) check_chunk(level, lengths[c], sizes[a], sizes[b], decays);
+        for (int decays = 0; decays < 2; decays++) check_chunk(isa, lengths[c], sizes[a], sizes[b], decays);
   gsl_rng_free(draw);
 }
 END_TEST

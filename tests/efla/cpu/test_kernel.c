@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The kernel against the definition: every shape that is awkward, layout, packing, decay, level and number of
+/* The kernel against the definition: unusual shapes, layout, packing, decay, isa and number of
  * threads. */
 #include "kernel_problem.h"
 #include "testing.h"
@@ -13,7 +13,7 @@ START_TEST(every_shape) {
         kernel_problem p = kernel_problem_init(
             (efla_heads){.batch = 1, .heads = 1, .tokens = tokens[t], .dk = sizes[a], .dv = sizes[b]}, (a + b + t) % 2,
             true);
-        FOR_EACH_LEVEL(level) p.heads.isa = level, kernel_problem_check(&p);
+        FOR_EACH_ISA(isa) p.heads.isa = isa, kernel_problem_check(&p);
         kernel_problem_clear(&p);
       }
 }
@@ -25,7 +25,7 @@ START_TEST(every_layout) {
       for (int starts = 0; starts < 2; starts++) {
         efla_heads heads = {.batch = 2, .heads = 3, .tokens = 131, .dk = 17, .dv = 70, .layout = (efla_layout)layout};
         kernel_problem p = kernel_problem_init(heads, decays, starts);
-        FOR_EACH_LEVEL(level) p.heads.isa = level, p.heads.threads = 2, kernel_problem_check(&p);
+        FOR_EACH_ISA(isa) p.heads.isa = isa, p.heads.threads = 2, kernel_problem_check(&p);
         kernel_problem_clear(&p);
       }
 }
@@ -39,7 +39,7 @@ START_TEST(packed_sequences) {
     efla_heads heads = {.batch = 1, .heads = 2, .tokens = 200, .dk = 9, .dv = 40, .layout = (efla_layout)layout};
     heads.sequences = SEQUENCES, heads.cu_seqlens = packed;
     kernel_problem p = kernel_problem_init(heads, layout, true);
-    FOR_EACH_LEVEL(level) p.heads.isa = level, p.heads.threads = 2, kernel_problem_check(&p);
+    FOR_EACH_ISA(isa) p.heads.isa = isa, p.heads.threads = 2, kernel_problem_check(&p);
     for (size_t n = 0, state = 2 * 9 * 40; n < SEQUENCES; n++)
       ck_assert(packed[n] < packed[n + 1] ||
                 !memcmp(p.x.final + n * state, p.x.initial + n * state, state * sizeof(double)));
@@ -130,8 +130,8 @@ END_TEST
 
 /* Blow-up is data: columns that overflow are inf or nan, as in the definition, and the others are as good as ever. */
 START_TEST(blow_up_is_data) {
-  FOR_EACH_LEVEL(level) {
-    efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .isa = level};
+  FOR_EACH_ISA(isa) {
+    efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .isa = isa};
     kernel_problem p = kernel_problem_init(heads, false, true);
     for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.coefficient)[t] *= 30;
     double *scratch = testing_poison(efla_kernel_scratch_f64(&heads)), *S = testing_poison(160);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The read-out without the state, and its derivative, against the recurrence and its derivative: every shape that is
- * awkward, method and level, both types. */
+ * awkward, method and isa, both types. */
 #include "testing.h"
 
 enum { O, D_Q, D_K, D_V, D_BETA, OUTPUTS };
@@ -108,7 +108,7 @@ static void tear_down(problem *p) {
     for (size_t i = 0; i < n; i++) at[i + 1] = values ? (REAL)values[i] : (REAL)NAN;                                   \
     return at + 1;                                                                                                     \
   }                                                                                                                    \
-  static void run_##suffix(const efla_isa *level, const problem *p, bool without, double *out[OUTPUTS]) {              \
+  static void run_##suffix(const efla_isa *isa, const problem *p, bool without, double *out[OUTPUTS]) {                \
     size_t T = p->tokens, dk = p->dk, dv = p->dv, rows = efla_query_rows(T);                                           \
     REAL *in[] = {place_##suffix(dk, p->q),          place_##suffix(T * dk, p->k),    place_##suffix(T * dv, p->v),    \
                   place_##suffix(T, p->coefficient), place_##suffix(T, p->by_beta),   place_##suffix(T, p->by_lambda), \
@@ -117,10 +117,10 @@ static void tear_down(problem *p) {
     for (int i = 0; i < OUTPUTS; i++) to[i] = place_##suffix(p->size[i], NULL);                                        \
     efla_query_##suffix x = {T,    dk, dv, in[0], in[1], in[2], in[3], without ? NULL : in[7], without ? NULL : in[8], \
                              to[O]};                                                                                   \
-    efla_query_forward_##suffix(level, &x);                                                                            \
+    efla_query_forward_##suffix(isa, &x);                                                                              \
     efla_query_gradient_##suffix g = {T,     dk,    dv,    in[1],   in[2],   in[3],   in[4],     in[5],                \
                                       in[7], in[8], in[6], to[D_Q], to[D_K], to[D_V], to[D_BETA]};                     \
-    if (!without) efla_query_backward_##suffix(level, &g);                                                             \
+    if (!without) efla_query_backward_##suffix(isa, &g);                                                               \
     for (int i = 0; i < OUTPUTS; i++) {                                                                                \
       out[i] = testing_poison(p->size[i]);                                                                             \
       for (size_t e = 0; e < p->size[i]; e++) out[i][e] = (double)to[i][e];                                            \
@@ -139,24 +139,24 @@ static void free_outputs(double *out[OUTPUTS]) {
  * (dk + dv + 32) u at most and the square root of that at random, tokens err independently and stable methods enlarge
  * nothing; an output multiplies two things that err so, by as much again for c and g: four times, and twice for two
  * standard deviations. Measured: at most .04 of it, since the scales are bounds themselves. */
-static void close_to_truth(const problem *p, const char *level, double u, double *found[OUTPUTS]) {
+static void close_to_truth(const problem *p, const char *isa, double u, double *found[OUTPUTS]) {
   double tokens = (double)(p->tokens > 0 ? p->tokens : 1), bound = 8 * sqrt(tokens * (double)(p->dk + p->dv + 32)) * u;
   for (int i = 0; i < OUTPUTS; i++) {
     double worst = 0;
     for (size_t e = 0; e < p->size[i]; e++) worst = testing_worse(worst, fabs(found[i][e] - p->truth[i][e]));
-    ck_assert_msg(worst <= bound * p->scale[i], "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, u %g, level %s",
-                  names[i], worst, bound * p->scale[i], p->tokens, p->dk, p->dv, u, level);
+    ck_assert_msg(worst <= bound * p->scale[i], "%s: error %g exceeds %g: %zu tokens, dk %zu, dv %zu, u %g, isa %s",
+                  names[i], worst, bound * p->scale[i], p->tokens, p->dk, p->dv, u, isa);
   }
 }
 
 static void check(const problem *p) {
-  FOR_EACH_LEVEL(level) {
+  FOR_EACH_ISA(isa) {
     double *found[OUTPUTS];
-    run_f64(level, p, false, found);
-    close_to_truth(p, level->name, U, found);
+    run_f64(isa, p, false, found);
+    close_to_truth(p, isa->name, U, found);
     free_outputs(found);
-    run_f32(level, p, false, found);
-    close_to_truth(p, level->name, U32, found);
+    run_f32(isa, p, false, found);
+    close_to_truth(p, isa->name, U32, found);
     free_outputs(found);
   }
 }
@@ -185,7 +185,7 @@ START_TEST(every_method) {
 }
 END_TEST
 
-/* Again, by the best level's name or none, and without what only the backward pass needs. */
+/* Again, by the best isa's name or none, and without what only the backward pass needs. */
 START_TEST(same_bits) {
   problem p = set_up(103, 65, 70, efla_method_find("exact"));
   double *once[OUTPUTS], *again[OUTPUTS], *alone[OUTPUTS];
@@ -200,17 +200,17 @@ END_TEST
 /* A group of tokens and one after it.  A key that is nan spoils all that its token and the ones before it give, a value
  * that is not finite its column only. */
 START_TEST(nan_and_inf_are_data) {
-  for (size_t t = 0; t < 5; t++) FOR_EACH_LEVEL(level) {
+  for (size_t t = 0; t < 5; t++) FOR_EACH_ISA(isa) {
       problem p = set_up(5, 18, 19, efla_method_find("implicit"));
       double *found[OUTPUTS];
       p.v[t * 19 + 18] = INFINITY, p.coefficient[t] = 0.5, p.k[t * 18] = 1;
-      run_f32(level, &p, false, found);
+      run_f32(isa, &p, false, found);
       for (size_t j = 0; j < 19; j++) ck_assert(isfinite(found[O][j]) == (j < 18));
       for (size_t e = 0; e < 5 * 18; e++)
         ck_assert(e / 18 < t || !isfinite(found[D_K][e]) || (e / 18 > t && p.coefficient[e / 18] == 0));
       free_outputs(found);
       p.k[t * 18 + 17] = NAN;
-      run_f64(level, &p, false, found);
+      run_f64(isa, &p, false, found);
       for (size_t j = 0; j < 19; j++) ck_assert(isnan(found[O][j]));
       for (size_t i = 0; i < 18; i++) ck_assert(isnan(found[D_Q][i]));
       for (size_t e = 0; e < t * 19; e++) ck_assert(isnan(found[D_V][e]));

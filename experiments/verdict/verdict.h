@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The claims' verdicts, each from the table of one experiment.
+ *
+ * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it,
+ * and leaves it as it is.  Numbers for which the table has no rows are nan in the evidence, and so is a fit that finds
+ * no memory; none fails otherwise. */
+#ifndef EXPERIMENTS_VERDICT_H
+#define EXPERIMENTS_VERDICT_H
+
+#include "laboratory.h"
+
+typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN } ruling;
+
+typedef struct verdict {
+  ruling ruling;
+  char condition[80], evidence[160]; /* condition: where it holds if */
+} verdict;
+
+/* Of the method's arithmetic (arithmetic.c). */
+verdict verdict_exactness(const efla_csv *reference);
+verdict verdict_moving_input(const efla_csv *zero_order_hold);
+verdict verdict_infinite_order(const efla_csv *order);
+verdict verdict_stability(const efla_csv *accumulation);
+verdict verdict_accumulation(const efla_csv *accumulation);
+verdict verdict_euler_accumulation(const efla_csv *accumulation);
+verdict verdict_chunks(const efla_csv *chunk);
+verdict verdict_linear_time(const efla_csv *throughput);
+
+/* Of its robustness under one perturbation, in recall and of trained models (robustness.c); `clean` for trained models
+ * without any. */
+verdict verdict_recall(const efla_csv *noise, const char *perturbation);
+verdict verdict_trained(const efla_csv *effects, const char *perturbation);
+
+/* Whether a cell holds this text. */
+bool verdict_cell_is(const efla_csv *csv, size_t row, const char *column, const char *text);
+
+#endif

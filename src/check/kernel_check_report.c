@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernel check as a report to read, and as rows of a table. */
+#include "check/kernel_check_report.h"
+
+#include <math.h>
+#include <stdint.h>
+
+static void write_errors(FILE *out, const char *what, const efla_errors_of *errors) {
+  fprintf(out, "%10s  %12.4g  %12.4g  %12.4g  %12.4g  %12.3g\n", what, errors->ulps, efla_errors_rms_ulps(errors),
+          errors->relative, efla_errors_rms(errors), errors->ratio);
+}
+
+static void write_heads(FILE *out, const efla_kernel_check *s) {
+  char name[32];
+  fprintf(out, "\n%10s  %12s  %12s  %12s  %12s  %12s\n", "", "largest", "rms", "largest", "rms", "of what is");
+  fprintf(out, "%10s  %12s  %12s  %12s  %12s  %12s\n", "head", "[ulp]", "[ulp]", "relative", "relative", "granted");
+  for (size_t h = 0; h < s->in.heads; h++) {
+    snprintf(name, sizeof name, "%zu%s", h, s->comparison.head[h].outside ? " *" : "");
+    write_errors(out, name, &s->comparison.head[h].o);
+  }
+  write_errors(out, "all", &s->comparison.total.o);
+  if (s->comparison.out->has[EFLA_FINAL_STATE]) write_errors(out, "state", &s->comparison.total.state);
+  if (s->comparison.total.outside) fprintf(out, "(* outside the tolerance)\n");
+}
+
+static void write_miss(FILE *out, const efla_miss *miss, const char *what) {
+  if (miss->token == SIZE_MAX) return;
+  fprintf(out, "%s: token %zu, sequence %zu, head %zu: %s is %.9g, expected %.9g; error %.3g, granted %.3g\n", what,
+          miss->token, miss->sequence, miss->head, miss->index, miss->found, miss->expected, miss->error,
+          miss->allowed);
+}
+
+static void write_growth(FILE *out, const efla_head_result *result) {
+  efla_error_growth growth = efla_head_result_growth(result);
+  fprintf(out, "error against token:");
+  for (size_t b = 0, shown = 0; b < EFLA_BINS; b++) {
+    if (result->bins[b].tokens == 0 || efla_bin_first(b) < shown) continue;
+    fprintf(out, " t=%zu: %.2g,", efla_bin_first(b), sqrt(result->bins[b].error2 / result->bins[b].truth2));
+    shown = 4 * efla_bin_first(b) + 4;
+  }
+  if (growth.jump < SIZE_MAX)
+    fprintf(out, " rises at token %zu from %.2g to %.2g\n", growth.jump, growth.before, growth.after);
+  else if (growth.slope > 0.25)
+    fprintf(out, " grows as t^%.2f\n", growth.slope);
+  else
+    fprintf(out, " does not grow\n");
+}
+
+static void write_causality(FILE *out, const efla_causality *c) {
+  if (c->pairs == 0) return;
+  fprintf(out, "causality: ");
+  if (c->violation.token < SIZE_MAX)
+    fprintf(out,
+            "o depends on later tokens: inputs differ from token %zu on, but o already at token %zu, sequence %zu, "
+            "head %zu: %s is %.9g in one run and %.9g in the other\n",
+            c->parts, c->violation.token, c->violation.sequence, c->violation.head, c->violation.index,
+            c->violation.expected, c->violation.found);
+  else
+    fprintf(out, "o of %zu tokens before the inputs differ is the same%s%s\n", c->tokens,
+            c->differ ? " but for rounding" : ", bit for bit",
+            c->apart ? ": it does not depend on later tokens"
+                     : " (the inputs never differ: nothing about later tokens)");
+}
+
+static void write_fault(FILE *out, const efla_kernel_check *s) {
+  if (!s->comparison.total.outside) return;
+  fprintf(out, "fault: ");
+  if (s->fault) {
+    fprintf(out, "%s\n", s->fault->says);
+    for (const efla_fault_candidate *next = s->fault + 1;
+         next < s->candidates.candidate + s->candidates.n && next->score <= fmin(1, 2 * s->fault->score); next++)
+      fprintf(out, "  or: %s\n", next->says);
+  } else if (s->tail) {
+    fprintf(out,
+            "a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a "
+            "chunk of %zu",
+            s->tail);
+    for (size_t i = EFLA_TAILS; i-- > 0;)
+      if (efla_head_result_tail_too(&s->comparison.total, i)) fprintf(out, " or %zu", efla_tail_chunks[i]);
+    fprintf(out, "\n");
+  } else if (s->resembles) {
+    fprintf(out, "none alone; most like this one, which leaves %.2g of the error: %s\n",
+            s->resembles->score / s->candidates.candidate[0].score, s->resembles->says);
+  } else if (s->coarser) {
+    fprintf(out, "none of the usual ones; rounding of a state in %s would explain errors of this size\n",
+            s->coarser->name);
+  } else {
+    fprintf(out, "none of the usual ones\n");
+  }
+}
+
+void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_check_options *ask, FILE *out) {
+  const efla_tensors *in = &s->in, *outputs = s->comparison.out;
+  const efla_kernel_spec *spec = &s->comparison.spec;
+  static const char *const tolerances[] = {"the bound for rounding errors of these tokens", "ulps",
+                                           "relative root mean square"};
+  fprintf(out, "%s: %zu sequences, %zu tokens each batch entry, %zu heads, dk %zu, dv %zu, scale %.6g%s%s\n", in->path,
+          in->sequences, in->tokens, in->heads, in->dk, in->dv, in->scale, in->has[EFLA_G] ? ", with decay" : "",
+          in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
+  fprintf(out, "held against: method %s, keys %s, truth %s\n", ask->method->name, ask->keys->name, ask->truth->name);
+  fprintf(out, "o: %s", spec->o.name);
+  if (spec->o.digits != outputs->stored[EFLA_O].digits)
+    fprintf(out, " (all of its numbers are, stored as %s)", outputs->stored[EFLA_O].name);
+  fprintf(out, "; state kept in %s", s->state->name);
+  if (s->instead_of) fprintf(out, " (nothing is declared, and %s would not explain the errors)", s->instead_of->name);
+  fprintf(out, "; tolerance: ");
+  if (ask->tolerance.kind != EFLA_TOLERANCE_BOUND) fprintf(out, "%g ", ask->tolerance.value);
+  fprintf(out, "%s\n", tolerances[ask->tolerance.kind]);
+  write_heads(out, s);
+  fprintf(out, "\n");
+  write_growth(out, &s->comparison.total);
+  if (s->comparison.total.unknown)
+    fprintf(out, "not compared: %zu tokens whose true o is not finite\n", s->comparison.total.unknown);
+  write_miss(out, &s->comparison.total.o.first, "first out of tolerance");
+  write_miss(out, &s->comparison.total.state.first, "final_state out of tolerance");
+  write_causality(out, &s->causality);
+  write_fault(out, s);
+  fprintf(out, "verdict: %s\n", s->outside ? "outside the tolerance" : "within the tolerance");
+}
+
+typedef struct row {
+  size_t head, first, last, tokens;
+  double error, ulps, granted;
+} row;
+
+const efla_column efla_kernel_check_columns[] = {
+    EFLA_COLUMN(row, head, "", "head"),
+    EFLA_COLUMN(row, first, "", "first token number of a range"),
+    EFLA_COLUMN(row, last, "", "last token number of the range"),
+    EFLA_COLUMN(row, tokens, "", "tokens in the range; of all sequences"),
+    EFLA_COLUMN(row, error, "", "relative error of o (root mean square)"),
+    EFLA_COLUMN(row, ulps, "ulp", "largest error of o"),
+    EFLA_COLUMN(row, granted, "", "largest error of o over what is granted"),
+    EFLA_COLUMNS_END(row)};
+
+void efla_kernel_check_write_rows(const efla_kernel_check *s, efla_table *table) {
+  for (size_t h = 0; h < s->in.heads; h++)
+    for (size_t b = 0; b < EFLA_BINS; b++) {
+      const efla_bin *bin = &s->comparison.head[h].bins[b];
+      if (bin->tokens == 0) continue;
+      efla_table_put(table, &(row){h, efla_bin_first(b), efla_bin_first(b + 1) - 1, bin->tokens,
+                                   bin->error2 == 0 ? 0 : sqrt(bin->error2 / bin->truth2), bin->ulps, bin->ratio});
+    }
+}

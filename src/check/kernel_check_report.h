@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The kernel check as a report to read, and as rows of a table. */
+#ifndef EFLA_CHECK_KERNEL_CHECK_REPORT_H
+#define EFLA_CHECK_KERNEL_CHECK_REPORT_H
+
+#include "app/table.h"
+#include "check/kernel_check.h"
+
+#include <stdio.h>
+
+/* Input and what it is held against; errors of every head; how they grow with the token's number; the first error out of
+ * tolerance; causality; the fault that explains what is wrong; last a line "verdict: ".  `check` has been run with these
+ * options. */
+void efla_kernel_check_write_text(const efla_kernel_check *check, const efla_kernel_check_options *options, FILE *out);
+
+/* One row per head and range of tokens. */
+extern const efla_column efla_kernel_check_columns[];
+void efla_kernel_check_write_rows(const efla_kernel_check *check, efla_table *table);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "train/study_speed.h"
+
+#include "bench/baseline_rate.h"
+
+/* Operations of training on all images, counted by the state form: per token 4 and 8 width^2 for k and v, forward and
+ * backward, 4 for the delta rule and 10 for its derivative. */
+static double count_flops(const efla_study *study) {
+  const efla_model *model = &study->options.model;
+  return 26 * (double)model->width * (double)model->width * (double)model->tokens * study->images;
+}
+
+efla_status efla_study_print_speed(FILE *file, const efla_study *study, efla_message *why) {
+  double rate, flops = count_flops(study);
+  if (study->images == 0) {
+    fprintf(file, "nothing was trained in this run, and there is nothing to compare\n");
+    return EFLA_OK;
+  }
+  efla_status status = efla_bench_gemm_rate(study->options.threads, &rate, why);
+  if (status != EFLA_OK) return status;
+  double reached = flops / study->seconds;
+  fprintf(file, "%.0f images in %.1f s, %.0f per second; %.2e flop, counted by the state form: ", study->images,
+          study->seconds, study->images / study->seconds, flops);
+  fprintf(file, "%.0f Gflop/s, %.2f of sgemm's %.0f with %zu threads\n", reached * 1e-9, reached / rate, rate * 1e-9,
+          study->options.threads);
+  return EFLA_OK;
+}
