@@ -157,10 +157,9 @@ END_TEST
 START_TEST(noise_means) {
   efla_csv csv = run_table("noise --trials 6 --pairs 6 --dk 8 --candidates 0.5,1 --perturbations dropout");
   size_t configs = 4 * (count_methods(false) + count_methods(true)), r = 0;
-  double means[512][2];
+  double means[512][2] = {{0}};
   FOR_ROWS (&csv, at, 5 * configs, "study=level perturbation=dropout") {
     double *mean = means[r++ % configs];
-    if (r <= configs) mean[0] = mean[1] = 0;
     mean[0] += efla_csv_real(&csv, at, "accuracy") / 5, mean[1] += efla_csv_real(&csv, at, "difference") / 5;
   }
   FOR_ROWS (&csv, at, configs, "study=mean perturbation=dropout") {
