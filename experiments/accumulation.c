@@ -69,10 +69,11 @@ static const efla_list *const factors[] = {&families, &norms, &treatments, NULL}
 static efla_status follow_all(efla_lockstep *l) {
   efla_status status = EFLA_OK;
   for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
-    status = efla_lockstep_add_growth(l, &efla_methods[methods.row[m]]);
+    const efla_rule rule = {.method = &efla_methods[methods.row[m]]};
+    status = efla_lockstep_add_growth(l, rule.method);
     for (size_t f = 0; f < formats.n && status == EFLA_OK; f++) {
       const efla_storage storage = efla_storage_state(&efla_formats[formats.row[f]]);
-      status = efla_lockstep_add(l, &efla_methods[methods.row[m]], &storage);
+      status = efla_lockstep_add(l, &rule, &storage);
     }
   }
   return status;
@@ -87,9 +88,9 @@ static void record(efla_lockstep *l) {
       const efla_growth *growth = &l->growth[r / formats.n];
       efla_errors e = efla_reference_compare(&l->reference[i], run->S, run->o);
       efla_table_put(l->rows,
-                     &(row){of->family->name, of->norm, l->keys->name, l->reference[i].oracle->name, run->method->name,
-                            run->storage.format->name, t, e.state, e.state_floor, e.readout, e.readout_floor,
-                            growth->measured / (double)t, growth->predicted / (double)t, run->blowup});
+                     &(row){of->family->name, of->norm, l->keys->name, l->reference[i].oracle->name,
+                            run->rule.method->name, run->storage.format->name, t, e.state, e.state_floor, e.readout,
+                            e.readout_floor, growth->measured / (double)t, growth->predicted / (double)t, run->blowup});
     }
 }
 

@@ -54,7 +54,7 @@ typedef struct problem {
   efla_tokens x;
   double *coefficient, *S64, *system;               /* (C), (d, d), (2, C, C) */
   float *k32, *v32, *coefficient32, *S32, *scratch; /* (C, d) twice, (C), (d, d), as efla_chunk_form_advance says */
-  long double *k, *v, *coefficient_long, *S;        /* the same */
+  long double *k, *v, *S;                           /* the same, but coefficients */
   double scale;                                     /* largest norm of the true state on the way */
 } problem;
 
@@ -66,7 +66,7 @@ static efla_status problem_init(problem *p, size_t C, const efla_spec *spec, efl
   if (status != EFLA_OK) return status;
   p->coefficient = malloc((C + 2 * C * C + n) * sizeof *p->coefficient);
   p->k32 = malloc((2 * C * d + C + n + 4 * C * C + 2 * C * d) * sizeof *p->k32);
-  p->k = malloc((2 * C * d + C + n) * sizeof *p->k);
+  p->k = malloc((2 * C * d + n) * sizeof *p->k);
   if (efla_tokens_init(&p->x, C, d, d) == EFLA_OK && p->coefficient && p->k32 && p->k)
     (void)efla_source_next(&source, &p->x, why); /* this family never ends */
   else
@@ -74,7 +74,7 @@ static efla_status problem_init(problem *p, size_t C, const efla_spec *spec, efl
   efla_source_clear(&source);
   p->S64 = p->coefficient + C, p->system = p->S64 + n;
   p->v32 = p->k32 + C * d, p->coefficient32 = p->v32 + C * d, p->S32 = p->coefficient32 + C, p->scratch = p->S32 + n;
-  p->v = p->k + C * d, p->coefficient_long = p->v + C * d, p->S = p->coefficient_long + C;
+  p->v = p->k + C * d, p->S = p->v + C * d;
   return status;
 }
 
@@ -89,13 +89,16 @@ static float start(const problem *p, size_t e) { return (float)p->x.v[e % d] / s
 
 /* One problem for all precisions: keys, values, coefficients and the first state are numbers of f32. */
 static void find_truth(problem *p, const efla_method *method) {
-  efla_token_coefficients(method, &p->x, p->coefficient);
   for (size_t e = 0; e < p->C * d; e++) p->k[e] = p->k32[e] = (float)p->x.k[e], p->v[e] = p->v32[e] = (float)p->x.v[e];
-  for (size_t t = 0; t < p->C; t++) p->coefficient_long[t] = p->coefficient32[t] = (float)p->coefficient[t];
+  for (size_t t = 0; t < p->C; t++) {
+    p->coefficient[t] = efla_coefficient(method, p->x.beta[t], efla_lambda(d, p->x.k + t * d));
+    p->coefficient32[t] = (float)p->coefficient[t];
+  }
   for (size_t e = 0; e < d * d; e++) p->S[e] = start(p, e);
   p->scale = efla_norm(d * d, p->S);
   for (size_t t = 0; t < p->C; t++) {
-    efla_recurrence_long(1, d, d, NULL, p->k + t * d, p->v + t * d, p->coefficient_long + t, p->S, NULL);
+    efla_coefficients_long c = efla_coefficients_of_long((long double)p->coefficient32[t]);
+    efla_recurrence_long(1, d, d, NULL, p->k + t * d, p->v + t * d, &c, p->S, NULL);
     p->scale = fmax(p->scale, efla_norm(d * d, p->S));
   }
 }

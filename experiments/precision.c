@@ -58,14 +58,16 @@ enum { RUNS = EFLA_LIST_MAX * EFLA_STORAGE_WAYS + EFLA_LIST_MAX + 2 };
 static size_t chunked;
 
 static efla_status add_all(efla_lockstep *l) {
-  const efla_method *exact = efla_method_find("exact");
+  const efla_rule exact = {.method = efla_method_find("exact")};
   const efla_storage f64 = efla_storage_state(efla_format_find("f64"));
   const efla_storage chunks = {efla_format_find("f32"), .state = true, .chunk = CHUNK};
-  efla_status status = efla_lockstep_add(l, exact, &f64);
-  for (size_t m = 0; m < methods.n && status == EFLA_OK; m++)
-    if (&efla_methods[methods.row[m]] != exact) status = efla_lockstep_add(l, &efla_methods[methods.row[m]], &f64);
-  if (status == EFLA_OK) status = efla_lockstep_add(l, exact, &chunks);
-  return status == EFLA_OK ? efla_lockstep_add_formats(l, exact, &formats, seed) : status;
+  efla_status status = efla_lockstep_add(l, &exact, &f64);
+  for (size_t m = 0; m < methods.n && status == EFLA_OK; m++) {
+    const efla_rule other = {.method = &efla_methods[methods.row[m]]};
+    if (other.method != exact.method) status = efla_lockstep_add(l, &other, &f64);
+  }
+  if (status == EFLA_OK) status = efla_lockstep_add(l, &exact, &chunks);
+  return status == EFLA_OK ? efla_lockstep_add_formats(l, &exact, &formats, seed) : status;
 }
 
 static void write_row(const efla_lockstep *l, const char *study, const efla_run *run, double floor, double predicted,
@@ -94,7 +96,7 @@ static void write_part(const efla_lockstep *l, const char *name, const char *par
 /* Parts of the error after the last token; laws, of errors below one half: past that no digit is left to lose. */
 static void conclude(const efla_lockstep *l) {
   const efla_run *exact = l->run, *chunks = l->run + chunked;
-  for (size_t r = 1; r < chunked; r++) write_part(l, l->run[r].method->name, "discretisation", &l->run[r], exact);
+  for (size_t r = 1; r < chunked; r++) write_part(l, l->run[r].rule.method->name, "discretisation", &l->run[r], exact);
   for (size_t r = chunked + 1; r < l->runs; r++) {
     const efla_run *run = &l->run[r];
     const efla_format *format = run->storage.format;

@@ -51,8 +51,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_kernel_check_options ask = {.input = input,
                                    .outputs = outputs,
                                    .against = against,
-                                   .method = &efla_methods[method],
-                                   .keys = &efla_key_treatments[keys],
+                                   .rule = {.method = &efla_methods[method], .keys = &efla_key_treatments[keys]},
                                    .truth = efla_oracle_find(truth_name(truth)),
                                    .state = precision ? &efla_formats[precision - 1] : NULL,
                                    .tolerance = tolerance};

@@ -49,8 +49,9 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, efla
 
 /* From an open input to a complete file of outputs, which is only to be renamed. */
 static efla_status compute(efla_tensors *in, const char *name, const efla_cli *cli, efla_bad *bad, efla_message *why) {
-  const efla_forward_spec forward = {.method = &efla_methods[method],
-                                     .keys = &efla_key_treatments[keys],
+  const efla_forward_spec forward = {.rule = {.method = &efla_methods[method],
+                                              .decay = efla_decay_find(in->has[EFLA_G] ? "split" : "none"),
+                                              .keys = &efla_key_treatments[keys]},
                                      .form = &efla_forms[form],
                                      .format = &efla_formats[precision],
                                      .chunk = chunk,

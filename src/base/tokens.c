@@ -57,9 +57,9 @@ double efla_lambda(size_t dk, const double *k) {
 
 double efla_token_x(const efla_tokens *x, size_t t) { return x->beta[t] * efla_lambda(x->dk, x->k + t * x->dk); }
 
-void efla_token_coefficients(const efla_method *method, const efla_tokens *x, double *coefficient) {
+void efla_token_coefficients(const efla_rule *rule, const efla_tokens *x, efla_coefficients *c) {
   for (size_t t = 0; t < x->tokens; t++)
-    coefficient[t] = efla_coefficient(method, x->beta[t], efla_lambda(x->dk, x->k + t * x->dk));
+    efla_rule_coefficients(rule, efla_lambda(x->dk, x->k + t * x->dk), x->beta[t], x->g ? x->g[t] : 0, c + t);
 }
 
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x) {

@@ -39,8 +39,8 @@ double efla_lambda(size_t dk, const double *k);
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
 
-/* The coefficients a of a block, without its decay: coefficient (x->tokens) from the keys as they are. */
-void efla_token_coefficients(const efla_method *method, const efla_tokens *x, double *coefficient);
+/* The coefficients of a block by a rule, from the keys as they are: c (x->tokens); g is 0 where x has none. */
+void efla_token_coefficients(const efla_rule *rule, const efla_tokens *x, efla_coefficients *c);
 
 /* Treats all keys of x in place. */
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x);

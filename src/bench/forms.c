@@ -32,29 +32,46 @@ static void each_head(problem *p, head_form *form) {
     }
 }
 
+/* A head's coefficients as the definition and the chunkwise form take them, in p->extra. */
+static efla_coefficients *spread(problem *p, size_t tokens, const void *coefficient) {
+  efla_coefficients *c = p->extra;
+  for (size_t t = 0; t < tokens; t++)
+    c[t] = efla_coefficients_of(p->f64 ? ((const double *)coefficient)[t] : (double)((const float *)coefficient)[t]);
+  return c;
+}
+static size_t spread_extra(const problem *p) {
+  return p->heads.tokens * sizeof(efla_coefficients) / (p->f64 ? sizeof(double) : sizeof(float));
+}
+
 static void naive_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
+  const efla_coefficients *c = spread(p, tokens, coefficient);
   if (p->f64)
-    efla_recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
+    efla_recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, c, S, o);
   else
-    efla_recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
+    efla_recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, c, S, o);
 }
 static void naive(problem *p) { each_head(p, naive_head); }
 
 static void rows_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
   const efla_isa *isa = p->heads.isa;
+  const efla_coefficients *c = spread(p, tokens, coefficient);
   if (p->f64)
-    isa->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
+    isa->recurrence_f64(tokens, p->heads.dk, p->heads.dv, q, k, v, c, S, o);
   else
-    isa->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, coefficient, S, o);
+    isa->recurrence_f32(tokens, p->heads.dk, p->heads.dv, q, k, v, c, S, o);
 }
 static void row_loop(problem *p) { each_head(p, rows_head); }
 
-static size_t chunk_extra(const problem *p) { return efla_chunk_scratch(p->chunk, p->heads.dk, p->heads.dv); }
+static size_t chunk_extra(const problem *p) {
+  return spread_extra(p) + efla_chunk_scratch(p->chunk, p->heads.dk, p->heads.dv);
+}
 static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, void *coefficient, void *S, void *o) {
+  const efla_coefficients *c = spread(p, tokens, coefficient);
+  void *scratch = efla_bench_at(p, p->extra, spread_extra(p));
   if (p->f64)
-    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, coefficient, NULL, S, o, p->extra);
+    efla_chunk_f64(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, c, S, o, scratch);
   else
-    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, coefficient, NULL, S, o, p->extra);
+    efla_chunk_f32(tokens, p->heads.dk, p->heads.dv, p->chunk, q, k, v, c, S, o, scratch);
 }
 static void chunk(problem *p) { each_head(p, chunk_head); }
 
@@ -125,11 +142,12 @@ static double head_deviation(const problem *done, const problem *given, size_t s
   for (size_t e = 0; e < dk * dv; e++) S[e] = efla_bench_number(given, given->S, first + e);
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
-    long double coefficient = efla_bench_number(given, given->coefficient, row), written = 0, norm = 0;
+    efla_coefficients_long c = efla_coefficients_of_long(efla_bench_number(given, given->coefficient, row));
+    long double written = 0, norm = 0;
     for (size_t i = 0; i < dk; i++)
       q[i] = efla_bench_number(given, given->q, row * dk + i), k[i] = efla_bench_number(given, given->k, row * dk + i);
     for (size_t j = 0; j < dv; j++) v[j] = efla_bench_number(given, given->v, row * dv + j);
-    efla_recurrence_long(1, dk, dv, q, k, v, &coefficient, S, o);
+    efla_recurrence_long(1, dk, dv, q, k, v, &c, S, o);
     for (size_t e = 0; e < dk * dv; e++) written += S[e] * S[e];
     for (size_t i = 0; i < dk; i++) norm += q[i] * q[i];
     size = fmax(size, sqrt((double)written)), query = fmax(query, sqrt((double)norm));
@@ -173,8 +191,14 @@ static double coefficient_deviation(const problem *done, const problem *given) {
 }
 
 const efla_benchmark_case efla_bench_forms[] = {
-    {.kernel = "naive", .pass = "forward", .work = naive, .flops = delta_rule_flops, .deviation = delta_rule_deviation},
+    {.kernel = "naive",
+     .pass = "forward",
+     .extra = spread_extra,
+     .work = naive,
+     .flops = delta_rule_flops,
+     .deviation = delta_rule_deviation},
     {.kernel = "row_loop",
+     .extra = spread_extra,
      .pass = "forward",
      .work = row_loop,
      .flops = delta_rule_flops,

@@ -44,6 +44,20 @@ static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const 
   scale_by(dv, o, model->scale);
 }
 
+/* The coefficients of the update; returns the decay that follows it, 1 where it is in the update. */
+static double form_coefficients(const efla_fault_model *model, double lambda, double beta, double g,
+                                efla_coefficients *c) {
+  double epsilon = model->epsilon, decay;
+  efla_rule_coefficients(&model->rule, lambda, beta, g, c);
+  decay = c->decay;
+  if (model->decay_after) efla_rule_coefficients(&(efla_rule){.method = model->rule.method}, lambda, beta, 0, c);
+  if (epsilon > 0) {
+    c->write = -expm1(-beta * fmax(lambda, epsilon)) / (lambda + epsilon);
+    c->erase = c->decay * c->write;
+  }
+  return model->decay_after ? decay : 1;
+}
+
 /* Token t according to the fault model; counts: whether it enters the state.  scratch (3 dk). */
 static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, bool counts, double *S, double *o,
                  double *scratch) {
@@ -53,16 +67,20 @@ static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, 
   memcpy(key, x->k + t * dk, dk * sizeof *key);
   memcpy(coefficient_key, key, dk * sizeof *key);
   memcpy(q, x->q + t * dk, dk * sizeof *q);
-  model->keys->apply(dk, key);
+  model->rule.keys->apply(dk, key);
   model->coefficient_keys->apply(dk, coefficient_key);
   model->queries->apply(dk, q);
-  double lambda = efla_lambda(dk, coefficient_key), epsilon = model->epsilon;
-  double coefficient = epsilon > 0 ? -expm1(-x->beta[t] * fmax(lambda, epsilon)) / (lambda + epsilon)
-                                   : efla_coefficient(model->method, x->beta[t], lambda);
-  if (g != 0 && model->decay == EFLA_DECAY_BEFORE) scale_by(dk * dv, S, exp(g));
-  if (model->read == EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
-  if (counts) efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &coefficient, S, NULL);
-  if (g != 0 && model->decay == EFLA_DECAY_AFTER) scale_by(dk * dv, S, exp(g));
+  efla_coefficients c;
+  double after = form_coefficients(model, efla_lambda(dk, coefficient_key), x->beta[t], g, &c);
+  if (model->read == EFLA_READ_BEFORE) {
+    read_out(model, dk, dv, q, S, o);
+    scale_by(dv, o, c.decay);
+  }
+  if (counts)
+    efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &c, S, NULL);
+  else
+    scale_by(dk * dv, S, c.decay);
+  if (after != 1) scale_by(dk * dv, S, after);
   if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }
 

@@ -7,19 +7,18 @@
 #include "io/tensors.h"
 #include "check/comparison.h"
 
-/* What is computed. The model of a correct kernel has the method, keys and scale that were requested,
- * coefficient_keys = keys, raw queries, and zero everywhere else. */
+/* What is computed. The model of a correct kernel has the rule and scale that were requested, coefficient_keys = the
+ * rule's keys, raw queries, and zero everywhere else. */
 typedef struct efla_fault_model {
-  const efla_method *method;
-  const efla_key_treatment *keys, *coefficient_keys,
-      *queries; /* key treatment for the state, for lambda, and treatment of q */
+  efla_rule rule;                                       /* its keys are those of the update */
+  const efla_key_treatment *coefficient_keys, *queries; /* treatment of the keys for lambda, and of q */
   double scale;
   enum {
     EFLA_READ_AFTER,
     EFLA_READ_BEFORE,
     EFLA_READ_TRANSPOSED
-  } read; /* o from S after or before the token; S q instead of S^T q */
-  enum { EFLA_DECAY_BEFORE, EFLA_DECAY_NONE, EFLA_DECAY_AFTER } decay;
+  } read;           /* o from S after or before the token; S q instead of S^T q */
+  bool decay_after; /* an update without decay, and then S <- d S */
   enum { EFLA_START_GIVEN, EFLA_START_ZERO, EFLA_START_TRANSPOSED, EFLA_START_CARRIED } start;
   bool transposed_final; /* final_state is written as (dv, dk) */
   size_t tail;           /* length of an incomplete last chunk that never enters the state; 0: no such fault */

@@ -19,16 +19,16 @@ static const efla_key_treatment *raw(void) { return &efla_key_treatments[0]; }
 /* Each function changes the fault model and describes the fault; false where the inputs cannot show it. */
 
 static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
-  r->keys = r->coefficient_keys = s->spec->keys == raw() ? unit() : raw();
+  r->rule.keys = r->coefficient_keys = s->spec->rule.keys == raw() ? unit() : raw();
   snprintf(says, EFLA_FAULT_TEXT, "%s",
-           r->keys == unit() ? "keys are normalised (scaled to norm one), expected as they are"
-                             : "keys are not normalised, expected scaled to norm one");
+           r->rule.keys == unit() ? "keys are normalised (scaled to norm one), expected as they are"
+                                  : "keys are not normalised, expected scaled to norm one");
   return true;
 }
 
 static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
-  r->keys = unit(), r->coefficient_keys = raw();
+  r->rule.keys = unit(), r->coefficient_keys = raw();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
   return true;
@@ -36,7 +36,7 @@ static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *sa
 
 static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *says) {
   (void)s;
-  r->keys = raw(), r->coefficient_keys = unit();
+  r->rule.keys = raw(), r->coefficient_keys = unit();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
   return true;
@@ -50,9 +50,9 @@ static void normalise_softly(size_t dk, double *k) {
 
 static bool epsilon_in_keys(efla_fault_model *r, const setting *s, char *says) {
   static const efla_key_treatment softly = {"unit with epsilon", "k/sqrt(k^T k + 1e-6)", normalise_softly, false};
-  r->keys = r->coefficient_keys = &softly;
+  r->rule.keys = r->coefficient_keys = &softly;
   snprintf(says, EFLA_FAULT_TEXT, "keys are normalised with an epsilon, k/sqrt(k^T k + 1e-6), expected k/|k|");
-  return s->spec->keys == unit();
+  return s->spec->rule.keys == unit();
 }
 
 static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *says) {
@@ -60,7 +60,7 @@ static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - "
            "exp(-beta lambda))/lambda");
-  return !strcmp(s->spec->method->name, "exact");
+  return !strcmp(s->spec->rule.method->name, "exact");
 }
 
 static bool unit_queries(efla_fault_model *r, const setting *s, char *says) {
@@ -141,13 +141,13 @@ static bool state_carried(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool decay_missing(efla_fault_model *r, const setting *s, char *says) {
-  r->decay = EFLA_DECAY_NONE;
+  r->rule.decay = NULL;
   snprintf(says, EFLA_FAULT_TEXT, "the decay g is missing");
   return s->in->has[EFLA_G];
 }
 
 static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
-  r->decay = EFLA_DECAY_AFTER;
+  r->decay_after = true;
   snprintf(says, EFLA_FAULT_TEXT, "the decay is applied after the token's update, expected before it");
   return s->in->has[EFLA_G];
 }
@@ -167,11 +167,11 @@ static size_t methods(void) {
 }
 
 static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *says) {
-  r->method = &efla_methods[i];
+  r->rule.method = &efla_methods[i];
   snprintf(says, EFLA_FAULT_TEXT, "%s the coefficient is that of %s (%s), expected that of %s",
-           !strcmp(r->method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:",
-           r->method->name, r->method->known_as, s->spec->method->name);
-  return r->method != s->spec->method;
+           !strcmp(r->rule.method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:",
+           r->rule.method->name, r->rule.method->known_as, s->spec->rule.method->name);
+  return r->rule.method != s->spec->rule.method;
 }
 
 /* Whether a sequence ends in an incomplete chunk of this length. */
@@ -201,11 +201,8 @@ static bool apply(size_t i, efla_fault_model *r, const setting *s, char *says) {
 }
 
 static efla_fault_model right_model(const efla_kernel_spec *spec) {
-  return (efla_fault_model){.method = spec->method,
-                            .keys = spec->keys,
-                            .coefficient_keys = spec->keys,
-                            .queries = raw(),
-                            .scale = spec->scale};
+  return (efla_fault_model){
+      .rule = spec->rule, .coefficient_keys = spec->rule.keys, .queries = raw(), .scale = spec->scale};
 }
 
 /* Limited by memory: the states of all candidates take at most half a gigabyte. */

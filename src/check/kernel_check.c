@@ -24,7 +24,8 @@ static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_opti
 static efla_status set_spec(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_kernel_spec *spec = &s->comparison.spec;
   efla_tensors *out = s->comparison.out;
-  *spec = (efla_kernel_spec){.method = ask->method, .keys = ask->keys, .scale = s->in.scale, .truth = ask->truth};
+  *spec = (efla_kernel_spec){.rule = ask->rule, .scale = s->in.scale, .truth = ask->truth};
+  spec->rule.decay = efla_decay_find(s->in.has[EFLA_G] ? "split" : "none");
   s->comparison.tolerance = ask->tolerance;
   if (s->in.dk > EFLA_ERROR_BOUND_DK)
     return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input,
@@ -168,7 +169,7 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
   if (status != EFLA_OK) return status;
   if (s->comparison.total.o.numbers == 0)
     return efla_fail(why, EFLA_NOT_FINITE, "%s: the true o of method %s is finite nowhere, nothing to compare with",
-                     ask->input, ask->method->name);
+                     ask->input, ask->rule.method->name);
   if (s->comparison.total.outside) status = explain(s, ask, threads, why);
   if (status == EFLA_OK) status = check_causality(s, ask, why);
   if (status == EFLA_OK) status = check_files(s, ask, why);

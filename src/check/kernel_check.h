@@ -12,8 +12,7 @@ typedef struct efla_kernel_check_options {
   const char *input;   /* file with q, k, v, beta */
   const char *outputs; /* with o and final_state; NULL: in the input */
   const char *against; /* a second run with inputs and o; NULL: none */
-  const efla_method *method;
-  const efla_key_treatment *keys;
+  efla_rule rule;      /* method and keys; the decay is split if the file has g, else none */
   const efla_oracle *truth;
   efla_tolerance tolerance;
   const efla_format *

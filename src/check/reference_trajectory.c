@@ -10,9 +10,9 @@
 static bool every_method(const efla_oracle *oracle) { return !strcmp(oracle->name, "longdouble"); }
 
 efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, efla_message *why) {
-  if (every_method(spec->truth) || !strcmp(spec->method->name, "exact")) return EFLA_OK;
+  if (every_method(spec->truth) || !strcmp(spec->rule.method->name, "exact")) return EFLA_OK;
   return efla_fail(why, EFLA_USAGE, "--truth %s: knows the exact flow only, expected longdouble for --method %s",
-                   spec->truth->name, spec->method->name);
+                   spec->truth->name, spec->rule.method->name);
 }
 
 efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory, const efla_kernel_spec *spec,
@@ -43,15 +43,17 @@ void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, cons
   efla_error_bound_start(&trajectory->bound, trajectory->dv, trajectory->S);
 }
 
-/* What the error bound needs to know of a token, from the decayed state before it. */
-static efla_token_sizes measure(const efla_reference_trajectory *trajectory, const double *v) {
-  efla_token_sizes sizes = {.k = trajectory->key};
+/* What the error bound needs to know of a token, from the state before it. */
+static efla_token_sizes measure(const efla_reference_trajectory *trajectory, const double *v,
+                                const efla_coefficients_long *c) {
+  efla_token_sizes sizes = {.k = trajectory->key, .coefficient = (double)c->write, .decay = (double)c->decay};
   double *read = trajectory->read;
   memset(read, 0, trajectory->dv * sizeof *read);
   for (size_t i = 0; i < trajectory->dk; i++)
     for (size_t j = 0; j < trajectory->dv; j++)
       read[j] += trajectory->key[i] * (double)trajectory->S[i * trajectory->dv + j];
   for (size_t j = 0; j < trajectory->dv; j++) {
+    read[j] *= sizes.decay;
     sizes.v += v[j] * v[j];
     sizes.read += read[j] * read[j];
     sizes.u += (v[j] - read[j]) * (v[j] - read[j]);
@@ -60,13 +62,13 @@ static efla_token_sizes measure(const efla_reference_trajectory *trajectory, con
 }
 
 static efla_status advance(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t, const long double *k,
-                           const long double *v, long double coefficient, efla_message *why) {
+                           const long double *v, const efla_coefficients_long *c, efla_message *why) {
   if (every_method(trajectory->spec->truth)) {
-    efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, &coefficient, trajectory->S, NULL);
+    efla_recurrence_long(1, trajectory->dk, trajectory->dv, NULL, k, v, c, trajectory->S, NULL);
     return EFLA_OK;
   }
   efla_tokens one = efla_tokens_slice(x, t, 1);
-  one.k = trajectory->key, one.g = NULL; /* the decay is done */
+  one.k = trajectory->key;
   return efla_oracle_advance(trajectory->spec->truth, &one, trajectory->S, &trajectory->error, why);
 }
 
@@ -74,20 +76,18 @@ efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory
                                            efla_message *why) {
   size_t dk = trajectory->dk, dv = trajectory->dv;
   const efla_kernel_spec *spec = trajectory->spec;
-  long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0, decay = x->g ? expl(x->g[t]) : 1;
+  long double *q = trajectory->wide, *k = q + dk, *v = k + dk, lambda = 0;
   memcpy(trajectory->key, x->k + t * dk, dk * sizeof *trajectory->key);
-  spec->keys->apply(dk, trajectory->key);
+  spec->rule.keys->apply(dk, trajectory->key);
   for (size_t i = 0; i < dk; i++) {
     q[i] = x->q[t * dk + i], k[i] = trajectory->key[i];
     lambda += k[i] * k[i];
   }
   for (size_t j = 0; j < dv; j++) v[j] = x->v[t * dv + j];
-  for (size_t e = 0; decay != 1 && e < dk * dv; e++) trajectory->S[e] *= decay;
-  trajectory->error *= (double)decay;
-  long double coefficient = efla_coefficient_long(spec->method, x->beta[t], lambda);
-  efla_token_sizes sizes = measure(trajectory, x->v + t * dv);
-  sizes.coefficient = (double)coefficient, sizes.decay = (double)decay;
-  efla_status status = advance(trajectory, x, t, k, v, coefficient, why);
+  efla_coefficients_long c;
+  efla_rule_coefficients_long(&spec->rule, lambda, x->beta[t], x->g ? x->g[t] : 0, &c);
+  efla_token_sizes sizes = measure(trajectory, x->v + t * dv, &c);
+  efla_status status = advance(trajectory, x, t, k, v, &c, why);
   if (status != EFLA_OK) return status;
   efla_error_bound_step(&trajectory->bound, &sizes, dv, trajectory->S);
   efla_readout_long(dk, dv, q, trajectory->S, trajectory->o);

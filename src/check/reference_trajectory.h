@@ -9,12 +9,11 @@
 #include "check/error_bound.h"
 #include "oracle/oracle.h"
 
-/* The specification of the kernel under test. Exact values: method, keys and scale, computed by the oracle
+/* The specification of the kernel under test. Exact values: rule and scale, computed by the oracle
  * `truth` (longdouble supports every method, the others only the exact flow). Error bound: the kernel's units
  * of rounding and the types of its outputs. */
 typedef struct efla_kernel_spec {
-  const efla_method *method;
-  const efla_key_treatment *keys;
+  efla_rule rule; /* every row given; its scale is not used */
   double scale;
   const efla_oracle *truth;
   efla_units units;
@@ -45,7 +44,7 @@ void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory);
 /* Starts a sequence from S (dk, dv); NULL: the zero state. */
 void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S);
 
-/* Advances by token t of x, with its decay if it has one.  Fails as efla_oracle_advance does. */
+/* Advances by token t of x, with the decay's argument if the rule takes it.  Fails as efla_oracle_advance does. */
 efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,
                                            efla_message *why);
 

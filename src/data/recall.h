@@ -8,10 +8,10 @@
 #include "data/source.h"
 
 typedef struct efla_recall {
-  efla_tokens x;       /* (pairs): q is the clean key that asks, k and v are what is written, perturbed or not */
-  double *codes;       /* (pairs, dv), the clean values */
-  double *S, *o;       /* (dk, dv), (dv): scratch of the scoring */
-  double *coefficient; /* (pairs) */
+  efla_tokens x;        /* (pairs): q is the clean key that asks, k and v are what is written, perturbed or not */
+  double *codes;        /* (pairs, dv), the clean values */
+  double *S, *o;        /* (dk, dv), (dv): scratch of the scoring */
+  efla_coefficients *c; /* (pairs) */
 } efla_recall;
 
 /* Fails with EFLA_NO_MEMORY. */

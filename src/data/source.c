@@ -114,7 +114,10 @@ efla_status efla_source_fill(efla_source *source, size_t tokens, double *S, efla
   if (efla_tokens_init(&x, tokens, dk, dv) != EFLA_OK) return efla_fail_memory(why);
   efla_status status = efla_source_next(source, &x, why);
   memset(S, 0, dk * dv * sizeof *S);
-  if (status == EFLA_OK) efla_recurrence_f64(tokens, dk, dv, NULL, x.k, x.v, x.beta, S, NULL);
+  for (size_t t = 0; t < tokens && status == EFLA_OK; t++) {
+    efla_coefficients c = efla_coefficients_of(x.beta[t]);
+    efla_recurrence_f64(1, dk, dv, NULL, x.k + t * dk, x.v + t * dv, &c, S, NULL);
+  }
   efla_tokens_clear(&x);
   return status;
 }

@@ -11,8 +11,9 @@
 /* One more of the n runs. */
 static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method,
                            const char *format) {
+  const efla_rule rule = {.method = method, .decay = efla_decay_find("split")};
   efla_storage storage = efla_storage_state(efla_format_find(format));
-  efla_status status = efla_run_init(&runs[*n], method, &storage, stability->dk, stability->columns);
+  efla_status status = efla_run_init(&runs[*n], &rule, &storage, stability->dk, stability->columns);
   if (status == EFLA_OK) ++*n;
   return status;
 }
@@ -47,11 +48,13 @@ size_t efla_stability_run_states(size_t dk, size_t dv) {
 efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, size_t dk, size_t dv) {
   size_t block = EFLA_STABILITY_RUN_BLOCK;
   *stability = (efla_stability_run){.dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
-  stability->start = malloc((dk * stability->columns + block + 2 * block * block) * sizeof *stability->start);
+  stability->start = malloc((dk * stability->columns + 4 * block + 2 * block * block) * sizeof *stability->start);
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
       efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK &&
       add_runs(stability) == EFLA_OK) {
-    stability->coefficient = stability->start + dk * stability->columns;
+    void *c = stability->start + dk * stability->columns;
+    stability->c = c;
+    stability->coefficient = stability->start + dk * stability->columns + 3 * block;
     stability->system = stability->coefficient + block;
     return EFLA_OK;
   }
@@ -125,11 +128,13 @@ static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, siz
                         efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
-  efla_token_coefficients(efla_statistics_coefficient(coefficient), x, stability->coefficient);
+  const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = efla_decay_find("split")};
+  efla_token_coefficients(&rule, x, stability->c);
+  for (size_t t = 0; t < C; t++) stability->coefficient[t] = stability->c[t].write;
   efla_chunk_system_f64(C, stability->dk, x->k, stability->coefficient, L);
   for (size_t j = 0; x->g && j < C; j++) {
-    double fade = 0;
-    for (size_t i = j + 1; i < C; i++) fade += x->g[i], L[i * C + j] *= exp(fade);
+    double fade = 1;
+    for (size_t i = j + 1; i < C; i++) fade *= stability->c[i].decay, L[i * C + j] *= fade;
   }
   efla_chunk_condition(C, L, stability->coefficient, L + C * C, &largest, &condition);
   efla_worst_take(&f->largest[coefficient], largest, at);
@@ -165,7 +170,7 @@ static void keep_watch(efla_stability_run *stability, const efla_tokens *x, efla
     for (size_t i = 0; i < stability->watches; i++) efla_run_advance(&stability->watch[i], &part);
   }
   for (size_t i = 0, m = 0; i < stability->watches; i++, m++) {
-    while (f->method[m].method != stability->watch[i].method) m++;
+    while (f->method[m].method != stability->watch[i].rule.method) m++;
     note_blowup(&stability->watch[i], at, &f->method[m].overflow_f32);
   }
 }

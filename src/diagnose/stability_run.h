@@ -28,8 +28,9 @@ typedef struct efla_stability_run {
   efla_run watch[EFLA_STATISTICS_METHODS]; /* the methods with a limit of stability, in f32, on all tokens */
   efla_run run[EFLA_STABILITY_RUN_RUNS];   /* all methods in f64, then the exact one in all formats */
   efla_reference reference;
-  efla_tokens part; /* (EFLA_STABILITY_RUN_BLOCK), with `columns` values */
-  double *start;    /* (dk, columns) */
+  efla_tokens part;     /* (EFLA_STABILITY_RUN_BLOCK), with `columns` values */
+  double *start;        /* (dk, columns) */
+  efla_coefficients *c; /* (EFLA_STABILITY_RUN_BLOCK) */
   double *coefficient,
       *system; /* (EFLA_STABILITY_RUN_BLOCK), (2, EFLA_STABILITY_RUN_BLOCK, EFLA_STABILITY_RUN_BLOCK) */
 } efla_stability_run;

@@ -25,7 +25,7 @@ static size_t scratch_of(const efla_storage *storage, size_t dk, size_t dv) {
 
 /* What a run holds in f64, and in f32. */
 static size_t doubles_of(const efla_storage *storage, size_t dk, size_t dv) {
-  return 2 * dk * dv + dv + at_once(storage) + scratch_of(storage, dk, dv);
+  return 2 * dk * dv + dv + 5 * at_once(storage) + scratch_of(storage, dk, dv);
 }
 
 static size_t floats_of(const efla_storage *storage, size_t dk, size_t dv) {
@@ -36,14 +36,14 @@ size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv) {
   return doubles_of(storage, dk, dv) * sizeof(double) + floats_of(storage, dk, dv) * sizeof(float);
 }
 
-efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_storage *storage, size_t dk, size_t dv) {
+efla_status efla_run_init(efla_run *run, const efla_rule *rule, const efla_storage *storage, size_t dk, size_t dv) {
   size_t most = at_once(storage), state = dk * dv, doubles = doubles_of(storage, dk, dv);
   *run = (efla_run){0};
   double *block = calloc(doubles + (floats_of(storage, dk, dv) + 1) / 2, sizeof *block);
   if (!block) return EFLA_NO_MEMORY;
-  void *rest = block + doubles;
+  void *rest = block + doubles, *c = block + 2 * state + dv;
   float *block32 = rest;
-  *run = (efla_run){.method = method,
+  *run = (efla_run){.rule = *rule,
                     .storage = *storage,
                     .dk = dk,
                     .dv = dv,
@@ -52,13 +52,15 @@ efla_status efla_run_init(efla_run *run, const efla_method *method, const efla_s
                     .f32 = storage->format->digits <= 24,
                     .most = most,
                     .before = block + state + dv,
-                    .coefficient = block + 2 * state + dv,
-                    .scratch = block + 2 * state + dv + most,
+                    .c = c,
+                    .write = block + 2 * state + dv + 3 * most,
+                    .decay = block + 2 * state + dv + 4 * most,
+                    .scratch = block + 2 * state + dv + 5 * most,
                     .S32 = block32,
                     .k32 = block32 + state,
                     .v32 = block32 + state + most * dk,
-                    .coefficient32 = block32 + state + most * (dk + dv),
-                    .g32 = block32 + state + most * (dk + dv + 1),
+                    .write32 = block32 + state + most * (dk + dv),
+                    .decay32 = block32 + state + most * (dk + dv + 1),
                     .q32 = block32 + state + most * (dk + dv + 2),
                     .scratch32 = block32 + state + most * (dk + dv + 2) + dk,
                     .block = block};
@@ -95,29 +97,37 @@ static void store_input(const efla_run *run, const double *values, size_t n, flo
   if (run->storage.inputs) efla_format_round_f32(run->storage.format, stored, n);
 }
 
-/* S <- factor S. */
-static void fade(efla_run *run, double factor) {
-  for (size_t e = 0; e < run->dk * run->dv; e++) {
-    if (run->f32)
-      run->S32[e] *= (float)factor;
-    else
-      run->S[e] *= factor;
-  }
+static bool decays(const efla_run *run, const efla_tokens *x) {
+  return x->g && run->rule.decay && run->rule.decay->gated;
 }
 
 static void advance_f64(efla_run *run, const efla_tokens *x) {
   efla_heads heads = efla_heads_one(x->tokens, run->dk, run->dv);
-  efla_token_coefficients(run->method, x, run->coefficient);
+  efla_token_coefficients(&run->rule, x, run->c);
   if (run->storage.chunk > 1) {
-    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->coefficient, x->g, run->S, NULL,
-                   run->scratch);
+    efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->c, run->S, NULL, run->scratch);
   } else if (x->tokens > 1) {
-    const efla_kernel_f64 k = {
-        .k = x->k, .v = x->v, .coefficient = run->coefficient, .g = x->g, .initial = run->S, .final = run->S};
+    for (size_t t = 0; t < x->tokens; t++) run->write[t] = run->c[t].write, run->decay[t] = run->c[t].decay;
+    const efla_kernel_f64 k = {.k = x->k,
+                               .v = x->v,
+                               .coefficient = run->write,
+                               .decay = decays(run, x) ? run->decay : NULL,
+                               .initial = run->S,
+                               .final = run->S};
     efla_kernel_forward_f64(&heads, &k, run->scratch);
   } else {
-    if (x->g) fade(run, exp(*x->g));
-    efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->coefficient, run->S, NULL);
+    efla_recurrence_f64(1, run->dk, run->dv, NULL, x->k, x->v, run->c, run->S, NULL);
+  }
+}
+
+/* The coefficients of tokens from keys in f32. */
+static void form_coefficients(efla_run *run, const efla_tokens *x) {
+  for (size_t t = 0; t < x->tokens; t++) {
+    const float *k = run->k32 + t * run->dk;
+    double lambda = 0;
+    for (size_t i = 0; i < run->dk; i++) lambda += (double)k[i] * (double)k[i];
+    efla_rule_coefficients(&run->rule, lambda, x->beta[t], x->g ? x->g[t] : 0, run->c + t);
+    run->write32[t] = (float)run->c[t].write, run->decay32[t] = (float)run->c[t].decay;
   }
 }
 
@@ -126,23 +136,19 @@ static void advance_f32(efla_run *run, const efla_tokens *x) {
   efla_heads heads = efla_heads_one(n, dk, run->dv);
   store_input(run, x->k, n * dk, run->k32);
   store_input(run, x->v, n * run->dv, run->v32);
-  for (size_t t = 0; t < n; t++) {
-    double lambda = 0;
-    for (size_t i = 0; i < dk; i++) lambda += (double)run->k32[t * dk + i] * (double)run->k32[t * dk + i];
-    run->coefficient32[t] = (float)efla_coefficient(run->method, x->beta[t], lambda);
-    run->g32[t] = (float)(x->g ? x->g[t] : 0);
-  }
+  form_coefficients(run, x);
   if (run->storage.chunk > 1) {
-    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->coefficient32, x->g ? run->g32 : NULL,
-                   run->S32, NULL, run->scratch32);
+    efla_chunk_f32(n, dk, run->dv, run->most, NULL, run->k32, run->v32, run->c, run->S32, NULL, run->scratch32);
   } else if (n > 1) {
-    efla_kernel_f32 k = {
-        .k = run->k32, .v = run->v32, .coefficient = run->coefficient32, .initial = run->S32, .final = run->S32};
-    if (x->g) k.g = run->g32;
+    const efla_kernel_f32 k = {.k = run->k32,
+                               .v = run->v32,
+                               .coefficient = run->write32,
+                               .decay = decays(run, x) ? run->decay32 : NULL,
+                               .initial = run->S32,
+                               .final = run->S32};
     efla_kernel_forward_f32(&heads, &k, run->scratch32);
   } else {
-    if (x->g) fade(run, exp(*x->g));
-    efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->coefficient32, run->S32, NULL);
+    efla_recurrence_f32(1, dk, run->dv, NULL, run->k32, run->v32, run->c, run->S32, NULL);
   }
   if (run->storage.state) store_state(run);
 }

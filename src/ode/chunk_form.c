@@ -51,7 +51,10 @@ void efla_chunk_form_advance(const efla_chunk_form *form, size_t C, size_t d, co
                              const float *coefficient, float *S, float *scratch) {
   maybe_round(form->round_S, S, d * d);
   if (form->solver == EFLA_CHUNK_RECURRENCE)
-    efla_recurrence_f32(C, d, d, NULL, k, v, coefficient, S, NULL);
+    for (size_t t = 0; t < C; t++) {
+      efla_coefficients c = efla_coefficients_of((double)coefficient[t]);
+      efla_recurrence_f32(1, d, d, NULL, k + t * d, v + t * d, &c, S, NULL);
+    }
   else
     by_system(form, C, d, k, v, coefficient, S, scratch);
 }

@@ -14,8 +14,8 @@ void efla_zero_order_hold_advance(const efla_method *method, double point, const
   double h = duration / (double)steps, *k = scratch, *v = scratch + dk;
   for (size_t i = 0; i < steps; i++) {
     signal->sample(signal->context, time + ((double)i + point) * h, k, v);
-    double coefficient = efla_coefficient(method, h, efla_lambda(dk, k));
-    efla_recurrence_f64(1, dk, signal->dv, NULL, k, v, &coefficient, S, NULL);
+    efla_coefficients c = efla_coefficients_of(efla_coefficient(method, h, efla_lambda(dk, k)));
+    efla_recurrence_f64(1, dk, signal->dv, NULL, k, v, &c, S, NULL);
   }
 }
 

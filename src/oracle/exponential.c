@@ -86,11 +86,13 @@ efla_status efla_exponential_try(efla_exponential *e, const efla_oracle *oracle,
 
 efla_exponential_trial efla_exponential_try_closed_form(efla_exponential *e) {
   size_t dk = e->x.dk, dv = e->x.dv, calls = 0;
-  double seconds, start = efla_seconds(), coefficient;
+  double seconds, start = efla_seconds();
+  const efla_rule exact = {.method = efla_method_find("exact")};
+  efla_coefficients c;
   do {
     for (size_t i = 0; i < dk * dv; i++) e->E64[i] = i / dv == i % dv;
-    efla_token_coefficients(efla_method_find("exact"), &e->x, &coefficient);
-    efla_recurrence_f64(1, dk, dv, NULL, e->x.k, e->x.v, &coefficient, e->E64, NULL);
+    efla_token_coefficients(&exact, &e->x, &c);
+    efla_recurrence_f64(1, dk, dv, NULL, e->x.k, e->x.v, &c, e->E64, NULL);
     calls++;
   } while ((seconds = efla_seconds() - start) < LEAST);
   for (size_t i = 0; i < dk * dv; i++) e->E[i] = e->E64[i];

@@ -33,10 +33,10 @@ efla_status efla_longdouble_advance(const efla_tokens *x, long double *S, double
     for (size_t j = 0; j < dv; j++) v[j] = v64[j];
     long double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
-    long double coefficient = efla_coefficient_long(exact, x->beta[t], lambda);
-    double coefficient64 = efla_coefficient(exact, x->beta[t], efla_lambda(dk, k64));
-    efla_recurrence_long(1, dk, dv, NULL, k, v, &coefficient, S, NULL);
-    efla_recurrence_f64(1, dk, dv, NULL, k64, v64, &coefficient64, S64, NULL);
+    efla_coefficients_long c = efla_coefficients_of_long(efla_coefficient_long(exact, x->beta[t], lambda));
+    efla_coefficients c64 = efla_coefficients_of(efla_coefficient(exact, x->beta[t], efla_lambda(dk, k64)));
+    efla_recurrence_long(1, dk, dv, NULL, k, v, &c, S, NULL);
+    efla_recurrence_f64(1, dk, dv, NULL, k64, v64, &c64, S64, NULL);
   }
   double ratio = (double)LDBL_EPSILON / DBL_EPSILON;
   *error = SAFETY * (ratio * efla_distance(state, S64, S) + (double)LDBL_EPSILON / 2 * efla_norm(state, S));

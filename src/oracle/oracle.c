@@ -80,13 +80,17 @@ efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, lon
 static efla_status carry(const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;
-  double *block = calloc(dk * dk + dk + x->tokens, sizeof *block);
+  double *block = calloc(dk * dk + dk, sizeof *block);
   if (!block) return EFLA_NO_MEMORY;
-  double *P = block, *zero = block + dk * dk, *coefficient = zero + dk;
+  double *P = block, *zero = block + dk * dk;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
-  efla_token_coefficients(efla_method_find("exact"), x, coefficient);
-  for (size_t t = 0; t < x->tokens; t++)
-    efla_recurrence_f64(1, dk, dk, NULL, x->k + t * dk, zero, coefficient + t, P, NULL);
+  const efla_rule exact = {.method = efla_method_find("exact")};
+  for (size_t t = 0; t < x->tokens; t++) {
+    efla_tokens one = efla_tokens_slice(x, t, 1);
+    efla_coefficients c;
+    efla_token_coefficients(&exact, &one, &c);
+    efla_recurrence_f64(1, dk, dk, NULL, one.k, zero, &c, P, NULL);
+  }
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
   if (!(*factor < 1)) *factor = 1;
   free(block);

@@ -37,24 +37,23 @@ void efla_lockstep_clear(efla_lockstep *l) {
   *l = (efla_lockstep){0};
 }
 
-efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage) {
+efla_status efla_lockstep_add(efla_lockstep *l, const efla_rule *rule, const efla_storage *storage) {
   const efla_spec *spec = &l->source.spec;
   l->drift[l->runs] = efla_drift_start(storage, spec->dk, efla_spec_directions(spec));
-  return efla_run_init(&l->run[l->runs++], method, storage, spec->dk, spec->dv);
+  return efla_run_init(&l->run[l->runs++], rule, storage, spec->dk, spec->dv);
 }
 
 efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method) {
   return efla_growth_init(&l->growth[l->growths++], method, l->source.spec.dk);
 }
 
-efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_method *method, const efla_list *formats,
-                                      size_t seed) {
+efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_rule *rule, const efla_list *formats, size_t seed) {
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < formats->n * EFLA_STORAGE_WAYS && status == EFLA_OK; i++) {
     const efla_format *format = &efla_formats[formats->row[i / EFLA_STORAGE_WAYS]];
     efla_storage storage;
     if (efla_storage_way(format, i % EFLA_STORAGE_WAYS, seed * 1000 + i, &storage))
-      status = efla_lockstep_add(l, method, &storage);
+      status = efla_lockstep_add(l, rule, &storage);
   }
   return status;
 }
@@ -71,7 +70,7 @@ static efla_status advance(efla_lockstep *l, size_t count, efla_message *why) {
   for (size_t i = 0; i < l->growths; i++) efla_growth_advance(&l->growth[i], &block);
   for (size_t i = 0; i < l->runs; i++) {
     efla_run_advance(&l->run[i], &block);
-    efla_drift_advance(&l->drift[i], l->run[i].method, &block);
+    efla_drift_advance(&l->drift[i], l->run[i].rule.method, &block);
   }
   return EFLA_OK;
 }

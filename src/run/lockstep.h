@@ -39,12 +39,11 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
 void efla_lockstep_clear(efla_lockstep *l);
 
 /* All three fail with EFLA_NO_MEMORY. */
-efla_status efla_lockstep_add(efla_lockstep *l, const efla_method *method, const efla_storage *storage);
+efla_status efla_lockstep_add(efla_lockstep *l, const efla_rule *rule, const efla_storage *storage);
 efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method);
 /* A run for each format (rows of efla_formats) and each way to store in it (number/storage.h), but for ways that
  * compute the same; run i of all these has stream seed*1000 + i of stochastic rounding. */
-efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_method *method, const efla_list *formats,
-                                      size_t seed);
+efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_rule *rule, const efla_list *formats, size_t seed);
 
 /* Follows so many tokens and has `record` write rows at 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8), and at the last.
  * Fails as efla_source_next does, and as an oracle does; where one refuses, its errors are nan from then on, all others

@@ -22,7 +22,7 @@ START_TEST(truth_that_blows_up) {
   f.norm = 20, f.coefficient = faulty_euler, f.f64 = true, f.o = f.stored = "f64";
   faulty_write(&f, path);
   efla_kernel_check_options ask = faulty_question(path);
-  ask.method = efla_method_find("euler");
+  ask.rule.method = efla_method_find("euler");
   efla_kernel_check check = faulty_inquire(&ask);
   const efla_head_result *total = &check.comparison.total;
   ck_assert(total->unknown > 0 && total->o.numbers > 0 && 4 * total->unknown + total->o.numbers == 300 * 2 * 4);
@@ -134,10 +134,15 @@ START_TEST(bound_covers_the_toolkit_s_own_kernels) {
     for (const efla_format *format = efla_formats; format->name; format++)
       for (const efla_form *form = efla_forms; form->name; form++) {
         efla_tokens x = testing_tokens(families[i], 1, 300, 16, 5);
-        efla_forward_spec forward = {efla_method_find("exact"), &efla_key_treatments[0], form, format, 32, 16, 5, 1};
+        efla_forward_spec forward = {.rule = {.method = efla_method_find("exact"), .keys = &efla_key_treatments[0]},
+                                     .form = form,
+                                     .format = format,
+                                     .chunk = 32,
+                                     .dk = 16,
+                                     .dv = 5,
+                                     .scale = 1};
         efla_units units = efla_units_of(format, efla_format_find(format->digits > 24 ? "f64" : "f32"));
-        efla_kernel_spec spec = {.method = forward.method,
-                                 .keys = forward.keys,
+        efla_kernel_spec spec = {.rule = forward.rule,
                                  .scale = 1,
                                  .truth = efla_oracle_find("longdouble"),
                                  .units = units,
@@ -174,8 +179,7 @@ END_TEST
 START_TEST(covariance_is_carried_by_the_transitions) {
   enum { T = 50, DK = 7, DV = 3 };
   efla_tokens x = testing_tokens("gaussian", 1.5, T, DK, DV);
-  efla_kernel_spec spec = {.method = efla_method_find("exact"),
-                           .keys = &efla_key_treatments[0],
+  efla_kernel_spec spec = {.rule = {efla_method_find("exact"), efla_decay_find("split"), &efla_key_treatments[0], 0},
                            .scale = 1,
                            .truth = efla_oracle_find("longdouble"),
                            .units = {.state = 0.5},
@@ -191,12 +195,12 @@ START_TEST(covariance_is_carried_by_the_transitions) {
   for (size_t t = 0; t < T; t++) decays[t] = -0.05 * (double)(t % 3);
   x.g = decays;
   for (size_t t = 0; t < T; t++) {
-    double g = decays[t], a;
+    efla_coefficients c;
     efla_tokens one = efla_tokens_slice(&x, t, 1);
-    efla_token_coefficients(spec.method, &one, &a);
+    efla_token_coefficients(&spec.rule, &one, &c);
     ck_assert_int_eq(efla_reference_trajectory_step(&trajectory, &x, t, NULL), EFLA_OK);
     for (size_t e = 0; e < DK * DK; e++)
-      M[e] = exp(g) * ((double)(e % (DK + 1) == 0) - a * one.k[e / DK] * one.k[e % DK]);
+      M[e] = c.decay * (double)(e % (DK + 1) == 0) - c.erase * one.k[e / DK] * one.k[e % DK];
     for (size_t e = 0; e < DK * DK; e++) {
       MC[e] = 0;
       for (size_t m = 0; m < DK; m++) MC[e] += M[e / DK * DK + m] * C[m * DK + e % DK];

@@ -76,7 +76,7 @@ END_TEST
 static void check_named(const faulty *f, const char *keys, const char *words, const char *more) {
   faulty_write(f, path);
   efla_kernel_check_options ask = faulty_question(path);
-  ask.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
+  ask.rule.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
   efla_kernel_check check = faulty_inquire(&ask);
   ck_assert_msg(check.outside, "%s: not noticed", words);
   ck_assert_msg(check.fault != NULL, "%s: not recognised", words);

@@ -93,7 +93,10 @@ START_TEST(a_state_is_filled) {
   spec.dk = spec.dv = D, spec.seed = testing_seed();
   efla_tokens all = draw_in_blocks(&spec, FILL + 1, FILL + 1), next;
   double expected[D * D] = {0}, S[D * D];
-  efla_recurrence_f64(FILL, D, D, NULL, all.k, all.v, all.beta, expected, NULL);
+  const efla_tokens filled = efla_tokens_slice(&all, 0, FILL);
+  efla_coefficients c[FILL];
+  efla_token_coefficients(&(efla_rule){.method = efla_method_find("euler")}, &filled, c);
+  efla_recurrence_f64(FILL, D, D, NULL, all.k, all.v, c, expected, NULL);
   efla_source source;
   efla_message why = {{0}};
   ck_assert_int_eq(efla_source_init(&source, &spec, &why), EFLA_OK);

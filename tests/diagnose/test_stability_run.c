@@ -45,8 +45,8 @@ static run_errors follow(const efla_method *m, const efla_format *format, const 
     for (size_t i = 0; i < DK; i++) k[i] = x->k[t * DK + i], q[i] = x->q[t * DK + i];
     for (size_t j = 0; j < DV; j++) v[j] = x->v[t * DV + j];
     for (size_t e = 0; e < STATE; e++) S[e] *= fade, truth[e] *= fade;
-    efla_recurrence_long(1, DK, DV, NULL, k, v, &coefficient, S, NULL);
-    efla_recurrence_long(1, DK, DV, NULL, k, v, &exact, truth, NULL);
+    efla_recurrence_long(1, DK, DV, NULL, k, v, &(efla_coefficients_long){1, coefficient, coefficient}, S, NULL);
+    efla_recurrence_long(1, DK, DV, NULL, k, v, &(efla_coefficients_long){1, exact, exact}, truth, NULL);
     for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
     efla_readout_long(DK, DV, q, S, o), efla_readout_long(DK, DV, q, truth, o_truth);
     for (size_t e = 0; e < STATE; e++) errors[0] += powl(S[e] - truth[e], 2), errors[1] += truth[e] * truth[e];

@@ -47,17 +47,17 @@ START_TEST(exact_coefficient_from_a_key) {
   for (size_t n = 0; n < sizeof sizes / sizeof *sizes; n++) {
     size_t d = sizes[n], tokens = 300;
     efla_tokens x = testing_tokens("gaussian", 2, tokens, d, 1);
-    double *coefficient = testing_poison(tokens);
+    efla_coefficients *c = malloc(tokens * sizeof *c);
     for (size_t e = 0; e < tokens * d; e++) x.k[e] *= 1 + (double)(e % 7) * 0x1p-40; /* full mantissas */
-    efla_token_coefficients(exact, &x, coefficient);
+    efla_token_coefficients(&(efla_rule){.method = exact}, &x, c);
     for (size_t t = 0; t < tokens; t++) {
       long double lambda = 0;
       for (size_t i = 0; i < d; i++) lambda += (long double)x.k[t * d + i] * x.k[t * d + i];
       long double a = exact_coefficient(x.beta[t], lambda);
-      CHECK_BOUND((double)(fabsl(coefficient[t] - a) / a), ((double)d + 4) * U);
-      ck_assert_double_eq(coefficient[t], efla_coefficient(exact, x.beta[t], efla_lambda(d, x.k + t * d)));
+      CHECK_BOUND((double)(fabsl(c[t].write - a) / a), ((double)d + 4) * U);
+      ck_assert_double_eq(c[t].erase, efla_coefficient(exact, x.beta[t], efla_lambda(d, x.k + t * d)));
     }
-    free(coefficient);
+    free(c);
     efla_tokens_clear(&x);
   }
 }

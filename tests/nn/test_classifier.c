@@ -146,7 +146,7 @@ START_TEST(logits_by_definition) {
     }
     efla_key_treatments[1].apply(WIDTH, k);
     coefficient = efla_coefficient(p.model.method, 1 / (1 + exp(-beta)), efla_lambda(WIDTH, k));
-    efla_recurrence_f64(1, WIDTH, WIDTH, q, k, v, &coefficient, S, o);
+    efla_recurrence_f64(1, WIDTH, WIDTH, q, k, v, &(efla_coefficients){1, coefficient, coefficient}, S, o);
   }
   for (size_t i = 0; i < WIDTH; i++) mean += o[i] / WIDTH;
   for (size_t i = 0; i < WIDTH; i++) variance += (o[i] - mean) * (o[i] - mean) / WIDTH;

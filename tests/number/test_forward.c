@@ -6,14 +6,14 @@
 #include <gsl/gsl_rng.h>
 
 static efla_forward_spec forward_of(const char *form, const char *format, size_t chunk, const efla_tokens *x) {
-  return (efla_forward_spec){.method = efla_method_find("exact"),
-                             .keys = &efla_key_treatments[0],
-                             .form = efla_form_find(form),
-                             .format = efla_format_find(format),
-                             .chunk = chunk,
-                             .dk = x->dk,
-                             .dv = x->dv,
-                             .scale = 1};
+  return (efla_forward_spec){
+      .rule = {.method = efla_method_find("exact"), .decay = efla_decay_find("split"), .keys = &efla_key_treatments[0]},
+      .form = efla_form_find(form),
+      .format = efla_format_find(format),
+      .chunk = chunk,
+      .dk = x->dk,
+      .dv = x->dv,
+      .scale = 1};
 }
 
 /* All of x in blocks of `block` tokens; S and o are to be freed. */
@@ -35,7 +35,7 @@ static void define(const efla_forward_spec *forward, const efla_tokens *x, long 
   for (size_t e = 0; e < dk * dv; e++) S[e] = (long double)sin((double)e);
   for (size_t t = 0; t < x->tokens; t++) {
     const double *k = x->k + t * dk, *q = x->q + t * dk;
-    long double a = (long double)efla_coefficient(forward->method, x->beta[t], efla_lambda(dk, k));
+    long double a = (long double)efla_coefficient(forward->rule.method, x->beta[t], efla_lambda(dk, k));
     for (size_t j = 0; j < dv; j++) {
       long double u = x->v[t * dv + j];
       for (size_t i = 0; i < dk; i++) {
@@ -121,7 +121,7 @@ START_TEST(every_format_answers_to_the_runs) {
                                                                    : "kernel",
                                              format->name, CHUNK, &x);
       double *scratch = testing_poison(efla_forward_scratch(&forward)), S[DK * DV] = {0}, o[CHUNK * DV];
-      ck_assert_int_eq(efla_run_init(&run, forward.method, &storage, DK, DV), EFLA_OK);
+      ck_assert_int_eq(efla_run_init(&run, &forward.rule, &storage, DK, DV), EFLA_OK);
       for (size_t t = 0; t < T; t += CHUNK) {
         efla_tokens part = efla_tokens_slice(&x, t, T - t < CHUNK ? T - t : CHUNK);
         efla_run_advance(&run, &part);
@@ -147,9 +147,9 @@ START_TEST(keys_and_methods) {
     ck_assert_int_eq(efla_tokens_init(&unit, T, DK, DV), EFLA_OK);
     efla_tokens_copy(&unit, &x);
     efla_keys_apply(&efla_key_treatments[1], &unit);
-    forward.method = method;
+    forward.rule.method = method;
     advance(&forward, &unit, T, &S_unit, &o_unit);
-    forward.keys = &efla_key_treatments[1];
+    forward.rule.keys = &efla_key_treatments[1];
     advance(&forward, &x, 7, &S, &o);
     ck_assert(!memcmp(S, S_unit, DK * DV * sizeof *S) && !memcmp(o, o_unit, T * DV * sizeof *o));
     free(S), free(o), free(S_unit), free(o_unit);

@@ -34,8 +34,8 @@ START_TEST(global_error_is_bounded_by_the_coefficients_errors) {
       ck_assert(a_hat * lambda <= 2);
       bound += fabs(a - a_hat) * length * residual(D, D, k, v, S);
       bound += 2 * (D + 8) * U * (norm(STATE, S) + norm(STATE, other) + 2 * length * norm(D, v));
-      efla_recurrence_f64(1, D, D, NULL, k, v, &a, S, NULL);
-      efla_recurrence_f64(1, D, D, NULL, k, v, &a_hat, other, NULL);
+      efla_recurrence_f64(1, D, D, NULL, k, v, &(efla_coefficients){1, a, a}, S, NULL);
+      efla_recurrence_f64(1, D, D, NULL, k, v, &(efla_coefficients){1, a_hat, a_hat}, other, NULL);
       for (size_t e = 0; e < STATE; e++) difference[e] = other[e] - S[e];
       CHECK_BOUND(norm(STATE, difference), bound);
     }
@@ -46,14 +46,15 @@ END_TEST
 
 /* Euler's and the exact state after tokens of x; the relative distance between them. */
 static double euler_error(const efla_tokens *x, size_t tokens) {
-  double S[2][STATE] = {{0}}, *coefficient = testing_poison(tokens);
+  double S[2][STATE] = {{0}};
+  efla_coefficients *c = malloc(tokens * sizeof *c);
   efla_tokens first = efla_tokens_slice(x, 0, tokens);
   for (int m = 0; m < 2; m++) {
-    efla_token_coefficients(efla_method_find(m ? "exact" : "euler"), &first, coefficient);
-    efla_recurrence_f64(tokens, D, D, NULL, x->k, x->v, coefficient, S[m], NULL);
+    efla_token_coefficients(&(efla_rule){.method = efla_method_find(m ? "exact" : "euler")}, &first, c);
+    efla_recurrence_f64(tokens, D, D, NULL, x->k, x->v, c, S[m], NULL);
   }
   for (size_t e = 0; e < STATE; e++) S[0][e] -= S[1][e];
-  free(coefficient);
+  free(c);
   return norm(STATE, S[0]) / norm(STATE, S[1]);
 }
 
@@ -72,7 +73,8 @@ END_TEST
 static double repeat(const efla_method *method, double x) {
   efla_tokens one = testing_tokens("unit", 1, 1, D, D);
   double S[STATE] = {0}, lambda = efla_lambda(D, one.k), coefficient = efla_coefficient(method, x / lambda, lambda);
-  for (int t = 0; t < 4096; t++) efla_recurrence_f64(1, D, D, NULL, one.k, one.v, &coefficient, S, NULL);
+  for (int t = 0; t < 4096; t++)
+    efla_recurrence_f64(1, D, D, NULL, one.k, one.v, &(efla_coefficients){1, coefficient, coefficient}, S, NULL);
   double size = norm(STATE, S) * sqrt(lambda) / norm(D, one.v);
   efla_tokens_clear(&one);
   return size;
@@ -104,10 +106,12 @@ static void long_run(const char *family, double size, double *f64, double *f32) 
   long double S[STATE] = {0};
   double error = 0;
   ck_assert_int_eq(efla_oracle_advance(efla_oracle_find("longdouble"), &x, S, &error, NULL), EFLA_OK);
-  ck_assert_int_eq(efla_run_init(&wide, exact, &(efla_storage){.format = efla_format_find("f64"), .state = true}, D, D),
+  ck_assert_int_eq(efla_run_init(&wide, &(efla_rule){.method = exact},
+                                 &(efla_storage){.format = efla_format_find("f64"), .state = true}, D, D),
                    EFLA_OK);
-  ck_assert_int_eq(
-      efla_run_init(&narrow, exact, &(efla_storage){.format = efla_format_find("f32"), .state = true}, D, D), EFLA_OK);
+  ck_assert_int_eq(efla_run_init(&narrow, &(efla_rule){.method = exact},
+                                 &(efla_storage){.format = efla_format_find("f32"), .state = true}, D, D),
+                   EFLA_OK);
   efla_run_advance(&wide, &x);
   efla_run_advance(&narrow, &x);
   *f64 = (efla_distance(STATE, wide.S, S) + error) / efla_norm(STATE, S);
@@ -143,12 +147,13 @@ START_TEST(zero_keys_and_steps_change_nothing) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (int kind = 0; kind < 2; kind++) {
       efla_tokens x = testing_tokens("gaussian", 1, 5, 63, 65);
-      double S[63 * 65], copy[63 * 65], coefficient[5];
+      double S[63 * 65], copy[63 * 65];
+      efla_coefficients c[5];
       for (size_t e = 0; e < 63 * 65; e++) S[e] = copy[e] = sin(1 + (double)e);
       for (size_t e = 0; e < 5 * 63; e++) x.k[e] *= kind;
       for (size_t t = 0; t < 5; t++) x.beta[t] *= 1 - kind;
-      efla_token_coefficients(m, &x, coefficient);
-      efla_recurrence_f64(5, 63, 65, NULL, x.k, x.v, coefficient, S, NULL);
+      efla_token_coefficients(&(efla_rule){.method = m}, &x, c);
+      efla_recurrence_f64(5, 63, 65, NULL, x.k, x.v, c, S, NULL);
       ck_assert_mem_eq(S, copy, sizeof S);
       efla_tokens_clear(&x);
     }
@@ -164,7 +169,7 @@ START_TEST(identical_keys_recall_the_last_value) {
     double lambda = efla_lambda(D, k);
     coefficient = efla_coefficient(efla_method_find("exact"), 100 / lambda, lambda);
     before = norm(STATE, S);
-    efla_recurrence_f64(1, D, D, NULL, k, v, &coefficient, S, NULL);
+    efla_recurrence_f64(1, D, D, NULL, k, v, &(efla_coefficients){1, coefficient, coefficient}, S, NULL);
     /* 8u is the error of the state, D more the rounding of this very product. */
     CHECK_BOUND(residual(D, D, k, v, S), (8 + D) * U * sqrt(lambda) * (before + norm(D, v) / sqrt(lambda)));
   }
@@ -178,7 +183,7 @@ START_TEST(subnormal_keys_still_write) {
   double k[3] = {0x1p-1060, -0x1.8p-1070, DBL_TRUE_MIN}, v[2] = {0.7, -1.3}, S[6] = {0}, beta = 0x1p1000;
   double coefficient = efla_coefficient(efla_method_find("exact"), beta, efla_lambda(3, k));
   ck_assert_double_eq(coefficient, beta);
-  efla_recurrence_f64(1, 3, 2, NULL, k, v, &coefficient, S, NULL);
+  efla_recurrence_f64(1, 3, 2, NULL, k, v, &(efla_coefficients){1, coefficient, coefficient}, S, NULL);
   for (size_t e = 0; e < 6; e++) {
     long double truth = (long double)beta * k[e / 2] * v[e % 2];
     CHECK_BOUND((double)fabsl((S[e] - truth) / truth), 2 * U);
@@ -196,7 +201,8 @@ static void reference_run(const efla_method *method, const efla_format *format, 
     for (size_t i = 0; i < dk; i++) k[i] = (float)x->k[t * dk + i], lambda += (double)k[i] * (double)k[i];
     float coefficient = (float)efla_coefficient(method, x->beta[t], lambda);
     for (size_t j = 0; j < dv; j++) v[j] = (float)x->v[t * dv + j];
-    efla_recurrence_f32(1, dk, dv, NULL, k, v, &coefficient, S, NULL);
+    efla_recurrence_f32(1, dk, dv, NULL, k, v, &(efla_coefficients){1, (double)coefficient, (double)coefficient}, S,
+                        NULL);
     for (size_t e = 0; e < dk * dv; e++) S[e] = (float)efla_format_round(format, S[e]);
   }
 }
@@ -204,17 +210,20 @@ static void reference_run(const efla_method *method, const efla_format *format, 
 static void check_run(const efla_method *method, const efla_format *format, const efla_tokens *x) {
   size_t dk = x->dk, dv = x->dv;
   efla_run run;
-  double *S = calloc(dk * dv, sizeof *S), *coefficient = testing_poison(x->tokens), *o = testing_poison(dv);
+  double *S = calloc(dk * dv, sizeof *S), *o = testing_poison(dv);
   float *S32 = calloc(dk * dv, sizeof *S32);
-  efla_token_coefficients(method, x, coefficient);
+  efla_coefficients *c = malloc(x->tokens * sizeof *c);
+  efla_token_coefficients(&(efla_rule){.method = method}, x, c);
   if (format->digits == 53)
-    efla_recurrence_f64(x->tokens, dk, dv, NULL, x->k, x->v, coefficient, S, NULL);
+    efla_recurrence_f64(x->tokens, dk, dv, NULL, x->k, x->v, c, S, NULL);
   else
     reference_run(method, format, x, S32);
   if (format->digits < 53)
     for (size_t e = 0; e < dk * dv; e++) S[e] = S32[e];
   efla_readout_f64(dk, dv, x->q + (x->tokens - 1) * dk, S, o);
-  ck_assert_int_eq(efla_run_init(&run, method, &(efla_storage){.format = format, .state = true}, dk, dv), EFLA_OK);
+  ck_assert_int_eq(
+      efla_run_init(&run, &(efla_rule){.method = method}, &(efla_storage){.format = format, .state = true}, dk, dv),
+      EFLA_OK);
   for (size_t first = 0, count = 1; first < x->tokens; first += count, count = first < 40 ? 7 : x->tokens - first) {
     efla_tokens part = efla_tokens_slice(x, first, count);
     efla_run_advance(&run, &part);
@@ -232,7 +241,7 @@ static void check_run(const efla_method *method, const efla_format *format, cons
   efla_run_clear(&run);
   free(S);
   free(S32);
-  free(coefficient);
+  free(c);
   free(o);
 }
 
@@ -259,15 +268,17 @@ START_TEST(blow_up_is_recorded) {
   size_t first = 0;
   for (size_t t = 0; t < x.tokens && !first; t++) {
     coefficient = efla_coefficient(euler, x.beta[t], efla_lambda(D, x.k + t * D));
-    efla_recurrence_f64(1, D, D, NULL, x.k + t * D, x.v + t * D, &coefficient, S, NULL);
+    efla_recurrence_f64(1, D, D, NULL, x.k + t * D, x.v + t * D, &(efla_coefficients){1, coefficient, coefficient}, S,
+                        NULL);
     for (size_t e = 0; e < STATE; e++) first = isfinite(S[e]) ? first : t + 1;
   }
   ck_assert_uint_gt(first, 0);
   for (size_t block = 7; block <= 5000; block *= 25) {
     efla_run run;
     size_t bad = 0;
-    ck_assert_int_eq(
-        efla_run_init(&run, euler, &(efla_storage){.format = efla_format_find("f64"), .state = true}, D, D), EFLA_OK);
+    ck_assert_int_eq(efla_run_init(&run, &(efla_rule){.method = euler},
+                                   &(efla_storage){.format = efla_format_find("f64"), .state = true}, D, D),
+                     EFLA_OK);
     for (size_t t = 0; t < x.tokens; t += block) {
       efla_tokens part = efla_tokens_slice(&x, t, x.tokens - t < block ? x.tokens - t : block);
       efla_run_advance(&run, &part);

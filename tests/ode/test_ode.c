@@ -238,7 +238,7 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
   efla_signal signal = efla_signal_hold(&hold);
   double bound =
       (efla_tableau_is_explicit(t) ? explicit_bound : implicit_bound)(t, &r, dk, h, norm_k, norm_v, norm_S, y0);
-  efla_recurrence_long(1, dk, dv, NULL, k, v, &a, truth, NULL);
+  efla_recurrence_long(1, dk, dv, NULL, k, v, &(efla_coefficients_long){1, a, a}, truth, NULL);
   ck_assert_int_eq(efla_ode_advance(t, &signal, 0.3, h, 1, S, scratch), EFLA_OK);
   CHECK_BOUND(efla_distance(state, S, truth), bound);
   /* docs/bounds.md#stages as it stands, where stages are no larger than the step. */

@@ -35,7 +35,7 @@ static void exact_end(const held *p, double time, long double *S) {
   for (size_t j = 0; j < DV; j++) v[j] = p->one.v[j];
   for (size_t e = 0; e < STATE; e++) S[e] = p->start[e];
   long double a = -expm1l(-time * lambda) / lambda;
-  efla_recurrence_long(1, DK, DV, NULL, k, v, &a, S, NULL);
+  efla_recurrence_long(1, DK, DV, NULL, k, v, &(efla_coefficients_long){1, a, a}, S, NULL);
 }
 
 /* The error of `steps` steps over a time: of a method by its coefficient, or of a tableau by its stages. */
@@ -47,7 +47,9 @@ static double error_of_steps(const held *p, const efla_method *method, const efl
   memcpy(S, p->start, sizeof S);
   if (method) {
     double coefficient = efla_coefficient(method, h, p->lambda);
-    for (size_t n = 0; n < steps; n++) efla_recurrence_f64(1, DK, DV, NULL, p->one.k, p->one.v, &coefficient, S, NULL);
+    for (size_t n = 0; n < steps; n++)
+      efla_recurrence_f64(1, DK, DV, NULL, p->one.k, p->one.v, &(efla_coefficients){1, coefficient, coefficient}, S,
+                          NULL);
   } else {
     double *scratch = testing_poison(efla_ode_scratch(tableau, DK, DV));
     efla_zero_order_hold hold = {DK, DV, p->one.k, p->one.v};
@@ -168,7 +170,7 @@ static void hold_smooth(double offset, size_t steps, double *S) {
   for (size_t n = 0; n < steps; n++) {
     sample_smooth(&zero, ((double)n + offset) * h, k, v);
     double coefficient = efla_coefficient(efla_method_find("exact"), h, efla_lambda(DK, k));
-    efla_recurrence_f64(1, DK, DV, NULL, k, v, &coefficient, S, NULL);
+    efla_recurrence_f64(1, DK, DV, NULL, k, v, &(efla_coefficients){1, coefficient, coefficient}, S, NULL);
   }
 }
 

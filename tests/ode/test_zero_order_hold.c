@@ -60,7 +60,7 @@ START_TEST(resting_keys_are_exact) {
     for (size_t steps = 1; steps <= 64; steps *= 4) {
       for (int e = 0; e < D * DV; e++) S[e] = T[e] = cos(3 * e);
       coefficient = efla_coefficient(efla_method_find("exact"), duration, efla_lambda(D, k));
-      efla_recurrence_f64(1, D, DV, NULL, k, v, &coefficient, T, NULL);
+      efla_recurrence_f64(1, D, DV, NULL, k, v, &(efla_coefficients){1, coefficient, coefficient}, T, NULL);
       efla_cf4_advance(&signal, 0, duration, steps, S, scratch);
       /* The two weights of a step cancel in part, and phi_1 of x is formed by about log2 x doublings of a few u
        * each. */

@@ -51,10 +51,11 @@ static void install(void) {
 static void check_flow(void) {
   enum { T = 3, D = 2 };
   double q[] = {1, 0, 0, 2, 3, 1}, k[] = {1, 1, 0, 2, 1, 0}, v[] = {5, 6, 7, 8, 9, 1}, beta[] = {0.5, 2, 1};
-  double coefficient[T], S[D * D] = {0}, o[T * D], found[T * D], largest = 0;
+  efla_coefficients c[T];
+  double S[D * D] = {0}, o[T * D], found[T * D], largest = 0;
   const efla_tokens x = {.tokens = T, .dk = D, .dv = D, .q = q, .k = k, .v = v, .beta = beta};
-  efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
-  efla_recurrence_f64(T, D, D, q, k, v, coefficient, S, o);
+  efla_token_coefficients(&(efla_rule){.method = efla_method_find("exact")}, &x, c);
+  efla_recurrence_f64(T, D, D, q, k, v, c, S, o);
   const char *at = out;
   for (int i = 0, n = 0; i < T * D; i++, at += n)
     ck_assert_msg(sscanf(at, "%lf%n", &found[i], &n) == 1, "number %d of %s", i, out);

@@ -21,7 +21,8 @@ static void by_definition(const efla_method *method, const efla_storage *storage
       lambda += (double)k[i] * (double)k[i];
     }
     float coefficient = (float)efla_coefficient(method, x->beta[t], lambda);
-    efla_recurrence_f32(1, D, D, NULL, k, v, &coefficient, S, NULL);
+    efla_recurrence_f32(1, D, D, NULL, k, v, &(efla_coefficients){1, (double)coefficient, (double)coefficient}, S,
+                        NULL);
     for (size_t e = 0; e < STATE && storage->state; e++)
       S[e] =
           (float)(storage->stochastic ? efla_format_round_stochastic(f, S[e], efla_format_draw(storage->seed, draws++))
@@ -41,7 +42,7 @@ START_TEST(runs_store_what_they_say) {
       efla_storage storage = {f, .state = way & 1, .inputs = way & 2, .stochastic = way & 4, .seed = testing_seed()};
       float S[STATE] = {0};
       efla_run run;
-      ck_assert_int_eq(efla_run_init(&run, exact, &storage, D, D), EFLA_OK);
+      ck_assert_int_eq(efla_run_init(&run, &(efla_rule){.method = exact}, &storage, D, D), EFLA_OK);
       for (size_t first = 0, count; first < 65; first += count) {
         count = first + 7 > 65 ? 65 - first : 7;
         efla_tokens part = efla_tokens_slice(&x, first, count);
@@ -81,24 +82,22 @@ END_TEST
 START_TEST(runs_by_chunks_are_the_chunkwise_form) {
   enum { TOKENS = 100, CHUNK = 16 };
   efla_tokens x = testing_tokens("gaussian", 1, TOKENS, D, D);
-  double coefficient[TOKENS], decays[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
-  float k[TOKENS * D], v[TOKENS * D], coefficient32[TOKENS], decays32[TOKENS], *scratch32 = (float *)scratch;
-  const efla_method *exact = efla_method_find("exact");
-  efla_token_coefficients(exact, &x, coefficient);
+  double decays[TOKENS], *scratch = testing_poison(efla_chunk_scratch(CHUNK, D, D));
+  float k[TOKENS * D], v[TOKENS * D], *scratch32 = (float *)scratch;
+  efla_coefficients c[TOKENS];
+  const efla_rule rule = {.method = efla_method_find("exact"), .decay = efla_decay_find("split")};
   for (size_t e = 0; e < TOKENS * D; e++) k[e] = (float)x.k[e], v[e] = (float)x.v[e];
-  for (size_t t = 0; t < TOKENS; t++) {
-    decays[t] = -0.01 * (double)(t % 7);
-    coefficient32[t] = (float)coefficient[t], decays32[t] = (float)decays[t];
-  }
+  for (size_t t = 0; t < TOKENS; t++) decays[t] = -0.01 * (double)(t % 7);
   for (int way = 0; way < 4; way++) {
-    double S[STATE] = {0}, *g = way & 1 ? decays : NULL;
+    double S[STATE] = {0};
     float S32[STATE] = {0};
-    efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, coefficient, g, S, NULL, scratch);
-    efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, coefficient32, g ? decays32 : NULL, S32, NULL, scratch32);
+    x.g = way & 1 ? decays : NULL;
+    efla_token_coefficients(&rule, &x, c);
+    efla_chunk_f64(TOKENS, D, D, CHUNK, NULL, x.k, x.v, c, S, NULL, scratch);
+    efla_chunk_f32(TOKENS, D, D, CHUNK, NULL, k, v, c, S32, NULL, scratch32);
     efla_storage storage = {efla_format_find(way & 2 ? "f64" : "f32"), .state = true, .chunk = CHUNK};
     efla_run run;
-    ck_assert_int_eq(efla_run_init(&run, exact, &storage, D, D), EFLA_OK);
-    x.g = g;
+    ck_assert_int_eq(efla_run_init(&run, &rule, &storage, D, D), EFLA_OK);
     efla_run_advance(&run, &x);
     for (size_t e = 0; e < STATE; e++) ck_assert(run.S[e] == (way & 2 ? S[e] : (double)S32[e]));
     efla_run_clear(&run);

@@ -45,6 +45,10 @@ static double largest(const head *h, size_t t, int step, size_t field) {
 }
 #define LARGEST(h, t, step, field) largest(h, t, step, offsetof(token, field))
 
+/* What a decay's own error adds to the mean square of a column's, over the column's: the product, and in the definition,
+ * which has it from its logarithm, that and exp (docs/bounds.md#kernel). */
+static double drift_of(const head *h) { return !h->x->decay ? 0 : (h->definition ? 5. : 1.) / 3; }
+
 /* The share of an error that one token's decay and update leave: the mean over keys of random direction. */
 static double kept(const head *h, const token *t) {
   double R = 1 - t->a * t->k;
@@ -63,7 +67,7 @@ static void follow(const head *h, token *now, const double *k, double v, double 
   for (size_t i = 0; i < dk; i++) s[i * dv] *= now->decay, before += s[i * dv] * s[i * dv], w += k[i] * s[i * dv];
   double y = v - w, D = sums((double)dk, now->k * before / (double)dk, w * w) + (2 * w * w + 3 * y * y) / 3;
   if (h->definition) D += (double)dk * v * v / 3; /* it takes the dk products from v, one after another */
-  c->error *= d2, c->line *= d2, c->drift = d2 * c->drift + (h->x->g ? 5 * before / 3 : 0);
+  c->error *= d2, c->line *= d2, c->drift = d2 * c->drift + drift_of(h) * before;
   now->before += before, now->before_error += c->error, now->before_line += c->drift + c->line;
   now->y += y * y, now->y_error += now->k * (c->error + c->drift + c->line) / (double)dk + D;
   for (size_t i = 0; i < dk; i++) s[i * dv] += now->a * k[i] * y, after += s[i * dv] * s[i * dv];
@@ -84,7 +88,7 @@ static void forward(head *h, const double *initial) {
     const double *k = h->x->k + r * dk, *v = h->x->v + r * dv, *d_o = h->x->d_o + r * dv;
     token *now = &h->t[t];
     *now = (token){.q = square(dk, h->x->q + r * dk), .k = square(dk, k), .v = square(dv, v), .d_o = square(dv, d_o)};
-    now->a = h->x->coefficient[r], now->decay = h->x->g ? exp(h->x->g[r]) : 1;
+    now->a = h->x->coefficient[r], now->decay = h->x->decay ? h->x->decay[r] : 1;
     for (size_t j = 0; j < dv; j++) follow(h, now, k, v[j], d_o[j], S + j, &columns[j]);
     now->written = now->a * now->a * now->k * now->y, now->read = now->q * now->d_o;
   }
@@ -145,11 +149,11 @@ static void backward(head *h, const double *final, backward_bound *b, double *in
     double size = square(dk * dv, G), own = now->a * now->a * now->k * now->P_own;
     error = kept(h, now) * now->G_error + own + size / 3, drift *= kept(h, now);
     line = fmax(line, now->a * now->a * now->k * (now->P_own / (double)dv + now->P_line));
-    double d_g = h->x->g ? h->x->d_g[r] : 0;
+    double d_g = h->x->decay ? h->x->d_g[r] : 0;
     now->inner = ((error + drift + line) * now->before + (now->before_error + now->before_line) * size) / n +
                  sums(h->definition ? n : (double)(dk + dv), size * now->before / n, d_g * d_g);
     double d2 = now->decay * now->decay;
-    error *= d2, line *= d2, drift = d2 * (drift + (h->x->g ? 5 * size / 3 : 0));
+    error *= d2, line *= d2, drift = d2 * (drift + drift_of(h) * size);
     for (size_t e = 0; e < dk * dv; e++) G[e] *= now->decay;
   }
   *initial_bound = row_bound(error, drift + line, dk * dv);
@@ -184,7 +188,7 @@ backward_bound backward_bound_init(const efla_heads *heads, const efla_gradient_
           (end->after_error + end->after_line + (double)(heads->dk + heads->dv) * end->after / 2) * G / (double)size +
           (double)(heads->dk + heads->dv) * G * end->after / (double)size / 3;
     }
-    if (x->g) bound_decays(&h, &last, &b);
+    if (x->decay) bound_decays(&h, &last, &b);
     free(h.t);
   }
   return b;

@@ -153,8 +153,7 @@ void faulty_write(const faulty *f, const char *path) {
 
 efla_kernel_check_options faulty_question(const char *file) {
   return (efla_kernel_check_options){.input = file,
-                                     .method = efla_method_find("exact"),
-                                     .keys = &efla_key_treatments[0],
+                                     .rule = {.method = efla_method_find("exact"), .keys = &efla_key_treatments[0]},
                                      .truth = efla_oracle_find("longdouble")};
 }
 

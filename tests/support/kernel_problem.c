@@ -55,7 +55,7 @@ static void add_errors(size_t dk, size_t dv, const token *t, const long double *
   }
   double read = dot_square(dk, squares, w) + dot_square(dk, pair_squares, pair) * c->update * c->update + 2 * w * w;
   c->error *= (double)(t->decay * t->decay);
-  c->drift = c->drift * (double)(t->decay * t->decay) + (decays ? 5 * size / 3 : 0);
+  c->drift = c->drift * (double)(t->decay * t->decay) + (decays ? size / 3 : 0);
   c->error *= 1 - (1 - R * R) / (double)dk, c->drift *= 1 - (1 - R * R) / (double)dk;
   double line = a * a * lambda * (read + 3 * y * y) / 3;
   c->error += line + next / 3;
@@ -87,13 +87,14 @@ static void define(kernel_problem *p, size_t sequence, size_t head) {
   for (size_t e = 0; e < dk * dv; e++) S[e] = p->x.initial ? p->x.initial[n * dk * dv + e] : 0;
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
-    token now = {q, k, before, v, p->x.coefficient[row], p->x.g ? expl(p->x.g[row]) : 1};
+    token now = {q, k, before, v, p->x.coefficient[row], p->x.decay ? p->x.decay[row] : 1};
     memcpy(before, k, dk * sizeof *k);
     for (size_t i = 0; i < dk; i++) q[i] = p->x.q[row * dk + i], k[i] = p->x.k[row * dk + i];
     for (size_t j = 0; j < dv; j++) v[j] = p->x.v[row * dv + j];
     for (size_t e = 0; e < dk * dv; e++) S[e] *= now.decay;
-    for (size_t j = 0; j < dv; j++) now.v = v + j, add_errors(dk, dv, &now, S + j, &columns[j], p->x.g);
-    efla_recurrence_long(1, dk, dv, q, k, v, &now.coefficient, S, o);
+    for (size_t j = 0; j < dv; j++) now.v = v + j, add_errors(dk, dv, &now, S + j, &columns[j], p->x.decay);
+    const efla_coefficients_long c = efla_coefficients_of_long(now.coefficient);
+    efla_recurrence_long(1, dk, dv, q, k, v, &c, S, o);
     for (size_t j = 0; j < dv; j++) {
       p->o[row * dv + j] = o[j];
       p->o_bound[row * dv + j] = z * sqrt(readout_square(dk, dv, &now, S + j, &columns[j]));
@@ -111,21 +112,21 @@ kernel_problem kernel_problem_init(efla_heads heads, bool decays, bool starts) {
   gsl_rng_set(draw, testing_seed() + rows + 31 * dk + dv);
   double *q = testing_normal(rows * dk, 1, draw), *k = testing_normal(rows * dk, 1 / sqrt((double)dk), draw),
          *v = testing_normal(rows * dv, 1, draw);
-  double *coefficient = testing_poison(rows), *g = testing_poison(rows), *beta = testing_poison(rows);
+  double *coefficient = testing_poison(rows), *decay = testing_poison(rows), *beta = testing_poison(rows);
   double *initial = testing_normal(states, 1, draw);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = gsl_rng_uniform(draw);
-    g[r] = r % 37 == 29 ? -INFINITY : -gsl_ran_exponential(draw, 0.1); /* now and then everything is forgotten */
+    decay[r] = r % 37 == 29 ? 0 : exp(-gsl_ran_exponential(draw, 0.1)); /* now and then everything is forgotten */
   }
   p.x32 = (efla_kernel_f32){
       .q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
   efla_kernel_coefficients_f64(&heads, efla_method_find("exact"), k, beta, coefficient);
-  p.x32.coefficient = testing_narrow(rows, coefficient), p.x32.g = testing_narrow(rows, g),
+  p.x32.coefficient = testing_narrow(rows, coefficient), p.x32.decay = testing_narrow(rows, decay),
   p.x32.initial = testing_narrow(states, initial);
-  p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .coefficient = coefficient, .g = g, .initial = initial};
+  p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .coefficient = coefficient, .decay = decay, .initial = initial};
   p.x.final = testing_poison(states), p.x.o = testing_poison(rows * dv);
   p.x32.final = testing_narrow(states, p.x.final), p.x32.o = testing_narrow(rows * dv, p.x.o);
-  if (!decays) free(g), free((void *)p.x32.g), p.x.g = NULL, p.x32.g = NULL;
+  if (!decays) free(decay), free((void *)p.x32.decay), p.x.decay = NULL, p.x32.decay = NULL;
   if (!starts) free(initial), free((void *)p.x32.initial), p.x.initial = NULL, p.x32.initial = NULL;
   p.S = malloc((states + 1) * sizeof *p.S), p.o = malloc((rows * dv + 1) * sizeof *p.o);
   p.S_bound = testing_poison(states / dk), p.o_bound = testing_poison(rows * dv);
@@ -137,9 +138,9 @@ kernel_problem kernel_problem_init(efla_heads heads, bool decays, bool starts) {
 
 void kernel_problem_clear(kernel_problem *p) {
   const void *all[] = {
-      p->x.q,   p->x.k,         p->x.v,       p->x.coefficient, p->x.g,   p->x.initial, p->x.final,
-      p->x.o,   p->S,           p->S_bound,   p->x32.q,         p->x32.k, p->x32.v,     p->x32.coefficient,
-      p->x32.g, p->x32.initial, p->x32.final, p->x32.o,         p->o,     p->o_bound};
+      p->x.q,       p->x.k,         p->x.v,       p->x.coefficient, p->x.decay, p->x.initial, p->x.final,
+      p->x.o,       p->S,           p->S_bound,   p->x32.q,         p->x32.k,   p->x32.v,     p->x32.coefficient,
+      p->x32.decay, p->x32.initial, p->x32.final, p->x32.o,         p->o,       p->o_bound};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
 

@@ -90,14 +90,14 @@ static void check_pass(efla_tensors *file) {
   char path[300];
   struct stat made;
   snprintf(path, sizeof path, "%s.out", file->path);
-  const efla_forward_spec forward = {.method = &efla_methods[0],
-                                     .keys = &efla_key_treatments[0],
-                                     .form = &efla_forms[0],
-                                     .format = efla_format_find("f64"),
-                                     .chunk = 16,
-                                     .dk = file->dk,
-                                     .dv = file->dv,
-                                     .scale = file->scale};
+  const efla_forward_spec forward = {
+      .rule = {.method = &efla_methods[0], .decay = efla_decay_find("split"), .keys = &efla_key_treatments[0]},
+      .form = &efla_forms[0],
+      .format = efla_format_find("f64"),
+      .chunk = 16,
+      .dk = file->dk,
+      .dv = file->dv,
+      .scale = file->scale};
   double bytes = efla_tensors_output_bytes(file, forward.format);
   efla_tensors out;
   efla_bad bad;

@@ -17,13 +17,10 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define EXP        expf
 #include "efla/cpu/backward.inc"
 #undef REAL
 #undef NAME
-#undef EXP
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define EXP        exp
 #include "efla/cpu/backward.inc"

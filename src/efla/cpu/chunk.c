@@ -4,23 +4,20 @@
 #include "efla/cpu/isa.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv) {
-  return EFLA_PAD + dk * efla_row(dv) + efla_padded(chunk) + efla_wy_scratch(chunk, dk, dv);
+  return EFLA_PAD + dk * efla_row(dv) + 2 * efla_padded(chunk) + efla_wy_scratch(chunk, dk, dv);
 }
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define EXP        exp
 #include "efla/cpu/chunk.inc"
 #undef REAL
 #undef NAME
-#undef EXP
 
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define EXP        expf
 #include "efla/cpu/chunk.inc"

@@ -2,7 +2,7 @@
 /* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and
  * by its inputs.
  *
- * With decay d_t = exp(g_t) (1 without g), y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t =
+ * With the decay d_t, y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t =
  * S_t^T q_t. The coefficient a depends on beta and, through lambda = k^T k, on the key; its slopes
  * (efla_gradient_slopes) carry its derivative to both. */
 #ifndef EFLA_CPU_GRADIENT_H
@@ -17,13 +17,12 @@
   typedef struct efla_gradient_##suffix {                                                                              \
     const REAL *q, *k, *v, *coefficient;                                                                               \
     const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                    \
-    const REAL *g;                   /* NULL: no decay */                                                              \
-    const REAL *decay;               /* exp(g) in place of g; NULL: from g */                                          \
+    const REAL *decay;               /* exp(g); NULL: none */                                                          \
     REAL scale;                      /* of the read-outs; 0 means 1 */                                                 \
     const REAL *initial;             /* NULL: zero */                                                                  \
     const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                          \
     REAL *d_q, *d_k, *d_v, *d_beta;  /* NULL: not wanted, if no head is split into parts */                            \
-    REAL *d_g;                       /* where g or decay is given; NULL as these */                                    \
+    REAL *d_g;                       /* where decay is given; NULL as these */                                         \
     REAL *d_initial;                 /* NULL: not wanted */                                                            \
   } efla_gradient_##suffix;
 /* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute

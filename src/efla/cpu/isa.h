@@ -9,6 +9,7 @@
 
 #include "efla/backend.h"
 #include "efla/cpu/query.h"
+#include "efla/rule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -146,9 +147,9 @@ struct efla_isa {
   /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are
    * worth is measured by it. */
   void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v,
-                         const float *coefficient, float *S, float *o);
+                         const efla_coefficients *c, float *S, float *o);
   void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v,
-                         const double *coefficient, double *S, double *o);
+                         const efla_coefficients *c, double *S, double *o);
   void (*product_f32)(const efla_product_f32 *product);
   void (*product_f64)(const efla_product_f64 *product);
   void (*wy_f32)(const efla_wy_f32 *chunk);

@@ -29,15 +29,12 @@ static lanes deal(const efla_heads *heads, size_t sequence, size_t tiles, size_t
 
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define EXP        expf
 #include "efla/cpu/kernel.inc"
 #include "efla/cpu/decode.inc"
 #undef REAL
 #undef NAME
-#undef EXP
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define EXP        exp
 #include "efla/cpu/kernel.inc"
 #include "efla/cpu/decode.inc"

@@ -17,8 +17,7 @@
   typedef struct efla_kernel_##suffix {                                                                                \
     const REAL *q, *k, *v;                                                                                             \
     const REAL *coefficient;                                                                                           \
-    const REAL *g;       /* logarithm of the decay, <= 0; NULL: none, at no cost */                                    \
-    const REAL *decay;   /* the decay itself in place of g; NULL: from g */                                            \
+    const REAL *decay;   /* of S before the token's update; NULL: none, at no cost */                                  \
     REAL scale;          /* of what is read out; 0 means 1 */                                                          \
     const REAL *initial; /* (sequences, heads, dk, dv); NULL: zero */                                                  \
     REAL *final;         /* the same; NULL: not wanted */                                                              \

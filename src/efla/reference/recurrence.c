@@ -2,6 +2,7 @@
 #include "efla/reference/recurrence.h"
 
 #define LINKAGE
+#define COEFFICIENTS efla_coefficients
 
 #define REAL       double
 #define NAME(stem) stem##_f64
@@ -15,6 +16,8 @@
 #undef REAL
 #undef NAME
 
-#define REAL       long double
-#define NAME(stem) stem##_long
+#undef COEFFICIENTS
+#define COEFFICIENTS efla_coefficients_long
+#define REAL         long double
+#define NAME(stem)   stem##_long
 #include "efla/reference/recurrence.inc"

@@ -3,7 +3,6 @@
 
 #include "efla/reference/recurrence.h"
 
-#include <math.h>
 #include <string.h>
 
 size_t efla_recurrence_backward_scratch(const efla_heads *heads) {
@@ -12,13 +11,10 @@ size_t efla_recurrence_backward_scratch(const efla_heads *heads) {
 
 #define REAL       double
 #define NAME(stem) stem##_f64
-#define EXP        exp
 #include "efla/reference/recurrence_backward.inc"
 #undef REAL
 #undef NAME
-#undef EXP
 
 #define REAL       float
 #define NAME(stem) stem##_f32
-#define EXP        expf
 #include "efla/reference/recurrence_backward.inc"

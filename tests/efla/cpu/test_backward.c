@@ -35,11 +35,11 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
          *v = testing_normal(rows * dv, 1, draw);
   double *d_o = testing_normal(rows * dv, 1, draw), *initial = testing_normal(p->states, 1, draw),
          *d_final = testing_normal(p->states, 1, draw);
-  double *beta = testing_poison(rows), *g = testing_poison(rows), *coefficient = testing_poison(rows);
+  double *beta = testing_poison(rows), *decay = testing_poison(rows), *coefficient = testing_poison(rows);
   double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = r % 11 == 5 ? 0 : gsl_rng_uniform(draw),
-    g[r] = r % 13 == 6 ? (r % 2 ? -200 : -INFINITY) : -gsl_ran_exponential(draw, 0.1);
+    decay[r] = r % 13 == 6 ? (r % 2 ? 1e-30 : 0) : exp(-gsl_ran_exponential(draw, 0.1));
     if (r % 7 == 3) memset(k + r * dk, 0, dk * sizeof *k);
   }
   p->x32 = (efla_gradient_f32){
@@ -48,12 +48,12 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
   efla_gradient_slopes_f64(&p->heads, method, k, beta, by_beta, by_lambda);
   p->x32.coefficient = testing_narrow(rows, coefficient), p->x32.by_beta = testing_narrow(rows, by_beta),
   p->x32.by_lambda = testing_narrow(rows, by_lambda);
-  p->x32.g = testing_narrow(rows, g), p->x32.d_o = testing_narrow(rows * dv, d_o);
+  p->x32.decay = testing_narrow(rows, decay), p->x32.d_o = testing_narrow(rows * dv, d_o);
   p->x32.initial = testing_narrow(p->states, initial), p->x32.d_final = testing_narrow(p->states, d_final);
   p->x = (efla_gradient_f64){
       .q = q, .k = k, .v = v, .coefficient = coefficient, .by_beta = by_beta, .by_lambda = by_lambda};
-  p->x.g = g, p->x.initial = initial, p->x.d_o = d_o, p->x.d_final = d_final;
-  if (!decays) free(g), free((void *)p->x32.g), p->x.g = NULL, p->x32.g = NULL;
+  p->x.decay = decay, p->x.initial = initial, p->x.d_o = d_o, p->x.d_final = d_final;
+  if (!decays) free(decay), free((void *)p->x32.decay), p->x.decay = NULL, p->x32.decay = NULL;
   if (!ends) free(initial), free((void *)p->x32.initial), p->x.initial = NULL, p->x32.initial = NULL;
   if (!ends) free(d_final), free((void *)p->x32.d_final), p->x.d_final = NULL, p->x32.d_final = NULL;
   free(beta), gsl_rng_free(draw);
@@ -77,17 +77,17 @@ static problem set_up(efla_heads heads, const char *method, bool decays, bool en
 
 static void tear_down(problem *p) {
   const void *all[] = {p->x.q,         p->x.k,           p->x.v,       p->x.coefficient, p->x.by_beta,
-                       p->x.by_lambda, p->x.g,           p->x.initial, p->x.d_o,         p->x.d_final,
+                       p->x.by_lambda, p->x.decay,       p->x.initial, p->x.d_o,         p->x.d_final,
                        p->x.d_q,       p->x.d_k,         p->x.d_v,     p->x.d_beta,      p->x.d_g,
                        p->x.d_initial, p->x32.q,         p->x32.k,     p->x32.v,         p->x32.coefficient,
-                       p->x32.by_beta, p->x32.by_lambda, p->x32.g,     p->x32.initial,   p->x32.d_o,
+                       p->x32.by_beta, p->x32.by_lambda, p->x32.decay, p->x32.initial,   p->x32.d_o,
                        p->x32.d_final};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
   backward_bound_clear(&p->bound), backward_bound_clear(&p->definition);
 }
 
-/* The norms of the errors of rows against their bounds, the truth's own beside them.  exp(-200) underflows in f32, and
- * then what it multiplies is lost. */
+/* The norms of the errors of rows against their bounds, the truth's own beside them.  A decay of 1e-30 leaves numbers
+ * that underflow in f32. */
 static void compare(const problem *p, int output, double u, const double *found, const double *truth) {
   const backward_bound *x = &p->bound, *y = &p->definition;
   const double *bounds[2][OUTPUTS] = {{x->q, x->k, x->v, x->beta, x->g, x->initial},
@@ -118,8 +118,12 @@ static void compare(const problem *p, int output, double u, const double *found,
     memset(block, 255, (2 * size[D_V] + kept + states + room) * sizeof *block); /* nan */                              \
     for (int i = 0; i < OUTPUTS; i++)                                                                                  \
       out[i] = memset(malloc((size[i] + 1) * sizeof **out), 255, size[i] * sizeof **out);                              \
-    efla_kernel_##suffix forward = {                                                                                   \
-        .q = in->q, .k = in->k, .v = in->v, .coefficient = in->coefficient, .g = in->g, .initial = in->initial};       \
+    efla_kernel_##suffix forward = {.q = in->q,                                                                        \
+                                    .k = in->k,                                                                        \
+                                    .v = in->v,                                                                        \
+                                    .coefficient = in->coefficient,                                                    \
+                                    .decay = in->decay,                                                                \
+                                    .initial = in->initial};                                                           \
     forward.o = o, forward.y = y, forward.checkpoints = checkpoints;                                                   \
     efla_kernel_forward_##suffix(heads, &forward, scratch);                                                            \
     efla_gradient_##suffix x = *in;                                                                                    \
@@ -251,7 +255,7 @@ START_TEST(final_and_initial_share_their_place) {
          m = efla_backward_scratch_f64(&heads, 1);
   double *y = testing_poison(p.rows * 33), *checkpoints = testing_poison(kept), *scratch = testing_poison(n + m);
   efla_kernel_f64 forward = {
-      .k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .g = p.x.g, .initial = p.x.initial};
+      .k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .decay = p.x.decay, .initial = p.x.initial};
   forward.y = y, forward.checkpoints = checkpoints; /* without read-out */
   efla_kernel_forward_f64(&heads, &forward, scratch);
   efla_gradient_f64 x = p.x;

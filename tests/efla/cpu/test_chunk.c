@@ -2,11 +2,13 @@
 /* The chunkwise form against the recurrence, and the theorem about its triangular system. */
 #include "testing.h"
 
-/* Tokens of a family as arrays of both types, a random initial state, coefficients of a method. */
+/* Tokens of a family as arrays of both types, a random initial state, coefficients of a method; decays come and go, and
+ * are 0 at times. */
 typedef struct problem {
   efla_tokens x;
-  double *coefficient, *g, *S, *o, *scratch; /* g: decays that come and go, 0 at times */
-  float *q32, *k32, *v32, *coefficient32, *g32, *S32, *o32, *scratch32;
+  efla_coefficients *plain, *decaying;
+  double *S, *o, *scratch;
+  float *q32, *k32, *v32, *S32, *o32, *scratch32;
 } problem;
 
 static float *to_f32(size_t n, const double *values) {
@@ -21,26 +23,25 @@ static problem set_up(const char *family, double norm, const char *method, size_
   problem p = {.x = testing_tokens(family, norm, tokens, dk, dv)};
   efla_tokens start = testing_tokens("gaussian", 1, dk, 1, dv);
   size_t scratch = efla_chunk_scratch(chunk, dk, dv);
-  p.coefficient = testing_poison(tokens);
-  efla_token_coefficients(efla_method_find(method), &p.x, p.coefficient);
-  for (size_t t = 0; t < tokens; t++)
-    p.coefficient[t] = (double)(float)p.coefficient[t]; /* the same problem in both types */
-  p.g = testing_poison(tokens);
-  for (size_t t = 0; t < tokens; t++) p.g[t] = t % 11 == 7 ? -200 : -0.25 * (double)(t % 3);
+  p.plain = malloc((tokens + 1) * sizeof *p.plain), p.decaying = malloc((tokens + 1) * sizeof *p.plain);
+  efla_token_coefficients(&(efla_rule){.method = efla_method_find(method)}, &p.x, p.plain);
+  for (size_t t = 0; t < tokens; t++) { /* the same problem in both types */
+    double a = (double)(float)p.plain[t].write, decay = t % 11 == 7 ? 0 : (double)expf(-0.25f * (float)(t % 3));
+    p.plain[t] = efla_coefficients_of(a), p.decaying[t] = (efla_coefficients){decay, decay * a, a};
+  }
   p.S = testing_poison(dk * dv);
   memcpy(p.S, start.v, dk * dv * sizeof *p.S);
   p.o = testing_poison(tokens * dv);
   p.scratch = testing_poison(scratch);
   p.q32 = to_f32(tokens * dk, p.x.q), p.k32 = to_f32(tokens * dk, p.x.k), p.v32 = to_f32(tokens * dv, p.x.v);
-  p.coefficient32 = to_f32(tokens, p.coefficient), p.g32 = to_f32(tokens, p.g), p.S32 = to_f32(dk * dv, p.S);
+  p.S32 = to_f32(dk * dv, p.S);
   p.o32 = to_f32(tokens * dv, p.o), p.scratch32 = to_f32(scratch, p.scratch); /* nan again */
   efla_tokens_clear(&start);
   return p;
 }
 
 static void tear_down(problem *p) {
-  void *all[] = {p->coefficient, p->g,   p->g32,           p->S,   p->o,   p->scratch,  p->q32,
-                 p->k32,         p->v32, p->coefficient32, p->S32, p->o32, p->scratch32};
+  void *all[] = {p->plain, p->decaying, p->S, p->o, p->scratch, p->q32, p->k32, p->v32, p->S32, p->o32, p->scratch32};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
   efla_tokens_clear(&p->x);
 }
@@ -58,7 +59,7 @@ static double reach(const problem *p, const long double *S) {
   size_t dk = p->x.dk, dv = p->x.dv;
   double scale = fmax(sqrt(efla_lambda(dk * dv, p->S)), efla_norm(dk * dv, S));
   for (size_t t = 0; t < p->x.tokens; t++)
-    scale = fmax(scale, p->coefficient[t] * sqrt(efla_lambda(dk, p->x.k + t * dk) * efla_lambda(dv, p->x.v + t * dv)));
+    scale = fmax(scale, p->plain[t].write * sqrt(efla_lambda(dk, p->x.k + t * dk) * efla_lambda(dv, p->x.v + t * dv)));
   return scale;
 }
 
@@ -66,12 +67,12 @@ static double reach(const problem *p, const long double *S) {
 static void define(const problem *p, bool decays, long double *S, long double *o) {
   size_t tokens = p->x.tokens, dk = p->x.dk, dv = p->x.dv;
   long double *q = to_long(tokens * dk, p->x.q), *k = to_long(tokens * dk, p->x.k), *v = to_long(tokens * dv, p->x.v);
-  long double *coefficient = to_long(tokens, p->coefficient);
   for (size_t t = 0; t < tokens; t++) {
-    for (size_t e = 0; e < dk * dv && decays; e++) S[e] *= expl(p->g[t]);
-    efla_recurrence_long(1, dk, dv, q + t * dk, k + t * dk, v + t * dv, coefficient + t, S, o + t * dv);
+    const efla_coefficients at = decays ? p->decaying[t] : p->plain[t];
+    const efla_coefficients_long c = {at.decay, (long double)at.decay * at.write, at.write};
+    efla_recurrence_long(1, dk, dv, q + t * dk, k + t * dk, v + t * dv, &c, S, o + t * dv);
   }
-  free(q), free(k), free(v), free(coefficient);
+  free(q), free(k), free(v);
 }
 
 /* docs/bounds.md#chunk: within 64u of the recurrence for chunks up to 128 tokens.  Where it comes from: in each of the
@@ -82,18 +83,17 @@ static void check(const char *family, double norm, const char *method, size_t to
                   size_t chunk, bool decays) {
   problem p = set_up(family, norm, method, tokens, dk, dv, chunk);
   long double *S = to_long(dk * dv, p.S), *o = to_long(tokens * dv, p.o);
-  const double *g = decays ? p.g : NULL;
+  const efla_coefficients *c = decays ? p.decaying : p.plain;
   double *S64 = testing_poison(dk * dv), *o64 = testing_poison(tokens * dv), *S_without = testing_poison(dk * dv);
   memcpy(S_without, p.S, dk * dv * sizeof *S_without);
   define(&p, decays, S, o);
   double scale = reach(&p, S), readout_scale = scale * sqrt(efla_lambda(tokens * dk, p.x.q));
-  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, p.coefficient, g, p.S, p.o, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, p.x.q, p.x.k, p.x.v, c, p.S, p.o, p.scratch);
   CHECK_BOUND(efla_distance(dk * dv, p.S, S), 64 * U * scale);
   CHECK_BOUND(efla_distance(tokens * dv, p.o, o), 64 * U * readout_scale);
-  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, p.coefficient, g, S_without, NULL, p.scratch);
+  efla_chunk_f64(tokens, dk, dv, chunk, NULL, p.x.k, p.x.v, c, S_without, NULL, p.scratch);
   ck_assert_mem_eq(S_without, p.S, dk * dv * sizeof *p.S);
-  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, p.coefficient32, decays ? p.g32 : NULL, p.S32, p.o32,
-                 p.scratch32);
+  efla_chunk_f32(tokens, dk, dv, chunk, p.q32, p.k32, p.v32, c, p.S32, p.o32, p.scratch32);
   for (size_t e = 0; e < dk * dv; e++) S64[e] = (double)p.S32[e];
   for (size_t e = 0; e < tokens * dv; e++) o64[e] = (double)p.o32[e];
   CHECK_BOUND(efla_distance(dk * dv, S64, S), 64 * U32 * scale);
@@ -129,21 +129,26 @@ START_TEST(zero_coefficients_and_keys_write_nothing) {
   double *before = testing_poison(8 * 5);
   memcpy(before, p.S, 40 * sizeof *before);
   for (size_t t = 0; t < 40; t++) {
-    if (t % 2) p.coefficient[t] = 0;
+    if (t % 2) p.plain[t] = efla_coefficients_of(0);
     for (size_t i = 0; i < 8 && t % 2 == 0; i++) p.x.k[t * 8 + i] = 0;
   }
-  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.coefficient, NULL, p.S, p.o, p.scratch);
+  efla_chunk_f64(40, 8, 5, 16, p.x.q, p.x.k, p.x.v, p.plain, p.S, p.o, p.scratch);
   ck_assert_mem_eq(before, p.S, 40 * sizeof *before);
   free(before);
   tear_down(&p);
 }
 END_TEST
 
+static void fill_coefficients(const char *method, const efla_tokens *x, double *coefficient) {
+  for (size_t t = 0; t < x->tokens; t++)
+    coefficient[t] = efla_coefficient(efla_method_find(method), x->beta[t], efla_lambda(x->dk, x->k + t * x->dk));
+}
+
 /* The system of a chunk of n keys, with coefficients in f64, and its inverse. */
 static void invert(const char *family, double norm, const char *method, size_t n, efla_tokens *x, double *coefficient,
                    double *L, double *T) {
   *x = testing_tokens(family, norm, n, 16, 1);
-  efla_token_coefficients(efla_method_find(method), x, coefficient);
+  fill_coefficients(method, x, coefficient);
   efla_chunk_system_f64(n, 16, x->k, coefficient, L);
   efla_chunk_invert_f64(n, L, T);
 }
@@ -225,7 +230,7 @@ START_TEST(doubling_is_right_for_short_chunks) {
   for (size_t N = 1; N <= 9; N++) {
     efla_tokens x = testing_tokens("cone", 1, N, 16, 1);
     double coefficient[9], L[81], T[81], D[81], scratch[162];
-    efla_token_coefficients(efla_method_find("exact"), &x, coefficient);
+    fill_coefficients("exact", &x, coefficient);
     efla_chunk_system_f64(N, 16, x.k, coefficient, L);
     efla_chunk_invert_f64(N, L, T);
     efla_chunk_invert_by_doubling_f64(N, L, D, scratch);

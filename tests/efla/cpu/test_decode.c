@@ -27,7 +27,7 @@ static void decode(kernel_problem *p, size_t threads) {
                          .k = p->x32.k + row * dk,
                          .v = p->x32.v + row * dv,
                          .coefficient = p->x32.coefficient + row};
-    if (p->x.g) x.g = p->x.g + row, y.g = p->x32.g + row;
+    if (p->x.decay) x.decay = p->x.decay + row, y.decay = p->x32.decay + row;
     if (t % 5 != 3) x.o = p->x.o + row * dv, y.o = p->x32.o + row * dv; /* some tokens are not read out */
     efla_decode_step_f64(&now, &x, states);
     efla_decode_step_f32(&now, &y, states32);

@@ -223,7 +223,7 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
     for (size_t i = 0; i < dk; i++) key[i] = k.f64[t * dk + i];
     for (size_t j = 0; j < dv; j++) value[j] = v.f64[t * dv + j];
     for (size_t e = 0; e < dk * dv && decays; e++) truth[e] *= d.f64[t];
-    efla_recurrence_long(1, dk, dv, NULL, key, value, &a, truth, NULL);
+    efla_recurrence_long(1, dk, dv, NULL, key, value, &(efla_coefficients_long){1, a, a}, truth, NULL);
     scale = fmax(scale, fmax(efla_norm(dk * dv, truth), (double)a * efla_norm(dk, key) * efla_norm(dv, value)));
     for (size_t i = 0; i < dk; i++) key[i] = q.f64[t * dk + i];
     efla_readout_long(dk, dv, key, truth, value);

@@ -102,7 +102,8 @@ static void check_parts(efla_layout layout, size_t threads) {
     }
   }
   memcpy(S, p.x.initial, p.states * sizeof *S);
-  x = (efla_kernel_f64){.k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .g = p.x.g, .initial = S, .final = S};
+  x = (efla_kernel_f64){
+      .k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .decay = p.x.decay, .initial = S, .final = S};
   efla_kernel_forward_f64(&p.heads, &x, scratch);
   ck_assert_mem_eq(S, p.x.final, p.states * sizeof *S);
   free(scratch), free(scratch32), free(last), free(last32), free(S);
@@ -136,7 +137,9 @@ START_TEST(blow_up_is_data) {
     for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.coefficient)[t] *= 30;
     double *scratch = testing_poison(efla_kernel_scratch_f64(&heads)), *S = testing_poison(160);
     memcpy(S, p.x.initial, 160 * sizeof *S);
-    efla_recurrence_f64(40, 4, 40, p.x.q, p.x.k, p.x.v, p.x.coefficient, S, p.x.o);
+    efla_coefficients c[40];
+    for (size_t t = 0; t < 40; t++) c[t] = efla_coefficients_of(p.x.coefficient[t]);
+    efla_recurrence_f64(40, 4, 40, p.x.q, p.x.k, p.x.v, c, S, p.x.o);
     efla_kernel_forward_f64(&heads, &p.x, scratch);
     for (size_t e = 0; e < 160; e++) ck_assert_int_eq(isfinite(S[e]) != 0, isfinite(p.x.final[e]) != 0);
     ck_assert(!isfinite(S[7]) && isfinite(S[8]));

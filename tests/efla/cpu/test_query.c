@@ -47,7 +47,10 @@ static void define(problem *p) {
          *S = calloc(dk * dv, sizeof *S);
   double *d_q = testing_poison((T + 1) * dk), *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
   memcpy(q + last * dk, p->q, dk * sizeof *q), memcpy(d_o + last * dv, p->d_o, dv * sizeof *d_o);
-  efla_recurrence_f64(T, dk, dv, NULL, p->k, p->v, p->coefficient, S, NULL);
+  for (size_t t = 0; t < T; t++) {
+    const efla_coefficients c = efla_coefficients_of(p->coefficient[t]);
+    efla_recurrence_f64(1, dk, dv, NULL, p->k + t * dk, p->v + t * dv, &c, S, NULL);
+  }
   efla_readout_f64(dk, dv, p->q, S, p->truth[O]);
   efla_gradient_f64 x = {.q = q,
                          .k = p->k,

@@ -24,9 +24,11 @@ static void step_dense(size_t dk, size_t dv, const long double *k, const long do
 typedef struct problem {
   size_t tokens, dk, dv, state;
   efla_tokens x;
-  double *coefficient, *S, *o; /* f64; S: the initial state, o poisoned */
-  float *q32, *k32, *v32, *coefficient32, *S32, *o32;
-  long double *q, *k, *v, *a, *T, *p, *scratch; /* long double; T, p: of the recurrence under test */
+  efla_coefficients *c; /* numbers of f32 */
+  efla_coefficients_long *c_long;
+  double *S, *o; /* f64; S: the initial state, o poisoned */
+  float *q32, *k32, *v32, *S32, *o32;
+  long double *q, *k, *v, *T, *p, *scratch; /* long double; T, p: of the recurrence under test */
 } problem;
 
 static void *room(size_t n, size_t size) {
@@ -38,17 +40,20 @@ static void *room(size_t n, size_t size) {
 static void problem_init(problem *b, size_t tokens, size_t dk, size_t dv) {
   *b = (problem){.tokens = tokens, .dk = dk, .dv = dv, .state = dk * dv};
   b->x = testing_tokens("gaussian", 1.5, tokens, dk, dv);
-  b->coefficient = testing_poison(tokens), b->S = testing_poison(b->state), b->o = testing_poison(tokens * dv + 1);
+  b->S = testing_poison(b->state), b->o = testing_poison(tokens * dv + 1);
   b->q32 = room(tokens * dk, sizeof(float)), b->k32 = room(tokens * dk, sizeof(float));
-  b->v32 = room(tokens * dv, sizeof(float)), b->coefficient32 = room(tokens, sizeof(float));
+  b->v32 = room(tokens * dv, sizeof(float));
   b->S32 = room(b->state, sizeof(float)), b->o32 = room(tokens * dv + 1, sizeof(float));
   b->q = room(tokens * dk, sizeof *b->q), b->k = room(tokens * dk, sizeof *b->k),
   b->v = room(tokens * dv, sizeof *b->v);
-  b->a = room(tokens, sizeof *b->a), b->T = room(b->state, sizeof *b->T), b->scratch = room(b->state, sizeof *b->T);
+  b->c = room(tokens, sizeof *b->c), b->c_long = room(tokens, sizeof *b->c_long);
+  b->T = room(b->state, sizeof *b->T), b->scratch = room(b->state, sizeof *b->T);
   b->p = room(tokens * dv + 1, sizeof *b->p);
-  efla_token_coefficients(efla_method_find("exact"), &b->x, b->coefficient);
-  for (size_t t = 0; t < tokens; t++)
-    b->coefficient32[t] = (float)b->coefficient[t], b->a[t] = b->coefficient[t] = (double)b->coefficient32[t];
+  efla_token_coefficients(&(efla_rule){.method = efla_method_find("exact")}, &b->x, b->c);
+  for (size_t t = 0; t < tokens; t++) {
+    b->c[t] = efla_coefficients_of((double)(float)b->c[t].write);
+    b->c_long[t] = efla_coefficients_of_long(b->c[t].write);
+  }
   for (size_t e = 0; e < tokens * dk; e++) b->q32[e] = (float)(b->q[e] = b->x.q[e]);
   for (size_t e = 0; e < tokens * dk; e++) b->k32[e] = (float)(b->k[e] = b->x.k[e]);
   for (size_t e = 0; e < tokens * dv; e++) b->v32[e] = (float)(b->v[e] = b->x.v[e]);
@@ -57,8 +62,8 @@ static void problem_init(problem *b, size_t tokens, size_t dk, size_t dv) {
 }
 
 static void problem_clear(problem *b) {
-  void *blocks[] = {b->coefficient, b->S, b->o, b->q32, b->k32, b->v32, b->coefficient32, b->S32, b->o32,
-                    b->q,           b->k, b->v, b->a,   b->T,   b->p,   b->scratch};
+  void *blocks[] = {b->c,   b->c_long, b->S, b->o, b->q32, b->k32, b->v32,    b->S32,
+                    b->o32, b->q,      b->k, b->v, b->T,   b->p,   b->scratch};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) free(blocks[i]);
   efla_tokens_clear(&b->x);
 }
@@ -93,14 +98,14 @@ static void check_against_dense(size_t tokens, size_t dk, size_t dv) {
   problem_init(&b, tokens, dk, dv);
   long double *S = room(b.state, sizeof *S);
   for (size_t e = 0; e < b.state; e++) S[e] = b.S[e];
-  efla_recurrence_f64(tokens, dk, dv, b.x.q, b.x.k, b.x.v, b.coefficient, b.S, b.o);
-  efla_recurrence_f32(tokens, dk, dv, b.q32, b.k32, b.v32, b.coefficient32, b.S32, b.o32);
-  efla_recurrence_long(tokens, dk, dv, b.q, b.k, b.v, b.a, b.T, b.p);
+  efla_recurrence_f64(tokens, dk, dv, b.x.q, b.x.k, b.x.v, b.c, b.S, b.o);
+  efla_recurrence_f32(tokens, dk, dv, b.q32, b.k32, b.v32, b.c, b.S32, b.o32);
+  efla_recurrence_long(tokens, dk, dv, b.q, b.k, b.v, b.c_long, b.T, b.p);
   double units = 0, e32 = 0, elong = 0;
   for (size_t t = 0; t < tokens; t++) {
-    units += step_bound(dk, efla_norm(b.state, S), b.coefficient[t], norm_f64(dk, b.x.k + t * dk),
-                        norm_f64(dv, b.x.v + t * dv));
-    step_dense(dk, dv, b.k + t * dk, b.v + t * dv, b.a[t], S, b.scratch);
+    units +=
+        step_bound(dk, efla_norm(b.state, S), b.c[t].write, norm_f64(dk, b.x.k + t * dk), norm_f64(dv, b.x.v + t * dv));
+    step_dense(dk, dv, b.k + t * dk, b.v + t * dv, b.c_long[t].write, S, b.scratch);
     check_output(&b, t, S, units);
   }
   for (size_t e = 0; e < b.state; e++) {
@@ -132,15 +137,15 @@ START_TEST(outputs_are_optional) {
   problem b, c;
   problem_init(&b, 65, 63, 65);
   problem_init(&c, 65, 63, 65);
-  efla_recurrence_f64(65, 63, 65, b.x.q, b.x.k, b.x.v, b.coefficient, b.S, b.o);
-  efla_recurrence_f32(65, 63, 65, b.q32, b.k32, b.v32, b.coefficient32, b.S32, b.o32);
-  efla_recurrence_long(65, 63, 65, b.q, b.k, b.v, b.a, b.T, b.p);
+  efla_recurrence_f64(65, 63, 65, b.x.q, b.x.k, b.x.v, b.c, b.S, b.o);
+  efla_recurrence_f32(65, 63, 65, b.q32, b.k32, b.v32, b.c, b.S32, b.o32);
+  efla_recurrence_long(65, 63, 65, b.q, b.k, b.v, b.c_long, b.T, b.p);
   for (size_t t = 0; t < 65; t += 13) {
     efla_tokens part = efla_tokens_slice(&c.x, t, 13);
-    efla_recurrence_f64(13, 63, 65, NULL, part.k, part.v, c.coefficient + t, c.S, NULL);
+    efla_recurrence_f64(13, 63, 65, NULL, part.k, part.v, c.c + t, c.S, NULL);
   }
-  efla_recurrence_f32(65, 63, 65, NULL, c.k32, c.v32, c.coefficient32, c.S32, NULL);
-  efla_recurrence_long(65, 63, 65, NULL, c.k, c.v, c.a, c.T, NULL);
+  efla_recurrence_f32(65, 63, 65, NULL, c.k32, c.v32, c.c, c.S32, NULL);
+  efla_recurrence_long(65, 63, 65, NULL, c.k, c.v, c.c_long, c.T, NULL);
   ck_assert_mem_eq(b.S, c.S, b.state * sizeof *b.S);
   ck_assert_mem_eq(b.S32, c.S32, b.state * sizeof *b.S32);
   for (size_t e = 0; e < b.state; e++) ck_assert(b.T[e] == c.T[e]); /* long double has padding */
@@ -157,7 +162,7 @@ static void step_exact(size_t dk, size_t dv, const double *k64, const double *v6
   for (size_t i = 0; i < dk; i++) k[i] = k64[i], lambda += k[i] * k[i];
   for (size_t j = 0; j < dv; j++) v[j] = v64[j];
   long double a = lambda > 0 ? -expm1l(-beta * lambda) / lambda : beta;
-  efla_recurrence_long(1, dk, dv, NULL, k, v, &a, S, NULL);
+  efla_recurrence_long(1, dk, dv, NULL, k, v, &(efla_coefficients_long){1, a, a}, S, NULL);
   free(k);
 }
 
@@ -180,7 +185,7 @@ START_TEST(one_step_and_read_back) {
       memcpy(before, S, state * sizeof *S);
       for (size_t e = 0; e < state; e++) truth[e] = S[e];
       step_exact(dk, dv, k, v, x.beta[t], truth);
-      efla_recurrence_f64(1, dk, dv, NULL, k, v, &a, S, NULL);
+      efla_recurrence_f64(1, dk, dv, NULL, k, v, &(efla_coefficients){1, a, a}, S, NULL);
       CHECK_BOUND(efla_distance(state, S, truth), ((double)dk + 8) * U * scale);
       for (size_t j = 0; j < dv; j++) {
         long double old = 0, new = 0, lambda_long = 0;
@@ -213,8 +218,9 @@ START_TEST(only_the_exact_flow_is_a_semigroup) {
       for (size_t e = 0; e < STATE; e++) one[e] = many[e] = sin((double)e);
       double scale = norm_f64(STATE, one) + norm_f64(DV, x.v);
       double coefficient = efla_coefficient(m, beta, lambda), part = efla_coefficient(m, beta / (double)n, lambda);
-      efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &coefficient, one, NULL);
-      for (size_t i = 0; i < n; i++) efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &part, many, NULL);
+      efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &(efla_coefficients){1, coefficient, coefficient}, one, NULL);
+      for (size_t i = 0; i < n; i++)
+        efla_recurrence_f64(1, DK, DV, NULL, x.k, x.v, &(efla_coefficients){1, part, part}, many, NULL);
       for (size_t e = 0; e < STATE; e++) difference = hypot(difference, one[e] - many[e]);
       if (m->order == EFLA_ORDER_INFINITE)
         CHECK_BOUND(difference, 4 * sqrt((double)n) * U * scale);
@@ -232,13 +238,14 @@ START_TEST(scaling_by_powers_of_two_keeps_the_bits) {
   for (const efla_method *m = efla_methods; m->name; m++)
     for (int power = -40; power <= 40; power += 16) {
       efla_tokens x = testing_tokens("gaussian", 1, TOKENS, DK, DV);
-      double c = ldexp(1, power), coefficient[TOKENS], S[2][DK * DV] = {0}, o[2][TOKENS * DV];
+      double c = ldexp(1, power), S[2][DK * DV] = {0}, o[2][TOKENS * DV];
       for (int scaled = 0; scaled < 2; scaled++) {
         for (size_t e = 0; e < TOKENS * DK; e++) x.k[e] *= scaled ? c : 1;
         for (size_t e = 0; e < TOKENS * DV; e++) x.v[e] *= scaled ? c : 1;
         for (size_t t = 0; t < TOKENS; t++) x.beta[t] /= scaled ? c * c : 1;
-        efla_token_coefficients(m, &x, coefficient);
-        efla_recurrence_f64(TOKENS, DK, DV, x.q, x.k, x.v, coefficient, S[scaled], o[scaled]);
+        efla_coefficients coefficients[TOKENS];
+        efla_token_coefficients(&(efla_rule){.method = m}, &x, coefficients);
+        efla_recurrence_f64(TOKENS, DK, DV, x.q, x.k, x.v, coefficients, S[scaled], o[scaled]);
       }
       ck_assert_mem_eq(S[0], S[1], sizeof S[0]);
       ck_assert_mem_eq(o[0], o[1], sizeof o[0]);

@@ -42,11 +42,11 @@ static long double loss(problem *p) {
   long double S[STATE], q[DK], k[DK], v[DV], o[DV], sum = 0, size = 0;
   for (size_t e = 0; e < STATE; e++) S[e] = p->in.initial[e];
   for (size_t t = 0; t < TOKENS; t++) {
-    long double a = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]);
+    long double a = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]), decay = p->decays ? expl(p->in.g[t]) : 1;
+    const efla_coefficients_long c = {decay, decay * a, a};
     for (size_t i = 0; i < DK; i++) q[i] = p->in.q[t * DK + i], k[i] = p->in.k[t * DK + i];
     for (size_t j = 0; j < DV; j++) v[j] = p->in.v[t * DV + j];
-    for (size_t e = 0; e < STATE && p->decays; e++) S[e] *= expl(p->in.g[t]);
-    efla_recurrence_long(1, DK, DV, q, k, v, &a, S, o);
+    efla_recurrence_long(1, DK, DV, q, k, v, &c, S, o);
     for (size_t j = 0; j < DV; j++) sum += p->d_o[t * DV + j] * o[j], size += fabsl(p->d_o[t * DV + j] * o[j]);
   }
   for (size_t e = 0; e < STATE; e++) sum += p->d_final[e] * S[e], size += fabsl(p->d_final[e] * S[e]);
@@ -67,14 +67,15 @@ static double difference(problem *p, double *at, double h) {
 /* The derivative by recurrence_backward of all inputs, in their order. */
 static void derivative(const problem *p, struct inputs *d) {
   efla_heads heads = {.batch = 1, .heads = 1, .tokens = TOKENS, .dk = DK, .dv = DV};
-  double coefficient[TOKENS], by_beta[TOKENS], by_lambda[TOKENS],
+  double coefficient[TOKENS], decay[TOKENS], by_beta[TOKENS], by_lambda[TOKENS],
       *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
-  for (size_t t = 0; t < TOKENS; t++) coefficient[t] = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]);
+  for (size_t t = 0; t < TOKENS; t++)
+    coefficient[t] = coefficient_of(p, p->in.k + t * DK, p->in.beta[t]), decay[t] = exp(p->in.g[t]);
   efla_gradient_slopes_f64(&heads, p->method, p->in.k, p->in.beta, by_beta, by_lambda);
   memset(d, 255, sizeof *d); /* nan */
   efla_gradient_f64 x = {
       .q = p->in.q, .k = p->in.k, .v = p->in.v, .coefficient = coefficient, .by_beta = by_beta, .by_lambda = by_lambda};
-  x.g = p->decays ? p->in.g : NULL, x.initial = p->in.initial, x.d_o = p->d_o, x.d_final = p->d_final;
+  x.decay = p->decays ? decay : NULL, x.initial = p->in.initial, x.d_o = p->d_o, x.d_final = p->d_final;
   x.d_q = d->q, x.d_k = d->k, x.d_v = d->v, x.d_beta = d->beta, x.d_g = d->g, x.d_initial = d->initial;
   efla_recurrence_backward_f64(&heads, &x, scratch);
   free(scratch);
