@@ -76,7 +76,7 @@ static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, voi
 static void chunk(problem *p) { each_head(p, chunk_head); }
 
 #define KERNEL_ARRAYS                                                                                                  \
-  { .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .final = p->S, .o = p->o }
+  { .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .initial = p->S, .final = p->S, .o = p->o }
 static size_t kernel_extra(const problem *p) {
   return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
 }

@@ -15,7 +15,7 @@ typedef efla_bench_problem problem;
 /* The arrays of a backward pass as offsets into `extra`, each aligned to a whole tile. The loss's derivative
  * by o is v. */
 typedef struct arrays {
-  size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_beta, d_initial, scratch, all;
+  size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_write, d_initial, scratch, all;
 } arrays;
 
 static size_t next(size_t *offset, size_t n) {
@@ -37,7 +37,7 @@ static arrays lay_out(const problem *p) {
   a.by_beta = next(&a.all, rows), a.by_lambda = next(&a.all, rows), a.y = next(&a.all, rows * h->dv);
   a.checkpoints = next(&a.all, p->f64 ? efla_kernel_checkpoints_f64(h) : efla_kernel_checkpoints_f32(h));
   a.d_q = next(&a.all, rows * h->dk), a.d_k = next(&a.all, rows * h->dk), a.d_v = next(&a.all, rows * h->dv);
-  a.d_beta = next(&a.all, rows), a.d_initial = next(&a.all, efla_bench_states(h));
+  a.d_write = next(&a.all, rows), a.d_initial = next(&a.all, efla_bench_states(h));
   a.scratch = next(&a.all, forward > backward ? forward : backward);
   return a;
 }
@@ -46,14 +46,14 @@ static size_t extra(const problem *p) { return lay_out(p).all; }
 
 #define FORWARD_ARRAYS                                                                                                 \
   {                                                                                                                    \
-    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y),          \
+    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y),                \
     .checkpoints = at(a.checkpoints)                                                                                   \
   }
 #define GRADIENT_ARRAYS                                                                                                \
   {                                                                                                                    \
-    .q = p->q, .k = p->k, .v = p->v, .coefficient = p->coefficient, .by_beta = at(a.by_beta),                          \
-    .by_lambda = at(a.by_lambda), .initial = p->S, .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v),  \
-    .d_beta = at(a.d_beta), .d_initial = at(a.d_initial)                                                               \
+    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .write_by_lambda = at(a.by_lambda), .initial = p->S,     \
+    .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v), .d_write = at(a.d_write),                       \
+    .d_initial = at(a.d_initial)                                                                                       \
   }
 #define at(offset) efla_bench_at(p, p->extra, offset)
 
@@ -127,8 +127,8 @@ static double deviation(const problem *done, const problem *given) {
     efla_gradient_slopes_f64(h, efla_method_find("exact"), wide.k, wide.beta, at(a.by_beta), at(a.by_lambda));
     const efla_gradient_f64 x = GRADIENT_ARRAYS;
     efla_recurrence_backward_f64(&wide.heads, &x, scratch);
-    const size_t here[] = {found.d_q, found.d_k, found.d_v, found.d_beta, found.d_initial};
-    const double *truth[] = {x.d_q, x.d_k, x.d_v, x.d_beta, x.d_initial};
+    const size_t here[] = {found.d_q, found.d_k, found.d_v, found.d_write, found.d_initial};
+    const double *truth[] = {x.d_q, x.d_k, x.d_v, x.d_write, x.d_initial};
     const size_t length[] = {rows * dk, rows * dk, rows * dv, rows, states};
     worst = 0;
     for (size_t i = 0; i < sizeof here / sizeof *here; i++) {

@@ -56,7 +56,7 @@ size_t efla_forward_scratch(const efla_forward_spec *forward) {
   size_t forms[] = {efla_kernel_scratch_f64(&heads), efla_kernel_scratch_f32(&heads), efla_chunk_scratch(n, dk, dv)},
          most = 0;
   for (size_t i = 0; i < 3; i++) most = forms[i] > most ? forms[i] : most;
-  return n * (dk + 3) + dk * dv + n * (2 * dk + 2 * dv + 2) + most; /* of doubles, which is enough for as many floats */
+  return n * (dk + 3) + dk * dv + n * (2 * dk + 2 * dv + 3) + most; /* of doubles, which is enough for as many floats */
 }
 
 void efla_forward_start(const efla_forward_spec *forward, double *S) {

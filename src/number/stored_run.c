@@ -25,11 +25,11 @@ static size_t scratch_of(const efla_storage *storage, size_t dk, size_t dv) {
 
 /* What a run holds in f64, and in f32. */
 static size_t doubles_of(const efla_storage *storage, size_t dk, size_t dv) {
-  return 2 * dk * dv + dv + 5 * at_once(storage) + scratch_of(storage, dk, dv);
+  return 2 * dk * dv + dv + 6 * at_once(storage) + scratch_of(storage, dk, dv);
 }
 
 static size_t floats_of(const efla_storage *storage, size_t dk, size_t dv) {
-  return dk * dv + at_once(storage) * (dk + dv + 2) + dk + scratch_of(storage, dk, dv);
+  return dk * dv + at_once(storage) * (dk + dv + 3) + dk + scratch_of(storage, dk, dv);
 }
 
 size_t efla_run_memory(const efla_storage *storage, size_t dk, size_t dv) {
@@ -54,15 +54,17 @@ efla_status efla_run_init(efla_run *run, const efla_rule *rule, const efla_stora
                     .before = block + state + dv,
                     .c = c,
                     .write = block + 2 * state + dv + 3 * most,
-                    .decay = block + 2 * state + dv + 4 * most,
-                    .scratch = block + 2 * state + dv + 5 * most,
+                    .erase = block + 2 * state + dv + 4 * most,
+                    .decay = block + 2 * state + dv + 5 * most,
+                    .scratch = block + 2 * state + dv + 6 * most,
                     .S32 = block32,
                     .k32 = block32 + state,
                     .v32 = block32 + state + most * dk,
                     .write32 = block32 + state + most * (dk + dv),
-                    .decay32 = block32 + state + most * (dk + dv + 1),
-                    .q32 = block32 + state + most * (dk + dv + 2),
-                    .scratch32 = block32 + state + most * (dk + dv + 2) + dk,
+                    .erase32 = block32 + state + most * (dk + dv + 1),
+                    .decay32 = block32 + state + most * (dk + dv + 2),
+                    .q32 = block32 + state + most * (dk + dv + 3),
+                    .scratch32 = block32 + state + most * (dk + dv + 3) + dk,
                     .block = block};
   return EFLA_OK;
 }
@@ -107,10 +109,12 @@ static void advance_f64(efla_run *run, const efla_tokens *x) {
   if (run->storage.chunk > 1) {
     efla_chunk_f64(x->tokens, run->dk, run->dv, run->most, NULL, x->k, x->v, run->c, run->S, NULL, run->scratch);
   } else if (x->tokens > 1) {
-    for (size_t t = 0; t < x->tokens; t++) run->write[t] = run->c[t].write, run->decay[t] = run->c[t].decay;
+    for (size_t t = 0; t < x->tokens; t++)
+      run->write[t] = run->c[t].write, run->erase[t] = run->c[t].erase, run->decay[t] = run->c[t].decay;
     const efla_kernel_f64 k = {.k = x->k,
                                .v = x->v,
-                               .coefficient = run->write,
+                               .write = run->write,
+                               .erase = run->erase,
                                .decay = decays(run, x) ? run->decay : NULL,
                                .initial = run->S,
                                .final = run->S};
@@ -127,7 +131,8 @@ static void form_coefficients(efla_run *run, const efla_tokens *x) {
     double lambda = 0;
     for (size_t i = 0; i < run->dk; i++) lambda += (double)k[i] * (double)k[i];
     efla_rule_coefficients(&run->rule, lambda, x->beta[t], x->g ? x->g[t] : 0, run->c + t);
-    run->write32[t] = (float)run->c[t].write, run->decay32[t] = (float)run->c[t].decay;
+    run->write32[t] = (float)run->c[t].write, run->erase32[t] = (float)run->c[t].erase;
+    run->decay32[t] = (float)run->c[t].decay;
   }
 }
 
@@ -142,7 +147,8 @@ static void advance_f32(efla_run *run, const efla_tokens *x) {
   } else if (n > 1) {
     const efla_kernel_f32 k = {.k = run->k32,
                                .v = run->v32,
-                               .coefficient = run->write32,
+                               .write = run->write32,
+                               .erase = run->erase32,
                                .decay = decays(run, x) ? run->decay32 : NULL,
                                .initial = run->S32,
                                .final = run->S32};

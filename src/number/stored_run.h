@@ -27,11 +27,11 @@ typedef struct efla_run {
   size_t most;          /* tokens advanced at a time: the chunk; 1 where every token's state is rounded; else a block */
   double *before;       /* (dk, dv), the state before them */
   efla_coefficients *c; /* (most) */
-  double *write, *decay, *scratch; /* (most) of c twice, and what the form in use needs */
-  float *S32, *k32, *v32, *q32;    /* (dk, dv), (most, dk), (most, dv), (dk) */
-  float *write32, *decay32;        /* (most), of c, rounded */
-  float *scratch32;                /* as scratch */
-  uint64_t draws;                  /* used so far by stochastic rounding */
+  double *write, *erase, *decay, *scratch; /* (most) of c thrice, and what the form in use needs */
+  float *S32, *k32, *v32, *q32;            /* (dk, dv), (most, dk), (most, dv), (dk) */
+  float *write32, *erase32, *decay32;      /* (most), of c, rounded */
+  float *scratch32;                        /* as scratch */
+  uint64_t draws;                          /* used so far by stochastic rounding */
   void *block;
 } efla_run;
 

@@ -34,7 +34,7 @@ static void by_coefficient(efla_substeps *s, const efla_method *method, const ef
     const double *k = x->k + t * s->dk, *v = x->v + t * s->dv;
     double coefficient = efla_coefficient(method, x->beta[t] / (double)n, efla_lambda(s->dk, k));
     for (size_t i = 0; i < n; i++)
-      efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .coefficient = &coefficient}, s->state);
+      efla_decode_step_f64(&head, &(efla_kernel_f64){.k = k, .v = v, .write = &coefficient}, s->state);
   }
   efla_decode_store_f64(&head, s->state, s->S);
 }

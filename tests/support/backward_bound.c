@@ -88,7 +88,7 @@ static void forward(head *h, const double *initial) {
     const double *k = h->x->k + r * dk, *v = h->x->v + r * dv, *d_o = h->x->d_o + r * dv;
     token *now = &h->t[t];
     *now = (token){.q = square(dk, h->x->q + r * dk), .k = square(dk, k), .v = square(dv, v), .d_o = square(dv, d_o)};
-    now->a = h->x->coefficient[r], now->decay = h->x->decay ? h->x->decay[r] : 1;
+    now->a = h->x->write[r], now->decay = h->x->decay ? h->x->decay[r] : 1;
     for (size_t j = 0; j < dv; j++) follow(h, now, k, v[j], d_o[j], S + j, &columns[j]);
     now->written = now->a * now->a * now->k * now->y, now->read = now->q * now->d_o;
   }
@@ -117,10 +117,10 @@ static void bound_token(const head *h, size_t t, backward_bound *b) {
   double v_error = a2 * now->P_error + d_v / 3;
   b->v[r] = row_bound(a2 * (now->k * (now->G_error + now->G_line) / K + now->P_own) + d_v / 3, a2 * now->P_line, dv);
   double d_a = now->P * now->y / V; /* the mean square of P.y, and at most P y */
-  if (h->x->by_beta[r] != 0) d_a = fmax(d_a, pow(h->x->d_beta[r] / h->x->by_beta[r], 2));
+  d_a = fmax(d_a, pow(backward_by_coefficient(h->x, r), 2));
   double a_error = (now->y * now->P_error + now->P * now->y_error) / V + sums(V, now->P * now->y / V, d_a);
-  b->beta[r] = z * sqrt(pow(h->x->by_beta[r], 2) * (a_error + 2 * d_a / 3));
-  double by_key = 4 * pow(h->x->by_lambda[r], 2) * now->k;
+  b->a[r] = z * sqrt(a_error + 2 * d_a / 3);
+  double by_key = 4 * pow(h->x->write_by_lambda[r], 2) * now->k;
   double own = sums(V + 3 * CHUNK, 2 * a2 * (N * now->y + M * now->P) / V, square(dk, h->x->d_k + r * dk));
   double shared = a2 * (now->G_error * now->y + now->before_error * now->P) / V + own + by_key * d_a;
   double line = a2 * (now->G * now->y_error + now->before * now->P_error) / V +
@@ -149,7 +149,7 @@ static void backward(head *h, const double *final, backward_bound *b, double *in
     double size = square(dk * dv, G), own = now->a * now->a * now->k * now->P_own;
     error = kept(h, now) * now->G_error + own + size / 3, drift *= kept(h, now);
     line = fmax(line, now->a * now->a * now->k * (now->P_own / (double)dv + now->P_line));
-    double d_g = h->x->decay ? h->x->d_g[r] : 0;
+    double d_g = h->x->decay ? backward_by_decay(h->x, r) : 0;
     now->inner = ((error + drift + line) * now->before + (now->before_error + now->before_line) * size) / n +
                  sums(h->definition ? n : (double)(dk + dv), size * now->before / n, d_g * d_g);
     double d2 = now->decay * now->decay;
@@ -165,7 +165,7 @@ static void bound_decays(const head *h, const double *last, backward_bound *b) {
   for (size_t t = 0; t < h->rows.tokens; t++) {
     double dots = 0, most = 0, inner = LARGEST(h, t, 1, inner);
     for (size_t s = t; s < h->rows.tokens && s <= t + CHUNK; s++)
-      dots += h->t[s].dots, most = fmax(most, pow(h->x->d_g[row_of(h, s)], 2));
+      dots += h->t[s].dots, most = fmax(most, pow(backward_by_decay(h->x, row_of(h, s)), 2));
     b->g[row_of(h, t)] = z * sqrt(dots + fmax(inner, *last) + 2 * CHUNK * most / 3);
   }
 }
@@ -195,5 +195,5 @@ backward_bound backward_bound_init(const efla_heads *heads, const efla_gradient_
 }
 
 void backward_bound_clear(backward_bound *b) {
-  free(b->q), free(b->k), free(b->v), free(b->beta), free(b->g), free(b->initial);
+  free(b->q), free(b->k), free(b->v), free(b->a), free(b->g), free(b->initial);
 }

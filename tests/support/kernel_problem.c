@@ -38,7 +38,7 @@ static void products(size_t n, const long double *x, size_t stride, const long d
 /* What a head's tokens need: rows of the arrays in long double. */
 typedef struct token {
   const long double *q, *k, *before, *v; /* before: the key of the token before */
-  long double coefficient, decay;
+  long double coefficient, erase, decay;
 } token;
 
 /* The errors of docs/bounds.md#kernel that one token adds to a column, from the state that it meets, s (dk at stride
@@ -81,19 +81,25 @@ static void define(kernel_problem *p, size_t sequence, size_t head) {
   const efla_heads *h = &p->heads;
   size_t dk = h->dk, dv = h->dv, n = sequence * h->heads + head;
   efla_head_rows rows = efla_heads_rows(h, sequence, head);
-  long double *S = p->S + n * dk * dv, *q = calloc(3 * dk + 2 * dv, sizeof *q), *k = q + dk, *before = k + dk,
-              *v = before + dk, *o = v + dv;
+  long double *S = p->S + n * dk * dv, *q = calloc(3 * dk + 2 * dv + dk * dv, sizeof *q), *k = q + dk, *before = k + dk,
+              *v = before + dk, *o = v + dv, *decayed = o + dv;
   column *columns = calloc(dv, sizeof *columns);
   for (size_t e = 0; e < dk * dv; e++) S[e] = p->x.initial ? p->x.initial[n * dk * dv + e] : 0;
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
-    token now = {q, k, before, v, p->x.coefficient[row], p->x.decay ? p->x.decay[row] : 1};
+    token now = {q,
+                 k,
+                 before,
+                 v,
+                 p->x.write[row],
+                 p->x.decay ? p->x.erase[row] : p->x.write[row],
+                 p->x.decay ? p->x.decay[row] : 1};
     memcpy(before, k, dk * sizeof *k);
     for (size_t i = 0; i < dk; i++) q[i] = p->x.q[row * dk + i], k[i] = p->x.k[row * dk + i];
     for (size_t j = 0; j < dv; j++) v[j] = p->x.v[row * dv + j];
-    for (size_t e = 0; e < dk * dv; e++) S[e] *= now.decay;
-    for (size_t j = 0; j < dv; j++) now.v = v + j, add_errors(dk, dv, &now, S + j, &columns[j], p->x.decay);
-    const efla_coefficients_long c = efla_coefficients_of_long(now.coefficient);
+    for (size_t e = 0; e < dk * dv; e++) decayed[e] = now.decay * S[e];
+    for (size_t j = 0; j < dv; j++) now.v = v + j, add_errors(dk, dv, &now, decayed + j, &columns[j], p->x.decay);
+    const efla_coefficients_long c = {now.decay, now.erase, now.coefficient};
     efla_recurrence_long(1, dk, dv, q, k, v, &c, S, o);
     for (size_t j = 0; j < dv; j++) {
       p->o[row * dv + j] = o[j];
@@ -112,7 +118,8 @@ kernel_problem kernel_problem_init(efla_heads heads, bool decays, bool starts) {
   gsl_rng_set(draw, testing_seed() + rows + 31 * dk + dv);
   double *q = testing_normal(rows * dk, 1, draw), *k = testing_normal(rows * dk, 1 / sqrt((double)dk), draw),
          *v = testing_normal(rows * dv, 1, draw);
-  double *coefficient = testing_poison(rows), *decay = testing_poison(rows), *beta = testing_poison(rows);
+  double *coefficient = testing_poison(rows), *decay = testing_poison(rows), *erase = testing_poison(rows),
+         *beta = testing_poison(rows);
   double *initial = testing_normal(states, 1, draw);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = gsl_rng_uniform(draw);
@@ -121,12 +128,18 @@ kernel_problem kernel_problem_init(efla_heads heads, bool decays, bool starts) {
   p.x32 = (efla_kernel_f32){
       .q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
   efla_kernel_coefficients_f64(&heads, efla_method_find("exact"), k, beta, coefficient);
-  p.x32.coefficient = testing_narrow(rows, coefficient), p.x32.decay = testing_narrow(rows, decay),
+  p.x32.write = testing_narrow(rows, coefficient), p.x32.decay = testing_narrow(rows, decay);
+  for (size_t r = 0; r < rows; r++) erase[r] = decay[r] * coefficient[r];
+  p.x32.erase = testing_narrow(rows, erase);
   p.x32.initial = testing_narrow(states, initial);
-  p.x = (efla_kernel_f64){.q = q, .k = k, .v = v, .coefficient = coefficient, .decay = decay, .initial = initial};
+  p.x = (efla_kernel_f64){
+      .q = q, .k = k, .v = v, .write = coefficient, .erase = erase, .decay = decay, .initial = initial};
   p.x.final = testing_poison(states), p.x.o = testing_poison(rows * dv);
   p.x32.final = testing_narrow(states, p.x.final), p.x32.o = testing_narrow(rows * dv, p.x.o);
-  if (!decays) free(decay), free((void *)p.x32.decay), p.x.decay = NULL, p.x32.decay = NULL;
+  if (!decays) {
+    free(decay), free(erase), free((void *)p.x32.decay), free((void *)p.x32.erase);
+    p.x.decay = p.x.erase = NULL, p.x32.decay = p.x32.erase = NULL;
+  }
   if (!starts) free(initial), free((void *)p.x32.initial), p.x.initial = NULL, p.x32.initial = NULL;
   p.S = malloc((states + 1) * sizeof *p.S), p.o = malloc((rows * dv + 1) * sizeof *p.o);
   p.S_bound = testing_poison(states / dk), p.o_bound = testing_poison(rows * dv);
@@ -137,10 +150,10 @@ kernel_problem kernel_problem_init(efla_heads heads, bool decays, bool starts) {
 }
 
 void kernel_problem_clear(kernel_problem *p) {
-  const void *all[] = {
-      p->x.q,       p->x.k,         p->x.v,       p->x.coefficient, p->x.decay, p->x.initial, p->x.final,
-      p->x.o,       p->S,           p->S_bound,   p->x32.q,         p->x32.k,   p->x32.v,     p->x32.coefficient,
-      p->x32.decay, p->x32.initial, p->x32.final, p->x32.o,         p->o,       p->o_bound};
+  const void *all[] = {p->x.q,       p->x.k,     p->x.v,       p->x.write,   p->x.erase,   p->x.decay,
+                       p->x.initial, p->x.final, p->x.o,       p->S,         p->S_bound,   p->x32.q,
+                       p->x32.k,     p->x32.v,   p->x32.write, p->x32.erase, p->x32.decay, p->x32.initial,
+                       p->x32.final, p->x32.o,   p->o,         p->o_bound};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
 }
 

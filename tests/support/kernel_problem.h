@@ -8,7 +8,7 @@
 typedef struct kernel_problem {
   efla_heads heads;
   size_t rows, states; /* batch * heads * tokens; sequences * heads * dk * dv */
-  efla_kernel_f64 x;   /* q, k, v, coefficient, decay, initial; outputs poisoned */
+  efla_kernel_f64 x;   /* q, k, v, write, erase, decay, initial; outputs poisoned */
   efla_kernel_f32 x32; /* the same numbers */
   long double *S, *o;  /* the truth: (states), (rows, dv) */
   /* Bounds for rounding errors, in units of u (docs/bounds.md#kernel): the norm of the error of each column of each

@@ -23,12 +23,9 @@ static efla_status open_cpu(efla_backend *b, const efla_options *options) {
 }
 
 static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type) {
-  const efla_decay *decay = efla_rule_decay(rule);
+  (void)rule;
   if (type != EFLA_F32 && type != EFLA_F64)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the cpu backend has f32 and f64", efla_type_name(type));
-  if (!decay->proportional)
-    return efla_backend_say(b, EFLA_UNSUPPORTED, "decay %.64s: the cpu backend has decays whose erase is decay * write",
-                            decay->name);
   return EFLA_OK;
 }
 

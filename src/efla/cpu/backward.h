@@ -10,7 +10,8 @@
 
 #include "efla/cpu/gradient.h"
 
-/* Columns of S do not see each other, but the gradients of q, k, beta and g are sums over them.  A head can be split
+/* Columns of S do not see each other, but the gradients of q, k and the coefficients are sums
+ * over them.  A head can be split
  * into `parts` of its columns that run in parallel, where there are fewer heads than threads; sums over parts are taken
  * in their order, so that the bits depend on parts but never on threads.  1: not split; at most one per EFLA_TILE_BYTES
  * of columns. */

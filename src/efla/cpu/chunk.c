@@ -9,7 +9,7 @@
 #include <string.h>
 
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv) {
-  return EFLA_PAD + dk * efla_row(dv) + 2 * efla_padded(chunk) + efla_wy_scratch(chunk, dk, dv);
+  return EFLA_PAD + dk * efla_row(dv) + 3 * efla_padded(chunk) + efla_wy_scratch(chunk, dk, dv);
 }
 
 #define REAL       double

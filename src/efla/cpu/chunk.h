@@ -19,7 +19,7 @@
 /* Numbers of scratch that a chunk of this length needs. */
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
 
-/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), c (tokens), with erase = decay * write, S (dk, dv) in
+/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), c (tokens), S (dk, dv) in
  * and out, o (tokens, dv) out or NULL, and then q may be NULL.
  * chunk >= 1; the last chunk is as long as what is left.  16 is fastest: longer ones spend more on the triangles, whose
  * work per token grows with the chunk, than they save on the state.  inf and nan propagate as data, and may show in the

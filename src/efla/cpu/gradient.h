@@ -2,9 +2,9 @@
 /* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and
  * by its inputs.
  *
- * With the decay d_t, y_t = v_t - d_t S_{t-1}^T k_t, S_t = d_t S_{t-1} + a_t k_t y_t^T and o_t =
- * S_t^T q_t. The coefficient a depends on beta and, through lambda = k^T k, on the key; its slopes
- * (efla_gradient_slopes) carry its derivative to both. */
+ * With the coefficients d, e, w of token t, y_t = v_t - S_{t-1}^T k_t, S_t = d S_{t-1} + k_t (w v_t - e S_{t-1}^T k_t)^T and
+ * o_t = S_t^T q_t.  They depend, through lambda = k^T k, on the key: their slopes carry that to d_k.  How they depend on
+ * beta and a decay's argument is the caller's to add. */
 #ifndef EFLA_CPU_GRADIENT_H
 #define EFLA_CPU_GRADIENT_H
 
@@ -15,18 +15,18 @@
  * Nothing overlaps, but d_initial and d_final may be the same array. */
 #define EFLA_GRADIENT_TYPE(REAL, suffix)                                                                               \
   typedef struct efla_gradient_##suffix {                                                                              \
-    const REAL *q, *k, *v, *coefficient;                                                                               \
-    const REAL *by_beta, *by_lambda; /* the coefficient's slopes */                                                    \
-    const REAL *decay;               /* exp(g); NULL: none */                                                          \
-    REAL scale;                      /* of the read-outs; 0 means 1 */                                                 \
-    const REAL *initial;             /* NULL: zero */                                                                  \
-    const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                          \
-    REAL *d_q, *d_k, *d_v, *d_beta;  /* NULL: not wanted, if no head is split into parts */                            \
-    REAL *d_g;                       /* where decay is given; NULL as these */                                         \
-    REAL *d_initial;                 /* NULL: not wanted */                                                            \
+    const REAL *q, *k, *v, *write;                                                                                     \
+    const REAL *erase, *decay;                     /* both NULL: d = 1, e = w */                                       \
+    const REAL *write_by_lambda, *erase_by_lambda; /* the latter where there is decay */                               \
+    REAL scale;                                    /* of the read-outs; 0 means 1 */                                   \
+    const REAL *initial;                           /* NULL: zero */                                                    \
+    const REAL *d_o, *d_final;                     /* d_final NULL: zero */                                            \
+    REAL *d_q, *d_k, *d_v, *d_write;               /* NULL: not wanted, if no head is split into parts */              \
+    REAL *d_erase, *d_decay; /* where there is decay; without it d_write is by e and w, which are one */               \
+    REAL *d_initial;         /* NULL: not wanted */                                                                    \
   } efla_gradient_##suffix;
-/* d_o is of every token; rows that the loss does not look at are 0.  d_g is a difference of sums, with an absolute
- * error of order u |G| |S|, also where a decay of 0 makes it 0. */
+/* d_o is of every token; rows that the loss does not look at are 0.  d_decay is the decay times the derivative by it,
+ * a difference of sums, with an absolute error of order u |G| |S|, also where a decay of 0 makes it 0. */
 EFLA_GRADIENT_TYPE(float, f32)
 EFLA_GRADIENT_TYPE(double, f64)
 

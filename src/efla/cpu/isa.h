@@ -20,32 +20,33 @@
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point
  * to the first token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but
  * neither read nor written. */
-#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                                    \
-  typedef struct efla_block_##suffix {                                                                                                   \
-    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
-    const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
-    const REAL *coefficient;                /* (tokens) */                                                                               \
-    const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
-    REAL scale;                             /* of o */                                                                                   \
-    REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
-    REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
-    REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
-    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */                            \
-  } efla_block_##suffix;                                                                                                                 \
-  /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first.  The new update    \
-   * is left pending in u and *decay; the caller replaces k when all tiles are done. */ \
-  typedef struct efla_step_##suffix {                                                                                                    \
-    size_t dk, tiles, columns;                                                                                                           \
-    const REAL *q, *k, *v;                                                                                                               \
-    REAL coefficient, decay;                                                                                                             \
-    REAL scale;            /* of o */                                                                                                    \
-    bool decays;           /* either decay is not 1 */                                                                                   \
-    const REAL *pending_k; /* (dk) */                                                                                                    \
-    REAL pending_decay;                                                                                                                  \
-    REAL *u; /* (tiles, TILE), pending in, pending out */                                                                                \
-    REAL *S;                                                                                                                             \
-    REAL *o;                                                                                                                             \
+/* Coefficients are those of rule.h: S <- d S + k (w v - e S^T k)^T.  Without decay, `decay` NULL, d = 1, e = w, and
+ * `erase` is not read. */
+#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                  \
+  typedef struct efla_block_##suffix {                                                                                 \
+    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
+    const REAL *q, *k, *v;                                                                                             \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                           \
+    const REAL *write, *erase, *decay;      /* (tokens) */                                                             \
+    REAL scale;                             /* of o */                                                                 \
+    REAL *S;                                /* (tiles, dk, TILE), in and out */                                        \
+    REAL *o;                                /* NULL: no read-out, and then q is not used */                            \
+    REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                      \
+    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
+  } efla_block_##suffix;                                                                                               \
+  /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first. */ \
+  /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                 \
+  typedef struct efla_step_##suffix {                                                                                  \
+    size_t dk, tiles, columns;                                                                                         \
+    const REAL *q, *k, *v;                                                                                             \
+    REAL write, erase, decay;                                                                                          \
+    REAL scale;            /* of o */                                                                                  \
+    bool decays;           /* false: this token and the pending one are without decay */                               \
+    const REAL *pending_k; /* (dk) */                                                                                  \
+    REAL pending_decay;                                                                                                \
+    REAL *u; /* (tiles, TILE), pending in, pending out */                                                              \
+    REAL *S;                                                                                                           \
+    REAL *o;                                                                                                           \
   } efla_step_##suffix;
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
@@ -84,11 +85,10 @@ EFLA_PRODUCT_TYPE(double, f64)
     size_t tokens, dk, dv; /* tokens >= 1 */                                                                           \
     const REAL *q, *k, *v;                                                                                             \
     size_t q_stride, k_stride, v_stride, o_stride;                                                                     \
-    const REAL *coefficient; /* (tokens) */                                                                            \
-    const REAL *decay;       /* (tokens), the factor of S before the token; NULL: none */                              \
-    REAL *S;                 /* (dk, dv) as matrices of products, zero past dv; in and out */                          \
-    REAL *o;                 /* NULL: no read-out, and then q is not used */                                           \
-    REAL *scratch;           /* aligned to lines, efla_wy_scratch */                                                   \
+    const REAL *write, *erase, *decay; /* (tokens), as in a block */                                                   \
+    REAL *S;                           /* (dk, dv) as matrices of products, zero past dv; in and out */                \
+    REAL *o;                           /* NULL: no read-out, and then q is not used */                                 \
+    REAL *scratch;                     /* aligned to lines, efla_wy_scratch */                                         \
   } efla_wy_##suffix;
 EFLA_WY_TYPE(float, f32)
 EFLA_WY_TYPE(double, f64)
@@ -108,16 +108,18 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                \
   typedef struct efla_adjoint_##suffix {                                                                               \
     size_t tokens, dk, dv;                         /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                            \
-    const REAL *q, *k, *v, *y, *d_o;               /* y = v - S^T k before the update; v is used with decay only */    \
+    const REAL *q, *k, *v, *y, *d_o;               /* y = v - S^T k before the token; v is used with decay only */     \
     REAL *d_q, *d_k, *d_v;                         /* out; NULL: not wanted */                                         \
     size_t q_stride, k_stride, v_stride, y_stride; /* of their rows */                                                 \
     size_t d_o_stride, d_q_stride, d_k_stride, d_v_stride;                                                             \
-    REAL scale;                                  /* of the read-outs, and so of d_o */                                 \
-    const REAL *coefficient, *by_lambda, *decay; /* (tokens); decay NULL: none */                                      \
-    REAL *d_coefficient, *d_g;                   /* (tokens), out; d_g with decay only */                              \
-    REAL *reach;                                 /* <G, S> after the chunk in, before it out; with decay only */       \
-    const REAL *S;                               /* before the chunk */                                                \
-    REAL *next;                                  /* after it: what replay writes */                                    \
+    REAL scale;                                    /* of the read-outs, and so of d_o */                               \
+    const REAL *write, *erase, *decay;             /* (tokens), as in a block */                                       \
+    const REAL *write_by_lambda, *erase_by_lambda; /* their slopes */                                                  \
+    REAL *d_write;                                 /* (tokens), out; without decay by both, which are one */           \
+    REAL *d_erase, *d_decay;                       /* with decay only; d_decay: times the decay */                     \
+    REAL *reach;                                   /* <G, S> after the chunk in, before it out; with decay only */     \
+    const REAL *S;                                 /* before the chunk */                                              \
+    REAL *next;                                    /* after it: what replay writes */                                  \
     REAL *G;                                                                                                           \
     size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                   \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                        \

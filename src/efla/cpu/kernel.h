@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for decoding.
  *
- * E3 as it stands, with coefficients of any method, and optionally the gated delta rule's decay: S <- exp(g_t) S before
- * token t (Yang, Kautz, Hatamizadeh 2024; the paper's Eqs. 51-68).  Columns of S do not see each other: every tile of
+ * E3 as it stands, with the coefficients of any rule: S <- d S + k (w v - e S^T k)^T.  Columns of S do not see each other: every tile of
  * 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).  The naive recurrence is what this answers
  * to: the same sums in another order. */
 #ifndef EFLA_CPU_KERNEL_H
@@ -16,15 +15,15 @@
 #define EFLA_KERNEL_TYPE(REAL, suffix)                                                                                 \
   typedef struct efla_kernel_##suffix {                                                                                \
     const REAL *q, *k, *v;                                                                                             \
-    const REAL *coefficient;                                                                                           \
-    const REAL *decay;   /* of S before the token's update; NULL: none, at no cost */                                  \
-    REAL scale;          /* of what is read out; 0 means 1 */                                                          \
-    const REAL *initial; /* (sequences, heads, dk, dv); NULL: zero */                                                  \
-    REAL *final;         /* the same; NULL: not wanted */                                                              \
-    REAL *o;             /* NULL: no read-out, and then q may be NULL */                                               \
+    const REAL *write;         /* w */                                                                                 \
+    const REAL *erase, *decay; /* e, d; both NULL: no decay, d = 1 and e = w, for less work */                         \
+    REAL scale;                /* of what is read out; 0 means 1 */                                                    \
+    const REAL *initial;       /* (sequences, heads, dk, dv); NULL: zero */                                            \
+    REAL *final;               /* the same; NULL: not wanted */                                                        \
+    REAL *o;                   /* NULL: no read-out, and then q may be NULL */                                         \
     bool last; /* read out the last token of a sequence only: o is (sequences, heads, dv), 0 where it is empty */      \
     /* For a backward pass; each NULL: not wanted. */                                                                  \
-    REAL *y;           /* as v: v - S^T k of every token, before its update and after its decay */                     \
+    REAL *y;           /* as v: v - S^T k of every token, S before it */                                               \
     REAL *checkpoints; /* efla_kernel_checkpoints numbers: the states every EFLA_SEGMENT tokens, in tiles */           \
   } efla_kernel_##suffix;
 EFLA_KERNEL_TYPE(float, f32)

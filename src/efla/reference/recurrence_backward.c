@@ -6,7 +6,7 @@
 #include <string.h>
 
 size_t efla_recurrence_backward_scratch(const efla_heads *heads) {
-  return (heads->tokens + 3) * heads->dk * heads->dv + heads->dv;
+  return (heads->tokens + 2) * heads->dk * heads->dv + 2 * heads->dv;
 }
 
 #define REAL       double

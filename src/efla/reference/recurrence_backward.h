@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The derivative of the naive recurrence, in reverse, token by token, with every state stored: the definition that the
- * fast backward pass answers to.  With G the loss's derivative by S_t, read-out included, and S~ = d_t S_{t-1}:
+ * fast backward pass is tested against.  With G the loss's derivative by S_t, S = S_{t-1}, s = S^T k, u = w v - e s:
  *
- *     G <- G + q do^T,    dq = S_t do,    da = k^T G y,    dv = a G^T k,    dk = a G y - S~ dv + 2 k (da/dlambda) da,
- *     G~ = G - k dv^T,    dg = <G~, S~>,   dbeta = (da/dbeta) da,    and d_t G~ goes to token t-1. */
+ *     G <- G + q do^T,   dq = S_t do,   du = G^T k,   dv = w du,   dk = G u - e S du + 2 k (dw w' + de e'),
+ *     dw = v.du,   de = -s.du,   dd = <G, S>,   and d G - e k du^T goes to token t-1; w', e' by lambda. */
 #ifndef EFLA_REFERENCE_RECURRENCE_BACKWARD_H
 #define EFLA_REFERENCE_RECURRENCE_BACKWARD_H
 

@@ -7,9 +7,10 @@
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
-/* Outputs, in the order of efla_gradient's. */
-enum { D_Q, D_K, D_V, D_BETA, D_G, D_INITIAL, OUTPUTS };
-static const char *const names[OUTPUTS] = {"d_q", "d_k", "d_v", "d_beta", "d_g", "d_initial"};
+/* What is compared: derivatives by a and by the decay's logarithm take the places of those by the coefficients
+ * (backward_bound.h). */
+enum { D_Q, D_K, D_V, D_A, D_G, D_INITIAL, OUTPUTS };
+static const char *const names[OUTPUTS] = {"d_q", "d_k", "d_v", "by a", "by log d", "d_initial"};
 
 /* A batch of heads in both types, and what the definition says. */
 typedef struct problem {
@@ -21,10 +22,21 @@ typedef struct problem {
   backward_bound bound, definition; /* of what is compared, and of the truth in f64 */
 } problem;
 
-static void **outputs_f64(efla_gradient_f64 *x, void *to[OUTPUTS]) {
-  void *all[OUTPUTS] = {x->d_q, x->d_k, x->d_v, x->d_beta, x->d_g, x->d_initial};
-  return memcpy(to, all, sizeof all);
+static void outputs_f64(efla_gradient_f64 *x, double *to[OUTPUTS]) {
+  double *all[OUTPUTS] = {x->d_q, x->d_k, x->d_v, x->d_write, x->d_erase, x->d_initial};
+  memcpy(to, all, sizeof all);
 }
+
+/* In the place of d_write and d_erase. */
+#define COMBINE(REAL, suffix)                                                                                          \
+  static void combine_##suffix(const efla_gradient_##suffix *x, size_t rows) {                                         \
+    for (size_t r = 0; r < rows && x->decay; r++) {                                                                    \
+      x->d_write[r] += x->decay[r] * x->d_erase[r];                                                                    \
+      x->d_erase[r] = x->d_decay[r] + x->erase[r] * x->d_erase[r];                                                     \
+    }                                                                                                                  \
+  }
+COMBINE(float, f32)
+COMBINE(double, f64)
 
 /* Keys of norm 1 or so; some zero, and some beta 0. */
 static void draw_inputs(problem *p, const efla_method *method, bool decays, bool ends) {
@@ -35,8 +47,9 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
          *v = testing_normal(rows * dv, 1, draw);
   double *d_o = testing_normal(rows * dv, 1, draw), *initial = testing_normal(p->states, 1, draw),
          *d_final = testing_normal(p->states, 1, draw);
-  double *beta = testing_poison(rows), *decay = testing_poison(rows), *coefficient = testing_poison(rows);
-  double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows);
+  double *beta = testing_poison(rows), *decay = testing_poison(rows), *erase = testing_poison(rows),
+         *coefficient = testing_poison(rows);
+  double *by_beta = testing_poison(rows), *by_lambda = testing_poison(rows), *by_erase = testing_poison(rows);
   for (size_t r = 0; r < rows; r++) {
     beta[r] = r % 11 == 5 ? 0 : gsl_rng_uniform(draw),
     decay[r] = r % 13 == 6 ? (r % 2 ? 1e-30 : 0) : exp(-gsl_ran_exponential(draw, 0.1));
@@ -46,17 +59,23 @@ static void draw_inputs(problem *p, const efla_method *method, bool decays, bool
       .q = testing_narrow(rows * dk, q), .k = testing_narrow(rows * dk, k), .v = testing_narrow(rows * dv, v)};
   efla_kernel_coefficients_f64(&p->heads, method, k, beta, coefficient);
   efla_gradient_slopes_f64(&p->heads, method, k, beta, by_beta, by_lambda);
-  p->x32.coefficient = testing_narrow(rows, coefficient), p->x32.by_beta = testing_narrow(rows, by_beta),
-  p->x32.by_lambda = testing_narrow(rows, by_lambda);
-  p->x32.decay = testing_narrow(rows, decay), p->x32.d_o = testing_narrow(rows * dv, d_o);
+  p->x32.write = testing_narrow(rows, coefficient), p->x32.decay = testing_narrow(rows, decay);
+  for (size_t r = 0; r < rows; r++) erase[r] = decay[r] * coefficient[r], by_erase[r] = decay[r] * by_lambda[r];
+  p->x32.erase = testing_narrow(rows, erase), p->x32.write_by_lambda = testing_narrow(rows, by_lambda);
+  p->x32.erase_by_lambda = testing_narrow(rows, by_erase), p->x32.d_o = testing_narrow(rows * dv, d_o);
   p->x32.initial = testing_narrow(p->states, initial), p->x32.d_final = testing_narrow(p->states, d_final);
-  p->x = (efla_gradient_f64){
-      .q = q, .k = k, .v = v, .coefficient = coefficient, .by_beta = by_beta, .by_lambda = by_lambda};
+  p->x = (efla_gradient_f64){.q = q,
+                             .k = k,
+                             .v = v,
+                             .write = coefficient,
+                             .erase = erase,
+                             .write_by_lambda = by_lambda,
+                             .erase_by_lambda = by_erase};
   p->x.decay = decay, p->x.initial = initial, p->x.d_o = d_o, p->x.d_final = d_final;
   if (!decays) free(decay), free((void *)p->x32.decay), p->x.decay = NULL, p->x32.decay = NULL;
   if (!ends) free(initial), free((void *)p->x32.initial), p->x.initial = NULL, p->x32.initial = NULL;
   if (!ends) free(d_final), free((void *)p->x32.d_final), p->x.d_final = NULL, p->x32.d_final = NULL;
-  free(beta), gsl_rng_free(draw);
+  free(beta), free(by_beta), gsl_rng_free(draw);
 }
 
 static problem set_up(efla_heads heads, const char *method, bool decays, bool ends) {
@@ -67,21 +86,24 @@ static problem set_up(efla_heads heads, const char *method, bool decays, bool en
   size_t sizes[OUTPUTS] = {rows * heads.dk, rows * heads.dk, rows * heads.dv, rows, decays ? rows : 0, states};
   memcpy(p.size, sizes, sizeof sizes);
   p.x.d_q = testing_poison(sizes[D_Q]), p.x.d_k = testing_poison(sizes[D_K]), p.x.d_v = testing_poison(sizes[D_V]);
-  p.x.d_beta = testing_poison(rows), p.x.d_g = testing_poison(rows), p.x.d_initial = testing_poison(states);
+  p.x.d_write = testing_poison(rows), p.x.d_erase = testing_poison(rows), p.x.d_decay = testing_poison(rows);
+  p.x.d_initial = testing_poison(states);
   double *scratch = testing_poison(efla_recurrence_backward_scratch(&heads));
   efla_recurrence_backward_f64(&heads, &p.x, scratch);
   free(scratch);
   p.bound = backward_bound_init(&p.heads, &p.x, false), p.definition = backward_bound_init(&p.heads, &p.x, true);
+  combine_f64(&p.x, rows);
   return p;
 }
 
 static void tear_down(problem *p) {
-  const void *all[] = {p->x.q,         p->x.k,           p->x.v,       p->x.coefficient, p->x.by_beta,
-                       p->x.by_lambda, p->x.decay,       p->x.initial, p->x.d_o,         p->x.d_final,
-                       p->x.d_q,       p->x.d_k,         p->x.d_v,     p->x.d_beta,      p->x.d_g,
-                       p->x.d_initial, p->x32.q,         p->x32.k,     p->x32.v,         p->x32.coefficient,
-                       p->x32.by_beta, p->x32.by_lambda, p->x32.decay, p->x32.initial,   p->x32.d_o,
-                       p->x32.d_final};
+  const efla_gradient_f64 *x = &p->x;
+  const efla_gradient_f32 *y = &p->x32;
+  const void *all[] = {
+      x->q,   x->k,       x->v,   x->write, x->erase, x->decay,   x->write_by_lambda, x->erase_by_lambda, x->initial,
+      x->d_o, x->d_final, x->d_q, x->d_k,   x->d_v,   x->d_write, x->d_erase,         x->d_decay,         x->d_initial,
+      y->q,   y->k,       y->v,   y->write, y->erase, y->decay,   y->write_by_lambda, y->erase_by_lambda, y->initial,
+      y->d_o, y->d_final};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free((void *)all[i]);
   backward_bound_clear(&p->bound), backward_bound_clear(&p->definition);
 }
@@ -90,8 +112,8 @@ static void tear_down(problem *p) {
  * that underflow in f32. */
 static void compare(const problem *p, int output, double u, const double *found, const double *truth) {
   const backward_bound *x = &p->bound, *y = &p->definition;
-  const double *bounds[2][OUTPUTS] = {{x->q, x->k, x->v, x->beta, x->g, x->initial},
-                                      {y->q, y->k, y->v, y->beta, y->g, y->initial}};
+  const double *bounds[2][OUTPUTS] = {{x->q, x->k, x->v, x->a, x->g, x->initial},
+                                      {y->q, y->k, y->v, y->a, y->g, y->initial}};
   size_t widths[OUTPUTS] = {p->heads.dk, p->heads.dk, p->heads.dv, 1, 1, p->heads.dk * p->heads.dv},
          width = widths[output];
   double worst = 0, worst_error = 0, worst_bound = 0;
@@ -121,16 +143,19 @@ static void compare(const problem *p, int output, double u, const double *found,
     efla_kernel_##suffix forward = {.q = in->q,                                                                        \
                                     .k = in->k,                                                                        \
                                     .v = in->v,                                                                        \
-                                    .coefficient = in->coefficient,                                                    \
+                                    .write = in->write,                                                                \
+                                    .erase = in->erase,                                                                \
                                     .decay = in->decay,                                                                \
                                     .initial = in->initial};                                                           \
     forward.o = o, forward.y = y, forward.checkpoints = checkpoints;                                                   \
     efla_kernel_forward_##suffix(heads, &forward, scratch);                                                            \
     efla_gradient_##suffix x = *in;                                                                                    \
-    x.d_q = out[D_Q], x.d_k = out[D_K], x.d_v = out[D_V], x.d_beta = out[D_BETA], x.d_g = out[D_G],                    \
-    x.d_initial = out[D_INITIAL];                                                                                      \
+    REAL *by_decay = malloc((size[D_A] + 1) * sizeof *by_decay);                                                       \
+    x.d_q = out[D_Q], x.d_k = out[D_K], x.d_v = out[D_V], x.d_write = out[D_A], x.d_erase = out[D_G],                  \
+    x.d_decay = by_decay, x.d_initial = out[D_INITIAL];                                                                \
     efla_backward_##suffix(heads, parts, &x, y, checkpoints, scratch);                                                 \
-    free(block);                                                                                                       \
+    combine_##suffix(&x, size[D_A]);                                                                                   \
+    free(block), free(by_decay);                                                                                       \
   }
 RUN(float, f32)
 RUN(double, f64)
@@ -138,7 +163,7 @@ RUN(double, f64)
 static void check(problem *p, size_t parts) {
   double *found[OUTPUTS];
   float *found32[OUTPUTS];
-  void *truth[OUTPUTS];
+  double *truth[OUTPUTS];
   outputs_f64(&p->x, truth);
   run_f64(&p->heads, parts, &p->x, p->size, found);
   run_f32(&p->heads, parts, &p->x32, p->size, found32);
@@ -255,7 +280,7 @@ START_TEST(final_and_initial_share_their_place) {
          m = efla_backward_scratch_f64(&heads, 1);
   double *y = testing_poison(p.rows * 33), *checkpoints = testing_poison(kept), *scratch = testing_poison(n + m);
   efla_kernel_f64 forward = {
-      .k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .decay = p.x.decay, .initial = p.x.initial};
+      .k = p.x.k, .v = p.x.v, .write = p.x.write, .erase = p.x.erase, .decay = p.x.decay, .initial = p.x.initial};
   forward.y = y, forward.checkpoints = checkpoints; /* without read-out */
   efla_kernel_forward_f64(&heads, &forward, scratch);
   efla_gradient_f64 x = p.x;

@@ -22,12 +22,11 @@ static void decode(kernel_problem *p, size_t threads) {
   for (size_t t = 0; t < p->heads.tokens; t++) { /* one batch entry, token-major: rows of token t lie together */
     size_t row = t * n;
     efla_kernel_f64 x = {
-        .q = p->x.q + row * dk, .k = p->x.k + row * dk, .v = p->x.v + row * dv, .coefficient = p->x.coefficient + row};
-    efla_kernel_f32 y = {.q = p->x32.q + row * dk,
-                         .k = p->x32.k + row * dk,
-                         .v = p->x32.v + row * dv,
-                         .coefficient = p->x32.coefficient + row};
+        .q = p->x.q + row * dk, .k = p->x.k + row * dk, .v = p->x.v + row * dv, .write = p->x.write + row};
+    efla_kernel_f32 y = {
+        .q = p->x32.q + row * dk, .k = p->x32.k + row * dk, .v = p->x32.v + row * dv, .write = p->x32.write + row};
     if (p->x.decay) x.decay = p->x.decay + row, y.decay = p->x32.decay + row;
+    if (p->x.decay) x.erase = p->x.erase + row, y.erase = p->x32.erase + row;
     if (t % 5 != 3) x.o = p->x.o + row * dv, y.o = p->x32.o + row * dv; /* some tokens are not read out */
     efla_decode_step_f64(&now, &x, states);
     efla_decode_step_f32(&now, &y, states32);

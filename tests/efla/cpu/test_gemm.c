@@ -182,7 +182,8 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
   size_t row = efla_row(dv);
   array q = fresh(C * dk, true), k = fresh(C * dk, true), v = fresh(C * dv, true), S = fresh(dk * row, true),
         o = fresh(C * dv, false);
-  array coefficient = fresh(C, false), d = fresh(C, false), scratch = fresh(efla_wy_scratch(C, dk, dv), false);
+  array coefficient = fresh(C, false), erase = fresh(C, false), d = fresh(C, false),
+        scratch = fresh(efla_wy_scratch(C, dk, dv), false);
   long double *truth = malloc((dk * dv + dk + 2 * dv) * sizeof *truth), *key = truth + dk * dv, *value = key + dk;
   double scale = 0, q_size = 0;
   for (size_t e = 0; e < dk * row; e++)
@@ -194,6 +195,7 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
   for (size_t t = 0; t < C; t++) {
     coefficient.f64[t] = coefficient.f32[t] = 0.7f / (float)efla_lambda(dk, k.f64 + t * dk);
     d.f64[t] = d.f32[t] = t % 9 == 4 ? 0 : 1 - (float)gsl_ran_flat(draw, 0, 0.3);
+    erase.f64[t] = erase.f32[t] = d.f32[t] * coefficient.f32[t];
   }
   efla_wy_f64 c = {.tokens = C,
                    .dk = dk,
@@ -201,7 +203,7 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
                    .q = q.f64,
                    .k = k.f64,
                    .v = v.f64,
-                   .coefficient = coefficient.f64,
+                   .write = coefficient.f64,
                    .S = S.f64,
                    .o = o.f64};
   efla_wy_f32 c32 = {.tokens = C,
@@ -210,11 +212,12 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
                      .q = q.f32,
                      .k = k.f32,
                      .v = v.f32,
-                     .coefficient = coefficient.f32,
+                     .write = coefficient.f32,
                      .S = S.f32,
                      .o = o.f32};
   c.q_stride = c.k_stride = c32.q_stride = c32.k_stride = dk,
   c.v_stride = c.o_stride = c32.v_stride = c32.o_stride = dv;
+  c.erase = erase.f64, c32.erase = erase.f32;
   c.decay = decays ? d.f64 : NULL, c32.decay = decays ? d.f32 : NULL, c.scratch = scratch.f64,
   c32.scratch = scratch.f32;
   isa->wy_f64(&c), isa->wy_f32(&c32);
@@ -222,8 +225,8 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
     long double a = coefficient.f64[t];
     for (size_t i = 0; i < dk; i++) key[i] = k.f64[t * dk + i];
     for (size_t j = 0; j < dv; j++) value[j] = v.f64[t * dv + j];
-    for (size_t e = 0; e < dk * dv && decays; e++) truth[e] *= d.f64[t];
-    efla_recurrence_long(1, dk, dv, NULL, key, value, &(efla_coefficients_long){1, a, a}, truth, NULL);
+    efla_recurrence_long(1, dk, dv, NULL, key, value,
+                         &(efla_coefficients_long){decays ? d.f64[t] : 1, decays ? erase.f64[t] : a, a}, truth, NULL);
     scale = fmax(scale, fmax(efla_norm(dk * dv, truth), (double)a * efla_norm(dk, key) * efla_norm(dv, value)));
     for (size_t i = 0; i < dk; i++) key[i] = q.f64[t * dk + i];
     efla_readout_long(dk, dv, key, truth, value);
@@ -238,7 +241,8 @@ static void check_chunk(const efla_isa *isa, size_t C, size_t dk, size_t dv, boo
     CHECK_BOUND(fabs((double)(S.f64[e] - expected)), 64 * U * scale);
     CHECK_BOUND(fabs((double)((long double)S.f32[e] - expected)), 64 * U32 * scale);
   }
-  drop(&q), drop(&k), drop(&v), drop(&S), drop(&o), drop(&coefficient), drop(&d), drop(&scratch), free(truth);
+  drop(&q), drop(&k), drop(&v), drop(&S), drop(&o), drop(&coefficient), drop(&erase), drop(&d), drop(&scratch),
+      free(truth);
 }
 
 START_TEST(chunks_with_decay) {

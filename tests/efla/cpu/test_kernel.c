@@ -103,7 +103,7 @@ static void check_parts(efla_layout layout, size_t threads) {
   }
   memcpy(S, p.x.initial, p.states * sizeof *S);
   x = (efla_kernel_f64){
-      .k = p.x.k, .v = p.x.v, .coefficient = p.x.coefficient, .decay = p.x.decay, .initial = S, .final = S};
+      .k = p.x.k, .v = p.x.v, .write = p.x.write, .erase = p.x.erase, .decay = p.x.decay, .initial = S, .final = S};
   efla_kernel_forward_f64(&p.heads, &x, scratch);
   ck_assert_mem_eq(S, p.x.final, p.states * sizeof *S);
   free(scratch), free(scratch32), free(last), free(last32), free(S);
@@ -121,7 +121,7 @@ START_TEST(an_empty_sequence_reads_zero) {
   double initial[6] = {1, 2, 3, 4, 5, 6}, final[6] = {NAN}, o[3] = {NAN, NAN, NAN}, none[1] = {0};
   double *scratch = testing_poison(efla_kernel_scratch_f64(&heads));
   efla_kernel_f64 x = {
-      .q = none, .k = none, .v = none, .coefficient = none, .initial = initial, .final = final, .o = o, .last = true};
+      .q = none, .k = none, .v = none, .write = none, .initial = initial, .final = final, .o = o, .last = true};
   efla_kernel_forward_f64(&heads, &x, scratch);
   ck_assert_mem_eq(initial, final, sizeof final);
   for (int j = 0; j < 3; j++) ck_assert_double_eq(o[j], 0);
@@ -134,11 +134,11 @@ START_TEST(blow_up_is_data) {
   FOR_EACH_ISA(isa) {
     efla_heads heads = {.batch = 1, .heads = 1, .tokens = 40, .dk = 4, .dv = 40, .isa = isa};
     kernel_problem p = kernel_problem_init(heads, false, true);
-    for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.coefficient)[t] *= 30;
+    for (size_t t = 0; t < 40; t++) ((double *)p.x.v)[t * 40 + 7] = 1e308, ((double *)p.x.write)[t] *= 30;
     double *scratch = testing_poison(efla_kernel_scratch_f64(&heads)), *S = testing_poison(160);
     memcpy(S, p.x.initial, 160 * sizeof *S);
     efla_coefficients c[40];
-    for (size_t t = 0; t < 40; t++) c[t] = efla_coefficients_of(p.x.coefficient[t]);
+    for (size_t t = 0; t < 40; t++) c[t] = efla_coefficients_of(p.x.write[t]);
     efla_recurrence_f64(40, 4, 40, p.x.q, p.x.k, p.x.v, c, S, p.x.o);
     efla_kernel_forward_f64(&heads, &p.x, scratch);
     for (size_t e = 0; e < 160; e++) ck_assert_int_eq(isfinite(S[e]) != 0, isfinite(p.x.final[e]) != 0);

@@ -52,15 +52,11 @@ static void define(problem *p) {
     efla_recurrence_f64(1, dk, dv, NULL, p->k + t * dk, p->v + t * dv, &c, S, NULL);
   }
   efla_readout_f64(dk, dv, p->q, S, p->truth[O]);
-  efla_gradient_f64 x = {.q = q,
-                         .k = p->k,
-                         .v = p->v,
-                         .coefficient = p->coefficient,
-                         .by_beta = p->by_beta,
-                         .by_lambda = p->by_lambda,
-                         .d_o = d_o};
-  x.d_q = d_q, x.d_k = p->truth[D_K], x.d_v = p->truth[D_V], x.d_beta = p->truth[D_BETA];
+  efla_gradient_f64 x = {
+      .q = q, .k = p->k, .v = p->v, .write = p->coefficient, .write_by_lambda = p->by_lambda, .d_o = d_o};
+  x.d_q = d_q, x.d_k = p->truth[D_K], x.d_v = p->truth[D_V], x.d_write = p->truth[D_BETA];
   efla_recurrence_backward_f64(&heads, &x, scratch);
+  for (size_t t = 0; t < T; t++) p->truth[D_BETA][t] *= p->by_beta[t];
   for (size_t i = 0; i < dk; i++) p->truth[D_Q][i] = T > 0 ? d_q[last * dk + i] : 0;
   free(q), free(d_o), free(S), free(d_q), free(scratch);
 }
