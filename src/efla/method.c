@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/rule.h"
 
+#include "efla/internal/polynomial.h"
+#include "efla/internal/rule.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,9 +13,11 @@
 static double phi_exact(double x) { return x == 0 ? 1 : -expm1(-x) / x; }
 static long double phi_exact_long(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
 
-/* psi of the exact flow, (e^-y - e^-z)/(z - y). */
-static double psi_exact(double y, double z) { return exp(-y) * phi_exact(z - y); }
-static long double psi_exact_long(long double y, long double z) { return expl(-y) * phi_exact_long(z - y); }
+/* R(-x) of the exact flow, and psi(y, y + x) = (e^-y - e^-(y+x))/x. */
+static double stability_exact(double x) { return exp(-x); }
+static long double stability_exact_long(long double x) { return expl(-x); }
+static double psi_exact(double y, double x) { return exp(-y) * phi_exact(x); }
+static long double psi_exact_long(long double y, long double x) { return expl(-y) * phi_exact_long(x); }
 
 /* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Below 2 the bracket cancels; there it equals e^-x x^2 sum x^n/(n+2)!, a sum of
  * positive terms, which Horner's rule gives to 4u; the first of the terms left out is 2^24/26! = 4e-20. */
@@ -21,6 +26,12 @@ static double slope_exact(double x) {
   double sum = 1;
   for (int n = 23; n >= 1; n--) sum = 1 + x / (n + 2) * sum;
   return -exp(-x) * sum / 2;
+}
+
+/* Of psi(y, y + x) = e^-y phi(x), and of x psi(y, y + x), whose derivative is e^-(y+x). */
+static void psi_slopes_exact(double y, double x, efla_psi_slopes *s) {
+  double kept = exp(-y);
+  *s = (efla_psi_slopes){.by_y = -kept * phi_exact(x), .by_x = kept * slope_exact(x), .of_product = kept * exp(-x)};
 }
 
 /* Taylor methods: phi is the sum of (-x)^n/(n+1)! for n < order, here over the common denominator order!. */
@@ -89,8 +100,11 @@ const efla_method efla_methods[] = {
      .closed = phi_exact,
      .closed_slope = slope_exact,
      .closed_long = phi_exact_long,
+     .closed_stability = stability_exact,
+     .closed_stability_long = stability_exact_long,
      .closed_psi = psi_exact,
-     .closed_psi_long = psi_exact_long},
+     .closed_psi_long = psi_exact_long,
+     .closed_psi_slopes = psi_slopes_exact},
     {.name = NULL},
 };
 
@@ -104,79 +118,110 @@ const efla_method *efla_method_find(const char *name) {
   return NULL;
 }
 
-typedef double polynomial[2 * EFLA_PHI_TERMS]; /* coefficients in rising powers */
-
-static int degree(const double *c, int terms) {
-  while (terms > 1 && c[terms - 1] == 0) terms--;
-  return terms - 1;
-}
-
-/* Horner's rule with its rounding errors added back (Graillat, Langlois, Louvet 2005): as if in twice the precision, so
- * that the value keeps its digits next to a zero.  The errors of an overflowing sum are meaningless and left out. */
-static double evaluate(const double *c, int n, double x) {
-  double sum = c[n], correction = 0;
-  for (int i = n - 1; i >= 0; i--) {
-    double product = sum * x, product_error = fma(sum, x, -product);
-    double next = product + c[i], tail = next - product;
-    double sum_error = (product - (next - tail)) + (c[i] - tail);
-    correction = correction * x + (product_error + sum_error);
-    sum = next;
-  }
-  return isfinite(correction) ? sum + correction : sum;
-}
-
-/* top(x)/bottom(x).  Past 1 a true ratio is taken in 1/x, whose powers cannot overflow. */
-static double ratio(const double *top, int m, const double *bottom, int n, double x) {
-  if (n == 0) return evaluate(top, m, x) / bottom[0];
-  if (x <= 1) return evaluate(top, m, x) / evaluate(bottom, n, x);
-  polynomial top_reversed = {0}, bottom_reversed = {0};
-  for (int i = 0; i <= m; i++) top_reversed[i] = top[m - i];
-  for (int i = 0; i <= n; i++) bottom_reversed[i] = bottom[n - i];
-  double value = evaluate(top_reversed, m, 1 / x) / evaluate(bottom_reversed, n, 1 / x);
-  for (int i = n - m; i > 0; i--) value /= x;
+/* top(x)/bottom(x), in rising powers.  Past 1 a true ratio is taken in 1/x, whose powers cannot overflow. */
+static double ratio(const double *top, int m, const double *bottom, int n, efla_pair x,
+                    efla_pair (*reciprocal)(efla_pair x)) {
+  if (n == 0) return efla_polynomial(top, m, x, false) / bottom[0];
+  if (x.value <= 1) return efla_polynomial(top, m, x, false) / efla_polynomial(bottom, n, x, false);
+  efla_pair inverse = reciprocal(x);
+  double value = efla_polynomial(top, m, inverse, true) / efla_polynomial(bottom, n, inverse, true);
+  for (int i = n - m; i > 0; i--) value /= x.value;
   return value;
 }
 
-double efla_phi(const efla_method *method, double x) {
-  if (method->closed) return method->closed(x);
+/* Enough for phi, whose true ratios have no zeros; its bits are those of published tables. */
+static efla_pair rounded_reciprocal(efla_pair x) { return efla_pair_of(1 / x.value); }
+
+static double phi_ratio(const efla_method *method, efla_pair x, efla_pair (*reciprocal)(efla_pair x)) {
   const double *top = method->numerator, *bottom = method->denominator;
-  return ratio(top, degree(top, EFLA_PHI_TERMS), bottom, degree(bottom, EFLA_PHI_TERMS), x);
+  return ratio(top, efla_degree(top, EFLA_PHI_TERMS), bottom, efla_degree(bottom, EFLA_PHI_TERMS), x, reciprocal);
 }
+
+double efla_phi(const efla_method *method, double x) {
+  return method->closed ? method->closed(x) : phi_ratio(method, efla_pair_of(x), rounded_reciprocal);
+}
+
+double efla_phi_pair(const efla_method *method, efla_pair x) {
+  if (method->closed || x.rest == 0) return efla_phi(method, x.value);
+  return phi_ratio(method, x, efla_pair_reciprocal);
+}
+
+long double efla_phi_long(const efla_method *method, long double x) {
+  return method->closed_long ? method->closed_long(x)
+                             : efla_polynomial_long(method->numerator, EFLA_PHI_TERMS - 1, x) /
+                                   efla_polynomial_long(method->denominator, EFLA_PHI_TERMS - 1, x);
+}
+
+enum { TERMS = EFLA_PHI_TERMS + 1 }; /* of x phi and R, whose denominators are phi's */
 
 /* (P/Q)' = (P'Q - PQ')/Q^2 with the numerator's coefficients formed first: they are integers, hence exact, and what
  * cancels does so there. */
-double efla_phi_slope(const efla_method *method, double x) {
-  if (method->closed_slope) return method->closed_slope(x);
-  const double *p = method->numerator, *q = method->denominator;
-  int m = degree(p, EFLA_PHI_TERMS), n = degree(q, EFLA_PHI_TERMS);
-  polynomial top = {0}, bottom = {0};
+static double ratio_slope(const double *p, int m, const double *q, int n, efla_pair x,
+                          efla_pair (*reciprocal)(efla_pair x)) {
+  double top[2 * TERMS] = {0}, bottom[2 * TERMS] = {0};
   for (int i = 0; i <= m; i++)
     for (int j = 0; j <= n; j++) {
       if (i + j > 0) top[i + j - 1] += (i - j) * p[i] * q[j];
     }
   for (int i = 0; i <= n; i++)
     for (int j = 0; j <= n; j++) bottom[i + j] += q[i] * q[j];
-  return ratio(top, degree(top, 2 * EFLA_PHI_TERMS), bottom, 2 * n, x);
+  return ratio(top, efla_degree(top, m + n + 1), bottom, 2 * n, x, reciprocal);
+}
+
+static double phi_ratio_slope(const efla_method *method, efla_pair x, efla_pair (*reciprocal)(efla_pair x)) {
+  const double *p = method->numerator, *q = method->denominator;
+  return ratio_slope(p, efla_degree(p, EFLA_PHI_TERMS), q, efla_degree(q, EFLA_PHI_TERMS), x, reciprocal);
+}
+
+double efla_phi_slope(const efla_method *method, double x) {
+  return method->closed_slope ? method->closed_slope(x) : phi_ratio_slope(method, efla_pair_of(x), rounded_reciprocal);
+}
+
+double efla_phi_slope_pair(const efla_method *method, efla_pair x) {
+  if (method->closed_slope || x.rest == 0) return efla_phi_slope(method, x.value);
+  return phi_ratio_slope(method, x, efla_pair_reciprocal);
+}
+
+double efla_psi_diagonal(const efla_method *method, efla_pair z) {
+  if (method->closed_psi) return method->closed_psi(z.value, 0);
+  double P[TERMS] = {0};
+  for (int i = 1; i < TERMS; i++) P[i] = method->numerator[i - 1];
+  const double *Q = method->denominator;
+  return ratio_slope(P, efla_degree(P, TERMS), Q, efla_degree(Q, EFLA_PHI_TERMS), z, efla_pair_reciprocal);
 }
 
 double efla_stability(const efla_method *method, double x) { return 1 - x * efla_phi(method, x); }
+
+/* With x phi = P/Q, R(-x) = (Q - P)/Q: integers again, of which the constants cancel where R does. */
+static void form_stability(const efla_method *method, double top[TERMS]) {
+  for (int i = 0; i < TERMS; i++)
+    top[i] = (i < EFLA_PHI_TERMS ? method->denominator[i] : 0) - (i > 0 ? method->numerator[i - 1] : 0);
+}
+
+double efla_stability_ratio(const efla_method *method, double x) {
+  if (method->closed_stability) return method->closed_stability(x);
+  double top[TERMS];
+  form_stability(method, top);
+  const double *bottom = method->denominator;
+  return ratio(top, efla_degree(top, TERMS), bottom, efla_degree(bottom, EFLA_PHI_TERMS), efla_pair_of(x),
+               efla_pair_reciprocal);
+}
+
+long double efla_stability_ratio_long(const efla_method *method, long double x) {
+  if (method->closed_stability_long) return method->closed_stability_long(x);
+  double top[TERMS];
+  form_stability(method, top);
+  return efla_polynomial_long(top, EFLA_PHI_TERMS, x) /
+         efla_polynomial_long(method->denominator, EFLA_PHI_TERMS - 1, x);
+}
 
 double efla_coefficient(const efla_method *method, double beta, double lambda) {
   assert(!(beta < 0) && !(lambda < 0));
   return beta * efla_phi(method, beta * lambda);
 }
 
-/* The range of long double leaves room for the powers of any double. */
-static long double horner(const double *c, long double x) {
-  long double sum = 0;
-  for (int i = EFLA_PHI_TERMS - 1; i >= 0; i--) sum = sum * x + c[i];
-  return sum;
-}
-
 long double efla_coefficient_long(const efla_method *method, long double beta, long double lambda) {
-  long double x = beta * lambda;
-  return beta *
-         (method->closed_long ? method->closed_long(x) : horner(method->numerator, x) / horner(method->denominator, x));
+  return beta * efla_phi_long(method, beta * lambda);
 }
 
 void efla_coefficient_derivatives(const efla_method *method, double beta, double lambda, double *by_beta,

@@ -1,63 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "efla/rule.h"
+#include "efla/internal/rule.h"
 
 #include <math.h>
 #include <string.h>
-
-/* ---- decays ---- */
-
-static void none(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c) {
-  (void)g;
-  double a = beta * efla_phi(method, beta * lambda);
-  *c = (efla_coefficients){1, a, a};
-}
-
-static void none_long(const efla_method *method, long double lambda, long double beta, long double g,
-                      efla_coefficients_long *c) {
-  (void)g;
-  long double a = efla_coefficient_long(method, beta, lambda);
-  *c = (efla_coefficients_long){1, a, a};
-}
-
-static void none_slopes(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s) {
-  (void)g;
-  double by_beta, by_lambda;
-  efla_coefficient_derivatives(method, beta, lambda, &by_beta, &by_lambda);
-  *s = (efla_coefficient_slopes){{0, by_lambda, by_lambda}, {0, by_beta, by_beta}, {0, 0, 0}};
-}
-
-static void split(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c) {
-  double a = beta * efla_phi(method, beta * lambda), d = exp(g);
-  *c = (efla_coefficients){d, d * a, a};
-}
-
-static void split_long(const efla_method *method, long double lambda, long double beta, long double g,
-                       efla_coefficients_long *c) {
-  long double a = efla_coefficient_long(method, beta, lambda), d = expl(g);
-  *c = (efla_coefficients_long){d, d * a, a};
-}
-
-static void split_slopes(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s) {
-  double a = beta * efla_phi(method, beta * lambda), d = exp(g), by_beta, by_lambda;
-  efla_coefficient_derivatives(method, beta, lambda, &by_beta, &by_lambda);
-  *s = (efla_coefficient_slopes){{0, d * by_lambda, by_lambda}, {0, d * by_beta, by_beta}, {d, d * a, 0}};
-}
-
-const efla_decay efla_decays[] = {
-    {"none", "no decay", false, true, none, none_long, none_slopes},
-    {"split", "exp(g) before each step (Gated DeltaNet)", true, true, split, split_long, split_slopes},
-    {.name = NULL},
-};
-
-const char *efla_decay_name(size_t i) {
-  return i < sizeof efla_decays / sizeof *efla_decays ? efla_decays[i].name : NULL;
-}
-
-const efla_decay *efla_decay_find(const char *name) {
-  for (const efla_decay *d = efla_decays; d->name; d++)
-    if (!strcmp(d->name, name)) return d;
-  return NULL;
-}
 
 /* ---- keys ---- */
 
@@ -117,23 +62,89 @@ efla_status efla_rule_find(const char *method, const char *decay, const char *ke
   return EFLA_OK;
 }
 
-static const efla_decay *decay_of(const efla_rule *rule) { return rule->decay ? rule->decay : efla_decays; }
-
+/* docs/derivations.md#e7.  Where y = 0, R is 1 and psi(0, x) = phi(x). */
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c) {
   if (!rule || !rule->method || !c) return EFLA_INVALID;
-  decay_of(rule)->coefficients(rule->method, lambda, beta, g, c);
+  const efla_method *method = rule->method;
+  efla_rates r;
+  efla_rule_decay(rule)->rates(beta, g, &r);
+  const double x = r.erase * lambda, before = exp(r.before), phi = efla_phi_pair(method, efla_pair_sum(r.decay, x));
+  c->decay = r.decay == 0 ? before : before * efla_stability_ratio(method, r.decay);
+  c->erase = before * (r.erase * (r.decay == 0 ? phi : efla_psi_offset(method, r.decay, x)));
+  c->write = r.write * phi;
   return EFLA_OK;
 }
 
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,
                                         efla_coefficients_long *c) {
   if (!rule || !rule->method || !c) return EFLA_INVALID;
-  decay_of(rule)->coefficients_long(rule->method, lambda, beta, g, c);
+  const efla_method *method = rule->method;
+  efla_rates_long r;
+  efla_rule_decay(rule)->rates_long(beta, g, &r);
+  const long double x = r.erase * lambda, before = expl(r.before), phi = efla_phi_long(method, r.decay + x);
+  c->decay = r.decay == 0 ? before : before * efla_stability_ratio_long(method, r.decay);
+  c->erase = before * (r.erase * (r.decay == 0 ? phi : efla_psi_offset_long(method, r.decay, x)));
+  c->write = r.write * phi;
   return EFLA_OK;
+}
+
+/* A term whose factor is 0 is absent: where an explicit method overflows, inf would make it nan. */
+static double term(double factor, double value) { return factor == 0 ? 0 : factor * value; }
+
+/* What the derivatives by beta and g have in common. */
+typedef struct token_slopes {
+  efla_rates rates;
+  double lambda, before;             /* before: e^before */
+  double R, R_slope, psi, phi_slope; /* R(-y), its derivative by y, psi(y, y + x), phi'(y + x) */
+  efla_psi_slopes slopes;
+} token_slopes;
+
+/* docs/derivations.md#e7: d and e by the product rule.  In e, rho' psi + rho psi_x x' with x' = rho' lambda is rho' times the derivative of
+ * x psi.  In w, b' phi + b phi' z' cancels where b' is not 0 and z large; with z' = y' + rho' lambda it equals b' times
+ * the derivative of z phi, plus phi' (b z' - b' z), where for b and rho proportional to beta the part of x is 0. */
+static efla_coefficients differentiate(const token_slopes *t, const efla_rates *by) {
+  const efla_rates *r = &t->rates;
+  const double d = term(by->before, t->R) + term(by->decay, t->R_slope);
+  const double e = term(by->before, r->erase * t->psi) + term(by->erase, t->slopes.of_product) +
+                   term(by->decay, r->erase * t->slopes.by_y);
+  const double turn = by->write == 0 ? r->write * fma(by->erase, t->lambda, by->decay)
+                                     : t->lambda * (r->write * by->erase - by->write * r->erase) +
+                                           (r->write * by->decay - by->write * r->decay);
+  return (efla_coefficients){.decay = t->before * d,
+                             .erase = t->before * e,
+                             .write = term(by->write, t->slopes.of_product) + term(turn, t->phi_slope)};
+}
+
+/* decays: y is not 0 for every argument. */
+static token_slopes prepare(const efla_method *method, const efla_rates *r, double lambda, bool decays) {
+  const double y = r->decay, x = r->erase * lambda;
+  const efla_pair z = efla_pair_sum(y, x);
+  token_slopes t = {.rates = *r, .lambda = lambda, .before = exp(r->before), .R = 1};
+  t.phi_slope = efla_phi_slope_pair(method, z);
+  if (decays) {
+    t.R = efla_stability_ratio(method, y), t.R_slope = -efla_psi_diagonal(method, efla_pair_of(y));
+    t.psi = efla_psi_offset(method, y, x);
+    efla_psi_derivatives(method, y, x, &t.slopes);
+  } else {
+    t.psi = efla_phi(method, x);
+    t.slopes = (efla_psi_slopes){.by_x = t.phi_slope, .of_product = efla_psi_diagonal(method, z)};
+  }
+  return t;
 }
 
 efla_status efla_rule_slopes(const efla_rule *rule, double lambda, double beta, double g, efla_coefficient_slopes *s) {
   if (!rule || !rule->method || !s) return EFLA_INVALID;
-  decay_of(rule)->slopes(rule->method, lambda, beta, g, s);
+  const efla_decay *decay = efla_rule_decay(rule);
+  efla_rates r, by_beta, by_g;
+  decay->rates(beta, g, &r);
+  decay->slopes(beta, g, &by_beta, &by_g);
+  *s = (efla_coefficient_slopes){.by_lambda = {0}};
+  if (r.decay == INFINITY) return EFLA_OK; /* the limits, where R has one */
+  const bool decays = r.decay != 0 || by_beta.decay != 0 || by_g.decay != 0;
+  const token_slopes t = prepare(rule->method, &r, lambda, decays);
+  s->by_lambda.erase = t.before * (r.erase * r.erase * t.slopes.by_x);
+  s->by_lambda.write = r.write * r.erase * t.phi_slope;
+  s->by_beta = differentiate(&t, &by_beta);
+  s->by_g = differentiate(&t, &by_g);
   return EFLA_OK;
 }

@@ -5,16 +5,18 @@
  *
  *     dS/dtau = -(y I + rho k k^T) S + b k v^T,      o = scale S^T q afterwards,
  *
- * with decay rate y >= 0, erase rate rho >= 0, write rate b >= 0. With lambda = k^T k, x = rho lambda, z = y
- * + x, a one-step method with stability function R reduces to three coefficients:
+ * with decay rate y >= 0, erase rate rho >= 0, write rate b >= 0. Before it the state may decay on its own,
+ * S <- exp(before) S. With lambda = k^T k, x = rho lambda, z = y + x, a one-step method with stability
+ * function R reduces to three coefficients:
  *
- *     S' = d S + k (w v - e S^T k)^T,   d = R(-y),   e = rho psi(y, z),   w = b phi(z),
+ *     S' = d S + k (w v - e S^T k)^T,
+ *     d = exp(before) R(-y),   e = exp(before) rho psi(y, z),   w = b phi(z),
  *     phi(z) = (1 - R(-z))/z,   psi(y, z) = (R(-y) - R(-z))/(z - y).
  *
- * Without decay d = 1 and e = w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15
- * for the exact flow). A method is given by its phi: a ratio of polynomials with integer coefficients for all
- * Runge-Kutta methods, an exponential for the exact flow. phi is never computed from R: 1 - R loses all
- * digits for small x. */
+ * A decay says how the rates follow from a token's beta and the decay's argument. Without decay d = 1 and e =
+ * w = a = beta phi(beta lambda), the coefficient (arXiv 2512.12602, Eqs. 12-15 for the exact flow). A method
+ * is given by its phi: a ratio of polynomials with integer coefficients for all Runge-Kutta methods, an
+ * exponential for the exact flow. phi is never computed from R: 1 - R loses all digits for small x. */
 #ifndef EFLA_RULE_H
 #define EFLA_RULE_H
 
@@ -33,6 +35,12 @@ extern "C" {
 #define EFLA_ORDER_INFINITE                                                                                            \
   1000 /* the order of the exact flow: larger than any that is observable in double precision */
 
+/* Derivatives of psi(y, y + x). */
+typedef struct efla_psi_slopes {
+  double by_y, by_x;
+  double of_product; /* of x psi(y, y + x) = R(-y) - R(-y - x) by x: -dR(-z)/dz at z = y + x */
+} efla_psi_slopes;
+
 typedef struct efla_method {
   const char *name;                   /* in options, tables and legends */
   const char *known_as;               /* its name in the literature */
@@ -43,9 +51,12 @@ typedef struct efla_method {
   double denominator[EFLA_PHI_TERMS]; /* has the same value at 0; all zero: see closed */
   double (*closed)(double x);         /* phi and phi' where phi is not a ratio of polynomials */
   double (*closed_slope)(double x);
-  long double (*closed_long)(long double x);                    /* phi in long double */
-  double (*closed_psi)(double y, double z);                     /* psi for 0 <= y <= z */
-  long double (*closed_psi_long)(long double y, long double z); /* psi in long double */
+  long double (*closed_long)(long double x); /* phi in long double */
+  double (*closed_stability)(double x);      /* R(-x) */
+  long double (*closed_stability_long)(long double x);
+  double (*closed_psi)(double y, double x); /* psi(y, y + x) */
+  long double (*closed_psi_long)(long double y, long double x);
+  void (*closed_psi_slopes)(double y, double x, efla_psi_slopes *s);
 } efla_method;
 
 extern const efla_method efla_methods[]; /* ends with a row whose name is NULL */
@@ -67,12 +78,22 @@ double efla_phi_slope(const efla_method *method, double x);
  * (4 n u)^2 times the sum of the absolute values of its terms remains; -inf or inf where an explicit method
  * overflows. */
 double efla_psi(const efla_method *method, double y, double z);
+/* psi(y, y + x) for y, x >= 0, with the same accuracy whatever y + x rounds to. */
+double efla_psi_offset(const efla_method *method, double y, double x);
 /* The same in long double, with the rounding errors of plain Horner's rule. */
 long double efla_psi_long(const efla_method *method, long double y, long double z);
+long double efla_psi_offset_long(const efla_method *method, long double y, long double x);
+/* Its derivatives for y, x >= 0, computed as psi is: ratios of polynomials whose integer coefficients are
+ * formed first. A few ulp, but for the exact flow the product's has the relative error of exp(-y) exp(-x). */
+void efla_psi_derivatives(const efla_method *method, double y, double x, efla_psi_slopes *s);
 
 /* R(-x) = 1 - x phi(x), the factor by which a step multiplies the component of the state along k. Absolute
  * error of a few u: for questions of stability, not for coefficients. */
 double efla_stability(const efla_method *method, double x);
+/* The same to a few ulp for every finite x >= 0: with x phi(x) = P/Q it is (Q - P)/Q, exp(-x) for the exact
+ * flow. Near the zeros of Q - P an absolute error of (2 n u)^2 times the sum of the absolute values of its
+ * terms remains; -inf or inf where an explicit method overflows. */
+double efla_stability_ratio(const efla_method *method, double x);
 
 /* The coefficient a = beta phi(beta lambda) (in units of beta) for beta >= 0, lambda >= 0: relative error at
  * most 4u for the exact flow. Equal to beta at lambda = 0. */
@@ -86,34 +107,35 @@ void efla_coefficient_derivatives(const efla_method *method, double beta, double
 
 /* ---- decays ---- */
 
-/* Coefficients of S' = decay S + k (write v - erase S^T k)^T. */
-typedef struct efla_coefficients {
-  double decay, erase, write;
-} efla_coefficients;
+/* The rates of one token: S <- exp(before) S, then the ODE with decay y, erase rho and write b. */
+typedef struct efla_rates {
+  double before, decay, erase, write;
+} efla_rates;
 
-typedef struct efla_coefficients_long {
-  long double decay, erase, write;
-} efla_coefficients_long;
+typedef struct efla_rates_long {
+  long double before, decay, erase, write;
+} efla_rates_long;
 
-/* The derivatives of the coefficients with respect to lambda, beta and g. */
-typedef struct efla_coefficient_slopes {
-  efla_coefficients by_lambda, by_beta, by_g;
-} efla_coefficient_slopes;
-
-/* How the coefficients follow from lambda, beta and g, the logarithm of the decay, <= 0. */
+/* How the rates follow from beta and the decay's argument g. */
 typedef struct efla_decay {
   const char *name;
   const char *what;
-  bool gated;        /* takes g */
-  bool proportional; /* decay = exp(g), or 1 without g; write = a; erase = decay * write; the cpu backend requires it */
-  void (*coefficients)(const efla_method *method, double lambda, double beta, double g, efla_coefficients *c);
-  void (*coefficients_long)(const efla_method *method, long double lambda, long double beta, long double g,
-                            efla_coefficients_long *c);
-  void (*slopes)(const efla_method *method, double lambda, double beta, double g, efla_coefficient_slopes *s);
+  bool gated;           /* takes an argument, the sequence's array g */
+  const char *argument; /* its meaning: "g" or "alpha"; NULL: not gated */
+  bool proportional;    /* rate y = 0 and rho = b, so that coefficients have e = d w; the cpu backend requires it */
+  void (*rates)(double beta, double g, efla_rates *r);
+  void (*rates_long)(long double beta, long double g, efla_rates_long *r);
+  void (*slopes)(double beta, double g, efla_rates *by_beta, efla_rates *by_g); /* derivatives of the rates */
 } efla_decay;
 
-/* none: d = 1, e = w = a. split: first the exact decay, then the step: d = exp(g), e = d a, w = a (Gated
- * DeltaNet, arXiv 2412.06464, for Euler and unit keys). */
+/*     name        before   y           rho          b      known as
+ *     none        0        0           beta         beta   DeltaNet (Euler, unit keys), EFLA (exact, raw keys)
+ *     split       g        0           beta         beta   Gated DeltaNet (Euler, unit keys; arXiv 2412.06464)
+ *     joint       0        -g          beta         beta   decay and erasure as one flow
+ *     retention   0        1 - alpha   alpha beta   beta   EFLA's gated variant (arXiv 2512.12602 v4, appendix D)
+ *
+ * g is the logarithm of a decay, <= 0; alpha, which takes its place, a retention in [0, 1]. For the exact
+ * method joint and split differ in w only, and retention leaves at least e^-1 of the state per token. */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
 const char *efla_decay_name(size_t i);
 const efla_decay *efla_decay_find(const char *name);
@@ -149,12 +171,31 @@ typedef struct efla_rule {
  * where a name is in no table; *rule is then unchanged. */
 efla_status efla_rule_find(const char *method, const char *decay, const char *keys, efla_rule *rule);
 
-/* The coefficients of one token whose treated key has the squared norm lambda >= 0; beta >= 0; g <= 0, not
- * used by a decay that is not gated. Outside this domain the formulas are evaluated unchanged. EFLA_INVALID
- * where a pointer or the method is NULL. */
+/* Coefficients of S' = decay S + k (write v - erase S^T k)^T. */
+typedef struct efla_coefficients {
+  double decay, erase, write;
+} efla_coefficients;
+
+typedef struct efla_coefficients_long {
+  long double decay, erase, write;
+} efla_coefficients_long;
+
+/* The derivatives of the coefficients with respect to lambda, beta and g. */
+typedef struct efla_coefficient_slopes {
+  efla_coefficients by_lambda, by_beta, by_g;
+} efla_coefficient_slopes;
+
+/* The coefficients of one token whose treated key has the squared norm lambda >= 0; beta >= 0; g, the decay's
+ * argument, in its range, not used by a decay that is not gated. Relative errors of a few u, and of what the
+ * rounding of y and x causes; near a zero of R, phi or psi the absolute errors above. Numbers that are too
+ * large or too small overflow or underflow: g = -inf forgets the state. Outside this domain the formulas are
+ * evaluated unchanged. EFLA_INVALID where a pointer or the method is NULL. */
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c);
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,
                                         efla_coefficients_long *c);
+/* Their derivatives, computed without cancellation: within a few u of the sum of the sizes of at most three
+ * terms, which have one sign for the exact flow, and of what the rounding of y and x causes. nan where an
+ * explicit method overflows. */
 efla_status efla_rule_slopes(const efla_rule *rule, double lambda, double beta, double g, efla_coefficient_slopes *s);
 
 #ifdef __cplusplus

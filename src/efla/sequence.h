@@ -16,7 +16,8 @@ extern "C" {
  *     q, k (dk)     o = scale S^T q; k is the direction of the update; q may be absent where o is not wanted
  *     v    (dv)
  *     beta (1)      the step size, >= 0
- *     g    (1)      the logarithm of the decay, <= 0; present exactly where the rule's decay is gated
+ *     g    (1)      the argument of the rule's decay, present exactly where that is gated: the logarithm of the
+ *                   decay, <= 0, or alpha in [0, 1] (rule.h)
  *
  * q, k, v and all states have one type; beta and g have that type or f32. Elements of any of them may be
  * shared between batch entries, heads or tokens (array.h). An array whose description is all zero is absent.

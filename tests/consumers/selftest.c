@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,7 +99,8 @@ int main(void) {
             efla_rule_find(efla_method_name(m), efla_decay_name(d), efla_key_treatment_name(n), &rule);
             fill((efla_type)type, &q, T * DK, 1, 0), fill((efla_type)type, &k, T * DK, 0.4, 0);
             fill((efla_type)type, &v, T * DV, 1, 0), fill((efla_type)type, &beta, T, 0.5, 0.5);
-            fill((efla_type)type, &g, T, 0.1, -0.1);
+            bool retention = rule.decay->argument && strcmp(rule.decay->argument, "alpha") == 0;
+            fill((efla_type)type, &g, T, 0.1, retention ? 0.9 : -0.1);
             double error = error_of(efla_backend_name(i), &rule, (efla_type)type);
             compared += error >= 0;
             if (error <= bound) continue;

@@ -26,7 +26,7 @@ static void forward(efla_backend *b, const char *name, const backend_case *c, co
   backends_clear(&in);
 }
 
-START_TEST(forward_within_bounds) { backends_run(49, false, forward); }
+START_TEST(forward_within_bounds) { backends_run(false, forward); }
 END_TEST
 
 int main(void) {

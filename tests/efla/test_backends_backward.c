@@ -39,7 +39,7 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
   backends_clear(&in);
 }
 
-START_TEST(backward_within_bounds) { backends_run(49, true, backward); }
+START_TEST(backward_within_bounds) { backends_run(true, backward); }
 END_TEST
 
 int main(void) {

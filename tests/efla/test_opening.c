@@ -23,13 +23,13 @@ START_TEST(opening) {
 }
 END_TEST
 
-static void no_coefficients(const efla_method *m, double lambda, double beta, double g, efla_coefficients *c) {
-  (void)m, (void)lambda, (void)g;
-  *c = (efla_coefficients){1, beta / 2, beta};
+static void lopsided_rates(double beta, double g, efla_rates *r) {
+  (void)g;
+  *r = (efla_rates){.erase = beta / 2, .write = beta};
 }
 
 START_TEST(unsupported_rules) {
-  const efla_decay lopsided = {.name = "lopsided", .what = "erases half", .coefficients = no_coefficients};
+  const efla_decay lopsided = {.name = "lopsided", .what = "erases half", .rates = lopsided_rates};
   efla_backend *b;
   call c = calls_right();
   c.rule.decay = &lopsided, c.x.g.data = NULL;

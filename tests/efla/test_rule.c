@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The library's rule: psi as a divided difference, coefficients and their slopes, the norm of keys. */
+/* The library's rule: psi as a divided difference, the stability function, names, the norm of keys. */
 #include "testing.h"
 
 #include <gsl/gsl_cblas.h>
@@ -79,39 +79,35 @@ START_TEST(psi_at_its_ends) {
 }
 END_TEST
 
-/* Against the long double version, and slopes against its central differences (step h: h^2 of them, as all third
- * derivatives are below their size here, and long double's rounding over h). */
-START_TEST(coefficients_and_slopes) {
-  const long double h = 0x1p-20L;
-  for (const efla_method *m = efla_methods; m->name; m++)
-    for (const efla_decay *decay = efla_decays; decay->name; decay++)
-      for (double lambda = 0.1; lambda < 2; lambda *= 1.9)
-        for (double g = -1.5; g <= 0; g += 0.5) {
-          const efla_rule rule = {.method = m, .decay = decay};
-          double beta = 0.7;
-          efla_coefficients c;
-          efla_coefficients_long wide, up, down;
-          efla_coefficient_slopes s;
-          ck_assert_int_eq(efla_rule_coefficients(&rule, lambda, beta, g, &c), EFLA_OK);
-          ck_assert_int_eq(efla_rule_coefficients_long(&rule, lambda, beta, g, &wide), EFLA_OK);
-          ck_assert_int_eq(efla_rule_slopes(&rule, lambda, beta, g, &s), EFLA_OK);
-          CHECK_BOUND((double)fabsl(c.decay - wide.decay), 2 * U);
-          CHECK_BOUND((double)fabsl(c.write - wide.write), 8 * U);
-          CHECK_BOUND((double)fabsl(c.erase - wide.erase), 12 * U);
-          ck_assert(!decay->proportional || c.erase == c.decay * c.write);
-          ck_assert(decay->gated || c.decay == 1);
-          const efla_coefficients *by[] = {&s.by_lambda, &s.by_beta, &s.by_g};
-          for (int i = 0; i < 3; i++) {
-            long double at[2][3] = {{lambda, beta, g}, {lambda, beta, g}};
-            at[0][i] += h, at[1][i] -= h;
-            efla_rule_coefficients_long(&rule, at[0][0], at[0][1], at[0][2], &up);
-            efla_rule_coefficients_long(&rule, at[1][0], at[1][1], at[1][2], &down);
-            double rounding = 64 * (double)(LDBL_EPSILON / h), bound = rounding + (double)(h * h) * 8;
-            CHECK_BOUND((double)fabsl((up.decay - down.decay) / (2 * h) - by[i]->decay), bound);
-            CHECK_BOUND((double)fabsl((up.erase - down.erase) / (2 * h) - by[i]->erase), bound);
-            CHECK_BOUND((double)fabsl((up.write - down.write) / (2 * h) - by[i]->write), bound);
-          }
-        }
+/* The reference errs by 20 units of long double of the terms' sizes, or not at all where they are two, of 53 bits and
+ * the few of an integer each: such are the numerators that have zeros. */
+static void check_stability(const efla_method *m, double x) {
+  long double value = 0, size = 0, bottom = 0;
+  int degree = 0;
+  for (int i = EFLA_PHI_TERMS; i >= 0; i--) {
+    long double term = i > 0 ? -m->numerator[i - 1] : 0, below = i < EFLA_PHI_TERMS ? m->denominator[i] : 0;
+    if (degree == 0 && term + below != 0) degree = i;
+    value = value * x + term + below, size = size * x + fabsl(term + below), bottom = bottom * x + below;
+  }
+  long double R = m->closed ? expl(-x) : value / bottom,
+              noise = m->closed || degree < 2 ? 0 : 20 * LDBL_EPSILON * size / bottom;
+  double found = efla_stability_ratio(m, x);
+  bool overflows = m->denominator[1] == 0 && fabsl(value) > DBL_MAX && isinf(found) && (found > 0) == (value > 0);
+  ck_assert_msg(overflows || fabsl(found - R) <= 5 * U * fabsl(R) + noise + DBL_TRUE_MIN,
+                "%s: R(-%.17g) = %.17g, expected %.17Lg", m->name, x, found, R);
+}
+
+/* docs/bounds.md#rates: 3 u, and one for each of up to 2 divisions by x, also next to the zeros of R (1, 2 and 3), and
+ * without overflow of a true ratio. */
+START_TEST(stability_to_a_few_ulp) {
+  for (const efla_method *m = efla_methods; m->name; m++) {
+    for (double power = -60; power < 999; power += .25) check_stability(m, exp2(power));
+    for (double zero = 1; zero < 4; zero++)
+      for (int power = 0; power < 53; power++) {
+        check_stability(m, zero * (1 + exp2(-power)));
+        check_stability(m, zero * (1 - exp2(-power)));
+      }
+  }
 }
 END_TEST
 
@@ -152,7 +148,7 @@ START_TEST(norm_has_the_bits_of_blas) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {psi_against_quotients,   psi_near_the_diagonal, psi_at_its_ends,
-                                coefficients_and_slopes, rules_by_name,         norm_has_the_bits_of_blas};
+  const TTest *const tests[] = {psi_against_quotients,  psi_near_the_diagonal, psi_at_its_ends,
+                                stability_to_a_few_ulp, rules_by_name,         norm_has_the_bits_of_blas};
   return testing_main("rule", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -9,32 +9,42 @@
 #endif
 #endif
 
-#include "testing.h" /* after FLINT, whose headers use the name U */
+#include "balls.h" /* after FLINT, whose headers use the name U */
 
 #ifdef EFLA_HAVE_ARB
 
 enum { BITS = 320 };
 
-/* E <- exp [[-beta k k^T, beta k], [0, 0]], with entries that are exact: 3 * 53 bits fit into BITS. */
-static void augmented_exponential(const efla_tokens *one, arb_mat_t E) {
-  slong dk = (slong)one->dk;
+/* E <- exp [[-(y I + rho k k^T), b k], [0, 0]], with entries that are exact: 3 * 53 bits fit into BITS. */
+static void exponential_of_rates(size_t n, const double *k, double y, double rho, double b, arb_mat_t E) {
+  slong dk = (slong)n;
   arb_mat_t A;
   arb_t factor;
   arb_mat_init(A, dk + 1, dk + 1);
   arb_init(factor);
   for (slong i = 0; i < dk; i++) {
     arb_ptr last = arb_mat_entry(A, i, dk);
-    arb_set_d(last, one->k[i]);
-    arb_set_d(factor, one->beta[0]);
-    arb_mul(last, last, factor, BITS);
     for (slong j = 0; j < dk; j++) {
-      arb_set_d(factor, -one->k[j]);
-      arb_mul(arb_mat_entry(A, i, j), last, factor, BITS);
+      arb_ptr entry = arb_mat_entry(A, i, j);
+      arb_set_d(entry, -rho);
+      arb_set_d(factor, k[i]);
+      arb_mul(entry, entry, factor, BITS);
+      arb_set_d(factor, k[j]);
+      arb_mul(entry, entry, factor, BITS);
+      arb_set_d(factor, i == j ? y : 0);
+      arb_sub(entry, entry, factor, BITS);
     }
+    arb_set_d(last, b);
+    arb_set_d(factor, k[i]);
+    arb_mul(last, last, factor, BITS);
   }
   arb_mat_exp(E, A, BITS);
   arb_clear(factor);
   arb_mat_clear(A);
+}
+
+static void augmented_exponential(const efla_tokens *one, arb_mat_t E) {
+  exponential_of_rates(one->dk, one->k, 0, one->beta[0], one->beta[0], E);
 }
 
 /* coefficient <- (1 - exp(-beta lambda))/lambda */
@@ -103,6 +113,51 @@ START_TEST(the_exponential_has_rank_one) {
 }
 END_TEST
 
+/* docs/derivations.md#e7: the exponential is d I - e k k^T, and its last column w k, with the coefficients of the exact
+ * flow. */
+static void check_rates(double y, double x, size_t dk) {
+  const efla_rule rule = {.method = efla_method_find("exact")};
+  efla_tokens one = one_token(x, dk, 1);
+  const double rho = one.beta[0], b = 3 * rho;
+  arb_mat_t E;
+  arb_t entry, k;
+  arb_ptr p = _arb_vec_init(BALLS_RATES), c = _arb_vec_init(BALLS_COEFFICIENTS);
+  arb_mat_init(E, (slong)dk + 1, (slong)dk + 1);
+  arb_init(entry), arb_init(k);
+  exponential_of_rates(dk, one.k, y, rho, b, E);
+  arb_set_d(p + BALLS_DECAY, y), arb_set_d(p + BALLS_ERASE, rho), arb_set_d(p + BALLS_WRITE, b);
+  for (size_t i = 0; i < dk; i++) {
+    arb_set_d(k, one.k[i]);
+    arb_addmul(p + BALLS_X, k, k, BALLS_BITS);
+  }
+  arb_mul(p + BALLS_X, p + BALLS_X, p + BALLS_ERASE, BALLS_BITS);
+  balls_define(&rule, p, c);
+  for (slong i = 0; i < (slong)dk; i++) {
+    arb_set_d(k, one.k[i]);
+    arb_mul(entry, c + BALLS_W, k, BITS);
+    check_same(arb_mat_entry(E, i, (slong)dk), entry);
+    for (slong j = 0; j < (slong)dk; j++) {
+      arb_set_d(k, -one.k[i]);
+      arb_mul(entry, c + BALLS_E, k, BITS);
+      arb_set_d(k, one.k[j]);
+      arb_mul(entry, entry, k, BITS);
+      if (i == j) arb_add(entry, entry, c + BALLS_D, BITS);
+      check_same(arb_mat_entry(E, i, j), entry);
+    }
+  }
+  arb_clear(entry), arb_clear(k);
+  _arb_vec_clear(p, BALLS_RATES), _arb_vec_clear(c, BALLS_COEFFICIENTS);
+  arb_mat_clear(E);
+  efla_tokens_clear(&one);
+}
+
+START_TEST(the_exponential_with_decay) {
+  for (size_t dk = 1; dk < 6; dk++)
+    for (double x = 1e-8; x < 1e3; x *= 30)
+      for (double y = 1e-8; y < 1e3; y *= 40) check_rates(y, x, dk);
+}
+END_TEST
+
 /* (S - E S_0 - w v^T) entry by entry in balls; its norm from above. */
 static double distance_from_exponential(const efla_tokens *one, const long double *before, const long double *S) {
   slong dk = (slong)one->dk, dv = (slong)one->dv;
@@ -156,7 +211,8 @@ START_TEST(claims_contain_the_exponential) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {the_exponential_has_rank_one, claims_contain_the_exponential};
+  const TTest *const tests[] = {the_exponential_has_rank_one, the_exponential_with_decay,
+                                claims_contain_the_exponential};
   return testing_main("truth_arb", tests, sizeof tests / sizeof *tests, 120);
 }
 

@@ -17,11 +17,11 @@ typedef struct backend_inputs {
 backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow, gsl_rng *draw);
 void backends_clear(backend_inputs *x);
 
-/* Runs a function for the first `cases` cases, on every backend and in both types; backward: with the exact
- * derivatives. */
+/* Runs a function for every case, on every backend that does not refuse its rule, and in both types; backward: with the
+ * exact derivatives. */
 typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                            gsl_rng *draw);
-void backends_run(size_t cases, bool backward, backend_check *check);
+void backends_run(bool backward, backend_check *check);
 
 #define CHECK_OK(b, status) ck_assert_msg(!(status), "%s", efla_last_message(b))
 

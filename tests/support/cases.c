@@ -26,13 +26,10 @@ static field make_field(size_t batch, size_t heads, size_t tokens, size_t featur
   return f;
 }
 
-/* beta in (0, .9), so that x = beta lambda is below 2 with keys of norm about 1.2; g in (-.5, 0]. */
-static void make_scalars(field *f, bool decay, gsl_rng *draw) {
+/* from + range u, u in [0, 1). */
+static void make_scalars(field *f, double from, double range, gsl_rng *draw) {
   size_t n = f->entries * f->groups * f->tokens;
-  for (size_t i = 0; i < n; i++) {
-    double u = gsl_rng_uniform(draw);
-    f->values[i] = (double)(float)(decay ? -.5 * u : .9 * u);
-  }
+  for (size_t i = 0; i < n; i++) f->values[i] = (double)(float)(from + range * gsl_rng_uniform(draw));
 }
 
 /* Keys of norm 1 at most for explicit methods, whose phi has zeros beyond x = 1, else 1.4. */
@@ -50,7 +47,7 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   static const size_t sizes[] = {1, 3, 16, 17, 64, 65, 128}, lengths[] = {200, 65, 64, 63, 1, 0};
   static const char *const methods[] = {"exact", "euler", "implicit", "rk4", "exact"};
   backend_case c = {.batch = 2, .heads = 4, .dk = sizes[n % 7], .dv = sizes[(n / 7 + 3 * n) % 7]};
-  bool large = c.dk * c.dv > 4096, decays = n % 3 == 1;
+  bool large = c.dk * c.dv > 4096;
   const size_t length = (n + n / 6) % 6;
   c.tokens = lengths[large && length == 0 ? 1 : length];
   c.packed = n % 4 == 3, c.in_place = n % 5 == 2;
@@ -60,7 +57,8 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   memcpy(c.cu, (size_t[]){0, 0, a, a, c.tokens, c.tokens}, sizeof c.cu);
   c.sequences = 5;
   const char *method = methods[n % 5];
-  ck_assert_int_eq(efla_rule_find(method, decays ? "split" : "none", n % 7 == 4 ? "unit" : "raw", &c.rule), EFLA_OK);
+  const char *decay = n >= CASES_ANY ? (n % 2 ? "retention" : "joint") : n % 3 == 1 ? "split" : "none";
+  ck_assert_int_eq(efla_rule_find(method, decay, n % 7 == 4 ? "unit" : "raw", &c.rule), EFLA_OK);
   c.rule.scale = n % 2 ? .125 + .7 * gsl_rng_uniform(draw) : 0;
   c.rule.scale = (double)(float)c.rule.scale;
   const size_t b = c.batch, h = c.heads, t = c.tokens, s = case_states(&c);
@@ -68,9 +66,14 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   c.in[CASE_K] = make_field(b, h, t, c.dk, n % 5, 1 / sqrt((double)c.dk), draw);
   c.in[CASE_V] = make_field(b, h, t, c.dv, n % 3, 1, draw);
   c.in[CASE_BETA] = make_field(b, h, t, 1, n % 4 == 1 ? 1 : 0, 1, draw);
-  make_scalars(&c.in[CASE_BETA], false, draw);
+  make_scalars(&c.in[CASE_BETA], 0, .9, draw); /* x = beta lambda is below 2 with keys of norm about 1.2 */
   bound_keys(&c.in[CASE_K], !strcmp(method, "exact") || !strcmp(method, "implicit") ? 1.4 : 1);
-  if (decays) c.in[CASE_G] = make_field(b, h, t, 1, n % 2 ? 2 : 0, 1, draw), make_scalars(&c.in[CASE_G], true, draw);
+  if (c.rule.decay->gated) {
+    const bool retention = !strcmp(c.rule.decay->argument, "alpha"),
+               explicit = c.rule.method->stable < INFINITY && !c.rule.decay->proportional;
+    c.in[CASE_G] = make_field(b, h, t, 1, n % 2 ? 2 : 0, 1, draw);
+    make_scalars(&c.in[CASE_G], retention ? 1 : 0, explicit ? -.1 : -.5, draw); /* y + x < 1 where it is explicit */
+  }
   if (c.in_place || n % 3) c.in[CASE_INITIAL] = make_field(s, h, c.dk, c.dv, c.in_place ? 0 : n % 5, 1, draw);
   if (n % 8 != 6) c.d_o = make_field(b, h, t, c.dv, 0, 1, draw);
   if (c.in_place || n % 4 != 1) c.d_final = make_field(s, h, c.dk, c.dv, 0, 1, draw);

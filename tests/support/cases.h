@@ -24,6 +24,9 @@ typedef struct backend_case {
   field d_o, d_final; /* o and final_state are wanted where these are given */
 } backend_case;
 
+/* The first of the list have decays that every backend computes; from CASES_ANY on, others. */
+enum { CASES_ANY = 49, CASES = 84 };
+
 /* Number n of a fixed list of combinations, with random numbers; end it with case_clear. */
 backend_case case_make(size_t n, gsl_rng *draw);
 void case_clear(backend_case *c);

@@ -59,11 +59,12 @@ static token read_token(const head *x, size_t t) {
   if (c->in[CASE_G].values) a.g = case_number(&c->in[CASE_G], x->b, x->h, x->begin + t, 0);
   efla_rule_coefficients_long(&c->rule, a.lambda, a.beta, a.g, &a.c);
   efla_rule_slopes(&c->rule, (double)a.lambda, (double)a.beta, (double)a.g, &a.slopes);
-  const double lambda_error = ((double)dk + 6) * (double)a.lambda;
+  const bool simple = c->rule.decay->proportional;
+  const double lambda_error = ((double)dk + (simple ? 6 : 8)) * (double)a.lambda;
   a.k = (double)sqrtl(a.lambda);
-  a.dw = 6 * fabs((double)a.c.write) + lambda_error * fabs(a.slopes.by_lambda.write);
-  a.de = 9 * fabs((double)a.c.erase) + lambda_error * fabs(a.slopes.by_lambda.erase);
-  a.dd = c->in[CASE_G].values ? 3 * (double)a.c.decay : 0;
+  a.dw = (simple ? 6 : 9) * fabs((double)a.c.write) + lambda_error * fabs(a.slopes.by_lambda.write);
+  a.de = (simple ? 9 : 11) * fabs((double)a.c.erase) + lambda_error * fabs(a.slopes.by_lambda.erase);
+  a.dd = (simple ? 3 : 6) * fabs((double)a.c.decay) * c->rule.decay->gated;
   return a;
 }
 
@@ -134,8 +135,25 @@ static double slope_error(double slope, double dk, double by, double by_error) {
   return fabs(slope) * (by_error + (4 * (dk + 6) + 8) * fabs(by));
 }
 
-/* One token back; derivatives of its inputs and the bounds of their errors.  d_g's: the terms of the cpu backend's
- * telescoping sum, which retreat() adds up. */
+/* Of the derivatives by g of a rate of decay, each formed with 20 roundings from a lambda that errs by dk + 8 of itself;
+ * what that changes is a difference over 2^-9 of lambda.  by, by_error: of d, e, w. */
+static double g_error(const head *x, const token *a, const double by[3], const double by_error[3]) {
+  efla_coefficient_slopes up, down;
+  const double lambda = (double)a->lambda, beta = (double)a->beta, g = (double)a->g;
+  efla_rule_slopes(&x->c->rule, lambda * (1 + 0x1p-10), beta, g, &up);
+  efla_rule_slopes(&x->c->rule, lambda * (1 - 0x1p-10), beta, g, &down);
+  const efla_coefficients *s = &a->slopes.by_g;
+  const double slopes[3] = {s->decay, s->erase, s->write},
+               bent[3] = {up.by_g.decay - down.by_g.decay, up.by_g.erase - down.by_g.erase,
+                          up.by_g.write - down.by_g.write};
+  double error = 0;
+  for (int i = 0; i < 3; i++)
+    error += fabs(slopes[i]) * (by_error[i] + 24 * by[i]) + ((double)x->c->dk + 8) * fabs(bent[i]) * 0x1p9 * by[i];
+  return error;
+}
+
+/* One token back; derivatives of its inputs and the bounds of their errors.  d_g's: of a proportional decay the terms of
+ * the cpu backend's telescoping sum, which retreat() adds up. */
 static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, double *g_terms, double *g_ends) {
   const backend_case *c = x->c;
   const size_t dk = c->dk, dv = c->dv, row = (x->b * c->heads + x->h) * c->tokens + x->begin + t;
@@ -191,7 +209,9 @@ static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, double
   double dk_size = sizes + 2 * a.k * fabs((double)by_lambda);
   g_terms[t] = size_q * dq_error + a.k * dk_error + size_v * dv_error + (K + V + 20) * (size_v * w * M * a.k) +
                (K + V + 20) * (scale * size_q * size_do * N_after);
-  g_ends[t] = by_d_error;
+  g_ends[t] = c->rule.decay->proportional ? by_d_error
+                                          : g_error(x, &a, (double[]){N * M, N * a.k * M * a.k, size_v * M * a.k},
+                                                    (double[]){by_d_error, by_e_error, by_w_error});
   if (c->rule.keys->unit) {
     const long double along = dot(dk, k, dk_);
     for (size_t i = 0; i < dk; i++) dk_[i] = a.key_norm > 0 ? (dk_[i] - k[i] * along) / a.key_norm : 0;
@@ -220,7 +240,7 @@ static void retreat(const head *x, truth *to) {
   for (size_t t = T; t-- > 0;) retreat_token(x, &y, t, to, terms, ends);
   for (size_t t = 0; t < T; t++) {
     double sum = ends[t];
-    for (size_t s = t; s < T && s < t + WINDOW; s++) sum += terms[s] + ends[s + 1];
+    for (size_t s = t; s < T && s < t + WINDOW && c->rule.decay->proportional; s++) sum += terms[s] + ends[s + 1];
     to->d_error[CASE_G][(x->b * c->heads + x->h) * c->tokens + x->begin + t] = 1.01 * sum;
   }
   memcpy(to->d[CASE_INITIAL] + state * n, y.G, n * sizeof *y.G);

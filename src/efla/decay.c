@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Decays: how a token's rates follow from beta and the decay's argument.  All else follows from the rates (rule.c). */
+#include "efla/rule.h"
+
+#include <string.h>
+
+static void none(double beta, double g, efla_rates *r) {
+  (void)g;
+  *r = (efla_rates){.erase = beta, .write = beta};
+}
+
+static void none_long(long double beta, long double g, efla_rates_long *r) {
+  (void)g;
+  *r = (efla_rates_long){.erase = beta, .write = beta};
+}
+
+static void none_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
+  (void)beta, (void)g;
+  *by_beta = (efla_rates){.erase = 1, .write = 1};
+  *by_g = (efla_rates){.before = 0};
+}
+
+static void split(double beta, double g, efla_rates *r) {
+  *r = (efla_rates){.before = g, .erase = beta, .write = beta};
+}
+
+static void split_long(long double beta, long double g, efla_rates_long *r) {
+  *r = (efla_rates_long){.before = g, .erase = beta, .write = beta};
+}
+
+static void split_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
+  (void)beta, (void)g;
+  *by_beta = (efla_rates){.erase = 1, .write = 1};
+  *by_g = (efla_rates){.before = 1};
+}
+
+static void joint(double beta, double g, efla_rates *r) {
+  *r = (efla_rates){.decay = -g, .erase = beta, .write = beta};
+}
+
+static void joint_long(long double beta, long double g, efla_rates_long *r) {
+  *r = (efla_rates_long){.decay = -g, .erase = beta, .write = beta};
+}
+
+static void joint_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
+  (void)beta, (void)g;
+  *by_beta = (efla_rates){.erase = 1, .write = 1};
+  *by_g = (efla_rates){.decay = -1};
+}
+
+static void retention(double beta, double alpha, efla_rates *r) {
+  *r = (efla_rates){.decay = 1 - alpha, .erase = alpha * beta, .write = beta};
+}
+
+static void retention_long(long double beta, long double alpha, efla_rates_long *r) {
+  *r = (efla_rates_long){.decay = 1 - alpha, .erase = alpha * beta, .write = beta};
+}
+
+static void retention_slopes(double beta, double alpha, efla_rates *by_beta, efla_rates *by_alpha) {
+  *by_beta = (efla_rates){.erase = alpha, .write = 1};
+  *by_alpha = (efla_rates){.decay = -1, .erase = beta};
+}
+
+const efla_decay efla_decays[] = {
+    {.name = "none",
+     .what = "no decay",
+     .proportional = true,
+     .rates = none,
+     .rates_long = none_long,
+     .slopes = none_slopes},
+    {.name = "split",
+     .what = "exp(g) before each step (Gated DeltaNet)",
+     .gated = true,
+     .argument = "g",
+     .proportional = true,
+     .rates = split,
+     .rates_long = split_long,
+     .slopes = split_slopes},
+    {.name = "joint",
+     .what = "rate -g within the step, beside the erasure",
+     .gated = true,
+     .argument = "g",
+     .rates = joint,
+     .rates_long = joint_long,
+     .slopes = joint_slopes},
+    {.name = "retention",
+     .what = "retention alpha: rate 1 - alpha, and erasure times alpha (EFLA's gated variant)",
+     .gated = true,
+     .argument = "alpha",
+     .rates = retention,
+     .rates_long = retention_long,
+     .slopes = retention_slopes},
+    {.name = NULL},
+};
+
+const char *efla_decay_name(size_t i) {
+  return i < sizeof efla_decays / sizeof *efla_decays ? efla_decays[i].name : NULL;
+}
+
+const efla_decay *efla_decay_find(const char *name) {
+  for (const efla_decay *d = efla_decays; d->name; d++)
+    if (!strcmp(d->name, name)) return d;
+  return NULL;
+}
