@@ -18,7 +18,7 @@ typedef struct efla_stability_limit_law {
   double lambda[EFLA_RATE_NODES], lambda_weight[EFLA_RATE_NODES]; /* at norm one */
 } efla_stability_limit_law;
 
-/* dk <= 300, where Gamma(dk/2) still is a double.  Fails with EFLA_NO_MEMORY. */
+/* For any dk >= 1.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_stability_limit_law_init(efla_stability_limit_law *law, size_t dk);
 
 /* gamma for keys of a root mean square norm; with unit, for the same keys scaled to norm one. */

@@ -13,8 +13,7 @@ typedef struct efla_stability_point {
 
 /* gamma, the mean log growth per token of the product of transitions, on the first `tokens` tokens of a source, 0: not
  * measured.  Predicted for the families gaussian and spikes, for these as the mean of the rates of both norms weighted
- * with their shares; spec->dk is then at most 300.  Fails as efla_source_init and efla_source_next do, and with
- * EFLA_NO_MEMORY. */
+ * with their shares.  Fails as efla_source_init and efla_source_next do, and with EFLA_NO_MEMORY. */
 efla_status efla_stability_point_rate(const efla_method *method, const efla_spec *spec, size_t tokens,
                                       efla_stability_point *point, efla_message *why);
 

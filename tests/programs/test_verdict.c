@@ -80,11 +80,11 @@ START_TEST(missing_rows) {
     snprintf(command, sizeof command, "cd " TEST_WORK "/verdict && mv %s.csv whole && grep -v -e '%s' whole >%s.csv",
              cases[i].table, cases[i].rows, cases[i].table);
     ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
-    ck_assert_msg(verdict(out, err, sizeof out) == 1, "%s without %s: %s", cases[i].claim, cases[i].rows, out);
+    ck_assert_msg(verdict(out, err, sizeof out) == 1, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, out);
     snprintf(line, sizeof line, "%-44s missing  \n", cases[i].claim);
-    ck_assert_msg(strstr(out, line) != NULL, "%s without %s: %s", cases[i].claim, cases[i].rows, out);
+    ck_assert_msg(strstr(out, line) != NULL, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, out);
     snprintf(line, sizeof line, "%s.csv has too few rows for '%s'", cases[i].table, cases[i].claim);
-    ck_assert_msg(strstr(err, line) != NULL, "%s without %s: %s", cases[i].claim, cases[i].rows, err);
+    ck_assert_msg(strstr(err, line) != NULL, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, err);
     snprintf(command, sizeof command, "cd " TEST_WORK "/verdict && mv whole %s.csv", cases[i].table);
     ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
   }
