@@ -19,8 +19,9 @@ typedef struct efla_lock {
 } efla_lock;
 
 /* Takes the lock of the file at path, which need not exist.  Where another process holds it: waits until it is free, or
- * without `wait` returns EFLA_OK with lock->path NULL and lock->holder set.  SIGINT, SIGTERM and SIGHUP remove FILE.lock,
- * as release does.  Fails with EFLA_OUTPUT (FILE.lock cannot be made) or EFLA_NO_MEMORY; the lock is then not held. */
+ * without `wait` returns EFLA_OK with lock->path NULL and lock->holder set.  SIGINT, SIGTERM and SIGHUP remove
+ * FILE.lock, as release does.  Fails with EFLA_OUTPUT (FILE.lock cannot be made) or EFLA_NO_MEMORY; the lock is then
+ * not held. */
 efla_status efla_lock_take(efla_lock *lock, const char *path, bool wait, efla_message *why);
 
 /* No effect on a lock that is not held. */
