@@ -19,32 +19,32 @@
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point
  * to the first token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but
  * neither read nor written. */
-#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                                    \
-  typedef struct efla_block_##suffix {                                                                                                   \
-    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                                               \
-    const REAL *q, *k, *v;                                                                                                               \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                                             \
-    const REAL *coefficient;                /* (tokens) */                                                                               \
-    const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */                                 \
-    REAL scale;                             /* of o */                                                                                   \
-    REAL *S;                                /* (tiles, dk, TILE), in and out */                                                          \
-    REAL *o;                                /* NULL: no read-out, and then q is not used */                                              \
-    REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                                         \
-    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */                            \
-  } efla_block_##suffix;                                                                                                                 \
-  /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first.  The new update    \
-   * is left pending in u and *decay; the caller replaces k when all tiles are done. */ \
-  typedef struct efla_step_##suffix {                                                                                                    \
-    size_t dk, tiles, columns;                                                                                                           \
-    const REAL *q, *k, *v;                                                                                                               \
-    REAL coefficient, decay;                                                                                                             \
-    REAL scale;            /* of o */                                                                                                    \
-    bool decays;           /* either decay is not 1 */                                                                                   \
-    const REAL *pending_k; /* (dk) */                                                                                                    \
-    REAL pending_decay;                                                                                                                  \
-    REAL *u; /* (tiles, TILE), pending in, pending out */                                                                                \
-    REAL *S;                                                                                                                             \
-    REAL *o;                                                                                                                             \
+#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                  \
+  typedef struct efla_block_##suffix {                                                                                 \
+    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
+    const REAL *q, *k, *v;                                                                                             \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                           \
+    const REAL *coefficient;                /* (tokens) */                                                             \
+    const REAL *decay;                      /* (tokens), the factor of S before the token; NULL: none */               \
+    REAL scale;                             /* of o */                                                                 \
+    REAL *S;                                /* (tiles, dk, TILE), in and out */                                        \
+    REAL *o;                                /* NULL: no read-out, and then q is not used */                            \
+    REAL *y;                                /* v - S^T k before each update; NULL: not wanted */                       \
+    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
+  } efla_block_##suffix;                                                                                               \
+  /* One token for some tiles of a head.  The pending update S <- pending_decay S + pending_k u^T comes first. */      \
+  /* The new one is left pending in u; the caller sets pending_k and pending_decay when all tiles are done. */         \
+  typedef struct efla_step_##suffix {                                                                                  \
+    size_t dk, tiles, columns;                                                                                         \
+    const REAL *q, *k, *v;                                                                                             \
+    REAL coefficient, decay;                                                                                           \
+    REAL scale;            /* of o */                                                                                  \
+    bool decays;           /* either decay is not 1 */                                                                 \
+    const REAL *pending_k; /* (dk) */                                                                                  \
+    REAL pending_decay;                                                                                                \
+    REAL *u; /* (tiles, TILE), pending in, pending out */                                                              \
+    REAL *S;                                                                                                           \
+    REAL *o;                                                                                                           \
   } efla_step_##suffix;
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
@@ -140,11 +140,10 @@ struct efla_isa {
   void (*block_f64)(const efla_block_f64 *block);
   void (*step_f32)(const efla_step_f32 *step);
   void (*step_f64)(const efla_step_f64 *step);
-  /* Adds 1 to n numbers, a multiple of a tile, aligned to one: what the memory allows. */
-  void (*touch_f32)(size_t n, float *x);
-  void (*touch_f64)(size_t n, double *x);
-  /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are
-   * worth is measured by it. */
+  /* Reads, adds 1 to and writes n numbers, a multiple of a tile and aligned to one, to measure the memory's rate. */
+  void (*rmw_f32)(size_t n, float *x);
+  void (*rmw_f64)(size_t n, double *x);
+  /* The naive recurrence (recurrence.h) compiled for this instruction set, a baseline for the loops above. */
   void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v,
                          const float *coefficient, float *S, float *o);
   void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v,
