@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* chunk: how long may a chunk be, and how should its triangular system be solved?
  *
- * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key repeated; key
- *           norms 1 and 8; an initial state that is not zero.
- * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by
- *           substitution or by doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
- * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state
- *           after the chunk against the recurrence in long double, relative to the largest state.
- * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by
- *           substitution; everything lost by doubling for correlated keys; overflow for Euler's coefficient at norm 8.
+ * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key
+ *           repeated; key norms 1 and 8; an initial state that is not zero.
+ * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse
+ *           T = (I+L)^-1 by substitution or by doubling; T, U or S stored in bf16; the recurrence.  All in f32.
+ * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of
+ *           the state after the chunk against the recurrence in long double, relative to the largest state.
+ * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss
+ *           by substitution; everything lost by doubling for correlated keys; overflow for Euler's coefficient
+ *           at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "laboratory.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Activations of a trained model: queries, keys, values and beta of some images, as a tensor file, and the distributions
- * of beta, lambda and beta*lambda. */
+/* Activations of a trained model: queries, keys, values and beta of some images, as a tensor file, and the
+ * distributions of beta, lambda and beta*lambda. */
 #ifndef EFLA_TRAIN_ACTIVATIONS_H
 #define EFLA_TRAIN_ACTIVATIONS_H
 

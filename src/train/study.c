@@ -176,7 +176,8 @@ static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
   return status;
 }
 
-/* Rows are written in the order of configs: where another process has the next one, those after it are trained first. */
+/* Rows are written in the order of configs: where another process has the next one, those after it are trained
+ * first. */
 static efla_status process_configs(efla_study *s, efla_message *why) {
   efla_status status = EFLA_OK;
   for (size_t i = s->shard - 1, n = efla_study_configs(s); i < n && status == EFLA_OK; i += s->shards) {

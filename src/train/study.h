@@ -3,8 +3,8 @@
  * tables of their results.
  *
  * Several processes can run one study in one directory of checkpoints.  Each config is locked while a process trains it
- * (io/lock.h); the others continue with the next configs and wait for the locked one before they write its rows, so that
- * all write the same tables.  Where a process dies, another one continues its config from the checkpoint. */
+ * (io/lock.h); the others continue with the next configs and wait for the locked one before they write its rows, so
+ * that all write the same tables.  Where a process dies, another one continues its config from the checkpoint. */
 #ifndef EFLA_TRAIN_STUDY_H
 #define EFLA_TRAIN_STUDY_H
 
@@ -43,9 +43,10 @@ size_t efla_study_configs(const efla_study *study);
  * seeds. */
 efla_training_options efla_study_config(const efla_study *study, size_t number);
 
-/* Trains the configs, or with `finished` reads their checkpoints, and writes their rows in the order of configs; reports
- * each trained config on standard error.  Fails as training runs do, with EFLA_OUTPUT where a directory or a tensor file
- * cannot be written, and with EFLA_INPUT where a directory is a file, or where no finished checkpoint is found. */
+/* Trains the configs, or with `finished` reads their checkpoints, and writes their rows in the order of configs;
+ * reports each trained config on standard error.  Fails as training runs do, with EFLA_OUTPUT where a directory or a
+ * tensor file cannot be written, and with EFLA_INPUT where a directory is a file, or where no finished checkpoint is
+ * found. */
 efla_status efla_study_run(efla_study *study, efla_message *why);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Training in epochs of shuffled batches, and evaluation, of image classifiers (nn/classifier.h) with one token per pixel
- * and at least one class per label.
+/* Training in epochs of shuffled batches, and evaluation, of image classifiers (nn/classifier.h) with one token per
+ * pixel and at least one class per label.
  *
  * A batch is split into groups of EFLA_GROUP images.  One thread computes the gradient of a group, image by image, and
  * the gradients of the groups are added in order, so that the bits do not depend on the number of threads. */

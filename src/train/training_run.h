@@ -34,14 +34,14 @@ typedef struct efla_training_run {
   efla_score *scores;     /* (epochs, evaluations) */
 } efla_training_run;
 
-/* Resumes from the checkpoint at path where there is one; path NULL: none is kept.  Fails with EFLA_INPUT where it is of
- * another training or of more epochs, and with EFLA_NO_MEMORY; run is then zeroed. */
+/* Resumes from the checkpoint at path where there is one; path NULL: none is kept.  Fails with EFLA_INPUT where it is
+ * of another training or of more epochs, and with EFLA_NO_MEMORY; run is then zeroed. */
 efla_status efla_training_run_open(efla_training_run *run, const efla_study_options *study,
                                    const efla_training_options *options, const char *path, efla_message *why);
 void efla_training_run_clear(efla_training_run *run);
 
-/* Images that one training run of these options processes, evaluations included, and how many are left: the total of the
- * progress. */
+/* Images that one training run of these options processes, evaluations included, and how many are left: the total of
+ * the progress. */
 size_t efla_study_images(const efla_study_options *study, const efla_training_options *options);
 size_t efla_training_run_left(const efla_training_run *run);
 

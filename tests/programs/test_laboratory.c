@@ -151,9 +151,9 @@ START_TEST(noise_findings) {
 }
 END_TEST
 
-/* A mean over levels is that of the rows of the levels, but for the order in which 5 levels and 6 trials are summed: all
- * numbers are at most 1 and either way of a mean rounds (5 - 1) + (6 - 1) + 2 times, that of a difference no more than
- * twice as often and once for itself.  The header says what figures need to know of the perturbation. */
+/* A mean over levels is that of the rows of the levels, but for the order in which 5 levels and 6 trials are summed:
+ * all numbers are at most 1 and either way of a mean rounds (5 - 1) + (6 - 1) + 2 times, that of a difference no more
+ * than twice as often and once for itself.  The header says what figures need to know of the perturbation. */
 START_TEST(noise_means) {
   efla_csv csv = run_table("noise --trials 6 --pairs 6 --dk 8 --candidates 0.5,1 --perturbations dropout");
   size_t configs = 4 * (count_methods(false) + count_methods(true)), r = 0;
