@@ -132,6 +132,23 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   return status;
 }
 
+/* What distinguishes a form, for the legend of the figure: the matrix stored in bf16, otherwise the algorithm. */
+static const char *describe(const efla_chunk_form *form) {
+  static const char *const solvers[] = {[EFLA_CHUNK_RECURRENCE] = "token by token",
+                                        [EFLA_CHUNK_SUBSTITUTION] = "forward substitution",
+                                        [EFLA_CHUNK_INVERSE] = "inverse T by substitution",
+                                        [EFLA_CHUNK_DOUBLING] = "inverse T by doubling"};
+  return form->round_T   ? "T stored in bf16"
+         : form->round_U ? "U stored in bf16"
+         : form->round_S ? "S stored in bf16"
+                         : solvers[form->solver];
+}
+
+static void remarks(FILE *header) {
+  for (const efla_chunk_form *form = efla_chunk_forms; form->name; form++)
+    fprintf(header, "# form %s: %s\n", form->name, describe(form));
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   size_t n = efla_sweep_size(factors);
   seed = cli->seed;
@@ -145,6 +162,7 @@ int main(int argc, char **argv) {
       .description = "Everything is in f32, but for the condition.  inf and nan are results: overflow.",
       .options = options,
       .columns = columns,
-      .run = run};
+      .run = run,
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

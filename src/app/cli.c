@@ -22,7 +22,7 @@ typedef struct parse {
   const char *given[MOST_OPTIONS];
   size_t n;
   char processors[16]; /* the default of --threads */
-  bool stopped;       /* --help, --usage or --version was given: nothing else is run */
+  bool stopped;        /* --help, --usage or --version was given: nothing else is run */
 } parse;
 
 /* Replaces line breaks: a header line of a table must stay one line. */
