@@ -3,11 +3,12 @@
  *
  * Inputs    a stream of tokens of every family, at several key norms, from the zero state; or rows of MNIST.
  * Varies    the method, and the number format that stores the state.
- * Measures  relative error of state and read-out against an oracle, at token numbers spaced evenly in their logarithm;
- *           the first token after which the state was not finite; the mean log growth per token of the product of
- *           transitions, and what theory predicts for keys of random direction (growth.h).
- * Expects   saturation after 10-100 tokens where that growth is negative, blow-up where it is positive; the exact flow
- *           at rounding level everywhere, growing as sqrt(t) only in directions that are never revisited.
+ * Measures  relative error of state and read-out against an oracle, at token numbers spaced evenly in their
+ *           logarithm; the first token after which the state was not finite; the mean log growth per token of
+ *           the product of transitions, and what theory predicts for keys of random direction (growth.h).
+ * Expects   saturation after 10-100 tokens where that growth is negative, blow-up where it is positive; the
+ *           exact flow at rounding level everywhere, growing as sqrt(t) only in directions that are never
+ *           revisited.
  * Writes    one row per family, norm, key treatment, oracle, method, format and token number. */
 #include "laboratory.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* chunk: how long may a chunk be, and how should its triangular system be solved?
  *
- * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key repeated; key
- *           norms 1 and 8; an initial state that is not zero.
- * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse T = (I+L)^-1 by
- *           substitution or by doubling; T, U or S stored in bf16; beside them the recurrence.  All in f32.
- * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of the state
- *           after the chunk against the recurrence in long double, relative to the largest state.
- * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss by
- *           substitution; everything lost by doubling for correlated keys; overflow for Euler's coefficient at norm 8.
+ * Inputs    one chunk of C tokens: keys of random directions, keys with cosine .99 between any two, one key
+ *           repeated; key norms 1 and 8; an initial state that is not zero.
+ * Varies    C, the coefficient (exact, Euler, ...), and the form: forward substitution; the inverse
+ *           T = (I+L)^-1 by substitution or by doubling; T, U or S stored in bf16; the recurrence.  All in f32.
+ * Measures  largest entry of T and condition number in the scaled form (x_i = sqrt(a_i) k_i), in f64; error of
+ *           the state after the chunk against the recurrence in long double, relative to the largest state.
+ * Expects   entries at most 1 and condition at most C^2 for 0 <= a*lambda <= 1 (docs/bounds.md#chunk); no loss
+ *           by substitution; everything lost by doubling for correlated keys; overflow for Euler's coefficient
+ *           at norm 8.
  * Writes    one row per kind of keys, norm, method, C and form. */
 #include "laboratory.h"
 
@@ -134,6 +135,23 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   return status;
 }
 
+/* What distinguishes a form, for the legend of the figure: the matrix stored in bf16, otherwise the algorithm. */
+static const char *describe(const efla_chunk_form *form) {
+  static const char *const solvers[] = {[EFLA_CHUNK_RECURRENCE] = "token by token",
+                                        [EFLA_CHUNK_SUBSTITUTION] = "forward substitution",
+                                        [EFLA_CHUNK_INVERSE] = "inverse T by substitution",
+                                        [EFLA_CHUNK_DOUBLING] = "inverse T by doubling"};
+  return form->round_T   ? "T stored in bf16"
+         : form->round_U ? "U stored in bf16"
+         : form->round_S ? "S stored in bf16"
+                         : solvers[form->solver];
+}
+
+static void remarks(FILE *header) {
+  for (const efla_chunk_form *form = efla_chunk_forms; form->name; form++)
+    fprintf(header, "# form %s: %s\n", form->name, describe(form));
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   size_t n = efla_sweep_size(factors);
   seed = cli->seed;
@@ -147,6 +165,7 @@ int main(int argc, char **argv) {
       .description = "Everything is in f32, but for the condition.  inf and nan are results: overflow.",
       .options = options,
       .columns = columns,
-      .run = run};
+      .run = run,
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

@@ -3,11 +3,13 @@
  *
  * Inputs    beta and lambda with random mantissas, log-uniform: x = beta*lambda over 1e-300...1e4, lambda over
  *           1e-12...1e4.
- * Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the erase, the method.
- * Measures  largest and mean error in ulps against x, largest relative error against lambda; the share
- *           a*lambda = 1 - R(-x) of the old association that one token erases, against x.
- * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 % for the
- *           clamped form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2 and .73 for RK4.
+ * Varies    the form in which the exact coefficient (1 - e^-x)/lambda is written, f64 and f32; for the erase,
+ *           the method.
+ * Measures  largest and mean error in ulps against x, largest relative error against lambda; the share a*lambda
+ *           = 1 - R(-x) of the old association that one token erases, against x.
+ * Expects   two or three ulps for expm1 and phi everywhere; all digits lost below x = u for 1 - exp; up to 50 %
+ *           for the clamped form at lambda <= 1e-6; erase up to 1 for exact and implicit, at most 1/2 for RK2
+ *           and .73 for RK4.
  * Writes    one row per form, precision and bin of x or lambda, and per method and x.
  *
  * Truth is the coefficient in long double from the same beta and lambda: the product, expm1 and the division err by

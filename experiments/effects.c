@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* effects: is it the exact method that makes a trained classifier robust, or what was changed along with it?
  *
- * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key treatments,
- *           learning rates, seeds.
- * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact method, raw
- *           keys, lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method} x {keys} x {lr} tell
- *           them apart.
- * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the published
- *           difference, which is the sum of the effects and the interaction of all three; the exact method against every
- *           other method.  95 % intervals of Student over seeds, differences paired by seed.
+ * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key
+ *           treatments, learning rates, seeds.
+ * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact
+ *           method, raw keys, lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method}
+ *           x {keys} x {lr} tell them apart.
+ * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the
+ *           published difference, which is the sum of the effects and the interaction of all three; the exact
+ *           method against every other method.  95 % intervals of Student over seeds, differences paired by
+ *           seed.
  * Expects   most of the published difference from keys and learning rate.
  * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
 #include "laboratory.h"
@@ -129,6 +130,6 @@ int main(int argc, char **argv) {
       .run = run,
       .check = check,
       .remarks = remarks,
-      .answers = true};
+      .reports = true};
   return efla_program_main(&program, argc, argv);
 }

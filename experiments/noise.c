@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* noise: does the exact coefficient make associative recall robust against perturbed inputs?
  *
- * Inputs    pairs of keys and values written once in a row, Gaussian or rows of MNIST (key: a row of a digit, value:
- *           the row below); what is written is perturbed, what asks is not.
- * Varies    the perturbation and its level; the method; keys raw or scaled to norm one, so that DeltaNet (Euler, unit
- *           keys) and Longhorn (implicit) stand beside EFLA (exact, raw); the step beta, the same for all or for each
- *           the one that serves it best on clean pairs, since methods differ in how much they write for one beta,
- *           whatever their accuracy.
- * Measures  share of values recognised, relative error and signal-to-noise ratio of the read-out: means over trials,
- *           at every level and over the levels, with 95 % bootstrap intervals; paired differences of accuracy, EFLA
- *           minus the other, with the same.
- * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit coefficient is
- *           too; no gain under additive noise and dropout, where unit keys do as well or better.
+ * Inputs    pairs of keys and values, each written once, Gaussian or rows of MNIST (key: a row of a digit,
+ *           value: the row below); keys and values are perturbed when written, queries are not.
+ * Varies    the perturbation and its level; the method; keys raw or scaled to norm one, so that DeltaNet
+ *           (Euler, unit keys) and Longhorn (implicit) are compared with EFLA (exact, raw); beta, the same for
+ *           all, or tuned for each on clean pairs, since methods write with different strength for one beta.
+ * Measures  share of values recognised, relative error and signal-to-noise ratio of the read-out: means over
+ *           trials, at every level and over the levels, with 95 % bootstrap intervals; paired differences of
+ *           accuracy, EFLA minus the other, with the same.
+ * Expects   EFLA ahead of Euler, RK2 and RK4 with raw keys under scaling and bursts, as the implicit
+ *           coefficient is too; no gain under additive noise and dropout, where unit keys do as well or better.
  * Writes    one row per perturbation, level and config, and for the mean over levels; verdicts on stderr. */
 #include "laboratory.h"
 

@@ -132,6 +132,12 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
   return efla_source_check_all(families.n * lengths.n, spec_of, 1, why);
 }
 
+static void remarks(FILE *header) {
+  for (const efla_oracle *oracle = efla_oracles; oracle->name; oracle++)
+    fprintf(header, "# oracle %s: %s\n", oracle->name, oracle->what);
+  fprintf(header, "# oracle closed_form: closed form in f64 (EFLA)\n");
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   (void)cli;
   return efla_program_parallel(table, families.n * lengths.n, run_one, NULL, "sweeps", families.n * lengths.n, why);
@@ -145,6 +151,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = columns,
       .run = run,
-      .check = check};
+      .check = check,
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

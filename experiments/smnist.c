@@ -10,8 +10,7 @@
  * Expects   the published contrast (exact coefficient, raw keys, 3e-3 against Euler, unit keys, 1e-3) to be
  *           mostly not the coefficient's; see effects.
  * Writes    one row per config, epoch, perturbation and level; losses, distributions and tensor files
- *           where they are asked for.  With --configs, a stopped run goes on where it was; finished
- *           configs are kept. */
+ *           on request.  With --configs, a stopped run is resumed and finished configs are kept. */
 #include "laboratory.h"
 
 #include <stdio.h>

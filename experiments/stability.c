@@ -22,7 +22,7 @@ static const efla_option options[] = {
     {"tokens", "N", "20000", "2000", "length of a stream", EFLA_COUNT, &tokens, 100, 1e8, NULL},
     {"dk", "N", "32", NULL, "length of keys", EFLA_COUNT, &d, 2, 1024, NULL},
     {"lengths", "LIST", "4,8,16,32,64,128,256", "8,32", "lengths of keys for the thresholds", EFLA_COUNTS, &lengths, 2,
-     300, NULL},
+     1024, NULL},
     {"norms", "LIST", "0.5,1,1.5,1.75,2,2.5,3,4,6,8", "1,2,4", "key norms at which gamma is measured", EFLA_REALS,
      &norms, 1e-3, 100, NULL},
     {"rho", "LIST", "0,0.3,0.6,0.8,0.9,0.95,0.99", "0,0.9", "correlations of successive keys", EFLA_REALS,

@@ -3,7 +3,7 @@
  *
  * Inputs    Gaussian q, k, v with |k| about 1, beta uniform, coefficients of the exact method; heads in the
  *           layout of the row.
- * Varies    the form, shape, layout, precision, threads, instruction-set level and number of tokens.
+ * Varies    the form, shape, layout, precision, threads, instruction set and number of tokens.
  * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first;
  *           rates as parts of BLAS's square product (n = 1024), of the naive recurrence, of reading and
  *           writing memory.
@@ -38,7 +38,7 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-/* Whole sequences at the sizes that models have: every form, every layout, one thread and all of them, every level. */
+/* Whole sequences at the sizes that models have: every form, every layout, one thread and all of them, every isa. */
 static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
   efla_bench_panel panel = efla_bench_open("prefill", f64, repeats, least);
   efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD}, few = one,

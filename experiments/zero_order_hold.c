@@ -75,10 +75,14 @@ static void rk4(const problem *p, size_t steps) { by_tableau(p, "rk4", steps); }
 static void cf4(const problem *p, size_t steps) { efla_cf4_advance(&p->signal, 0, DURATION, steps, p->S, p->scratch); }
 
 static const struct scheme {
-  const char *name;
+  const char *name, *what; /* what: its entry in the legend of the figure */
   void (*advance)(const problem *p, size_t steps);
-} schemes[] = {{"left", left},   {"midpoint", midpoint}, {"richardson", richardson},
-               {"euler", euler}, {"rk4", rk4},           {"cf4", cf4}};
+} schemes[] = {{"left", "EFLA, k and v at the left end", left},
+               {"midpoint", "EFLA, k and v at the midpoint", midpoint},
+               {"richardson", "EFLA midpoint, extrapolated", richardson},
+               {"euler", "Euler on the true ODE", euler},
+               {"rk4", "RK4 on the true ODE", rk4},
+               {"cf4", "exponential integrator CF4", cf4}};
 enum { SCHEMES = sizeof schemes / sizeof *schemes, MOST_ROWS = 24, REPEATS = 5 };
 
 static void advance(void *context) {
@@ -113,6 +117,10 @@ static void study(problem *p, double lambda, efla_table *table) {
   efla_table_put(table, &(row){lambda, "crossover", 0, crossover, NAN, NAN, NAN, NAN});
 }
 
+static void remarks(FILE *header) {
+  for (size_t s = 0; s < SCHEMES; s++) fprintf(header, "# scheme %s: %s\n", schemes[s].name, schemes[s].what);
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_zero_order_hold_scratch(d, d);
   double *block = malloc((3 * n + scratch) * sizeof *block);
@@ -142,6 +150,7 @@ int main(int argc, char **argv) {
       .description = "The problem is held or true, the truth another integrator's with its tolerance near rounding.",
       .options = options,
       .columns = columns,
-      .run = run};
+      .run = run,
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

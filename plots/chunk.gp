@@ -13,10 +13,7 @@ set style line 104 lc rgb '#d55e00' lw 2 pt 8 ps 0.8
 set style line 105 lc rgb '#009e73' lw 2 dt 3 pt 10 ps 0.8
 set style line 106 lc rgb '#cc79a7' lw 2 dt 3 pt 12 ps 0.8
 set style line 107 lc rgb '#e69f00' lw 2 dt 3 pt 2 ps 0.8
-forms = 'recurrence substitution inverse doubling bf16_T bf16_U bf16_S'
-long_name(f) = f eq 'recurrence' ? 'token by token' : f eq 'substitution' ? 'forward substitution' : \
-  f eq 'inverse' ? 'inverse T by substitution' : f eq 'doubling' ? 'inverse T by doubling' : \
-  f eq 'bf16_T' ? 'T stored in bf16' : f eq 'bf16_U' ? 'U stored in bf16' : 'S stored in bf16'
+forms = values('form', '')
 keys_of(c) = c == 0 ? 'random keys' : c == 1 ? 'one key repeated' : sprintf('keys with cosine %g', c)
 set multiplot layout 2,3 margins 0.055,0.985,0.085,0.915 spacing 0.055,0.13 \
   title 'Chunks of C tokens: the exact coefficient keeps the triangular system tame; inverting it by doubling loses everything when keys are alike' font ',15'
@@ -65,7 +62,7 @@ unset label 1
 set title square(header('dk')).'; every curve of the lower panels: one kind of keys'
 entries = words(forms) + words(methods) + 3
 load 'plots/legend.gp'
-plot for [i=1:words(forms)] NaN with linespoints ls 100 + i title 'above: '.long_name(word(forms, i)), \
+plot for [i=1:words(forms)] NaN with linespoints ls 100 + i title 'above: '.header('form '.word(forms, i)), \
   for [m in methods] NaN with lines ls row(m) title 'left: coefficient '.m, \
   NaN with points pt 6 lc rgb theory title 'left: key norm '.word(norms, 1), \
   NaN with points pt 7 lc rgb theory title 'left: key norm '.word(norms, words(norms)), \

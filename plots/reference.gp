@@ -3,14 +3,16 @@
 width = 1500
 height = 1250
 load 'plots/style.gp'
-oracles = 'gsl expm1 odeiv longdouble closed_form'
-name(o) = o eq 'closed_form' ? 'closed form in f64 (EFLA)' : o eq 'gsl' ? "GSL's matrix exponential" : \
-  o eq 'expm1' ? 'expm1 squaring' : o eq 'odeiv' ? "GSL's ODE solver rk8pd" : 'closed form in long double'
-set style line 1 lc rgb '#d55e00' lw 2 pt 7 ps 0.45
-set style line 2 lc rgb '#0072b2' lw 2 pt 5 ps 0.45
-set style line 3 lc rgb '#009e73' lw 2 pt 9 ps 0.45
-set style line 4 lc rgb '#7f7f7f' lw 2 pt 13 ps 0.45
-set style line 5 lc rgb '#000000' lw 3 pt 7 ps 0.3
+oracles = ''   # all but the one that they are measured against
+do for [o in values('oracle', '')] { if (o ne header('truth')) { oracles = oracles.' '.o } }
+# up to the first comma or "on", with underscores that are not subscripts
+name(o) = system(sprintf("echo \"%s\" | sed 's/,.*//; s/ on the .*//; s/_/\\\\_/g'", header('oracle '.o)))
+array colours[5] = ['#d55e00', '#0072b2', '#009e73', '#7f7f7f', '#cc79a7']
+array points[5] = [7, 5, 9, 13, 11]
+do for [i=1:words(oracles)] {
+  set style line 100 + i lc rgb colours[(i - 1) % 5 + 1] lw 2 pt points[(i - 1) % 5 + 1] ps 0.45
+  if (word(oracles, i) eq 'closed_form') { set style line 100 + i lc rgb '#000000' lw 3 pt 7 ps 0.3 }
+}
 lengths = values('dk', '')
 middle = word(lengths, words(lengths) > 3 ? 3 : words(lengths) > 1 ? 2 : 1)
 long = word(lengths, words(lengths))
@@ -26,15 +28,15 @@ set yrange [1e-20:1e5]
 set ytics 1e-20,1e5,1e5
 unset mytics
 beyond = 1e3   # where values past the axis, inf and nan are shown
-farthest = largest('error', 'oracle=gsl error<1e300')
+farthest = largest('error', 'error<1e300')
 if (farthest < beyond) { farthest = beyond }
 past(e) = strcol(e) eq 'inf' || column(e) >= beyond ? beyond : 0
 lost(e) = strcol(e) eq 'nan' && strcol('seconds') ne 'nan' ? beyond : 0   # 0, off the axis: there are none
 errors(f, d) = sprintf("\
   plot pick('family=%s dk=%s oracle=closed_form') using 'x':'floor':(1e-20) with filledcurves lc rgb shade, \
-    for [i=1:5] pick('family=%s dk=%s oracle='.word(oracles, i)) using (column('x')):(column('error') < beyond ? column('error') : NaN) with linespoints ls i, \
-    pick('family=%s dk=%s oracle=gsl') using (column('x')):(past('error')) with points ls 1 pt 8 ps 1.4 lw 2, \
-    pick('family=%s dk=%s oracle=gsl') using (column('x')):(lost('error')) with points ls 1 pt 2 ps 1.2 lw 2, \
+    for [i=1:words(oracles)] pick('family=%s dk=%s oracle='.word(oracles, i)) using (column('x')):(column('error') < beyond ? column('error') : NaN) with linespoints ls 100 + i, \
+    for [i=1:words(oracles)] pick('family=%s dk=%s oracle='.word(oracles, i)) using (column('x')):(past('error')) with points ls 100 + i pt 8 ps 1.4 lw 2, \
+    for [i=1:words(oracles)] pick('family=%s dk=%s oracle='.word(oracles, i)) using (column('x')):(lost('error')) with points ls 100 + i pt 2 ps 1.2 lw 2, \
     (2 * %s + 16) * u * (x > 1 ? x : 1) with lines dt 2 lc rgb theory", f, d, f, d, f, d, f, d, d)
 do for [f in 'gaussian flat'] {
   do for [d in short.' '.middle.' '.long] {
@@ -45,7 +47,7 @@ do for [f in 'gaussian flat'] {
 }
 set title 'coefficient read off the exponential, Gaussian key, d_k'.blank.'= '.middle
 set ylabel label('coefficient_error')
-plot for [i=1:5] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'coefficient_error' with linespoints ls i, \
+plot for [i=1:words(oracles)] pick('family=gaussian dk='.middle.' oracle='.word(oracles, i)) using 'x':'coefficient_error' with linespoints ls 100 + i, \
   u / x with lines dt 3 lw 2 lc rgb theory
 set title 'time per call at x = 1'
 set xlabel label('dk')
@@ -53,15 +55,15 @@ set ylabel label('seconds')
 set xrange [3:400]
 set yrange [1e-8:*]
 set ytics autofreq
-plot for [i=1:5] pick('family=gaussian x>0.9 x<1.1 oracle='.word(oracles, i)) using 'dk':'seconds' with linespoints ls i
+plot for [i=1:words(oracles)] pick('family=gaussian x>0.9 x<1.1 oracle='.word(oracles, i)) using 'dk':'seconds' with linespoints ls 100 + i
 
 set title 'the truth: '.(header('truth') eq 'arb' ? 'Arb' : 'long double')
-entries = 10
+entries = words(oracles) + 5
 load 'plots/legend.gp'
-plot for [i=1:5] NaN with linespoints ls i title name(word(oracles, i)), \
+plot for [i=1:words(oracles)] NaN with linespoints ls 100 + i title name(word(oracles, i)), \
   NaN with lines dt 2 lc rgb theory title '(2d_k'.blank.'+ 16) u max(1, x)', \
   NaN with lines dt 3 lw 2 lc rgb theory title 'u/x', \
-  NaN with points pt 8 ps 1.4 lw 2 lc rgb '#d55e00' title sprintf('past the axis, up to 10^{%d}', log10(farthest)), \
-  NaN with points pt 2 ps 1.2 lw 2 lc rgb '#d55e00' title 'not a number', \
+  NaN with points pt 8 ps 1.4 lw 2 lc rgb theory title sprintf('past the axis, up to 10^{%d}', log10(farthest)), \
+  NaN with points pt 2 ps 1.2 lw 2 lc rgb theory title 'not a number', \
   NaN with boxes fs solid lc rgb shade title label('floor')
 unset multiplot

@@ -42,12 +42,12 @@ set xlabel ''
 unset xtics
 bars = 'naive row_loop chunk forward heads16 hm16 back'
 bar_where(b) = b eq 'naive' ? 'kernel=naive' : b eq 'row_loop' ? 'kernel=row_loop' : b eq 'chunk' ? 'kernel=chunk chunk=16' : \
-  b eq 'forward' ? 'kernel=kernel pass=forward heads=1 level='.level : b eq 'heads16' ? 'kernel=kernel pass=forward heads=16 layout=BTHD' : \
+  b eq 'forward' ? 'kernel=kernel pass=forward heads=1 isa='.isa : b eq 'heads16' ? 'kernel=kernel pass=forward heads=16 layout=BTHD' : \
   b eq 'hm16' ? 'kernel=kernel pass=forward heads=16 layout=BHTD' : 'kernel=kernel pass=forward_backward heads=1'
 bar_name(b) = b eq 'naive' ? 'naive' : b eq 'row_loop' ? "naive,\nwidest\nvectors" : b eq 'chunk' ? "chunk-\nwise\nC = 16" : \
   b eq 'forward' ? "kernel\n1 head" : b eq 'heads16' ? "kernel\n16 heads\ntoken-\nmajor" : b eq 'hm16' ? "kernel\n16 heads\nhead-\nmajor" : \
   "kernel\nforward\nand back"
-level = word(values('level', 'panel=prefill kernel=kernel'), 1)
+isa = word(values('isa', 'panel=prefill kernel=kernel'), 1)
 part(b, d, p) = (w = values('of_gemm', 'panel=prefill threads=1 precision='.p.' dk='.d.' '.bar_where(b)), words(w) > 0 ? real(word(w, 1)) : NaN)
 set boxwidth 0.19
 set style fill solid 0.85 border -1
@@ -78,8 +78,8 @@ set title 'speed-up by threads, f32'
 set ylabel 'rate / rate of one thread'
 set xrange [0.4:4.6]
 unset xtics
-speed(h, layout, d) = rate('panel=prefill kernel=kernel pass=forward precision=f32 level='.level.' threads='.most.' heads='.h.' layout='.layout.' dk='.d) / \
-                      rate('panel=prefill kernel=kernel pass=forward precision=f32 level='.level.' threads=1 heads='.h.' layout='.layout.' dk='.d)
+speed(h, layout, d) = rate('panel=prefill kernel=kernel pass=forward precision=f32 isa='.isa.' threads='.most.' heads='.h.' layout='.layout.' dk='.d) / \
+                      rate('panel=prefill kernel=kernel pass=forward precision=f32 isa='.isa.' threads=1 heads='.h.' layout='.layout.' dk='.d)
 heads_of(c) = c == 1 ? '1' : '16'
 layout_of(c) = c == 2 ? 'BTHD' : 'BHTD'
 case_name(c) = c == 1 ? '1 head' : c == 2 ? "16 heads\ntoken-major" : "16 heads\nhead-major"
@@ -130,21 +130,21 @@ plot for [i=1:words(d_values)] pick('panel=decode kernel=kernel precision=f32 th
 unset logscale xy
 set ytics autofreq
 
-# --- levels
-set title 'levels of the instruction set, 1 head, 1 thread'
+# --- instruction sets
+set title 'instruction sets, 1 head, 1 thread'
 set ylabel label('gflops')
 set xlabel ''
-levels = values('level', 'panel=prefill kernel=kernel pass=forward')
-set xrange [0.4:words(levels) + 0.6]
+isas = values('isa', 'panel=prefill kernel=kernel pass=forward')
+set xrange [0.4:words(isas) + 0.6]
 unset xtics
-do for [i=1:words(levels)] {
-  caption = word(levels, i)
+do for [i=1:words(isas)] {
+  caption = word(isas, i)
   set label 200 + i caption at i, graph -0.05 center font ',10' noenhanced
 }
 set yrange [0:1.5 * largest('gflops', 'panel=prefill kernel=kernel pass=forward heads=1 threads=1')]
 set key top right maxrows 6
 eval provenance
-plot for [s=1:words(series)] for [i=1:words(levels)] '+' every ::0::0 \
-  using (i + (s - 2.5) * 0.2):(rate('panel=prefill kernel=kernel pass=forward heads=1 threads=1 level='.word(levels, i).' precision='.word(series, s)[1:3].' dk='.word(series, s)[5:*])) \
+plot for [s=1:words(series)] for [i=1:words(isas)] '+' every ::0::0 \
+  using (i + (s - 2.5) * 0.2):(rate('panel=prefill kernel=kernel pass=forward heads=1 threads=1 isa='.word(isas, i).' precision='.word(series, s)[1:3].' dk='.word(series, s)[5:*])) \
   with boxes lc rgb tint(s) title (i == 1 ? word(series, s)[1:3].', d = '.word(series, s)[5:*] : '')
 unset multiplot

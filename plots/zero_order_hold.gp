@@ -4,10 +4,7 @@ width = 1500
 height = 1000
 load 'plots/style.gp'
 stiffness = values('lambda', '')
-schemes = 'left midpoint richardson euler rk4 cf4'
-long_name(s) = s eq 'left' ? 'EFLA, k and v at the left end' : s eq 'midpoint' ? 'EFLA, k and v at the midpoint' : \
-  s eq 'richardson' ? 'EFLA midpoint, extrapolated' : s eq 'euler' ? 'Euler on the true ODE' : \
-  s eq 'rk4' ? 'RK4 on the true ODE' : 'exponential integrator CF4'
+schemes = values('scheme', 'steps>0')   # and not the crossovers
 set style line 101 lc rgb '#7f7f7f' lw 2.5 pt 6 ps 0.7
 set style line 102 lc rgb '#000000' lw 3.5 pt 7 ps 0.7
 set style line 103 lc rgb '#000000' lw 2 dt 2 pt 4 ps 0.7
@@ -42,7 +39,7 @@ plot for [s=1:words(schemes)] pick('lambda='.middle.' scheme='.word(schemes, s))
 set title 'reference: GSL''s adaptive rk8pd; '.square(header('dk'))
 entries = words(schemes) + 2
 load 'plots/legend.gp'
-plot for [s=1:words(schemes)] NaN with linespoints ls 100 + s title long_name(word(schemes, s)), \
+plot for [s=1:words(schemes)] NaN with linespoints ls 100 + s title header('scheme '.word(schemes, s)), \
   NaN with lines dt 3 lc rgb theory title 'crossover', \
   NaN with boxes fs solid lc rgb shade title label('floor')
 unset multiplot

@@ -74,6 +74,6 @@ int main(int argc, char **argv) {
                                        .description = "The picture is there whole or not at all.",
                                        .options = options,
                                        .run = run,
-                                       .answers = true};
+                                       .reports = true};
   return efla_program_main(&program, argc, argv);
 }

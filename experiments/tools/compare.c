@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* compare: is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?
  *
- * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in a file of
- *           its own.
- * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of o's type,
- *           relative, and in units of the bound for rounding on these tokens (check/error_bound.h); how it depends
- *           on the token's number; whether o depends on later tokens, where there are two runs; and, if it is out of
- *           tolerance, which usual fault explains it.
- * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1: outside. */
+ * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in
+ *           a file of its own.
+ * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of
+ *           o's type, relative, and in units of the bound for rounding on these tokens (check/error_bound.h);
+ *           how it depends on the token's number; whether o depends on later tokens, where there are two runs;
+ *           and, if it is out of tolerance, which usual fault explains it.
+ * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1:
+ *           outside. */
 #include "laboratory.h"
 
 static const char *input, *outputs, *against, *tolerance_text;
@@ -83,6 +84,6 @@ int main(int argc, char **argv) {
       .columns = efla_kernel_check_columns,
       .run = run,
       .check = check,
-      .answers = true};
+      .reports = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -2,11 +2,11 @@
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
  * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the product of
- *           transitions under each method, and whether a state in f32 overflows; of the first tokens of every head also:
- *           errors of all methods and of the number formats against an oracle, and the condition of the chunks'
- *           triangular systems.
- * Writes    a report on standard output, or the same as a JSON object; a table and a picture where they are asked for. */
+ * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the
+ *           product of transitions under each method, and whether a state in f32 overflows; of the first tokens
+ *           of every head also: errors of all methods and of the number formats against an oracle, and the
+ *           condition of the chunks' triangular systems.
+ * Writes    a report on standard output, or the same as a JSON object; a table and a picture on request. */
 #include "laboratory.h"
 
 #include <stdio.h>
@@ -110,6 +110,6 @@ int main(int argc, char **argv) {
       .columns = efla_diagnosis_columns,
       .run = run,
       .check = check,
-      .answers = true};
+      .reports = true};
   return efla_program_main(&program, argc, argv);
 }

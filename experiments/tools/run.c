@@ -2,11 +2,11 @@
 /* run: o and final_state for your own q, k, v and beta.
  *
  * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
- * Does      advances every head of every sequence with the method, keys, form and precision asked for, block by block,
- *           so that memory does not grow with the file.
- * Writes    another tensor file with o, final_state and where they come from as attributes: beside its place, renamed
- *           when complete.  Results that are not finite are written like any other, and end the program with status 4
- *           and the first of them. */
+ * Does      advances every head of every sequence with the given method, keys, form and precision, block by
+ *           block, so that memory does not grow with the file.
+ * Writes    another tensor file with o, final_state and their provenance as attributes, complete or not at all.
+ *           Results that are not finite are written like any other; the program then ends with status 4 and
+ *           names the first of them. */
 #include "laboratory.h"
 
 #include <stdint.h>
@@ -109,6 +109,6 @@ int main(int argc, char **argv) {
           "Exit status 4: a result is not finite.",
       .options = options,
       .run = run,
-      .answers = true};
+      .reports = true};
   return efla_program_main(&program, argc, argv);
 }

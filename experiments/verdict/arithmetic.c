@@ -14,7 +14,7 @@ verdict verdict_exactness(const efla_csv *csv) {
   size_t points = 0;
   for (size_t r = 0; r < csv->rows; r++)
     if (verdict_cell_is(csv, r, "oracle", "closed_form")) worst = fmax(worst, efla_csv_real(csv, r, "error")), points++;
-  f.ruling = points && worst <= 8 * u ? HOLDS : NOT_SEEN;
+  f.ruling = !points ? MISSING : worst <= 8 * u ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "largest relative error %.1e = %.1f u at %zu points", worst, worst / u,
            points);
   return f;
@@ -24,26 +24,29 @@ verdict verdict_exactness(const efla_csv *csv) {
 verdict verdict_infinite_order(const efla_csv *csv) {
   verdict f = {0};
   double worst = 0;
-  for (size_t r = 0; r < csv->rows; r++)
-    if (verdict_cell_is(csv, r, "method", "exact") && verdict_cell_is(csv, r, "truth", "longdouble"))
-      worst = fmax(worst, efla_csv_real(csv, r, "error") /
-                              (efla_csv_real(csv, r, "rounding") + efla_csv_real(csv, r, "floor")));
-  f.ruling = worst > 0 && worst <= 1 ? HOLDS : NOT_SEEN;
+  size_t points = 0;
+  for (size_t r = 0; r < csv->rows; r++) {
+    if (!verdict_cell_is(csv, r, "method", "exact") || !verdict_cell_is(csv, r, "truth", "longdouble")) continue;
+    double bound = efla_csv_real(csv, r, "rounding") + efla_csv_real(csv, r, "floor");
+    worst = fmax(worst, efla_csv_real(csv, r, "error") / bound), points++;
+  }
+  f.ruling = !points ? MISSING : worst > 0 && worst <= 1 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "n substeps change it by at most %.2f of 4 sqrt(n) u", worst);
   return f;
 }
 
 /* Keys and values that move within a token: the observed order in the clean range. */
 verdict verdict_moving_input(const efla_csv *csv) {
-  verdict f = {.ruling = HOLDS_IF, .condition = "k and v are constant over a token"};
+  verdict f = {.condition = "k and v are constant over a token"};
   double sum = 0, crossover = NAN;
-  size_t n = 0;
+  size_t n = 0, crossovers = 0;
   for (size_t r = 0; r < csv->rows; r++) {
     double order = efla_csv_real(csv, r, "order"), h_lambda = efla_csv_real(csv, r, "h_lambda");
     if (verdict_cell_is(csv, r, "scheme", "left") && h_lambda < 0.1 && !isnan(order)) sum += order, n++;
-    if (verdict_cell_is(csv, r, "scheme", "crossover") && !(crossover >= h_lambda))
-      crossover = isnan(h_lambda) ? crossover : h_lambda;
+    if (!verdict_cell_is(csv, r, "scheme", "crossover")) continue;
+    crossover = fmax(crossover, h_lambda), crossovers++; /* nan: none was found for that lambda */
   }
+  f.ruling = n && crossovers ? HOLDS_IF : MISSING;
   snprintf(f.evidence, sizeof f.evidence, "moving k, v: order %.2f, and RK4 is ahead below h*lambda = %.1f",
            n ? sum / (double)n : NAN, crossover);
   return f;
@@ -61,30 +64,35 @@ verdict verdict_stability(const efla_csv *csv) {
     if (!strcmp(method->name, "exact")) runs++, lost += blown;
     if (isfinite(method->stable)) explicit_runs++, explicit_lost += blown;
   }
-  f.ruling = runs && !lost ? HOLDS : NOT_SEEN;
+  f.ruling = !runs ? MISSING : !lost ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "%zu of %zu exact runs not finite; of explicit methods %zu of %zu", lost,
            runs, explicit_lost, explicit_runs);
   return f;
 }
 
-/* Error of a method at the last token over that at 100, f64, norm 1. */
-static double growth_of_error(const efla_csv *csv, const char *family, const char *method) {
+/* Error of a method at the last token over that at 100, f64, norm 1.  False: the table does not have both. */
+static bool growth_of_error(const efla_csv *csv, const char *family, const char *method, double *growth) {
   double early = NAN, late = NAN;
+  bool has_early = false, has_late = false;
   for (size_t r = 0; r < csv->rows; r++) {
     if (!verdict_cell_is(csv, r, "family", family) || !verdict_cell_is(csv, r, "method", method) ||
         !verdict_cell_is(csv, r, "precision", "f64"))
       continue;
     if (!verdict_cell_is(csv, r, "truth", "longdouble") || efla_csv_real(csv, r, "norm") != 1) continue;
-    if (efla_csv_real(csv, r, "tokens") == 100) early = efla_csv_real(csv, r, "error");
-    late = efla_csv_real(csv, r, "error"); /* rows are in the order of tokens */
+    double tokens = efla_csv_real(csv, r, "tokens"), error = efla_csv_real(csv, r, "error");
+    if (tokens == 100) early = error, has_early = true;
+    if (tokens > 100) late = error, has_late = true; /* rows are in the order of tokens */
   }
-  return late / early;
+  *growth = late / early;
+  return has_early && has_late;
 }
 
 verdict verdict_accumulation(const efla_csv *csv) {
   verdict f = {.condition = "old directions are revisited or fade"};
-  double fading = growth_of_error(csv, "gaussian", "exact"), kept = growth_of_error(csv, "dictionary", "exact");
-  f.ruling = fading > 3 ? NOT_SEEN : kept > 3 ? HOLDS_IF : HOLDS;
+  double fading, kept;
+  bool has_fading = growth_of_error(csv, "gaussian", "exact", &fading),
+       has_kept = growth_of_error(csv, "dictionary", "exact", &kept);
+  f.ruling = !has_fading || !has_kept ? MISSING : !(fading <= 3) ? NOT_SEEN : !(kept <= 3) ? HOLDS_IF : HOLDS;
   snprintf(f.evidence, sizeof f.evidence,
            "rounding from 100 tokens to the end: x %.1f Gaussian keys, x %.1f eight keys", fading, kept);
   return f;
@@ -92,8 +100,8 @@ verdict verdict_accumulation(const efla_csv *csv) {
 
 verdict verdict_euler_accumulation(const efla_csv *csv) {
   verdict f = {0};
-  double ratio = growth_of_error(csv, "unit", "euler");
-  f.ruling = ratio > 2 ? HOLDS : NOT_SEEN;
+  double ratio;
+  f.ruling = !growth_of_error(csv, "unit", "euler", &ratio) ? MISSING : ratio > 2 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "Euler, unit keys, from 100 tokens to the end: x %.2f (saturates)", ratio);
   return f;
 }
@@ -102,11 +110,12 @@ verdict verdict_euler_accumulation(const efla_csv *csv) {
 verdict verdict_chunks(const efla_csv *csv) {
   verdict f = {0};
   double worst = 0;
+  size_t points = 0;
   for (size_t r = 0; r < csv->rows; r++)
     if (verdict_cell_is(csv, r, "method", "exact") && verdict_cell_is(csv, r, "form", "substitution") &&
         efla_csv_real(csv, r, "chunk") <= 128)
-      worst = fmax(worst, efla_csv_real(csv, r, "error"));
-  f.ruling = worst > 0 && worst <= 64 * u32 ? HOLDS : NOT_SEEN;
+      worst = fmax(worst, efla_csv_real(csv, r, "error")), points++;
+  f.ruling = !points ? MISSING : worst > 0 && worst <= 64 * u32 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence, "largest error in f32 for C <= 128: %.1f u", worst / u32);
   return f;
 }
@@ -129,7 +138,8 @@ verdict verdict_linear_time(const efla_csv *csv) {
   verdict f = {0};
   double kernel = time_slope(csv, "kernel", 1024), chunk = time_slope(csv, "chunk", 1024),
          softmax = time_slope(csv, "softmax", 2048);
-  f.ruling = fabs(kernel - 1) <= 0.1 && fabs(chunk - 1) <= 0.1 ? HOLDS : NOT_SEEN;
+  bool known = !isnan(kernel) && !isnan(chunk);
+  f.ruling = !known ? MISSING : fabs(kernel - 1) <= 0.1 && fabs(chunk - 1) <= 0.1 ? HOLDS : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence,
            "time ~ tokens^s: recurrence s = %.3f, chunkwise %.3f, softmax attention %.2f", kernel, chunk, softmax);
   return f;

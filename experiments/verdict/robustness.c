@@ -21,7 +21,7 @@ verdict verdict_recall(const efla_csv *csv, const char *perturbation) {
     if (deltanet) levels += tuned, better[tuned] += win, worse[tuned] += loss;
   }
   bool both = 2 * better[0] > levels && 2 * better[1] > levels, loses = worse[0] + worse[1] > 0;
-  f.ruling = both && !loses ? HOLDS : better[0] + better[1] == 0 ? NOT_SEEN : HOLDS_IF;
+  f.ruling = !levels ? MISSING : both && !loses ? HOLDS : better[0] + better[1] == 0 ? NOT_SEEN : HOLDS_IF;
   snprintf(f.condition, sizeof f.condition, "%s",
            both        ? "the level is high enough"
            : better[1] ? "at some levels"
@@ -49,7 +49,8 @@ verdict verdict_trained(const efla_csv *csv, const char *perturbation) {
   verdict f = {.condition = "keys and learning rate change with the method"};
   efla_interval published = effect(csv, "published", perturbation), method = effect(csv, "method", perturbation),
                 keys = effect(csv, "keys", perturbation), lr = effect(csv, "lr", perturbation);
-  f.ruling = method.low > 0 ? HOLDS : published.low > 0 ? HOLDS_IF : NOT_SEEN;
+  bool known = !isnan(method.mean) && !isnan(published.mean);
+  f.ruling = !known ? MISSING : method.low > 0 ? HOLDS : published.low > 0 ? HOLDS_IF : NOT_SEEN;
   snprintf(f.evidence, sizeof f.evidence,
            "points: published %+.1f [%+.1f %+.1f]; method %+.1f [%+.1f %+.1f], raw keys %+.1f [%+.1f %+.1f], "
            "rate %+.1f [%+.1f %+.1f]",

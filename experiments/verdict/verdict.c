@@ -2,7 +2,7 @@
 /* verdict RESULTS PROGRAMS: the paper's claims, each with the evidence that the tables in RESULTS give for it.
  *
  * Nothing is typed in: every number and every verdict is computed from a table.  Exit status 1 where a table is missing
- * or older than the program in PROGRAMS that writes it. */
+ * or older than the program in PROGRAMS that writes it, or has too few rows for a claim. */
 #include "verdict.h"
 
 #include <string.h>
@@ -40,12 +40,16 @@ static const struct claim {
      .each = name_of_study_condition, .absent = no_study},
 };
 
-static void print(const char *claim, const char *what, const char *table, const verdict *f) {
-  static const char *const words[] = {"holds", "holds if", "not seen"};
+/* Returns whether the table had the rows for the claim. */
+static bool print(const char *claim, const char *what, const char *table, const verdict *f) {
+  static const char *const words[] = {"holds", "holds if", "not seen", "missing"};
+  bool missing = f->ruling == MISSING;
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);
   printf("%-44s %-9s%s%s\n%46s%s [%s.csv]\n", text, words[f->ruling], f->ruling == HOLDS_IF ? " " : "",
-         f->ruling == HOLDS_IF ? f->condition : "", "", f->evidence, table);
+         f->ruling == HOLDS_IF ? f->condition : "", "", missing ? "too few rows" : f->evidence, table);
+  if (missing) fprintf(stderr, "verdict: %s.csv has too few rows for '%s': run make figures\n", table, text);
+  return !missing;
 }
 
 /* 0: read and up to date; -1: not there, as may be; 1: missing or old, and said so. */
@@ -83,11 +87,11 @@ int main(int argc, char **argv) {
     if (status != 0) continue;
     if (claims[c].decide) {
       verdict f = claims[c].decide(&csv);
-      print(claims[c].text, "", claims[c].table, &f);
+      failed |= !print(claims[c].text, "", claims[c].table, &f);
     }
     for (size_t i = 0; claims[c].each && claims[c].each(i); i++) {
       verdict f = claims[c].decide_each(&csv, claims[c].each(i));
-      print(claims[c].text, claims[c].each(i), claims[c].table, &f);
+      failed |= !print(claims[c].text, claims[c].each(i), claims[c].table, &f);
     }
     efla_csv_clear(&csv);
   }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The claims' verdicts, each from the table of one experiment.
  *
- * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it,
- * and leaves it as it is.  Numbers for which the table has no rows are nan in the evidence, and so is a fit that finds
- * no memory; none fails otherwise. */
+ * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it, and
+ * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING; numbers of the evidence for
+ * which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
 #ifndef EXPERIMENTS_VERDICT_H
 #define EXPERIMENTS_VERDICT_H
 
 #include "laboratory.h"
 
-typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN } ruling;
+typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN, MISSING } ruling;
 
 typedef struct verdict {
   ruling ruling;

@@ -22,7 +22,7 @@ typedef struct parse {
   const char *given[MOST_OPTIONS];
   size_t n;
   char processors[16]; /* the default of --threads */
-  bool answered;       /* --help, --usage or --version was given: nothing else is run */
+  bool stopped;        /* --help, --usage or --version was given: nothing else is run */
 } parse;
 
 /* Replaces line breaks: a header line of a table must stay one line. */
@@ -41,7 +41,7 @@ static const char *chosen(const parse *p, size_t i) {
 /* "key: value\n" for every option. A list of names is followed by the whole table of names: plots choose
  * colours by a row's position in it. */
 static char *list_settings(const parse *p) {
-  char *settings = efla_option_text("%s", p->cli->program->answers ? ""
+  char *settings = efla_option_text("%s", p->cli->program->reports ? ""
                                           : p->cli->quick          ? "quick: yes\n"
                                                                    : "quick: no\n");
   for (size_t i = 0; i < p->n; i++) {
@@ -75,8 +75,8 @@ static bool finish(parse *p, struct argp_state *state) {
 }
 
 /* Ends the parse after --help, --usage or --version. */
-static error_t answer(parse *p) {
-  p->answered = true;
+static error_t stop(parse *p) {
+  p->stopped = true;
   return ECANCELED;
 }
 
@@ -88,13 +88,13 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
     return 0;
   case 'V':
     printf("%s %s (%s)\n", state->name, EFLA_VERSION, efla_commit());
-    return answer(p);
+    return stop(p);
   case '?':
     argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-    return answer(p);
+    return stop(p);
   case USAGE_KEY:
     argp_state_help(state, stdout, ARGP_HELP_USAGE);
-    return answer(p);
+    return stop(p);
   case ARGP_KEY_ARG:
     argp_error(state, "unexpected argument '%s'", argument);
     return EINVAL;
@@ -153,19 +153,19 @@ static char *describe_program(const efla_program *program) {
   return text;
 }
 
-/* The program's options, then the common ones. A program with `answers` draws no random numbers and may have
+/* The program's options, then the common ones. A program with `reports` draws no random numbers and may have
  * no table. */
 static void gather_options(parse *p) {
   efla_cli *cli = p->cli;
   const efla_program *program = cli->program;
   const char *out =
-      program->answers ? "write a table there as well" : "write the table there instead of standard output";
+      program->reports ? "write a table there as well" : "write the table there instead of standard output";
   const efla_option common[] = {
       {"seed", "N", "1", NULL, "seed of all random streams", EFLA_COUNT, &cli->seed, 0, 4294967295., NULL},
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
       {"out", "FILE", NULL, NULL, out, EFLA_RESULT, &cli->out, 0, 0, NULL},
   };
-  const bool has[] = {!program->answers, true, program->columns != NULL};
+  const bool has[] = {!program->reports, true, program->columns != NULL};
   snprintf(p->processors, sizeof p->processors, "%d", omp_get_num_procs());
   for (const efla_option *option = program->options; option->name; option++) p->options[p->n++] = *option;
   assert(p->n + COMMON <= MOST_OPTIONS);
@@ -221,15 +221,15 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
                                        {"usage", USAGE_KEY, NULL, 0, "give a short usage message", -1},
                                        {"version", 'V', NULL, 0, "print version and commit", -1},
                                        {"quick", 'q', NULL, 0, "a version of the same run that takes seconds", 0}};
-  memcpy(rows + n, simple, sizeof simple - (program->answers ? sizeof *simple : 0));
+  memcpy(rows + n, simple, sizeof simple - (program->reports ? sizeof *simple : 0));
   char *text = describe_program(program);
   struct argp argp = {.options = rows, .parser = on_option, .doc = text};
   cli->command = quote_command(cli->name, argc, argv);
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
   for (size_t i = 0; i < options; i++) free(help[i]), free(alias[i]);
   free(text);
-  *code = error == 0 || p.answered ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
-  if (p.answered && (fflush(stdout) != 0 || ferror(stdout))) *code = EFLA_EXIT_IO;
+  *code = error == 0 || p.stopped ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
+  if (p.stopped && (fflush(stdout) != 0 || ferror(stdout))) *code = EFLA_EXIT_IO;
   if (error != 0) efla_cli_clear(cli);
   return error == 0;
 }

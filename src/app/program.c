@@ -40,7 +40,7 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   if (status == EFLA_OK && program->check) status = program->check(&cli, &why);
   if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
   if (status == EFLA_OK) status = program->run(&cli, &table, &why);
-  if (status == EFLA_OK && table.rows == 0 && !program->answers)
+  if (status == EFLA_OK && table.rows == 0 && !program->reports)
     status = efla_fail(&why, EFLA_USAGE, "no row: nothing of what was asked for can be computed");
   if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
     efla_status closed = efla_table_close(&table, &trouble);
@@ -48,7 +48,7 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   } else {
     efla_table_abandon(&table);
   }
-  if (program->answers && (fflush(stdout) != 0 || ferror(stdout)))
+  if (program->reports && (fflush(stdout) != 0 || ferror(stdout)))
     status = efla_fail(&why, EFLA_OUTPUT, "standard output: cannot write: %s", strerror(errno));
   int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
   efla_cli_clear(&cli);

@@ -39,7 +39,7 @@ efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message
   const efla_column *columns = cli->program->columns;
   *table = (efla_table){.columns = columns};
   assert(!columns || efla_columns_cover(columns));
-  const char *nowhere = cli->program->answers ? "/dev/null" : NULL; /* standard output has the program's text */
+  const char *nowhere = cli->program->reports ? "/dev/null" : NULL; /* standard output has the program's text */
   efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
   if (status != EFLA_OK) {
     forget(table);
@@ -61,7 +61,7 @@ efla_status efla_table_open_further(efla_table *table, const efla_cli *cli, cons
   while (strcmp(further->option, option) != 0) further++;
   efla_program program = *cli->program;
   efla_cli other = *cli;
-  program.columns = further->columns, program.answers = false, other.program = &program, other.out = path;
+  program.columns = further->columns, program.reports = false, other.program = &program, other.out = path;
   return efla_table_open(table, &other, why);
 }
 

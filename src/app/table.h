@@ -25,7 +25,7 @@ typedef struct efla_table {
 /* Writes the provenance lines "# key: value". */
 void efla_table_header(FILE *file, const efla_cli *cli);
 
-/* Opens cli->out ("-": standard output; NULL: standard output too, or no table for a program with `answers`)
+/* Opens cli->out ("-": standard output; NULL: standard output too, or no table for a program with `reports`)
  * and writes the header for the program's columns. Fails with EFLA_OUTPUT. */
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why);
 

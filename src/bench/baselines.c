@@ -49,19 +49,19 @@ static double square_deviation(const problem *done, const problem *given) {
 
 /* Reads and writes every number of the states, in pieces distributed over the threads. */
 enum { PIECE = 4096 };
-static void touch(problem *p) {
+static void rmw(problem *p) {
   size_t n = efla_bench_states(&p->heads);
   assert(n % PIECE == 0);
   const efla_isa *isa = p->heads.isa;
 #pragma omp parallel for schedule(static) num_threads((int)p->heads.threads) if (p->heads.threads > 1)
   for (size_t first = 0; first < n; first += PIECE)
     if (p->f64)
-      isa->touch_f64(PIECE, (double *)p->S + first);
+      isa->rmw_f64(PIECE, (double *)p->S + first);
     else
-      isa->touch_f32(PIECE, (float *)p->S + first);
+      isa->rmw_f32(PIECE, (float *)p->S + first);
 }
-static double touch_flops(const problem *p) { return (double)efla_bench_states(&p->heads); }
-static double touch_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
+static double rmw_flops(const problem *p) { return (double)efla_bench_states(&p->heads); }
+static double rmw_bytes(const problem *p) { return 2. * (double)efla_bench_states(&p->heads) * (p->f64 ? 8 : 4); }
 
 /* Causal softmax attention with quadratic cost, by matrix products over blocks of queries: o = softmax(q k^T
  * / sqrt(dk)) v. */
@@ -136,7 +136,7 @@ const efla_benchmark_case efla_bench_baselines[] = {
      .work = square,
      .flops = square_flops,
      .deviation = square_deviation},
-    {.kernel = "memory", .pass = "rmw", .work = touch, .flops = touch_flops, .bytes = touch_bytes},
+    {.kernel = "memory", .pass = "rmw", .work = rmw, .flops = rmw_flops, .bytes = rmw_bytes},
     {.kernel = "softmax",
      .pass = "forward",
      .extra = softmax_extra,

@@ -40,7 +40,7 @@ const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const ch
 
 /* The next array of a block, aligned to a whole tile as an allocator for such kernels would align it. base
  * NULL: only the offset is counted. */
-static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size_t n) {
+static void *next_array(const efla_bench_problem *p, char *base, size_t *offset, size_t n) {
   size_t here = *offset;
   *offset += (n * size_of(p) + EFLA_TILE_BYTES - 1) / EFLA_TILE_BYTES * EFLA_TILE_BYTES;
   return base ? base + here : NULL;
@@ -49,12 +49,12 @@ static void *carve(const efla_bench_problem *p, char *base, size_t *offset, size
 /* Assigns the arrays their places in the block; returns the bytes that the block must have. */
 static size_t divide(efla_bench_problem *p, char *base) {
   size_t rows = efla_bench_rows(&p->heads), dk = p->heads.dk, dv = p->heads.dv, size = 0;
-  p->q = carve(p, base, &size, rows * dk), p->k = carve(p, base, &size, rows * dk),
-  p->v = carve(p, base, &size, rows * dv);
-  p->beta = carve(p, base, &size, rows), p->coefficient = carve(p, base, &size, rows),
-  p->o = carve(p, base, &size, rows * dv);
-  p->S = carve(p, base, &size, efla_bench_states(&p->heads));
-  p->extra = carve(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
+  p->q = next_array(p, base, &size, rows * dk), p->k = next_array(p, base, &size, rows * dk),
+  p->v = next_array(p, base, &size, rows * dv);
+  p->beta = next_array(p, base, &size, rows), p->coefficient = next_array(p, base, &size, rows),
+  p->o = next_array(p, base, &size, rows * dv);
+  p->S = next_array(p, base, &size, efla_bench_states(&p->heads));
+  p->extra = next_array(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
   return size;
 }
 

@@ -12,7 +12,7 @@ typedef struct row {
   const char *kernel, *pass, *precision, *layout;
   size_t dk, dv, heads, tokens, threads;
   double seconds, tokens_per_s, gflops, of_gemm, of_naive, of_bandwidth;
-  const char *panel, *level;
+  const char *panel, *isa;
   size_t chunk;
   double seconds_min, seconds_max;
 } row;
@@ -36,7 +36,7 @@ const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, of_bandwidth, "",
                 "rate / rate of memory; for decoding: of reading and writing the same amount, in or out of cache"),
     EFLA_COLUMN(row, panel, "", "panel; rows of one panel were timed in turn and can be compared"),
-    EFLA_COLUMN(row, level, "", "instruction set"),
+    EFLA_COLUMN(row, isa, "", "instruction set"),
     EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: a form without chunks"),
     EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
     EFLA_COLUMN(row, seconds_max, "s", "longest time"),

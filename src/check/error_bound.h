@@ -3,28 +3,32 @@
  *
  * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most
  * u^2 x^2/3 for a number x. Roundings are assumed to be independent. Every token's transition acts on the error that
- * the state has so far, so that the covariance C (dk, dk) of the state's error, summed over its columns, follows exactly
+ * the state has so far, so that the covariance C (dk, dk) of the state's error, summed over its columns, follows
+ * exactly, with decay d and coefficient a,
  *
- *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),      d the decay, a the coefficient, where
+ *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),
  *
- *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     u = v - S^T k in arithmetic: dk+2 roundings of partial sums, about as large as
- *             + p (m + |u|^2 + |v|^2)                 their terms' root sum of squares, m = sum k_i^2 |S_i|^2, or their end;
- *             + w (dk+4) |u|^2 ]                      operands S, u, v rounded to p; the coefficient's error (docs/bounds.md#coefficient)
- *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  the state stored in s, the update added,
- *               + p a^2 k_i^2 |u|^2 ]                 and the key rounded to p
+ *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     rounding of the sum u = v - S^T k
+ *             + p (m + |u|^2 + |v|^2)                 of its operands S, u, v
+ *             + w (dk+4) |u|^2 ]                      of the coefficient (docs/bounds.md#coefficient)
+ *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  of the stored state and of the update
+ *               + p a^2 k_i^2 |u|^2 ]                 of the key as an operand
  *
- * with the squares of three units: w of the arithmetic, p of the operands of products, s of the stored state. A
- * read-out has the variance, summed over its entries,
+ * with the squares of three units: w of the arithmetic, p of the operands of products, s of the stored state.  The dk+2
+ * partial sums of u are taken as large as the root sum of squares of their terms, m = sum k_i^2 |S_i|^2, or as their
+ * result. A read-out has the variance, summed over its entries,
  *
- *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,   r of o's type on disk.
+ *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,
+ *
+ * with r the square of the unit of o's type in the file.
  *
  * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
  * the state beyond the stability limit (docs/findings.md#accumulation).
  *
  * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root
  * mean square over a head. The constants are measured: the largest of the forms and formats of this toolkit on the
- * input families is below half of either (test_compare). The margin is for chunkwise kernels, which multiply by
- * (I + L)^-1 in the operands' format, and for the tails of the distribution. */
+ * input families is below half of either (test_compare). The margin is for chunkwise kernels, which multiply by (I +
+ * L)^-1 in the operands' format, and for the tails of the distribution. */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
 #define EFLA_CHECK_ERROR_BOUND_H
 

@@ -157,7 +157,7 @@ static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
     unit_queries,         scale_missing,        scale_by_dk,      scale_twice,     nothing_written,
     read_before,          read_transposed,      final_transposed, initial_missing, initial_transposed,
     state_carried,        decay_missing,        decay_after};
-enum { MISTAKES = sizeof faults / sizeof *faults };
+enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* The table continues with the coefficients of all other methods, and with chunks whose tail is lost. */
 static size_t methods(void) {
@@ -195,9 +195,9 @@ static bool lost_tail(size_t i, efla_fault_model *r, const setting *s, char *say
 }
 
 static bool apply(size_t i, efla_fault_model *r, const setting *s, char *says) {
-  if (i < MISTAKES) return faults[i](r, s, says);
-  if (i < MISTAKES + methods()) return other_method(i - MISTAKES, r, s, says);
-  return lost_tail(i - MISTAKES - methods(), r, s, says);
+  if (i < FAULTS) return faults[i](r, s, says);
+  if (i < FAULTS + methods()) return other_method(i - FAULTS, r, s, says);
+  return lost_tail(i - FAULTS - methods(), r, s, says);
 }
 
 static efla_fault_model right_model(const efla_kernel_spec *spec) {
@@ -217,7 +217,7 @@ void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_ke
   size_t most = most_candidates(in);
   *candidates = (efla_fault_candidates){.n = 1};
   candidates->candidate[0].model = right_model(spec);
-  for (size_t i = 0; i < MISTAKES + methods() + 2 * EFLA_TAILS && candidates->n < most; i++) {
+  for (size_t i = 0; i < FAULTS + methods() + 2 * EFLA_TAILS && candidates->n < most; i++) {
     efla_fault_candidate *candidate = &candidates->candidate[candidates->n];
     *candidate = (efla_fault_candidate){.model = right_model(spec), .row = {i, SIZE_MAX}};
     candidates->n += apply(i, &candidate->model, &s, candidate->says);

@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 
-/* Input and what it is held against; errors of every head; how they grow with the token's number; the first error out of
- * tolerance; causality; the fault that explains what is wrong; last a line "verdict: ".  `check` has been run with these
- * options. */
+/* Text: the input and what it is compared with; errors of every head; their growth with the token number; the first
+ * error out of tolerance; causality; the fault that explains the errors; at the end a line "verdict: ".  `check` was
+ * run with these options. */
 void efla_kernel_check_write_text(const efla_kernel_check *check, const efla_kernel_check_options *options, FILE *out);
 
 /* One row per head and range of tokens. */

@@ -46,8 +46,8 @@ typedef struct efla_bin {
 typedef struct efla_errors_of {
   size_t numbers;
   double error2, truth2, variance; /* sums over all numbers; variance: as expected by the error bound */
-  double ulps, relative,
-      ratio; /* largest error: of an entry, of a norm relative to the true norm, of a norm relative to the error bound */
+  /* Largest error: of an entry, of a norm relative to the true norm, of a norm relative to the error bound. */
+  double ulps, relative, ratio;
   double ulps2;    /* sum of squares */
   efla_miss first; /* out of tolerance: the smallest token number, and of these the smallest sequence */
 } efla_errors_of;

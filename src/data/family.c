@@ -39,7 +39,7 @@ static efla_status next_flat(efla_source *source, size_t token, double *k, doubl
   return EFLA_OK;
 }
 
-/* k_t = rho k_{t-1} + sqrt(1 - rho^2) g_t, stationary from the first token on. */
+/* k_t = rho k_{t-1} + sqrt(1 - rho^2) g_t, g_t Gaussian; stationary from the first token on. */
 static efla_status next_ar1(efla_source *source, size_t token, double *k, double *v, efla_message *why) {
   (void)v;
   (void)why;
@@ -52,8 +52,8 @@ static efla_status next_ar1(efla_source *source, size_t token, double *k, double
 
 static size_t room_for_key(const efla_source *source) { return source->spec.dk; }
 
-/* Around a common direction c of the norm's length: k = sqrt(rho) c + sqrt(1 - rho) g, so that the cosine between any
- * two keys is about rho, and all keys are one where rho = 1. */
+/* k = sqrt(rho) c + sqrt(1 - rho) g with a common c and g both Gaussian, so that the cosine between any two keys is
+ * about rho, and all keys are equal where rho = 1. */
 static efla_status start_cone(efla_source *source, efla_message *why) {
   if (source->spec.rho < 0)
     return efla_fail(why, EFLA_INPUT, "family cone: rho = %g, expected a cosine from 0 to 1", source->spec.rho);
@@ -96,7 +96,7 @@ static efla_status start_mnist(efla_source *source, efla_message *why) {
   return efla_mnist_read(&source->images, source->spec.mnist, true, why);
 }
 
-/* Row t of all images one below the other is key t, the row below it is value t. */
+/* With the rows of all images in one list, row t is key t and row t + 1 is value t. */
 static size_t tokens_of_mnist(const efla_source *source) {
   size_t rows = source->images.size[0] * EFLA_MNIST_SIDE;
   return rows ? rows - 1 : 0;

@@ -18,7 +18,7 @@ static void noise(size_t n, float *pixels, double level, gsl_rng *draw) {
 
 static void dropout(size_t n, float *pixels, double level, gsl_rng *draw) {
   for (size_t i = 0; i < n; i++)
-    if (gsl_rng_uniform(draw) < level) pixels[i] = 0; /* uniform in [0, 1): none at level 0, all at 1 */
+    if (gsl_rng_uniform(draw) < level) pixels[i] = 0; /* uniform in [0, 1): no pixel at level 0, all at 1 */
 }
 
 const efla_image_perturbation efla_image_perturbations[] = {
@@ -35,7 +35,7 @@ const char *efla_image_perturbation_name(size_t i) {
 
 double efla_image_level(const efla_image_perturbation *p, size_t i) {
   assert(i < p->levels);
-  return rint(1000 * (p->first + (double)i * p->step)) / 1000; /* the quotient of two integers, correctly rounded */
+  return rint(1000 * (p->first + (double)i * p->step)) / 1000; /* quotient of two integers, correctly rounded */
 }
 
 void efla_image_perturb(const efla_image_perturbation *p, double level, size_t seed, size_t image, size_t n,

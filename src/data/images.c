@@ -14,7 +14,7 @@ efla_status efla_images_mnist(efla_images *images, const char *directory, bool t
   efla_status status = efla_mnist_read(&pixels, directory, training, why);
   if (status != EFLA_OK) return status;
   status = efla_mnist_read_labels(&labels, pixels.size[0], directory, training, why);
-  if (status == EFLA_OK) /* what was read is theirs from now on */
+  if (status == EFLA_OK) /* images owns the data from now on */
     *images = (efla_images){pixels.size[0], pixels.data, labels.data, "mnist"};
   else
     efla_idx_clear(&pixels);

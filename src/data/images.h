@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Labelled images of digits: MNIST's, or built-in ones for where MNIST is not at hand. */
+/* Labelled images of digits: MNIST, or synthetic ones where MNIST is not available. */
 #ifndef EFLA_DATA_IMAGES_H
 #define EFLA_DATA_IMAGES_H
 
@@ -18,17 +18,17 @@ typedef struct efla_images {
   const char *origin;    /* "mnist", or "built-in strokes": for tables and figures */
 } efla_images;
 
-/* MNIST's training or test set, the directory as for efla_mnist_read.  Fails with EFLA_INPUT or EFLA_NO_MEMORY as
+/* MNIST's training or test set, from a directory as for efla_mnist_read.  Fails with EFLA_INPUT or EFLA_NO_MEMORY as
  * efla_mnist_read and efla_mnist_read_labels do;  images is then zeroed. */
 efla_status efla_images_mnist(efla_images *images, const char *directory, bool training, efla_message *why);
 
-/* The first `count` >= 1 of an endless set of built-in digits (see data/strokes.h), labels drawn uniformly.  Image i
- * follows from (seed, training, i) alone, so that a larger set begins with the smaller one.  Fails with EFLA_NO_MEMORY;
+/* The first `count` >= 1 of an unlimited set of synthetic digits (data/strokes.h) with uniformly random labels.  Image
+ * i depends on (seed, training, i) only, so that a larger set begins with the smaller one.  Fails with EFLA_NO_MEMORY;
  * images is then zeroed. */
 efla_status efla_images_strokes(efla_images *images, size_t count, size_t seed, bool training, efla_message *why);
 
-/* MNIST's where its directory is given (efla_mnist_given), all of them; else `*count` >= 1 built-in digits from the
- * seed.  *count, how many are wanted at most, becomes what there is where that is less.  Fails as the two above do. */
+/* All of MNIST where its directory is given (efla_mnist_given), otherwise `*count` >= 1 synthetic digits.  *count, the
+ * largest number wanted, is reduced to the number available.  Fails as the two above do. */
 efla_status efla_images_read(efla_images *images, const char *directory, bool training, size_t *count, size_t seed,
                              efla_message *why);
 

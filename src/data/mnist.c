@@ -22,7 +22,7 @@ bool efla_mnist_given(const char *directory) {
   return directory && *directory;
 }
 
-/* Also leaves the file's path (PATH), for messages about what is in it. */
+/* Also sets path (PATH), the file that was read, for messages. */
 static efla_status read_file(efla_idx *idx, char *path, int kind, const char *directory, bool training,
                              efla_message *why) {
   const char *name = kinds[kind].name[training];

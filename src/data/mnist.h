@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* MNIST's files: real keys and values, and digits to tell apart. */
+/* MNIST's files: rows of pixels as keys and values, and images with labels. */
 #ifndef EFLA_DATA_MNIST_H
 #define EFLA_DATA_MNIST_H
 
@@ -21,8 +21,8 @@ bool efla_mnist_given(const char *directory);
  * where the images are not 28 x 28) or EFLA_NO_MEMORY. */
 efla_status efla_mnist_read(efla_idx *images, const char *directory, bool training, efla_message *why);
 
-/* Reads their labels, one for each of so many images.  Fails also, with EFLA_INPUT, where there are fewer or more of
- * them, none at all, or one is past 9. */
+/* Reads the labels of the same set.  Fails also, with EFLA_INPUT, where their number is not `images` or is 0, or where
+ * a label is above 9. */
 efla_status efla_mnist_read_labels(efla_idx *labels, size_t images, const char *directory, bool training,
                                    efla_message *why);
 

@@ -36,8 +36,8 @@ static efla_status noise_on_both(efla_tokens *x, double level, gsl_rng *draw, ef
   return noise_on_values(x, level, draw, why);
 }
 
-/* Multiplies every entry of k and v by what `factor` draws for it. */
-static void for_each(efla_tokens *x, double level, gsl_rng *draw, double (*factor)(double level, gsl_rng *draw)) {
+/* Multiplies every entry of k and v by a random factor of its own. */
+static void multiply_each(efla_tokens *x, double level, gsl_rng *draw, double (*factor)(double level, gsl_rng *draw)) {
   for (size_t e = 0; e < x->tokens * x->dk; e++) x->k[e] *= factor(level, draw);
   for (size_t e = 0; e < x->tokens * x->dv; e++) x->v[e] *= factor(level, draw);
 }
@@ -47,13 +47,13 @@ static double minus_or_plus(double level, gsl_rng *draw) { return gsl_rng_unifor
 
 static efla_status dropout(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
   (void)why;
-  for_each(x, level, draw, zero_or_one);
+  multiply_each(x, level, draw, zero_or_one);
   return EFLA_OK;
 }
 
 static efla_status sign_flips(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
   (void)why;
-  for_each(x, level, draw, minus_or_plus);
+  multiply_each(x, level, draw, minus_or_plus);
   return EFLA_OK;
 }
 
@@ -69,7 +69,7 @@ static efla_status scaling(efla_tokens *x, double level, gsl_rng *draw, efla_mes
   return EFLA_OK;
 }
 
-/* A tenth of the tokens in a row, at least one, at a random place. */
+/* Perturbs a tenth of the tokens, at least one, consecutive and at a random place. */
 static efla_status burst(efla_tokens *x, double level, gsl_rng *draw, efla_message *why) {
   (void)why;
   size_t length = (x->tokens + 9) / 10;
@@ -79,7 +79,7 @@ static efla_status burst(efla_tokens *x, double level, gsl_rng *draw, efla_messa
   return EFLA_OK;
 }
 
-/* To 2^bits levels from minus to plus the largest magnitude. */
+/* Rounds to 2^bits equidistant values from minus to plus the largest magnitude. */
 static void to_levels(size_t n, double *values, double bits) {
   double largest = 0, steps = exp2(bits) - 1;
   for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(values[i]));
@@ -102,8 +102,8 @@ typedef struct spectrum { /* FFTW's buffers and plans for lines of n numbers */
   fftw_plan there, back;
 } spectrum;
 
-/* Adds noise along the tokens to every entry of rows (n, width): white noise whose spectrum is multiplied by
- * f^(-gamma/2), for a power spectrum f^-gamma without a mean, scaled to the deviation. */
+/* Adds coloured noise along the tokens to every entry of rows (n, width): white noise whose Fourier coefficients are
+ * multiplied by f^(-gamma/2), so that its power spectrum is f^-gamma, with mean 0, scaled to the deviation. */
 static void add_coloured(size_t n, size_t width, double *rows, double gamma, double deviation, gsl_rng *draw,
                          spectrum *s) {
   for (size_t i = 0; i < width; i++) {
@@ -123,7 +123,7 @@ static efla_status coloured(efla_tokens *x, double gamma, double level, gsl_rng 
   size_t n = x->tokens;
   if (n < 2) return EFLA_OK;
   efla_status status = EFLA_OK;
-#pragma omp critical(efla_fftw) /* FFTW's planner is not for several threads at once */
+#pragma omp critical(efla_fftw) /* FFTW's planner is not thread-safe */
   {
     spectrum s = {.line = fftw_alloc_real(n), .power = fftw_alloc_complex(n / 2 + 1)};
     if (s.line && s.power) {

@@ -42,7 +42,7 @@ efla_status efla_recall_next(efla_recall *recall, efla_source *source, efla_mess
   return EFLA_OK;
 }
 
-/* Is the code of pair t the one with the largest cosine? */
+/* Whether the code of pair t has the largest cosine with the read-out. */
 static int recognised(const efla_recall *recall, size_t t) {
   size_t dv = recall->x.dv, best = 0;
   double largest = -INFINITY;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Associative recall: pairs of keys and values are written once, in a row, and each value is asked for by its key. */
+/* Associative recall: pairs of keys and values are written to a state one after another; then each value is read out
+ * with its key as the query. */
 #ifndef EFLA_DATA_RECALL_H
 #define EFLA_DATA_RECALL_H
 
@@ -8,8 +9,8 @@
 #include "data/source.h"
 
 typedef struct efla_recall {
-  efla_tokens x;        /* (pairs): q is the clean key that asks, k and v are what is written, perturbed or not */
-  double *codes;        /* (pairs, dv), the clean values */
+  efla_tokens x;        /* (pairs): k and v as written, perhaps perturbed; q: the clean key */
+  double *codes;        /* (pairs, dv): the clean values */
   double *S, *o;        /* (dk, dv), (dv): scratch of the scoring */
   efla_coefficients *c; /* (pairs) */
 } efla_recall;
@@ -18,18 +19,17 @@ typedef struct efla_recall {
 efla_status efla_recall_init(efla_recall *recall, size_t pairs, size_t dk, size_t dv);
 void efla_recall_clear(efla_recall *recall);
 
-/* The next pairs of a source, tokens whose key or value is zero left out; beta as the source says.  Fails as
- * efla_source_next. */
+/* Takes the next pairs from a source, without tokens whose key or value is zero.  Fails as efla_source_next. */
 efla_status efla_recall_next(efla_recall *recall, efla_source *source, efla_message *why);
 
-/* What is left of the values: share of them that are recognised among the codes (largest cosine); root mean square
- * relative error of the read-out and signal-to-noise ratio (dB), both after the factor that fits each read-out to its
- * code best, since a gain does not matter. 0, inf and -inf where the state is not finite. */
+/* Accuracy: share of read-outs whose nearest code by cosine is the right one.  Root mean square relative error and
+ * signal-to-noise ratio (dB) of the read-outs against their codes, each code scaled by its least-squares factor, since
+ * a gain does not matter.  0, inf and -inf where the state is not finite. */
 typedef struct efla_recall_score {
   double accuracy, error, snr;
 } efla_recall_score;
 
-/* Writes all pairs from the zero state by a method, and asks for each.  Keys are taken as they are. */
+/* Writes all pairs to the zero state with a method and raw keys, and scores the read-outs. */
 efla_recall_score efla_recall_run(efla_recall *recall, const efla_method *method);
 
 #endif

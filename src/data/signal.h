@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Band-limited keys and values: smooth functions of time, for the question what a hold costs. */
+/* Band-limited k(t) and v(t), smooth functions of time, to measure the error of a zero-order hold. */
 #ifndef EFLA_DATA_SIGNAL_H
 #define EFLA_DATA_SIGNAL_H
 

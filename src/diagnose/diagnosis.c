@@ -89,7 +89,7 @@ const char *efla_place_name(const efla_diagnosis *d, efla_place place, char text
   return text;
 }
 
-/* A sentence in the making. */
+/* A text that say() appends to. */
 typedef struct sentence {
   char *text;
   size_t length;
@@ -105,7 +105,7 @@ static void say(sentence *s, const char *format, ...) {
   if (s->length >= EFLA_SENTENCE) s->length = EFLA_SENTENCE - 1;
 }
 
-/* A relative error as a share, or as a multiple where it is large. */
+/* A relative error in percent, or as a multiple where it is large. */
 static void say_error(sentence *s, double error) {
   if (error < 10)
     say(s, "%.*g %%", error < 0.1 ? 2 : 3, 100 * error);
@@ -115,8 +115,8 @@ static void say_error(sentence *s, double error) {
     say(s, "infinitely");
 }
 
-/* Keys of norm one as formats of eight digits and more store them: each entry is off by 2^-8 at most, so lambda by
- * 2^-7. */
+/* Whether all keys have norm one up to the rounding of a format of eight digits: 2^-8 relative in each entry, 2^-7 in
+ * lambda. */
 static bool unit_keys(const efla_statistics *f) {
   return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7;
 }
@@ -157,7 +157,7 @@ static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_st
   say(s, " off the exact ones");
 }
 
-/* The other methods that diverge, after Euler's verdict. */
+/* Names the other methods that diverge. */
 static void say_others(sentence *s, const efla_statistics *f, const efla_method_statistics *euler) {
   const char *before = euler->diverging > 0 ? ", as do " : "; but these diverge: ";
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
@@ -167,7 +167,7 @@ static void say_others(sentence *s, const efla_statistics *f, const efla_method_
   }
 }
 
-/* The heads in which Euler's state is lost though it does not diverge. */
+/* Counts the further heads in which Euler does not diverge but the error of its state exceeds the state. */
 static void say_lost(sentence *s, const efla_diagnosis *d) {
   size_t lost = 0;
   for (size_t h = 0; h < d->options.heads; h++) {

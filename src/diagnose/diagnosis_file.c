@@ -4,8 +4,8 @@
 
 #include "app/progress.h"
 
-/* The heads of a group side by side. */
-static efla_status follow(efla_diagnosis *d, efla_stream *stream, efla_message *why) {
+/* Reads the stream; the heads of a group advance in parallel. */
+static efla_status read_all(efla_diagnosis *d, efla_stream *stream, efla_message *why) {
   efla_progress progress;
   efla_status status = EFLA_OK;
   efla_progress_start(&progress, "tokens", stream->file->batch * stream->file->heads * stream->file->tokens);
@@ -40,7 +40,7 @@ efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, size_t me
                                        .measure = measure,
                                        .truth = truth};
   status = efla_diagnosis_init(d, &what, why);
-  if (status == EFLA_OK) status = follow(d, &stream, why);
+  if (status == EFLA_OK) status = read_all(d, &stream, why);
   efla_stream_clear(&stream);
   return status;
 }

@@ -6,8 +6,7 @@
 #include <json.h>
 #include <math.h>
 
-/* Objects are built inside out: put() takes charge of the value.  json-c says NULL where memory has run out, and then
- * the whole does. */
+/* put() takes ownership of the value.  json-c returns NULL where memory ends; `failed` then becomes true. */
 typedef struct builder {
   bool failed;
 } builder;
@@ -34,7 +33,7 @@ static json_object *new_array(builder *b) { return checked(b, json_object_new_ar
 static json_object *text(builder *b, const char *value) { return checked(b, json_object_new_string(value)); }
 static json_object *count(builder *b, size_t value) { return checked(b, json_object_new_uint64(value)); }
 
-/* 17 digits read back to the same number; JSON has no inf and no nan. */
+/* With 17 digits, which read back to the same number; JSON has no inf and no nan. */
 static json_object *real(builder *b, double value) {
   char digits[32];
   if (isnan(value)) return text(b, "nan");

@@ -9,24 +9,24 @@ const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES] = {0, 0.01, 0.1,
 
 static double share(size_t part, const efla_statistics *f) { return 100 * (double)part / (double)f->tokens; }
 
-/* Cells of a table, to the right; "-" where there is nothing. */
-static void cell(FILE *out, int width, int digits, double value) {
+/* Entries of a table, aligned to the right; "-" where there is no value. */
+static void write_number(FILE *out, int width, int digits, double value) {
   if (isnan(value))
     fprintf(out, "%*s", width, "-");
   else
     fprintf(out, "%*.*g", width, digits, value);
 }
 
-static void percent_cell(FILE *out, int width, double value) { fprintf(out, "%*.3g %%", width - 2, value); }
+static void write_percent(FILE *out, int width, double value) { fprintf(out, "%*.3g %%", width - 2, value); }
 
-static void rate_cell(FILE *out, int width, double value) {
+static void write_rate(FILE *out, int width, double value) {
   if (isnan(value))
     fprintf(out, "%*s", width, "-");
   else
     fprintf(out, "%+*.5f", width, value);
 }
 
-static void token_cell(FILE *out, int width, efla_place place) {
+static void write_token(FILE *out, int width, efla_place place) {
   if (efla_somewhere(place))
     fprintf(out, "%*zu", width, place.token);
   else
@@ -55,15 +55,15 @@ static void write_quantiles(efla_quantiles *x, FILE *out) {
     if (name)
       fprintf(out, "%10s", name);
     else
-      percent_cell(out, 10, 100 * p);
+      write_percent(out, 10, 100 * p);
   }
   fputc('\n', out);
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
-    cell(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
+    write_number(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
   fputs("\n\n", out);
 }
 
-/* One line per factor of 2; of many the upper ones, and those below in one. */
+/* One line per factor of 2; the first of at most LINES lines has all smaller values. */
 static void write_histogram(const efla_statistics *f, FILE *out) {
   enum { LINES = 16, WIDTH = 60, BARS = EFLA_QUANTILES_OCTAVES + 2 };
   size_t count[BARS], first = 0, last = BARS - 1, most = 1;
@@ -75,10 +75,10 @@ static void write_histogram(const efla_statistics *f, FILE *out) {
   for (size_t i = first; i <= last; i++)
     if (count[i] > most) most = count[i];
   for (size_t i = first; i <= last; i++) {
-    cell(out, 12, 3, from[i]);
+    write_number(out, 12, 3, from[i]);
     fputs(" ..", out);
-    cell(out, 10, 3, to[i]);
-    percent_cell(out, 10, share(count[i], f));
+    write_number(out, 10, 3, to[i]);
+    write_percent(out, 10, share(count[i], f));
     fputs("  ", out);
     for (size_t bar = 0; bar < (count[i] * WIDTH + most - 1) / most; bar++) fputc('#', out);
     fputc('\n', out);
@@ -86,7 +86,7 @@ static void write_histogram(const efla_statistics *f, FILE *out) {
   fputc('\n', out);
 }
 
-/* "euler, rk2 amplify errors": the methods that have this limit, and what they do beyond it. */
+/* "euler, rk2: amplifying errors", the methods with this limit and what they do beyond it. */
 static void write_beyond_methods(const efla_statistics *f, double limit, bool stable, const char *does, FILE *out) {
   const char *before = "  ";
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
@@ -103,7 +103,7 @@ static void write_limits(const efla_diagnosis *d, FILE *out) {
   fprintf(out, "%12s%10s%10s  %-34s%s\n", "beyond", "tokens", "share", "first", "  beyond it");
   for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
     fprintf(out, "    x > %-6.4g%8zu", b->limit, b->tokens);
-    percent_cell(out, 10, share(b->tokens, f));
+    write_percent(out, 10, share(b->tokens, f));
     fprintf(out, "  %-34s", efla_place_name(d, b->first, place));
     write_beyond_methods(f, b->limit, false, "overshooting", out);
     write_beyond_methods(f, b->limit, true, "amplifying errors", out);
@@ -120,13 +120,13 @@ static void write_methods(const efla_diagnosis *d, FILE *out) {
           "largest", "lost from", "past f32 from");
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     fprintf(out, "%12s", m->method->name);
-    rate_cell(out, 14, m->rate.value);
+    write_rate(out, 14, m->rate.value);
     fprintf(out, "%8zu", m->rate.at.head);
-    rate_cell(out, 12, m->law.value);
-    cell(out, 11, 3, m->deviation.state.value);
-    cell(out, 11, 3, m->deviation.readout.value);
-    cell(out, 11, 3, m->deviation.largest.value);
-    token_cell(out, 11, m->deviation.lost);
+    write_rate(out, 12, m->law.value);
+    write_number(out, 11, 3, m->deviation.state.value);
+    write_number(out, 11, 3, m->deviation.readout.value);
+    write_number(out, 11, 3, m->deviation.largest.value);
+    write_token(out, 11, m->deviation.lost);
     fprintf(out, "  %s\n", efla_place_name(d, m->overflow_f32, place));
   }
   fputc('\n', out);
@@ -154,8 +154,8 @@ static void write_chunks(const efla_statistics *f, FILE *out) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) {
-      cell(out, 23, 4, c->largest[g].value);
-      cell(out, 11, 4, c->condition[g].value);
+      write_number(out, 23, 4, c->largest[g].value);
+      write_number(out, 11, 4, c->condition[g].value);
     }
     fputc('\n', out);
   }
@@ -171,10 +171,10 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
           "at the end <=", "overflow");
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
-    cell(out, 11, 3, i->deviation.state.value);
-    cell(out, 11, 3, i->deviation.readout.value);
-    cell(out, 11, 3, i->deviation.largest.value);
-    cell(out, 14, 3, i->deviation.largest.value * walk);
+    write_number(out, 11, 3, i->deviation.state.value);
+    write_number(out, 11, 3, i->deviation.readout.value);
+    write_number(out, 11, 3, i->deviation.largest.value);
+    write_number(out, 14, 3, i->deviation.largest.value * walk);
     fprintf(out, "  %s\n", efla_place_name(d, i->deviation.overflow, place));
   }
   for (size_t i = 0; i < about->tolerances; i++) {
@@ -193,12 +193,12 @@ static void write_steps(const efla_diagnosis *d, FILE *out) {
   for (size_t h = 0; h < d->options.heads; h++) {
     efla_statistics *f = &d->head[h];
     fprintf(out, "\n%6zu%10zu", h, f->tokens);
-    cell(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
-    cell(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
-    cell(out, 9, 3, efla_quantiles_at(&f->x, 1));
+    write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
+    write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
+    write_number(out, 9, 3, efla_quantiles_at(&f->x, 1));
     for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
-      percent_cell(out, 9, share(b->tokens, f));
-      token_cell(out, 8, b->first);
+      write_percent(out, 9, share(b->tokens, f));
+      write_token(out, 8, b->first);
     }
   }
   fputs("\n\n", out);
@@ -209,28 +209,29 @@ static void write_rates(const efla_diagnosis *d, FILE *out) {
   for (size_t m = 0; m < d->total.methods; m++) fprintf(out, "%11s", d->total.method[m].method->name);
   for (size_t h = 0; h < d->options.heads; h++) {
     fprintf(out, "\n%6zu", h);
-    for (size_t m = 0; m < d->head[h].methods; m++) rate_cell(out, 11, d->head[h].method[m].rate.value);
+    for (size_t m = 0; m < d->head[h].methods; m++) write_rate(out, 11, d->head[h].method[m].rate.value);
   }
   fputs("\n\n", out);
 }
 
-/* What a head costs: euler's errors, the longest chunk's condition, formats. */
+/* Errors and costs by head: euler's errors, the condition of the longest chunks, sufficient formats. */
 static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
   size_t longest = EFLA_STATISTICS_CHUNKS - 1;
   fprintf(out, "Heads: euler's errors and overflow, condition of chunks of %zu, sufficient formats\n",
           d->total.chunk[longest].chunk);
   fprintf(out, "%6s%11s%11s%11s%14s", "head", "state", "read-out", "lost from", "past f32 from");
   for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) fprintf(out, "%12s", efla_statistics_coefficient(g)->name);
-  for (size_t i = 0; i < about->tolerances; i++) cell(out, 10, 6, about->tolerance[i]);
+  for (size_t i = 0; i < about->tolerances; i++) write_number(out, 10, 6, about->tolerance[i]);
   for (size_t h = 0; h < d->options.heads; h++) {
     const efla_statistics *f = &d->head[h];
     const efla_method_statistics *euler = efla_statistics_method(f, "euler");
     fprintf(out, "\n%6zu", h);
-    cell(out, 11, 3, euler->deviation.state.value);
-    cell(out, 11, 3, euler->deviation.readout.value);
-    token_cell(out, 11, euler->deviation.lost);
-    token_cell(out, 14, euler->overflow_f32);
-    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) cell(out, 12, 3, f->chunk[longest].condition[g].value);
+    write_number(out, 11, 3, euler->deviation.state.value);
+    write_number(out, 11, 3, euler->deviation.readout.value);
+    write_token(out, 11, euler->deviation.lost);
+    write_token(out, 14, euler->overflow_f32);
+    for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
+      write_number(out, 12, 3, f->chunk[longest].condition[g].value);
     for (size_t i = 0; i < about->tolerances; i++) {
       const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
       fprintf(out, "%10s", format ? format->name : "none");

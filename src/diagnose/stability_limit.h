@@ -18,10 +18,10 @@ typedef struct efla_stability_limit_law {
   double lambda[EFLA_RATE_NODES], lambda_weight[EFLA_RATE_NODES]; /* at norm one */
 } efla_stability_limit_law;
 
-/* dk <= 300, where Gamma(dk/2) still is a double.  Fails with EFLA_NO_MEMORY. */
+/* For any dk >= 1.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_stability_limit_law_init(efla_stability_limit_law *law, size_t dk);
 
-/* gamma for keys of a root mean square norm; with unit, for the same keys scaled to norm one. */
+/* gamma for keys of this root mean square norm; with `unit`, for these keys scaled to norm one. */
 double efla_stability_limit_expected(const efla_stability_limit_law *law, const efla_method *method, double norm,
                                      bool unit);
 
@@ -33,8 +33,8 @@ double efla_stability_limit_expected_threshold(const efla_stability_limit_law *l
 efla_status efla_stability_limit_measure(const efla_method *method, const efla_spec *spec, size_t tokens,
                                          efla_interval *gamma, efla_message *why);
 
-/* The norm at which that is zero, by bisection over spec's norm from 0.1 to 10: keys are proportional to it, so that
- * all norms see the same random numbers.  The interval follows from gamma's through its slope. */
+/* The norm at which that is zero, by bisection over spec.norm from 0.1 to 10.  Keys are proportional to it, so that all
+ * norms use the same random numbers.  The interval is that of gamma divided by the slope of gamma over the norm. */
 efla_status efla_stability_limit_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens,
                                                    efla_interval *norm, efla_message *why);
 

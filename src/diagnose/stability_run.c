@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One more of the n runs. */
+/* Appends a run to the *n runs. */
 static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method,
                            const char *format) {
   const efla_rule rule = {.method = method, .decay = efla_decay_find("split")};
@@ -21,7 +21,7 @@ static efla_status add_run(const efla_stability_run *stability, efla_run *runs, 
 static efla_status add_runs(efla_stability_run *stability) {
   efla_status status = EFLA_OK;
   for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++)
-    if (isfinite(m->stable)) status = add_run(stability, stability->watch, &stability->watches, m, "f32");
+    if (isfinite(m->stable)) status = add_run(stability, stability->f32_run, &stability->f32_runs, m, "f32");
   for (const efla_method *m = efla_methods; m->name && status == EFLA_OK; m++)
     status = add_run(stability, stability->run, &stability->runs, m, "f64");
   for (const efla_format *f = efla_formats; f->name && status == EFLA_OK; f++)
@@ -34,7 +34,8 @@ static size_t columns_of(size_t dk, size_t dv) {
   return columns < 1 ? 1 : columns < dv ? columns : dv;
 }
 
-/* Runs in f64 are the largest; a walk leaves room for 2^22 doubles, a quarter of 128 MiB. */
+/* An upper bound: all runs as large as those in f64.  efla_walk limits the states of a group of heads to 2^22 doubles,
+ * 32 MiB; hence the 4 for 128 MiB. */
 size_t efla_stability_run_states(size_t dk, size_t dv) {
   const efla_storage largest = efla_storage_state(efla_format_find("f64"));
   size_t columns = columns_of(dk, dv), block = EFLA_STABILITY_RUN_BLOCK, runs = 0;
@@ -63,7 +64,7 @@ efla_status efla_stability_run_init(efla_stability_run *stability, const efla_or
 }
 
 void efla_stability_run_clear(efla_stability_run *stability) {
-  for (size_t i = 0; i < stability->watches; i++) efla_run_clear(&stability->watch[i]);
+  for (size_t i = 0; i < stability->f32_runs; i++) efla_run_clear(&stability->f32_run[i]);
   for (size_t i = 0; i < stability->runs; i++) efla_run_clear(&stability->run[i]);
   efla_reference_clear(&stability->reference);
   efla_tokens_clear(&stability->part);
@@ -71,7 +72,7 @@ void efla_stability_run_clear(efla_stability_run *stability) {
   *stability = (efla_stability_run){0};
 }
 
-/* The first columns of n rows of dv. */
+/* Copies the first `columns` numbers of n rows of dv. */
 static void take_columns(const efla_stability_run *stability, size_t n, const double *from, double *to) {
   for (size_t i = 0; i < n; i++)
     memcpy(to + i * stability->columns, from + i * stability->dv, stability->columns * sizeof *to);
@@ -79,7 +80,7 @@ static void take_columns(const efla_stability_run *stability, size_t n, const do
 
 void efla_stability_run_start(efla_stability_run *stability, const double *S, size_t planned) {
   if (S) take_columns(stability, stability->dk, S, stability->start);
-  for (size_t i = 0; i < stability->watches; i++) efla_run_start(&stability->watch[i], S ? stability->start : NULL);
+  for (size_t i = 0; i < stability->f32_runs; i++) efla_run_start(&stability->f32_run[i], S ? stability->start : NULL);
   for (size_t i = 0; i < stability->runs; i++) efla_run_start(&stability->run[i], S ? stability->start : NULL);
   efla_reference_start(&stability->reference, S ? stability->start : NULL);
   stability->token = 0;
@@ -87,15 +88,15 @@ void efla_stability_run_start(efla_stability_run *stability, const double *S, si
   stability->stride = (planned + EFLA_STABILITY_RUN_COMPARED - 1) / EFLA_STABILITY_RUN_COMPARED;
 }
 
-/* One run, or past the last the reference, through a part. */
+/* Advances run i, or the reference where i = runs. */
 static void advance_one(efla_stability_run *stability, size_t i, const efla_tokens *part) {
   if (i < stability->runs)
     efla_run_advance(&stability->run[i], part);
   else
-    (void)efla_reference_advance(&stability->reference, part); /* a refusal is kept in its status */
+    (void)efla_reference_advance(&stability->reference, part); /* a failure stays in reference.status */
 }
 
-/* Where in the sequence a run blew up, which it counts from 1. */
+/* Records the token at which a run overflowed, which run->blowup counts from 1. */
 static void note_blowup(const efla_run *run, efla_place at, efla_place *first) {
   if (run->blowup > 0) efla_place_take(first, (efla_place){at.sequence, at.head, run->blowup - 1});
 }
@@ -104,7 +105,7 @@ static efla_deviation *deviation_of(size_t run, efla_statistics *f) {
   return run < f->methods ? &f->method[run].deviation : &f->format[run - f->methods].deviation;
 }
 
-/* At the place of the last token consumed. */
+/* Errors of all runs after the token `at`. */
 static void compare(efla_stability_run *stability, efla_place at, efla_statistics *f) {
   const efla_reference *reference = &stability->reference;
   size_t n = stability->dk * stability->columns;
@@ -123,9 +124,9 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
   }
 }
 
-/* The system of one chunk with decays: entry (i, j) of L also fades by what the state lost in between. */
-static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, size_t coefficient, efla_place at,
-                        efla_chunk_statistics *f) {
+/* The triangular system of one chunk.  With decays, entry (i, j) of L has the factor exp(g_{j+1} + ... + g_i). */
+static void measure_chunk(efla_stability_run *stability, const efla_tokens *x, size_t coefficient, efla_place at,
+                          efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
   const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = efla_decay_find("split")};
@@ -141,16 +142,16 @@ static void judge_chunk(efla_stability_run *stability, const efla_tokens *x, siz
   efla_worst_take(&f->condition[coefficient], condition, at);
 }
 
-static void judge_chunks(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
+static void measure_chunks(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
   for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
     for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++)
       for (size_t t = 0, length = f->chunk[c].chunk; t < x->tokens; t += length) {
         efla_tokens chunk = efla_tokens_slice(x, t, x->tokens - t < length ? x->tokens - t : length);
-        judge_chunk(stability, &chunk, coefficient, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
+        measure_chunk(stability, &chunk, coefficient, (efla_place){at.sequence, at.head, at.token + t}, &f->chunk[c]);
       }
 }
 
-/* Copies the tokens first ... first+count-1, with the columns that are run. */
+/* Copies the tokens first ... first+count-1, with the first `columns` values of each. */
 static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x, size_t first, size_t count) {
   efla_tokens from = efla_tokens_slice(x, first, count), part = efla_tokens_slice(&stability->part, 0, count);
   memcpy(part.q, from.q, count * stability->dk * sizeof *part.q);
@@ -161,21 +162,21 @@ static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x
   return part;
 }
 
-/* All tokens through the watches. */
-static void keep_watch(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
+/* The runs in f32, on all tokens. */
+static void advance_f32_runs(efla_stability_run *stability, const efla_tokens *x, efla_place at, efla_statistics *f) {
   for (size_t done = 0; done < x->tokens; done += EFLA_STABILITY_RUN_BLOCK) {
     size_t left = x->tokens - done;
     efla_tokens part = copy_part(stability, x, done, left < EFLA_STABILITY_RUN_BLOCK ? left : EFLA_STABILITY_RUN_BLOCK);
 #pragma omp parallel for schedule(dynamic, 1)
-    for (size_t i = 0; i < stability->watches; i++) efla_run_advance(&stability->watch[i], &part);
+    for (size_t i = 0; i < stability->f32_runs; i++) efla_run_advance(&stability->f32_run[i], &part);
   }
-  for (size_t i = 0, m = 0; i < stability->watches; i++, m++) {
-    while (f->method[m].method != stability->watch[i].rule.method) m++;
-    note_blowup(&stability->watch[i], at, &f->method[m].overflow_f32);
+  for (size_t i = 0, m = 0; i < stability->f32_runs; i++, m++) {
+    while (f->method[m].method != stability->f32_run[i].rule.method) m++;
+    note_blowup(&stability->f32_run[i], at, &f->method[m].overflow_f32);
   }
 }
 
-/* To the next token where states are compared, or as far as there are tokens and room. */
+/* How many tokens to advance: up to the next one where states are compared, at most `left` and a block. */
 static size_t part_length(const efla_stability_run *stability, size_t left) {
   size_t goal = (stability->token / stability->stride + 1) * stability->stride;
   if (left > EFLA_STABILITY_RUN_BLOCK) left = EFLA_STABILITY_RUN_BLOCK;
@@ -200,8 +201,8 @@ efla_status efla_stability_run_advance(efla_stability_run *stability, const efla
                                        efla_statistics *f, efla_message *why) {
   size_t planned = stability->planned - stability->token;
   efla_tokens measured = efla_tokens_slice(x, 0, x->tokens < planned ? x->tokens : planned);
-  keep_watch(stability, x, at, f);
-  judge_chunks(stability, &measured, at, f);
+  advance_f32_runs(stability, x, at, f);
+  measure_chunks(stability, &measured, at, f);
   measure(stability, &measured, at, f);
   if (stability->reference.status == EFLA_OK) return EFLA_OK;
   *why = stability->reference.why;

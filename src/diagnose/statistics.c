@@ -31,7 +31,7 @@ static efla_deviation no_deviation(void) {
       .state = none, .readout = none, .largest = none, .lost = efla_nowhere, .overflow = efla_nowhere};
 }
 
-/* The finite limits of all methods, rising, each once. */
+/* The distinct finite limits of all methods, increasing. */
 static size_t find_limits(efla_beyond *beyond) {
   double all[EFLA_STATISTICS_LIMITS];
   size_t n = 0, distinct = 0;
@@ -75,7 +75,7 @@ void efla_statistics_clear(efla_statistics *f) {
   *f = (efla_statistics){0};
 }
 
-/* The law's mean over the x of all tokens, each replaced by the middle of its bin, hence off by at most 0.28 %; and the
+/* Mean predicted growth over all tokens, with each x replaced by the middle of its bin (at most 0.28 % off), plus the
  * mean decay. */
 static double mean_law(const efla_statistics *f, const efla_growth_law *law, const efla_method *method) {
   double sum = f->decay;
@@ -122,7 +122,7 @@ void efla_statistics_finish(efla_statistics *f, size_t head, size_t dk) {
   for (size_t i = 0; i < f->formats && f->measured > 0; i++) finish_deviation(&f->format[i].deviation, f, at);
 }
 
-/* The larger; what has found nothing leaves the other as it is. */
+/* A head without a value (nan) leaves the total unchanged. */
 static void merge_worst(efla_worst *total, const efla_worst *head) {
   if (!isnan(head->value)) efla_worst_take(total, head->value, head->at);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is found about one head's tokens, and how the statistics of several heads become those of all.
+/* Statistics of one head, and of all heads together.
  *
- * Everything that is counted or measured along the stream is collected here: by token statistics.h from every token, by
- * stability run.h from runs. Tokens, heads and sequences count from 0; a batch entry is a sequence. */
+ * token_statistics.h adds what follows from single tokens, stability_run.h what follows from runs.  Tokens, heads and
+ * sequences count from 0; a batch entry is a sequence. */
 #ifndef EFLA_DIAGNOSE_STATISTICS_H
 #define EFLA_DIAGNOSE_STATISTICS_H
 
@@ -28,7 +28,7 @@ typedef struct efla_place {
 extern const efla_place efla_nowhere;
 bool efla_somewhere(efla_place place);
 
-/* The largest of many numbers and where it was; value nan while there is none.  A nan counts as inf. */
+/* The largest of many numbers and its place; value is nan while there is none.  A nan counts as inf. */
 typedef struct efla_worst {
   double value;
   efla_place at;
@@ -39,17 +39,17 @@ void efla_worst_take(efla_worst *worst, double value, efla_place at);
 /* The earlier of two places: the smaller token number, whatever the sequence and head. */
 void efla_place_take(efla_place *first, efla_place place);
 
-/* Tokens with x = beta*lambda beyond a limit: one of the finite `stable` and `positive` of the method table. */
+/* Tokens with x = beta*lambda beyond a limit, which is a finite `stable` or `positive` of the method table. */
 typedef struct efla_beyond {
   double limit;
   size_t tokens;
   efla_place first;
 } efla_beyond;
 
-/* How far a run is from the truth: over the compared tokens, relative Frobenius norms. */
+/* Errors of a run over the compared tokens, in Frobenius norms. */
 typedef struct efla_deviation {
   double state_norm, readout_norm; /* sums of squares of the errors */
-  efla_worst state, readout;       /* root mean square over that of the truth; worst head */
+  efla_worst state, readout;       /* root mean square error relative to that of the true values; worst head */
   efla_worst largest;              /* largest relative error of the state at one token */
   efla_place lost;                 /* the first compared token where that exceeds 1 */
   efla_place overflow;             /* the first token after which the state is not finite */
@@ -57,14 +57,15 @@ typedef struct efla_deviation {
 
 typedef struct efla_method_statistics {
   const efla_method *method;
-  double growth;            /* summed log growth along the stream */
-  efla_worst rate;          /* per token: of the product of transitions, measured on a vector */
-  efla_worst law;           /* per token: what it were if keys had random directions */
-  efla_worst rise;          /* largest log growth over any stretch of tokens */
-  efla_place overflow_f32;  /* a state in f32, over all tokens; for methods with a limit of stability */
+  double growth;   /* summed log growth along the stream */
+  efla_worst rate; /* per token: of the product of transitions, measured on a vector */
+  efla_worst law;  /* per token: predicted for keys of random directions */
+  efla_worst rise; /* largest log growth over any stretch of tokens */
+  efla_place
+      overflow_f32; /* first overflow of a state in f32, over all tokens; for methods with a limit of stability */
   efla_deviation deviation; /* in f64, over the measured tokens */
-  size_t diverging;         /* heads in which it diverges, see efla_statistics_finish */
-  efla_place divergence;    /* then: where its state is first lost, or growth is largest if it never is */
+  size_t diverging;         /* number of heads in which it diverges, see efla_statistics_finish */
+  efla_place divergence;    /* then: where its state first overflows or is lost, otherwise where growth is largest */
 } efla_method_statistics;
 
 typedef struct efla_format_statistics {
@@ -79,7 +80,7 @@ typedef struct efla_chunk_statistics {
 } efla_chunk_statistics;
 
 typedef struct efla_statistics {
-  size_t tokens, measured; /* of all sequences; those that runs were measured on */
+  size_t tokens, measured; /* of all sequences; those with measured runs */
   size_t longest;          /* tokens of the longest sequence */
   size_t most_measured;    /* of one sequence */
   efla_quantiles x;        /* beta*lambda */
@@ -87,33 +88,33 @@ typedef struct efla_statistics {
   double least_lambda;
   double decay;                               /* summed g */
   size_t limits, methods, formats;            /* rows in use below */
-  efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* limits rise */
+  efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* increasing limits */
   efla_method_statistics method[EFLA_STATISTICS_METHODS];
   efla_format_statistics format[EFLA_STATISTICS_FORMATS];
   efla_chunk_statistics chunk[EFLA_STATISTICS_CHUNKS];
-  double state_norm, readout_norm; /* of the true states and read-outs at all compared tokens together */
+  double state_norm, readout_norm; /* of the true states and read-outs over all compared tokens */
 } efla_statistics;
 
 /* The coefficients of the chunks' systems, in the order of efla_chunk_statistics. */
 const efla_method *efla_statistics_coefficient(size_t g);
 
-/* Nothing found.  Fails with EFLA_NO_MEMORY, and then statistics is zeroed. */
+/* Empty statistics.  Fails with EFLA_NO_MEMORY; statistics is then zeroed. */
 efla_status efla_statistics_init(efla_statistics *statistics);
 void efla_statistics_clear(efla_statistics *statistics);
 
-/* A head is complete: the ratios rate, law, state and readout from the sums, and which methods diverge; `head` is its
- * number, dk the length of its keys.
+/* Completes head number `head`: computes the ratios rate, law, state and readout from the sums, and which methods
+ * diverge.
  *
- * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) over some
- * stretch of tokens what came before grew by 2^24, so that one rounding of f32 becomes as large as the state, or (c)
- * old errors grow in the mean and the state was measured off by more than its own size. */
+ * A method diverges where tokens lie beyond its limit of stability and (a) its state overflows, or (b) the product of
+ * transitions grew by 2^24 over some stretch of tokens, so that one rounding error of f32 becomes as large as the
+ * state, or (c) its growth rate is positive and the relative error of its state was above 1. */
 void efla_statistics_finish(efla_statistics *statistics, size_t head, size_t dk);
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_statistics_merge(efla_statistics *total, const efla_statistics *head);
 
-/* How many times as large as the exact coefficient euler's is, which is DeltaNet's, at the quantile of x of this order:
- * x/(1 - e^-x), which rises with x. */
+/* The coefficient of euler (DeltaNet's) relative to the exact one at the quantile of x of this order: x/(1 - e^-x),
+ * which increases with x. */
 double efla_statistics_coefficient_ratio(efla_statistics *statistics, double order);
 
 /* The row of a method, of a limit; NULL where there is none. */

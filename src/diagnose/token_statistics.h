@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What every token of a head says by itself and in the product of transitions, at a cost that does not depend on dv:
- * the distribution of x = beta*lambda, the tokens beyond the methods' limits, and growth rates. */
+/* Statistics of the tokens of a head: the distribution of x = beta*lambda, the tokens beyond the methods' limits, and
+ * growth rates of the products of transitions.  The cost does not depend on dv. */
 #ifndef EFLA_DIAGNOSE_TOKEN_STATISTICS_H
 #define EFLA_DIAGNOSE_TOKEN_STATISTICS_H
 
 #include "base/tokens.h"
 #include "diagnose/statistics.h"
 
-/* One vector per method, multiplied by the transitions of all tokens (ode/growth.h); it goes on from sequence to
- * sequence. */
+/* One vector per method, multiplied by the transitions of all tokens of all sequences (ode/growth.h). */
 typedef struct efla_token_statistics {
   size_t dk;
   double *w;                              /* (EFLA_STATISTICS_METHODS, dk), of norm one */
@@ -19,8 +18,7 @@ typedef struct efla_token_statistics {
 efla_status efla_token_statistics_init(efla_token_statistics *token_stats, size_t dk);
 void efla_token_statistics_clear(efla_token_statistics *token_stats);
 
-/* Takes a block of one head into statistics; at: the place of its first token.  g (x->tokens), or NULL: log decays, by
- * which the state is multiplied before each token. */
+/* Adds a block of one head to statistics; at: the place of its first token; x->g: log decays, or NULL. */
 void efla_token_statistics_advance(efla_token_statistics *token_stats, const efla_tokens *x, efla_place at,
                                    efla_statistics *statistics);
 

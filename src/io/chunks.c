@@ -9,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The filter's values for h5py's lzf: its revision, that of the library, bytes in an unpacked chunk. */
+/* Number and parameters of h5py's lzf filter: its version, that of the library, bytes in an unpacked chunk. */
 enum { LZF = 32000, LZF_CHUNK = 2, LZF_VALUES };
 
-/* HDF5 takes for granted that there is a whole chunk, without looking at how many bytes a filter returns: fewer are a
- * failure. */
+/* HDF5 does not check that a filter returns a whole chunk, so this fails where it would return fewer bytes. */
 static size_t unpack_lzf(unsigned flags, size_t values, const unsigned value[], size_t n, size_t *size, void **buffer) {
   size_t wanted = values >= LZF_VALUES ? value[LZF_CHUNK] : 0;
   size_t found = flags & H5Z_FLAG_REVERSE ? efla_lzf_unpack(n, *buffer, 2 * (size_t)EFLA_LARGEST_CHUNK, NULL) : 0;
@@ -36,8 +35,8 @@ void efla_chunks_begin(void) {
   if (H5Zfilter_avail(LZF) <= 0) H5Zregister(&lzf);
 }
 
-/* Filters that files bear without a name: numbers that the HDF Group has given out, and HDF5's own that can be left out
- * of it. */
+/* Names, for messages, of filters that files often store without a name: numbers registered with the HDF Group, and
+ * those of HDF5's optional filters. */
 static const char *known_name(H5Z_filter_t number) {
   static const struct {
     H5Z_filter_t number;
@@ -122,8 +121,8 @@ static double bytes_of_all(hid_t dataset, const efla_chunks *chunks) {
 }
 
 hid_t efla_chunks_access(hid_t dataset) {
-  enum { SLOTS = 12421, AS_STORED = 1 << 24 }; /* a prime, 100 times the chunks that HDF5 thinks usual */
-  /* Chunks of which all was read go first.  At 1 no other would ever go, however many there are. */
+  enum { SLOTS = 12421, AS_STORED = 1 << 24 }; /* a prime, as HDF5 advises: 100 times the usual number of chunks */
+  /* Evict fully read chunks first (w0 of H5Pset_chunk_cache); at exactly 1 others would never be evicted. */
   static const double READ_FIRST = 1 - 0x1p-20;
   hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
   const efla_chunks chunks = efla_chunks_of(dataset);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Chunks of HDF5 datasets: the filters that they have to pass, and the room for unpacked ones; not for users. */
+/* Chunks of HDF5 datasets: their filters, and the cache of unpacked ones; internal to io. */
 #ifndef EFLA_IO_CHUNKS_H
 #define EFLA_IO_CHUNKS_H
 
@@ -7,23 +7,23 @@
 
 #include <hdf5.h>
 
-/* From now on HDF5 unpacks lzf: unless it can already, by a filter of that number from elsewhere. */
+/* Registers a filter for lzf in HDF5, unless one is registered. */
 void efla_chunks_begin(void);
 
-/* Whether a dataset of that creation property list, its numbers of `size` bytes, can be read in parts: EFLA_INPUT where
- * a filter of its is not available, or where chunks are to be unpacked that have more than EFLA_LARGEST_CHUNK bytes. */
+/* Checks that a dataset with this creation property list and numbers of `size` bytes can be streamed.  Fails with
+ * EFLA_INPUT where a filter is not available, or where compressed chunks have more than EFLA_LARGEST_CHUNK bytes. */
 efla_status efla_chunks_check(hid_t plist, size_t size, const char *path, const char *name, efla_message *why);
 
-/* The chunks of a dataset that are unpacked as a whole, whatever part of them is read: their sizes, and bytes of one in
- * memory. rank 0: it has none, its numbers can be read where they are. */
+/* Shape and unpacked bytes of the chunks of a dataset with filters, which are always unpacked as a whole.  rank 0: the
+ * dataset has no filter, any part of it can be read directly. */
 typedef struct efla_chunks {
   size_t rank, bytes;
   hsize_t size[H5S_MAX_RANK];
 } efla_chunks;
 efla_chunks efla_chunks_of(hid_t dataset);
 
-/* How a dataset is to be opened, so that what was unpacked stays: all of its chunks, or as many as have
- * EFLA_LARGEST_CHUNK bytes, which is at least one.  To be closed. */
+/* Access properties with a cache for all unpacked chunks of the dataset, at most EFLA_LARGEST_CHUNK bytes, which is at
+ * least one chunk.  To be closed. */
 hid_t efla_chunks_access(hid_t dataset);
 
 #endif

@@ -38,7 +38,7 @@ static efla_status read_all(const char *path, char **text, efla_message *why) {
   return EFLA_OK;
 }
 
-/* Cuts `line` at its commas, in place; returns how many parts there are, of which the first `room` go to parts. */
+/* Splits `line` at its commas, in place; returns the number of parts, of which the first `room` are stored. */
 static size_t cut(char *line, char **parts, size_t room) {
   size_t n = 0;
   for (char *part; (part = strsep(&line, ",")); n++)
@@ -46,7 +46,7 @@ static size_t cut(char *line, char **parts, size_t room) {
   return n;
 }
 
-/* Where the lines that start with # end. */
+/* Returns the first line after the header lines, which start with #. */
 static char *split_header(char *text) {
   while (*text == '#') {
     text += strcspn(text, "\n");
@@ -72,7 +72,7 @@ efla_status efla_csv_read(efla_csv *csv, const char *path, efla_message *why) {
     status = efla_fail(why, EFLA_INPUT, "%s: no line with the columns' names", path);
     goto failed;
   }
-  /* Every cell ends at a comma or with its line: lines times columns could be far more than the file holds. */
+  /* Allocated by the number of commas and lines: lines times columns could be far larger than the file. */
   const char *end = body + strlen(body);
   csv->names = calloc(csv->columns, sizeof *csv->names);
   csv->cells = calloc(count(body, ',', end) + count(body, '\n', end) + 1, sizeof *csv->cells);

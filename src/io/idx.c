@@ -13,14 +13,15 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* gzread takes plain files as they are. */
+/* gzread also reads uncompressed files. */
 typedef struct reader {
   gzFile file;
   const char *path;
   efla_message *why;
 } reader;
 
-/* Fewer bytes than wanted, at most EFLA_IDX_MOST, are no failure here: the caller knows what they were to be. */
+/* Reads up to `wanted` <= EFLA_IDX_MOST bytes; a shorter read is not a failure here, the caller has the message for
+ * it. */
 static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t wanted, size_t *got) {
   *got = 0;
   int n = gzread(r->file, bytes, (unsigned)wanted), code;
@@ -38,7 +39,7 @@ static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t want
   return EFLA_OK;
 }
 
-/* Whether the last read met the file's end within a gzip stream. */
+/* Whether the last read reached the end of the file within a gzip stream. */
 static bool ends_within_gzip(const reader *r) {
   int code;
   (void)gzerror(r->file, &code);
@@ -94,7 +95,7 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
   if (got > 0)
     return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file goes on, expected its end as its header says",
                      r->path, header + length);
-  if (ends_within_gzip(r)) /* the bytes are there, the checksum that vouches for them is not */
+  if (ends_within_gzip(r)) /* the data are complete, their checksum is missing */
     return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected the gzip stream's trailer", r->path,
                      header + length);
   return EFLA_OK;
@@ -114,7 +115,7 @@ efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, ef
   size_t header = 0;
   efla_status status = read_header(&r, idx, dimensions, &header);
   if (status == EFLA_OK) status = read_data(&r, idx, header);
-  if (efla_watch_check(&watch, path, why) != EFLA_OK) status = EFLA_INPUT; /* which explains whatever else is wrong */
+  if (efla_watch_check(&watch, path, why) != EFLA_OK) status = EFLA_INPUT; /* replaces any other error */
   gzclose(r.file);
   if (status != EFLA_OK) efla_idx_clear(idx);
   return status;

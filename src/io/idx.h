@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define EFLA_IDX_DIMENSIONS 3
-#define EFLA_IDX_MOST       1000000000 /* bytes of data: a gzip stream of 1 MB can hold them */
+#define EFLA_IDX_MOST       1000000000 /* bytes of data; a gzip stream of 1 MB can unpack to so many */
 
 typedef struct efla_idx {
   size_t dimensions;
@@ -19,9 +19,9 @@ typedef struct efla_idx {
 /* Reads a file of unsigned bytes with the given number of dimensions.  Big-endian header: two zero bytes, type 8,
  * number of dimensions, then each size in 4 bytes.  Fails with EFLA_INPUT and a message with file, offset and
  * expectation where the file is missing, truncated, changed while it is read, longer than its header says, of another
- * type or shape, past EFLA_IDX_MOST, or damaged as a gzip stream; with EFLA_NO_MEMORY.  Offsets count unpacked bytes.
- * As for gzip, bytes behind a gzip stream that start no other one are nothing.  Memory grows with what the file holds,
- * never with what its header claims. */
+ * type or shape, larger than EFLA_IDX_MOST, or a damaged gzip stream; with EFLA_NO_MEMORY.  Offsets count unpacked
+ * bytes.  As in gzip, trailing bytes that begin no further stream are ignored.  Memory grows with the data in the file,
+ * not with the sizes in its header. */
 efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, efla_message *why);
 void efla_idx_clear(efla_idx *idx);
 

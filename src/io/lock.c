@@ -12,23 +12,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whether the file at path is still the one that is open: its last holder removes it. */
+/* Whether path still names the open file: a holder removes it on release. */
 static bool still_there(const char *path, int file) {
   struct stat named, opened;
   return stat(path, &named) == 0 && fstat(file, &opened) == 0 && named.st_dev == opened.st_dev &&
          named.st_ino == opened.st_ino;
 }
 
-/* What the holder wrote of itself. */
-static void read_rival(efla_lock *lock, int file) {
-  ssize_t n = pread(file, lock->rival, sizeof lock->rival - 1, 0);
-  lock->rival[n > 0 ? n : 0] = 0;
-  lock->rival[strcspn(lock->rival, "\n")] = 0;
-  if (!*lock->rival)
-    strcpy(lock->rival, "another process"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): it fits */
+/* Reads the name that the holder wrote. */
+static void read_holder(efla_lock *lock, int file) {
+  ssize_t n = pread(file, lock->holder, sizeof lock->holder - 1, 0);
+  lock->holder[n > 0 ? n : 0] = 0;
+  lock->holder[strcspn(lock->holder, "\n")] = 0;
+  if (!*lock->holder)
+    strcpy(lock->holder, "another process"); /* NOLINT(clang-analyzer-security.insecureAPI.strcpy): it fits */
 }
 
-/* For rivals; one that cannot read it is locked out all the same. */
+/* Names this process in the file, for messages of other processes; the lock does not depend on it. */
 static void write_name(int file) {
   char host[64] = "", text[128];
   gethostname(host, sizeof host - 1);
@@ -36,7 +36,7 @@ static void write_name(int file) {
   if (ftruncate(file, 0) == 0) (void)!pwrite(file, text, (size_t)n, 0);
 }
 
-/* 0: locked; EWOULDBLOCK: a rival has it; else why there are no locks. */
+/* 0: locked; EWOULDBLOCK: another process has it; otherwise the reason why there are no locks. */
 static int try_lock(int file, bool wait) {
   int failed;
   do failed = flock(file, LOCK_EX | (wait ? 0 : LOCK_NB));
@@ -44,8 +44,8 @@ static int try_lock(int file, bool wait) {
   return failed ? errno : 0;
 }
 
-/* One attempt; lock->path is name where it is held.  *gone: the file was removed meanwhile, and the next attempt makes
- * another.  Signals are held while the file may be ours and is not guarded. */
+/* One attempt; on success lock->path is `name`.  *gone: the file was removed meanwhile, and a further attempt creates
+ * another.  Signals are blocked from the creation of the file until it is guarded (efla_output_guard). */
 static efla_status attempt(efla_lock *lock, char *name, bool wait, bool *gone, efla_message *why) {
   efla_output_hold();
   int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -58,7 +58,7 @@ static efla_status attempt(efla_lock *lock, char *name, bool wait, bool *gone, e
   }
   bool taken = error == EWOULDBLOCK;
   *gone = file >= 0 && error == 0 && !still_there(name, file);
-  if (taken) read_rival(lock, file);
+  if (taken) read_holder(lock, file);
   if (file >= 0 && !taken && !*gone) {
     lock->path = name, lock->file = file, lock->missing = error;
     efla_output_guard(name);
@@ -84,7 +84,7 @@ efla_status efla_lock_take(efla_lock *lock, const char *path, bool wait, efla_me
 
 void efla_lock_release(efla_lock *lock) {
   if (!lock->path) return;
-  unlink(lock->path); /* while it is held: whoever waits for it sees that it is gone, and makes another */
+  unlink(lock->path); /* while it is held: a waiting process sees that it is gone, and creates another */
   efla_output_unguard(lock->path);
   close(lock->file);
   free(lock->path);

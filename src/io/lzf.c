@@ -5,12 +5,12 @@
 
 enum { LITERALS = 32, LONG = 7 };
 
-/* The item at hand: `length` bytes, literally at `from`, or from `back` bytes back on where that is not 0. */
+/* An item: `length` bytes, a literal at `from`, or where back > 0 a copy from `back` bytes back. */
 typedef struct item {
   size_t length, back, from;
 } item;
 
-/* Reads the item at *at and moves on to the next; false where it is cut. */
+/* Reads the item at *at and advances; false where it is truncated. */
 static bool next_item(size_t n, const unsigned char *packed, size_t *at, item *i) {
   size_t control = packed[(*at)++];
   if (control < LITERALS) {
@@ -31,7 +31,7 @@ size_t efla_lzf_unpack(size_t n, const unsigned char *packed, size_t most, unsig
   while (at < n) {
     item i = {0};
     if (!next_item(n, packed, &at, &i) || i.back > made || i.length > most - made) return 0;
-    for (size_t e = 0; bytes && e < i.length; e++) /* in this order, for what it has just written */
+    for (size_t e = 0; bytes && e < i.length; e++) /* in this order: a copy may overlap what it writes */
       bytes[made + e] = i.back ? bytes[made + e - i.back] : packed[i.from + e];
     made += i.length;
   }

@@ -3,17 +3,17 @@
  *
  * Packed bytes are a sequence of items, each of which begins with a control byte c:
  *
- *     c < 32     c + 1 bytes follow, which stand for themselves
- *     c >= 32    n bytes that stood already before, from (c mod 32) 256 + b + 1 bytes back on, b being the item's last byte;
- *                n = [c/32] + 2, and where [c/32] = 7, the byte between c and b more.  They may reach into
- * themselves. */
+ *     c < 32     a literal: the c + 1 bytes that follow
+ *     c >= 32    a copy of n bytes of the output from (c mod 32) 256 + b + 1 bytes back, where b is the item's last
+ *                byte; n = [c/32] + 2, plus the byte between c and b where [c/32] = 7.  The copy may overlap
+ *                the bytes that it writes. */
 #ifndef EFLA_IO_LZF_H
 #define EFLA_IO_LZF_H
 
 #include <stddef.h>
 
-/* How many bytes the n bytes of `packed` stand for, which are written to `bytes` unless that is NULL.  0 where they are
- * no such sequence (an item is cut, or refers to what is before the first byte) or stand for more than `most`. */
+/* Unpacks n bytes to `bytes` (NULL: not written) and returns the unpacked size; 0 where the input is invalid (a
+ * truncated item, or a copy from before the first byte) or unpacks to more than `most` bytes. */
 size_t efla_lzf_unpack(size_t n, const unsigned char *packed, size_t most, unsigned char *bytes);
 
 #endif

@@ -14,12 +14,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The files that an interrupt removes: a program writes tables and perhaps a picture, a checkpoint with its lock, or
- * tensors. */
+/* The files that a signal removes: tables, a picture, a checkpoint with its lock, a tensor file. */
 enum { UNFINISHED = 8 };
 static char *volatile unfinished[UNFINISHED];
 static size_t guarded;
-static volatile sig_atomic_t held, late; /* a signal that came meanwhile; 0: none */
+static volatile sig_atomic_t held, late; /* late: a signal received while held; 0: none */
 
 static void on_interrupt(int signal_number) {
   if (held) {
@@ -29,7 +28,7 @@ static void on_interrupt(int signal_number) {
   for (size_t i = 0; i < UNFINISHED; i++)
     if (unfinished[i]) unlink(unfinished[i]);
   signal(signal_number, SIG_DFL);
-  raise(signal_number); /* so that the shell sees what ended the program */
+  raise(signal_number); /* so that the shell sees the signal */
 }
 
 static void handle_signals(void (*handler)(int)) {
@@ -71,7 +70,7 @@ void efla_output_resume(void) {
   if (--guarded == 0) handle_signals(SIG_DFL);
 }
 
-/* Whether the unfinished file is still the one that begin made. */
+/* Whether the temporary file is still the one that create() made. */
 static bool is_ours(const efla_output *output) {
   struct stat file;
   return lstat(output->part, &file) == 0 && file.st_dev == output->device && file.st_ino == output->inode;
@@ -81,8 +80,8 @@ static void remove_ours(const efla_output *output) {
   if (is_ours(output)) unlink(output->part);
 }
 
-/* An empty file of our own: what an earlier program left under that name is removed, and one that still writes there
- * will notice.  A file that is replaced hands on its permissions. */
+/* Creates the temporary file, with the permissions of the file that it will replace.  A file left by an earlier program
+ * is removed; a program that still writes to it will notice (is_ours). */
 static bool create(efla_output *output, const struct stat *old) {
   unlink(output->part);
   int file = open(output->part, O_WRONLY | O_CREAT | O_EXCL, 0666);
@@ -132,7 +131,7 @@ const char *efla_output_name(const efla_output *output) { return output->part ? 
 efla_status efla_output_write(const efla_output *output, const void *bytes, size_t length, efla_message *why) {
   FILE *file = fopen(efla_output_name(output), "w");
   bool written = file && fwrite(bytes, 1, length, file) == length;
-  int error = errno; /* of the first failure: fclose may have another */
+  int error = errno; /* of the first failure: fclose may set another */
   if (file && fclose(file) != 0 && written) written = false, error = errno;
   return written ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(error));
 }
@@ -140,14 +139,14 @@ efla_status efla_output_write(const efla_output *output, const void *bytes, size
 efla_status efla_output_fits(const efla_output *output, double bytes, efla_message *why) {
   struct statvfs disk;
   if (!output->part || statvfs(output->part, &disk) != 0 || disk.f_blocks == 0)
-    return EFLA_OK; /* some file systems do not tell */
+    return EFLA_OK; /* some file systems do not report it */
   double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
   if (bytes <= free_bytes) return EFLA_OK;
   return efla_fail(why, EFLA_OUTPUT, "%s: takes %.0f bytes, expected at most the %.0f that are free on its disk",
                    output->path, bytes, free_bytes);
 }
 
-/* Some file systems know no fsync and say so (EINVAL); that is no loss of data. */
+/* Some file systems do not support fsync and return EINVAL; that is not an error. */
 static bool reach_disk(const char *path, int flags) {
   int file = open(path, flags);
   if (file < 0) return false;
@@ -168,7 +167,8 @@ efla_status efla_output_finish(efla_output *output, efla_message *why) {
       status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", output->path, strerror(errno));
       remove_ours(output);
     } else {
-      reach_disk(dirname(output->target), O_RDONLY | O_DIRECTORY); /* the name as well; the file is whole in any case */
+      reach_disk(dirname(output->target),
+                 O_RDONLY | O_DIRECTORY); /* the directory entry; on failure the file is complete anyway */
     }
   }
   forget(output);
@@ -187,7 +187,7 @@ static bool same_file(const char *path, const struct stat *file) {
 
 efla_status efla_output_spares(const char *path, const char *input, efla_message *why) {
   struct stat read;
-  if (stat(input, &read) != 0) return EFLA_OK; /* whoever reads it will say so */
+  if (stat(input, &read) != 0) return EFLA_OK; /* reading it will fail with a message */
   char *target = realpath(path, NULL), *part = NULL;
   efla_status status = EFLA_OK;
   if (asprintf(&part, "%s.part", target ? target : path) < 0)
@@ -202,20 +202,20 @@ efla_status efla_output_spares(const char *path, const char *input, efla_message
   return status;
 }
 
-/* The one name of the file that path is or will be: links followed, as by efla_output_begin.  NULL for what is not
- * replaced, and where there is no such directory, which begin will say.  To be freed. */
-static char *settle(const char *path) {
+/* The absolute name of the file at path, existing or not, with symbolic links resolved as by efla_output_begin.  NULL
+ * for devices and pipes, and where the directory does not exist (efla_output_begin will fail).  To be freed. */
+static char *resolve(const char *path) {
   struct stat status;
-  char *settled = NULL, *copy = NULL, *directory = NULL;
+  char *resolved = NULL, *copy = NULL, *directory = NULL;
   if (stat(path, &status) == 0) return S_ISREG(status.st_mode) ? realpath(path, NULL) : NULL;
   const char *slash = strrchr(path, '/');
   copy = strdup(path);
   directory = copy ? realpath(dirname(copy), NULL) : NULL;
-  if (directory && asprintf(&settled, "%s/%s", strcmp(directory, "/") ? directory : "", slash ? slash + 1 : path) < 0)
-    settled = NULL;
+  if (directory && asprintf(&resolved, "%s/%s", strcmp(directory, "/") ? directory : "", slash ? slash + 1 : path) < 0)
+    resolved = NULL;
   free(copy);
   free(directory);
-  return settled;
+  return resolved;
 }
 
 static bool is_part_of(const char *path, const char *whole) {
@@ -224,7 +224,7 @@ static bool is_part_of(const char *path, const char *whole) {
 }
 
 efla_status efla_output_apart(const char *path, const char *other, efla_message *why) {
-  char *one = settle(path), *two = settle(other);
+  char *one = resolve(path), *two = resolve(other);
   efla_status status = EFLA_OK;
   if (one && two && !strcmp(one, two))
     status = efla_fail(why, EFLA_OUTPUT, "%s: is the same file as %s, another output of this run; expected two names",

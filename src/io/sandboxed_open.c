@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the child says of the attempt: less than PIPE_BUF bytes, hence written at once. */
+/* The child's result; shorter than PIPE_BUF, hence written atomically. */
 typedef struct report {
   efla_status status;
   efla_message why;
@@ -26,7 +26,7 @@ static void limit(__rlimit_resource_t resource, rlim_t most) {
   setrlimit(resource, &now);
 }
 
-/* Of this process, in bytes; 0 where /proc does not tell. */
+/* Size of this process's address space in bytes; 0 if unknown. */
 static rlim_t address_space(void) {
   size_t pages = 0;
   FILE *file = fopen("/proc/self/statm", "r");
@@ -36,25 +36,25 @@ static rlim_t address_space(void) {
   return pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-static _Noreturn void child(efla_sandboxed_call *attempt, const void *context, int answer) {
-  report told = {.status = EFLA_OK};
+static _Noreturn void child(efla_sandboxed_call *attempt, const void *context, int pipe_end) {
+  report result = {.status = EFLA_OK};
   int nowhere = open("/dev/null", O_RDWR);
   for (int i = STDIN_FILENO; i <= STDERR_FILENO && nowhere >= 0; i++)
-    dup2(nowhere, i);               /* last words are of no interest */
-  prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits for an answer any more */
+    dup2(nowhere, i);               /* the child writes to its pipe only */
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* die with the parent */
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, EFLA_SANDBOX_SECONDS);
   rlim_t have = address_space();
   if (have > 0) limit(RLIMIT_AS, have + EFLA_SANDBOX_MEMORY);
-  told.status = attempt(context, &told.why);
-  _exit(write(answer, &told, sizeof told) == (ssize_t)sizeof told ? 0 : 1);
+  result.status = attempt(context, &result.why);
+  _exit(write(pipe_end, &result, sizeof result) == (ssize_t)sizeof result ? 0 : 1);
 }
 
-static bool read_report(int answer, report *told) {
+static bool read_report(int pipe_end, report *result) {
   ssize_t n;
-  do n = read(answer, told, sizeof *told);
+  do n = read(pipe_end, result, sizeof *result);
   while (n < 0 && errno == EINTR);
-  return n == (ssize_t)sizeof *told;
+  return n == (ssize_t)sizeof *result;
 }
 
 efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path,
@@ -64,13 +64,13 @@ efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *contex
   pid_t process = fork();
   if (process == 0) child(attempt, context, ends[1]);
   close(ends[1]);
-  report told;
-  bool survived = process > 0 && read_report(ends[0], &told);
+  report result;
+  bool survived = process > 0 && read_report(ends[0], &result);
   close(ends[0]);
   if (process < 0) return EFLA_OK;
   while (waitpid(process, &end, 0) < 0 && errno == EINTR) continue;
-  if (survived && told.status == EFLA_OK) return EFLA_OK;
-  if (survived) return efla_fail(why, told.status, "%s", told.why.text);
+  if (survived && result.status == EFLA_OK) return EFLA_OK;
+  if (survived) return efla_fail(why, result.status, "%s", result.why.text);
   return efla_fail(why, EFLA_INPUT,
                    "%s: damaged: the library that reads it ends with '%s' on it, expected a whole file", path,
                    WIFSIGNALED(end) ? strsignal(WTERMSIG(end)) : "an error");

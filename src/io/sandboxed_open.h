@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A library that can be led astray by the file it reads, tried out in a child process first.
+/* Runs a library call on a file in a child process first, to find out whether it crashes.
  *
- * HDF5 believes what a file says of itself: in a damaged one that leads to wild pointers, loops without end and memory
- * without bound (fuzzing finds such files within a minute).  What kills the child is then one more way for a file to be
- * damaged. */
+ * HDF5 trusts the metadata of a file: a damaged one can lead to invalid pointers, endless loops and unbounded memory
+ * (fuzzing finds such files within a minute).  If the child dies, the file is reported as damaged. */
 #ifndef EFLA_IO_SANDBOXED_OPEN_H
 #define EFLA_IO_SANDBOXED_OPEN_H
 
@@ -14,12 +13,12 @@ enum {
   EFLA_SANDBOX_SECONDS = 10         /* of processor time */
 };
 
-/* Does what is to be tried; the process that it does it in ends thereafter. */
+/* The call to try; its process ends afterwards. */
 typedef efla_status efla_sandboxed_call(const void *context, efla_message *why);
 
-/* What the attempt returns and says in the child; EFLA_INPUT and a sentence about path where the child does not survive
- * it.  EFLA_OK without an attempt where no child can be had.  Forks: no other thread should be within malloc or what
- * the attempt uses. */
+/* Returns the status and message of the call in the child; EFLA_INPUT and a message about path where the child dies.
+ * EFLA_OK without a call where no child process can be created.  Forks: no other thread may be within malloc or the
+ * library. */
 efla_status efla_sandboxed_open(efla_sandboxed_call *attempt, const void *context, const char *path, efla_message *why);
 
 #endif

@@ -51,13 +51,13 @@ size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor) 
   const efla_chunks chunks = efla_chunks_of(file->dataset[tensor]);
   const efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
   if (chunks.rank != axes.rank || axes.at[H] < 0) return SIZE_MAX;
-  size_t across = 1; /* chunks that a row of D needs */
+  size_t across = 1; /* chunks along a row of D */
   if (axes.at[D] >= 0) across += (efla_tensors_width(file, tensor) - 1) / chunks.size[axes.at[D]];
   size_t columns = EFLA_LARGEST_CHUNK / chunks.bytes / across;
   return (columns > 0 ? columns : 1) * chunks.size[axes.at[H]];
 }
 
-/* Into `in`, or from `out` where in is NULL. */
+/* Reads the box to `in`, or writes it from `out` where in is NULL. */
 static bool transfer(hid_t dataset, const efla_box *box, double *in, const double *out) {
   hid_t space = H5Dget_space(dataset), memory = H5Screate_simple((int)box->rank, box->count, NULL);
   bool done =

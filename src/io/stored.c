@@ -12,8 +12,8 @@
 
 static _Thread_local efla_message reason;
 
-/* A failed system call is told within a list of file, descriptor and time; what it says is 'No space left on
- * device'. */
+/* Of the description of a failed system call, a list of file, descriptor and time, keeps the error message, such as 'No
+ * space left on device'. */
 static herr_t note_innermost(unsigned n, const H5E_error2_t *error, void *unused) {
   (void)unused;
   if (n > 0 || !error->desc) return 0;
@@ -24,14 +24,14 @@ static herr_t note_innermost(unsigned n, const H5E_error2_t *error, void *unused
   return 0;
 }
 
-/* HDF5 calls this where it would print, once per function of its that fails. */
+/* HDF5 calls this instead of printing, once for each of its functions that fails. */
 static herr_t on_failure(hid_t stack, void *unused) {
   if (!*reason.text) H5Ewalk2(stack, H5E_WALK_UPWARD, note_innermost, unused);
   return 0;
 }
 
-/* HDF5 cannot end in peace after a file that could not be flushed: closing it on exit crashes.  What we open we
- * close. */
+/* HDF5's handler at exit crashes after a file that could not be flushed, so it is switched off; all that is opened here
+ * is also closed. */
 void efla_stored_begin(void) {
   static bool begun;
   if (!begun) H5dont_atexit();
@@ -45,7 +45,7 @@ const char *efla_stored_reason(void) { return *reason.text ? reason.text : "no r
 
 hid_t efla_stored_open(const char *path) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_fapl_sec2(access); /* whose handle is a file descriptor */
+  H5Pset_fapl_sec2(access); /* the driver whose handle is a file descriptor */
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
   H5Pclose(access);
   return file;
@@ -56,13 +56,14 @@ efla_watch efla_stored_watch(hid_t object) {
   void *handle = NULL;
   hsize_t size;
   efla_watch watch = efla_watch_begin(H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) >= 0 ? *(int *)handle : -1);
-  if (H5Fget_filesize(file, &size) >= 0) watch.size = (off_t)size; /* when it was opened, which may be a while ago */
+  if (H5Fget_filesize(file, &size) >= 0)
+    watch.size = (off_t)size; /* the size when it was opened, which may be long ago */
   H5Fclose(file);
   return watch;
 }
 
 efla_status efla_stored_unchanged(hid_t object, const efla_watch *watch, efla_message *why) {
-  char path[400] = ""; /* leaves room for the sentence */
+  char path[400] = ""; /* leaves room for the rest of the message */
   H5Fget_name(object, path, sizeof path);
   return efla_watch_check(watch, path, why);
 }
@@ -116,7 +117,7 @@ const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_S
   return text;
 }
 
-/* A float with an exponent field of e bits, the highest of which stands for inf and nan. */
+/* A float with an exponent field of e bits, whose largest value encodes inf and nan. */
 static bool float_format(hid_t type, efla_format *format) {
   size_t sign, exponent_at, e, mantissa_at, m, bias = H5Tget_ebias(type);
   if (H5Tget_fields(type, &sign, &exponent_at, &e, &mantissa_at, &m) < 0 || e == 0 || e > 15 || m == 0) return false;
@@ -160,7 +161,7 @@ efla_status efla_stored_number(hid_t file, const char *path, const char *name, d
   return one ? EFLA_OK : wrong(path, name, "one finite number", why);
 }
 
-/* A text of fixed length, which need not end with a zero. */
+/* A string of fixed length, which need not end with a zero byte. */
 static bool fixed_text(hid_t attribute, hid_t type, char *value, size_t size) {
   size_t length = H5Tget_size(type);
   if (length == 0 || length >= size) return false;

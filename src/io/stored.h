@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What HDF5 stores, in the toolkit's terms; what readers and writers of tensors and checkpoints share, not for
- * users. */
+/* HDF5 functions shared by readers and writers of tensor files and checkpoints; not for programs. */
 #ifndef EFLA_IO_STORED_H
 #define EFLA_IO_STORED_H
 
@@ -10,42 +9,41 @@
 
 #include <hdf5.h>
 
-/* Before a file is opened: HDF5 says nothing on standard error any more, and what went wrong goes into our
- * sentences. */
+/* To be called before a file is opened: switches off HDF5's messages on standard error and keeps the reason of the next
+ * failure for efla_stored_reason. */
 void efla_stored_begin(void);
 
-/* The innermost reason that HDF5 had for its first failure since then, for the end of a sentence. */
+/* The innermost reason of HDF5's first failure since efla_stored_begin, to append to a message. */
 const char *efla_stored_reason(void);
 
-/* Opens to read, by the system's own calls whatever driver the environment asks for; negative where HDF5 fails. */
+/* Opens a file to read with HDF5's sec2 driver, whatever driver the environment sets; negative where HDF5 fails. */
 hid_t efla_stored_open(const char *path);
 
-/* Watches the file that an open object is in (itself, or a dataset, which a link can lead to in another file), as it
- * was when HDF5 opened it; and says whether it has changed since, as efla_watch_check does. */
+/* Records the status of the file of an open object (a file, or a dataset, which can be in another file by an external
+ * link) as it was when HDF5 opened it; and checks that it has not changed since, as efla_watch_check does. */
 efla_watch efla_stored_watch(hid_t object);
 efla_status efla_stored_unchanged(hid_t object, const efla_watch *watch, efla_message *why);
 
-/* EFLA_INPUT where a dataset's numbers are not there, and HDF5 would read its fill value instead (zero, or one that was
- * set: a number that nobody wrote is refused either way): never written, some of its chunks never written, or kept in
- * other files (virtual, external storage), which may be missing.  Cannot be told where space was set aside when the
- * dataset was made (compact, or allocated early), nor of parts of a contiguous dataset or of a chunk.  One without
- * numbers is left to whoever checks its shape. */
+/* Fails with EFLA_INPUT where numbers of a dataset were never written, for which HDF5 would return the fill value: a
+ * dataset or some of its chunks without storage, or storage in other files (virtual, external), which may be missing.
+ * This cannot be detected where storage was allocated when the dataset was created (compact layout, early allocation),
+ * nor for parts of a contiguous dataset or of a chunk.  Empty datasets pass. */
 efla_status efla_stored_written(hid_t dataset, const char *path, const char *name, efla_message *why);
 
-/* How datasets are made that bear no times, so that the same numbers are the same bytes; to be closed. */
+/* Creation properties of datasets without time stamps, so that the same numbers give the same bytes; to be closed. */
 hid_t efla_stored_properties(void);
 
 /* "(2,128,4,64)", written to text. */
 enum { EFLA_SHAPE_TEXT = 128 };
 const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]);
 
-/* The format of a stored float or integer type; false for any other type (strings, compounds, complex numbers, bytes
- * that HDF5 cannot read as numbers).  An integer type of n bits counts as a float of n digits.  Digits past those of
- * f64, which all numbers become, do not count. */
+/* The format of a stored float or integer type; false for any other type (strings, compounds, complex numbers, opaque
+ * bytes).  An integer type of n bits counts as a float of n digits.  Digits beyond those of f64, to which all numbers
+ * are converted, are ignored. */
 bool efla_stored_format(hid_t type, efla_format *format);
 
-/* The attribute of that name on the root, left as it is where there is none.  Fails with EFLA_INPUT where it is not one
- * finite number, not a text shorter than size. */
+/* Reads an attribute of the root; *value or value is unchanged where there is none.  Fail with EFLA_INPUT where it is
+ * not one finite number, or not a text shorter than size. */
 efla_status efla_stored_number(hid_t file, const char *path, const char *name, double *value, efla_message *why);
 efla_status efla_stored_text(hid_t file, const char *path, const char *name, char *value, size_t size,
                              efla_message *why);

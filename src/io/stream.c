@@ -8,8 +8,8 @@
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 
-/* Heads in a group: as many as leave room for BLOCK tokens of each and for the caller's states, and no more than are
- * unpacked together. */
+/* Heads in a group: at most so many that BLOCK tokens of each and the caller's states fit, and at most
+ * efla_tensors_heads_at_once. */
 enum { BLOCK = 64 };
 
 static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numbers) {
@@ -17,14 +17,14 @@ static void choose_sizes(efla_stream *stream, const efla_walk *walk, size_t numb
   size_t by_tokens = EFLA_STREAM_NUMBERS / (numbers * least(file->tokens, BLOCK));
   size_t by_states = EFLA_LARGEST_STATE / most(1, walk->states * file->dk * file->dv);
   stream->most_heads = most(1, least(file->heads, least(by_tokens, by_states)));
-  for (efla_tensor t = 0; t <= EFLA_O; t++) /* o as well, which a caller may read by the same spans */
+  for (efla_tensor t = 0; t <= EFLA_O; t++) /* o as well, which a caller may read in the same blocks */
     if (file->has[t]) stream->most_heads = least(stream->most_heads, efla_tensors_heads_at_once(file, t));
   stream->most_tokens = least(file->tokens, most(1, EFLA_STREAM_NUMBERS / (numbers * stream->most_heads)));
   if (walk->multiple && stream->most_tokens > walk->multiple)
     stream->most_tokens -= stream->most_tokens % walk->multiple;
 }
 
-/* As many sequences from the first on as have n among them that are not empty; 0: all. */
+/* How many of the first sequences contain n that are not empty; n = 0: all. */
 static size_t first_sequences(const efla_tensors *file, size_t n) {
   if (n == 0) return file->sequences;
   size_t sequence = 0;
@@ -66,7 +66,7 @@ void efla_stream_clear(efla_stream *stream) {
   *stream = (efla_stream){0};
 }
 
-/* To the next block: of the same heads, of the next group of heads, of the next sequence. */
+/* Moves to the next block: of the same heads, of the next group of heads, or of the next sequence. */
 static void move_on(efla_stream *stream) {
   const efla_tensors *file = stream->file;
   if (stream->block.heads == 0) { /* before the first */
@@ -92,7 +92,7 @@ static void move_on(efla_stream *stream) {
   stream->ends = stream->token + stream->block.tokens == stream->length;
 }
 
-/* The view of the block at hand: its shape, and where its numbers are to be. */
+/* Sets the arrays of the block's view: shapes and places in memory. */
 static void describe(efla_stream *stream) {
   efla_sequence *x = &stream->x;
   x->heads = stream->block.heads, x->tokens = stream->block.tokens;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: what is in one, and whether it fits together. */
+/* Tensor files: opens datasets and checks that their shapes agree. */
 #include "io/chunks.h"
 #include "io/shape.h"
 #include "io/stored.h"
@@ -50,7 +50,7 @@ efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why) 
   return status;
 }
 
-/* Opening has come to its end.  Of a file that changed meanwhile nothing else is worth telling. */
+/* Ends an attempt to open.  Where the file has changed meanwhile, that replaces any other error. */
 static efla_status conclude(efla_tensors *file, efla_status status, efla_message *why) {
   if (file->file >= 0 && efla_tensors_unchanged(file, why) != EFLA_OK) status = EFLA_INPUT;
   if (status != EFLA_OK) efla_tensors_close(file, NULL);
@@ -106,7 +106,7 @@ static efla_status open_dataset(efla_tensors *file, const char *name, bool requi
   if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
   H5Pclose(plist);
   H5Tclose(type);
-  hid_t access = efla_chunks_access(opened); /* which takes effect where the dataset is not open already */
+  hid_t access = efla_chunks_access(opened); /* takes effect only where the dataset is not open */
   H5Dclose(opened);
   if (status == EFLA_OK && (*dataset = H5Dopen2(file->file, name, access)) < 0)
     status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file",
@@ -124,7 +124,7 @@ static efla_status open_tensor(efla_tensors *file, efla_tensor tensor, bool requ
   return status;
 }
 
-/* -1 where the dataspace is none of an array of known rank. */
+/* Rank and sizes; -1 where the dataspace is not that of an array. */
 static int shape_of(hid_t dataset, hsize_t *size) {
   hid_t space = H5Dget_space(dataset);
   int rank = H5Sget_simple_extent_type(space) == H5S_SIMPLE ? H5Sget_simple_extent_dims(space, size, NULL) : 0;
@@ -132,7 +132,7 @@ static int shape_of(hid_t dataset, hsize_t *size) {
   return rank;
 }
 
-/* q tells rank, B, T, H and dk. */
+/* Takes rank, B, T, H and dk from q. */
 static efla_status read_sizes(efla_tensors *file, efla_message *why) {
   hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_Q], size);
@@ -157,7 +157,7 @@ static efla_status written(const efla_tensors *file, efla_tensor tensor, efla_me
   return efla_stored_written(file->dataset[tensor], file->path, efla_tensor_name(tensor), why);
 }
 
-/* Its shape is what it is to be, and there are numbers in it. */
+/* Checks that a dataset has the expected shape and that its numbers were written. */
 static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
   hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
@@ -176,7 +176,7 @@ static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, e
                    efla_stored_shape(n, wanted, wanted_text), efla_stored_shape(q_rank, q, q_text));
 }
 
-/* v tells dv, and the state must fit in memory. */
+/* Takes dv from v, and checks that a state fits in memory. */
 static efla_status read_value_width(efla_tensors *file, efla_message *why) {
   hsize_t size[H5S_MAX_RANK] = {0};
   int rank = shape_of(file->dataset[EFLA_V], size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: opened in a child process first, since the file may be anybody's. */
+/* Tensor files: opened in a child process first, since a damaged file may crash HDF5. */
 #include "io/sandboxed_open.h"
 #include "io/shape.h"
 
@@ -7,15 +7,15 @@
 
 typedef struct candidate {
   const char *path;
-  const efla_tensors *inputs; /* of the outputs in path; NULL: it is a file of inputs */
+  const efla_tensors *inputs; /* where path is a file of outputs; NULL: it is a file of inputs */
 } candidate;
 
 static efla_status open_trustingly(efla_tensors *file, const candidate *c, efla_message *why) {
   return c->inputs ? efla_tensors_trust_outputs(file, c->path, c->inputs, why) : efla_tensors_trust(file, c->path, why);
 }
 
-/* Both ends of a dataset, which leads through the index of its chunks.  What the numbers are is told when they are read
- * in turn. */
+/* Reads the first and the last entry of a dataset, and with them the index of its chunks.  The values are checked
+ * later, when the blocks are read. */
 static void touch(efla_tensors *file, efla_tensor tensor) {
   const bool state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
   size_t width = state ? file->dk * file->dv : efla_tensors_width(file, tensor);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: inputs from memory. */
+/* Tensor files: writes inputs from memory. */
 #include "io/stored.h"
 #include "io/tensors.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows of a batch entry as the file has them: token by token, heads inside. */
+/* Copies the rows of a batch entry in the file's order, (tokens, heads, width). */
 static void gather(const efla_sequence *x, const efla_array *array, size_t entry, size_t width, float *rows) {
   const float *from = (const float *)array->data + (ptrdiff_t)entry * array->batch;
   for (size_t t = 0; t < x->tokens; t++)
@@ -15,7 +15,7 @@ static void gather(const efla_sequence *x, const efla_array *array, size_t entry
       memcpy(rows, from + (ptrdiff_t)h * array->head + (ptrdiff_t)t * array->token, width * sizeof *rows);
 }
 
-/* One batch entry after another into a dataset. */
+/* Writes the batch entries to a dataset, one after another. */
 static bool write_entries(hid_t dataset, hid_t space, const efla_sequence *x, const efla_array *array, size_t rank,
                           size_t width, float *rows) {
   const hsize_t count[] = {1, x->tokens, x->heads, width};

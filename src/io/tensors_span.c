@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: numbers in and out, a block at a time. */
+/* Tensor files: reads and writes blocks of numbers. */
 #include "io/shape.h"
 #include "io/stored.h"
 
@@ -23,7 +23,8 @@ static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const ef
   return b;
 }
 
-/* A dataset of states has both leading axes, one of them (the sequences where q has no axis of heads), or none. */
+/* A dataset of states has the axes of sequences and heads, one of them (sequences where q has no axis of heads), or
+ * none. */
 static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads) {
   hid_t space = H5Dget_space(file->dataset[tensor]);
   size_t rank = (size_t)H5Sget_simple_extent_ndims(space);
@@ -64,7 +65,7 @@ const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, siz
   return index_text(tensor, b.rank, b.start, text);
 }
 
-/* Number `at` of the box is not what was expected. */
+/* The error for number `at` of the box. */
 static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const efla_box *b, size_t at, double value,
                           efla_message *why) {
   hsize_t index[4];
@@ -80,7 +81,7 @@ static efla_status check_values(const efla_tensors *file, efla_tensor tensor, co
   const efla_tensor_kind *kind = &efla_tensor_kinds[tensor];
   if (!kind->finite) return EFLA_OK;
   double least = kind->positive ? 0 : -DBL_MAX;
-  int wrong = 0; /* no way out of the loop, so that it runs several numbers at a time */
+  int wrong = 0; /* without an early exit, so that the loop is vectorised */
   for (size_t i = 0; i < b->n; i++) wrong |= !(values[i] >= least) | !(values[i] <= DBL_MAX);
   for (size_t i = 0; wrong && i < b->n; i++)
     if (!(values[i] >= least && values[i] <= DBL_MAX)) return refuse(file, tensor, b, i, values[i], why);
@@ -102,14 +103,14 @@ static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_
                    efla_stored_reason());
 }
 
-/* A block as the file has it, its numbers one after another. */
+/* The layout of a block in the file's order, contiguous. */
 static efla_array own_order(const efla_tensors *file, const efla_tensor_block *block, size_t width) {
   return file->layout == EFLA_BTHD ? efla_array_token_major(NULL, EFLA_F64, block->tokens, block->heads, width)
                                    : efla_array_head_major(NULL, EFLA_F64, block->tokens, block->heads, width);
 }
 
-/* Whether two arrays lie in the same way; the stride of a dimension that has one entry does not matter, and without
- * tokens none does. */
+/* Whether two layouts are the same; the stride of a dimension with one entry does not matter, without tokens none
+ * does. */
 static bool same_order(const efla_tensor_block *block, const efla_array *a, const efla_array *b) {
   if (block->tokens == 0) return true;
   return (block->heads <= 1 || a->head == b->head) && (block->tokens <= 1 || a->token == b->token);

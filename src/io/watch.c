@@ -10,7 +10,7 @@
 efla_watch efla_watch_begin(int descriptor) {
   struct stat now;
   if (fstat(descriptor, &now) != 0)
-    return (efla_watch){.watched = true, .descriptor = descriptor}; /* the check will say why */
+    return (efla_watch){.watched = true, .descriptor = descriptor}; /* the check will fail with a message */
   return (efla_watch){.watched = S_ISREG(now.st_mode),
                       .descriptor = descriptor,
                       .size = now.st_size,

@@ -10,11 +10,11 @@
 
 struct efla_whole {
   efla_chunks chunks;
-  hsize_t along[H5S_MAX_RANK]; /* chunks along each axis */
-  unsigned char seen[];        /* one bit a chunk */
+  hsize_t along[H5S_MAX_RANK]; /* number of chunks along each axis */
+  unsigned char seen[];        /* one bit per chunk: checked */
 };
 
-/* Nothing is known yet; NULL where memory ends. */
+/* No chunk checked; NULL where memory ends. */
 static efla_whole *begin(hid_t dataset) {
   const efla_chunks chunks = efla_chunks_of(dataset);
   hsize_t size[H5S_MAX_RANK] = {0}, along[H5S_MAX_RANK] = {0}, n = 1;
@@ -29,7 +29,7 @@ static efla_whole *begin(hid_t dataset) {
   return w;
 }
 
-/* How many bytes come out before the end or an error, counted no further than past `most`. */
+/* The number of bytes that a gzip stream unpacks to before its end or an error; stops counting beyond `most`. */
 static size_t inflated(size_t n, unsigned char *bytes, size_t most) {
   enum { PIECE = 1 << 16 };
   unsigned char piece[PIECE];
@@ -45,7 +45,8 @@ static size_t inflated(size_t n, unsigned char *bytes, size_t most) {
   return found;
 }
 
-/* Of a chunk of n bytes as stored, without the filters in `mask`; `wanted` where it cannot be told. */
+/* The unpacked size of a chunk of n stored bytes, to which the filters in `mask` were not applied; `wanted` where it
+ * cannot be determined. */
 static size_t unpacked(hid_t plist, uint32_t mask, size_t n, unsigned char *bytes, size_t wanted) {
   enum { CHECKSUM = 4 };
   for (int i = H5Pget_nfilters(plist); i-- > 0;) {
@@ -57,7 +58,7 @@ static size_t unpacked(hid_t plist, uint32_t mask, size_t n, unsigned char *byte
       n -= n < CHECKSUM ? n : CHECKSUM;
       break;
     case H5Z_FILTER_SHUFFLE:
-      bytes = NULL; /* no longer what comes next */
+      bytes = NULL; /* shuffled: not the input of a further filter */
       break;
     case H5Z_FILTER_DEFLATE:
       if (!bytes) return wanted;
@@ -77,9 +78,9 @@ static efla_status check_chunk(hid_t plist, hid_t dataset, const hsize_t *at, co
   char place[EFLA_SHAPE_TEXT];
   uint32_t mask = 0;
   if (H5Dget_chunk_storage_size(dataset, at, &stored) < 0 || stored == 0)
-    return EFLA_OK; /* what HDF5 makes of it, it tells */
-  size_t found = stored > 2 * (hsize_t)chunks->bytes + 4096 ? (size_t)stored
-                                                            : 0; /* what was packed is hardly longer than before */
+    return EFLA_OK; /* never written, or unreadable, which HDF5 reports */
+  /* Packing does not double the size: a chunk stored in so many bytes is damaged, and not read. */
+  size_t found = stored > 2 * (hsize_t)chunks->bytes + 4096 ? (size_t)stored : 0;
   if (found == 0) {
     unsigned char *bytes = malloc((size_t)stored);
     if (!bytes) return efla_fail_memory(why);

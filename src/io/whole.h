@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whether the chunks of a compressed dataset unpack to as many bytes as a chunk has; not for users.
+/* Checks that the chunks of a compressed dataset unpack to the size of a chunk; internal to io.
  *
- * HDF5 does not ask: where a chunk unpacks to less it reads on beyond its memory, where to more it takes all the memory
- * that it needs.  So each chunk is unpacked without being kept, once, before HDF5 is asked for numbers in it. */
+ * HDF5 does not check it: it reads past the end of a chunk that unpacks to fewer bytes, and allocates whatever a longer
+ * one needs.  Each chunk is therefore unpacked once, without being stored, before HDF5 reads from it. */
 #ifndef EFLA_IO_WHOLE_H
 #define EFLA_IO_WHOLE_H
 
@@ -10,12 +10,12 @@
 
 #include <hdf5.h>
 
-typedef struct efla_whole efla_whole; /* the chunks of a dataset for which this is known; NULL: none */
+typedef struct efla_whole efla_whole; /* which chunks of a dataset have been checked; NULL: none */
 
-/* Looks at the chunks that a box (of the dataset's rank) touches and that have not been looked at.  Fails with
- * EFLA_INPUT and a sentence with path, name and chunk, and with EFLA_NO_MEMORY.  Of filters it measures gzip and
- * checksums, and what a chunk says it was stored without; lzf is ours and sees to it itself (io/chunks.h), other
- * filters are taken at their word.  *whole is to be freed by free. */
+/* Checks the chunks that intersect a box (start and count along each axis) and have not been checked.  Fails with
+ * EFLA_INPUT and a message with path, name and chunk, and with EFLA_NO_MEMORY.  Gzip, checksums and chunks stored
+ * unfiltered are measured; lzf checks the size itself (io/chunks.h); chunks with other filters are accepted.  *whole is
+ * to be freed by free. */
 efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const hsize_t *start, const hsize_t *count,
                              const char *path, const char *name, efla_message *why);
 

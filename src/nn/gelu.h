@@ -9,10 +9,10 @@
 
 /* y = x Phi(x) (Phi: the standard normal distribution) and its slope Phi(x) + x phi(x); n numbers each.  With Q = 1 -
  * Phi(|x|) the errors are at most u (|y| + 12 |x| Q) + 2^-126 and u (|slope| + 12 (|x| phi + Q)) + 2^-123.  slope NULL:
- * not wanted; y or slope may be x itself. */
+ * not computed; y or slope may be x itself. */
 void efla_gelu_f32(const efla_isa *isa, size_t n, const float *x, float *y, float *slope);
 
-/* The same by vectors of 16, 32 and 64 bytes, for processors that have them. */
+/* The same with vectors of 16, 32 and 64 bytes, for processors that have them. */
 void efla_gelu_generic_f32(size_t n, const float *x, float *y, float *slope);
 #ifdef __x86_64__
 void efla_gelu_x86_64_v3_f32(size_t n, const float *x, float *y, float *slope);

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* y = x Phi(x) and its derivative, by the C library: what gelu.h answers to. */
+/* y = x Phi(x) and its derivative, by the C library's erf: the definition of gelu.h. */
 static void gelu_f64(const efla_isa *isa, size_t n, const double *x, double *y, double *slope) {
   (void)isa;
   for (size_t i = 0; i < n; i++) {

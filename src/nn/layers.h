@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Layers as forward and backward pairs, for float (f32) and double (f64).
  *
- * Rows are contiguous; a row of n numbers takes efla_padded(n), and the padding of what a layer reads is 0, of what it
- * writes likewise.  Arrays are aligned to lines (EFLA_LINE_BYTES), matrices W (out, in) are not padded but for their
- * inputs being a multiple of EFLA_PAD.  d_x is the loss's derivative by x; derivatives by parameters are added to what
- * is there.  inf and nan propagate as data. */
+ * Rows are contiguous and padded with zeros: a row of n numbers takes efla_padded(n).  Arrays are aligned to
+ * EFLA_LINE_BYTES.  Matrices W (out, in) are not padded; `in` is a multiple of EFLA_PAD.  d_x is the loss's derivative
+ * by x; derivatives by parameters are accumulated.  inf and nan propagate as data. */
 #ifndef EFLA_NN_LAYERS_H
 #define EFLA_NN_LAYERS_H
 
@@ -14,17 +13,18 @@
 
 #define EFLA_NORM_EPSILON 1e-5 /* added to the variance, as in PyTorch */
 
-/* embed    x (tokens) -> h (tokens, width) = GELU(x W_in^T + P), slope its derivative by what GELU is taken of;
- * backward turns d_h into the
- *          derivative by that.
- * linear   x (rows, in) -> y (rows, out) = x W^T; scratch (in, padded out); backward adds to d_x (NULL: not wanted) and
- * d_W. unit     k (rows, width) -> k/|k| in place, norm (rows) = |k|; a zero key stays, and one whose norm overflows
- * becomes zero; backward turns d_k by k/|k| into that by k. beta     h (tokens, width) -> beta (tokens) = sigmoid(h w +
- * b); scratch (width + tokens, EFLA_PAD); backward turns d_beta into the derivative by
- *          the sigmoid's argument and adds to d_h.
- * norm     x (width) -> y = scale (x - mean)/sqrt(variance + EFLA_NORM_EPSILON) + shift; centred (width) is the
- * fraction, *by its factor. entropy  logits (classes) -> -log softmax(logits)[label]; d_logits (classes), NULL: not
- * wanted, is its derivative times `weight`. */
+/* embed    x (tokens) -> h (tokens, width) = GELU(x W_in^T + P); slope (tokens, width): GELU' at its argument.
+ *          Backward replaces d_h by the derivative by that argument.
+ * linear   x (rows, in) -> y (rows, out) = x W^T; scratch (in, padded out).
+ *          Backward adds to d_x (NULL: not computed) and d_W.
+ * unit     k (rows, width) -> k/|k| in place, norm (rows) = |k|; a zero key stays zero, one whose norm overflows
+ *          becomes zero.  Backward replaces the derivative by k/|k| in d_k by that by k.
+ * beta     h (tokens, width) -> beta (tokens) = sigmoid(h w + b); scratch (width + tokens, EFLA_PAD).
+ *          Backward replaces d_beta by the derivative by the sigmoid's argument and adds to d_h.
+ * norm     LayerNorm, x (width) -> y = scale centred + shift, centred (width) = (x - mean) by,
+ *          by = 1/sqrt(variance + EFLA_NORM_EPSILON).
+ * entropy  logits (classes) -> -log softmax(logits)[label]; d_logits (classes), NULL: not computed, is its derivative
+ *          times `weight`. */
 #define EFLA_LAYERS(REAL, suffix)                                                                                      \
   void efla_embed_forward_##suffix(const efla_isa *isa, size_t tokens, size_t width, const REAL *x, const REAL *W_in,  \
                                    const REAL *P, REAL *h, REAL *slope);                                               \

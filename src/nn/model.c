@@ -17,8 +17,7 @@ static size_t length(const efla_model *model, axis which) {
   return of[which];
 }
 
-/* What a parameter is before training: of a size that may depend on the numbers of its inputs (columns) and outputs
- * (rows). */
+/* Initial value of a parameter; its size may depend on the number of inputs (columns) and outputs (rows). */
 static double constant(const efla_extent *extent, double size, gsl_rng *draw) {
   (void)extent;
   (void)draw;
@@ -52,7 +51,7 @@ static const struct kind {
     [EFLA_NORM_SCALE] = {"norm_scale", ONE, WIDTH, constant, 1},
     [EFLA_NORM_SHIFT] = {"norm_shift", ONE, WIDTH, constant, 0},
     [EFLA_W_OUT] = {"W_out", CLASSES, WIDTH, fan_in, 1},
-    [EFLA_B_OUT] = {"b_out", ONE, CLASSES, NULL, 1}, /* by the inputs of W_out */
+    [EFLA_B_OUT] = {"b_out", ONE, CLASSES, NULL, 1}, /* bounded by the fan-in of W_out */
 };
 
 const char *efla_parameter_name(efla_parameter parameter) { return kinds[parameter].name; }
@@ -75,7 +74,7 @@ size_t efla_model_numbers(const efla_model *model) {
 efla_status efla_model_start(const efla_model *model, size_t seed, double *parameters, efla_message *why) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   if (!draw) return efla_fail_memory(why);
-  gsl_rng_set(draw, efla_seed(seed, 0)); /* epochs have purposes 1, 2, ... */
+  gsl_rng_set(draw, efla_seed(seed, 0)); /* streams 1, 2, ... are those of the epochs */
   memset(parameters, 0, efla_model_numbers(model) * sizeof *parameters);
   const efla_extent out = efla_model_place(model, EFLA_W_OUT);
   for (efla_parameter p = 0; p < EFLA_PARAMETERS; p++) {

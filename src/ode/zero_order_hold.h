@@ -18,8 +18,9 @@ size_t efla_zero_order_hold_scratch(size_t dk, size_t dv);
 void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time,
                                   double duration, size_t steps, double *S, double *scratch);
 
-/* The same at the midpoints of steps, extrapolated (Richardson): the midpoint rule is symmetric, its error has even powers
- * of the step only, and (4 S_2 - S_1)/3, from twice as many steps and from steps, drops the first of them; order 4. */
+/* The same at the midpoints of steps, extrapolated (Richardson): the midpoint rule is symmetric, its error has even
+ * powers of the step only, and (4 S_2 - S_1)/3, from twice as many steps and from steps, drops the first of them; order
+ * 4. */
 void efla_zero_order_hold_extrapolate(const efla_method *method, const efla_signal *signal, double time,
                                       double duration, size_t steps, double *S, double *scratch);
 

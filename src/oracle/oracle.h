@@ -27,7 +27,7 @@ typedef struct efla_oracle {
   double limit;      /* it refuses where its own error exceeds this part of the state's norm */
   double largest_x;  /* it refuses tokens with a larger beta*lambda; INFINITY: none */
   size_t largest_dk; /* it refuses longer keys */
-  /* Advances S (dk, dv) in place through x, which has no decays, and writes the error that this alone brings in (Frobenius norm). */
+  /* Advances S (dk, dv) in place over x, which has no decays; *error: the error of this alone (Frobenius norm). */
   efla_status (*advance)(const efla_tokens *x, long double *S, double *error, efla_message *why);
 } efla_oracle;
 
@@ -43,7 +43,8 @@ const efla_oracle *efla_oracle_find(const char *name);
 
 /* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new one
  * (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at most 1.
- * Keys are taken as they are; decays, S <- exp(g_t) S before token t, are computed in long double whatever the oracle.  Returns
+ * Keys are taken as they are; decays, S <- exp(g_t) S before token t, are computed in long double whatever the oracle.
+ * Returns
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
  *   EFLA_NO_MEMORY. */

@@ -16,7 +16,7 @@ typedef struct pass {
   size_t threads;
   efla_stream stream;
   double *S, *o, *scratch; /* (heads, dk, dv), (heads, tokens, dv), (threads, scratch) */
-  efla_bad first, final;   /* in o, in final_state */
+  efla_bad first, final;   /* results that are not finite, in o and in final_state */
 } pass;
 
 static efla_status pass_init(pass *p, efla_message *why) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A forward pass through a tensor file: o and final_state of every head of every sequence, written to another file as
- * they come. */
+/* A forward pass through a tensor file: o and final_state of every head of every sequence, written to another file
+ * block by block. */
 #ifndef EFLA_RUN_FORWARD_STREAM_H
 #define EFLA_RUN_FORWARD_STREAM_H
 
@@ -14,10 +14,10 @@ typedef struct efla_bad {
   char index[EFLA_INDEX_TEXT]; /* "o[0,417,5,3]" */
 } efla_bad;
 
-/* Reads `in`, writes o and final_state of `out`, on `threads` threads; the results have the same bits for any number of
- * them. forward's dk, dv and scale are the file's.  *bad: the first result that is not finite, by token, then by
- * sequence and head; where all of o is finite, the first such number in a final state, whose token is the last one, or
- * 0 of an empty sequence.  Fails as the reader and the writer do, and with EFLA_NO_MEMORY. */
+/* Reads `in` and writes o and final_state of `out`, on `threads` threads; the bits do not depend on their number.
+ * forward's dk, dv and scale are the file's.  *bad: the first result that is not finite, by token, then by sequence and
+ * head; where all of o is finite, the first such number of a final state, with the last token of its sequence, 0 if
+ * empty.  Fails as the reader and the writer do, and with EFLA_NO_MEMORY. */
 efla_status efla_forward_stream(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
                                 efla_bad *bad, efla_message *why);
 

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Corner c of the cube: bit set where the factor is +. */
+/* Corners of the cube are sets of bits: a bit is set where the factor is +. */
 enum { LR = 1, KEYS = 2, METHOD = 4, CORNERS = 8, FACTORS = 3 };
 
 static const struct {
   const char *name;
-  unsigned factors; /* 0: the corner where all are + minus the one where none is */
+  unsigned factors; /* 0: the corner with all factors + minus the one with all - */
 } panels[] = {{"published", 0},
               {"method", METHOD},
               {"keys", KEYS},
@@ -37,8 +37,8 @@ static void find_cube(const efla_results *o, const efla_contrast *contrast, size
   for (unsigned c = 0; c < CORNERS; c++) cube[c] = efla_results_find(o, corner_of(contrast, c));
 }
 
-/* The sum of n weighted models under every condition.  A model without weight counts too: without it a seed is not
- * paired. */
+/* Adds an effect for every condition, the weighted sum of n models.  A seed is used only where it has all models, those
+ * of weight 0 included. */
 static void add_rows(efla_effects *effects, const efla_results *o, size_t n, const size_t *models,
                      const double *weights, const efla_effect *label, double *values) {
   for (size_t c = 0; c < o->conditions; c++) {
@@ -64,7 +64,7 @@ static void add_panel(efla_effects *effects, const efla_results *o, const size_t
   add_rows(effects, o, CORNERS, cube, weights, &label, values);
 }
 
-/* The four edges of the cube along a factor, one after another. */
+/* Adds the differences along the four edges of a factor. */
 static void add_edges(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, const size_t *cube,
                       const char *panel, unsigned factor, double *values) {
   for (unsigned end = 0; end < CORNERS; end++) {
@@ -80,17 +80,18 @@ static void add_edges(efla_effects *effects, const efla_results *o, const efla_c
   }
 }
 
-/* method minus every other one of the table, over the contrast's rates. */
-static void add_rivals(efla_effects *effects, const efla_results *o, const efla_contrast *contrast, double *values) {
+/* Adds contrast->method minus every other method of the table, over the contrast's learning rates. */
+static void add_other_methods(efla_effects *effects, const efla_results *o, const efla_contrast *contrast,
+                              double *values) {
   for (size_t v = 0; v < o->variants; v++) {
-    const char *rival = o->variant[v].method;
-    bool seen = v > 0 && !strcmp(rival, o->variant[v - 1].method); /* variants are sorted */
-    if (seen || !strcmp(rival, contrast->method) || !strcmp(rival, contrast->against)) continue;
-    const efla_contrast pair = {contrast->method, rival, contrast->lr, contrast->lr_against};
+    const char *other = o->variant[v].method;
+    bool seen = v > 0 && !strcmp(other, o->variant[v - 1].method); /* variants are sorted */
+    if (seen || !strcmp(other, contrast->method) || !strcmp(other, contrast->against)) continue;
+    const efla_contrast pair = {contrast->method, other, contrast->lr, contrast->lr_against};
     char panel[EFLA_PANEL];
     size_t cube[CORNERS];
     find_cube(o, &pair, cube);
-    snprintf(panel, sizeof panel, "method:%s", rival);
+    snprintf(panel, sizeof panel, "method:%s", other);
     add_panel(effects, o, cube, panel, METHOD, values);
   }
 }
@@ -121,7 +122,7 @@ efla_status efla_effects_init(efla_effects *effects, const efla_results *o, cons
   assert(strcmp(contrast->method, contrast->against) != 0 && contrast->lr != contrast->lr_against);
   *effects = (efla_effects){0};
   size_t cube[CORNERS],
-      most = o->variants /* models */ + PANELS + FACTORS * CORNERS / 2 /* edges */ + o->variants /* rivals */;
+      most = o->variants /* models */ + PANELS + FACTORS * CORNERS / 2 /* edges */ + o->variants /* other methods */;
   find_cube(o, contrast, cube);
   efla_status status = check_cube(o, contrast, cube, path, why);
   if (status != EFLA_OK) return status;
@@ -137,7 +138,7 @@ efla_status efla_effects_init(efla_effects *effects, const efla_results *o, cons
       if (__builtin_popcount(panels[p].factors) == 1)
         add_edges(effects, o, contrast, cube, panels[p].name, panels[p].factors, values);
     }
-    add_rivals(effects, o, contrast, values);
+    add_other_methods(effects, o, contrast, values);
     status = check_seeds(effects, path, why);
   } else {
     status = efla_fail_memory(why);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Whether it is a difference with no factor held, as a mean over levels. */
+/* Whether it is a mean over levels of a difference that is averaged over all other factors. */
 static bool is_overall(const efla_effect *e) {
   return !e->variant.method && !e->variant.keys && isinf(e->condition.level);
 }

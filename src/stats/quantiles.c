@@ -67,7 +67,7 @@ size_t efla_quantiles_bar(const efla_quantiles *q, size_t per_octave, size_t i, 
   return count;
 }
 
-/* The order statistic of this rank, from 0, by the bins. */
+/* The order statistic of this rank (from 0), from the bins. */
 static double ranked(const efla_quantiles *q, size_t rank) {
   size_t bin = 0;
   for (size_t seen = q->bins[0]; seen <= rank; seen += q->bins[bin]) bin++;

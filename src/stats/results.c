@@ -11,14 +11,14 @@ enum { METHOD, KEYS, LR, SEED, EPOCH, PERTURBATION, LEVEL, ACCURACY, COLUMNS };
 
 static const struct column {
   const char *name;
-  double least, most; /* both 0: a text */
+  double least, most; /* its range; both 0: a text */
 } columns[COLUMNS] = {
     [METHOD] = {.name = "method"},          [KEYS] = {.name = "keys"},       [LR] = {"lr", DBL_MIN, DBL_MAX},
     [SEED] = {"seed", 0, DBL_MAX},          [EPOCH] = {"epoch", 0, DBL_MAX}, [PERTURBATION] = {.name = "perturbation"},
     [LEVEL] = {"level", -DBL_MAX, DBL_MAX}, [ACCURACY] = {"accuracy", 0, 1},
 };
 
-/* A row of the table, read. */
+/* A row of the table. */
 typedef struct record {
   efla_variant variant;
   efla_condition condition;
@@ -42,7 +42,7 @@ static int by_condition(const void *a, const void *b) {
 
 static int by_seed(const void *a, const void *b) { return by_number(*(const double *)a, *(const double *)b); }
 
-/* Sorts n items of so many bytes and keeps one of each; returns how many are left. */
+/* Sorts n items of `size` bytes and removes duplicates; returns how many are left. */
 static size_t distinct(void *list, size_t n, size_t size, int (*compare)(const void *a, const void *b)) {
   char *items = list;
   size_t kept = 0;
@@ -75,7 +75,7 @@ static efla_status read_record(const efla_csv *table, const char *path, size_t r
   return EFLA_OK;
 }
 
-/* All rows, of which those of the last epoch stay. */
+/* Reads all rows and keeps those of the last epoch. */
 static efla_status read_records(const efla_csv *table, const char *path, record *records, size_t *n,
                                 efla_message *why) {
   size_t at[COLUMNS];
@@ -121,7 +121,7 @@ static efla_status fill(efla_results *o, const record *records, size_t n, const 
   return EFLA_OK;
 }
 
-/* The levels of a perturbation stand before their mean. */
+/* Fills the means over the levels of each perturbation, whose levels come before the mean. */
 static void average(efla_results *o) {
   for (size_t c = 0, first = 0; c < o->conditions; c++) {
     if (!isinf(o->condition[c].level)) continue;
@@ -135,7 +135,7 @@ static void average(efla_results *o) {
   }
 }
 
-/* Makes room for what the records need and fills it. */
+/* Allocates and fills the arrays from the records. */
 static efla_status arrange(efla_results *o, const record *records, size_t n, const char *path, efla_message *why) {
   assert(n > 0);
   o->variant = calloc(n, sizeof *o->variant);
@@ -150,8 +150,8 @@ static efla_status arrange(efla_results *o, const record *records, size_t n, con
   o->variants = distinct(o->variant, n, sizeof *o->variant, by_variant);
   o->conditions = distinct(o->condition, 2 * n, sizeof *o->condition, by_condition);
   o->seeds = distinct(o->seed, n, sizeof *o->seed, by_seed);
-  /* A study fills most of the array.  What fills less than a hundredth is none, and could ask for far more memory than
-   * the file. */
+  /* A study fills most of the array.  A table that fills less than a hundredth is refused: it could need far more
+   * memory than the file has. */
   if ((double)o->variants * (double)o->conditions * (double)o->seeds > 100 * (double)n)
     return efla_fail(why, EFLA_INPUT,
                      "%s: %zu rows for %zu models, %zu perturbations and levels, %zu seeds: expected most combinations",

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What trained classifiers scored: the table of bin/smnist as an array. */
+/* Accuracies of trained classifiers: the table of bin/smnist as an array. */
 #ifndef EFLA_STATS_RESULTS_H
 #define EFLA_STATS_RESULTS_H
 
 #include "io/csv.h"
 #include "base/status.h"
 
-/* How a model was trained, apart from its seed. */
+/* The options of a training except the seed. */
 typedef struct efla_variant {
   const char *method, *keys;
   double lr;
 } efla_variant;
 
-/* What was done to the images that it was tested on. */
+/* The perturbation of the test images. */
 typedef struct efla_condition {
   const char *perturbation;
   double level; /* inf: the mean over all levels of the perturbation */
@@ -20,29 +20,26 @@ typedef struct efla_condition {
 
 typedef struct efla_results {
   size_t variants, conditions, seeds;
-  efla_variant *variant; /* (variants), by name and rate; their texts are the table's */
-  efla_condition
-      *condition; /* (conditions), by name and level, so that the mean over levels is the last of its perturbation */
-  double *seed;   /* (seeds), rising */
-  double *
-      /* (variants, conditions, seeds), 0 ... 1; nan where the table has none, also where a mean lacks a level */
-      accuracy;
+  efla_variant *variant;     /* (variants), sorted by names and learning rate; strings belong to the table */
+  efla_condition *condition; /* (conditions), sorted by name and level: the mean over levels comes last */
+  double *seed;              /* (seeds), increasing */
+  double *accuracy;          /* (variants, conditions, seeds), 0 ... 1; nan: missing, or a mean with a level missing */
 } efla_results;
 
-/* The rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.  path names
- * the table in messages; the table must outlive results.  Fails with EFLA_INPUT (a column that is missing, a number
- * that is none or outside its range, two rows for one accuracy, no rows, a table that is nearly all gaps) or
- * EFLA_NO_MEMORY, and then results is zeroed. */
+/* Reads the rows of the table's last epoch; columns method, keys, lr, seed, epoch, perturbation, level, accuracy.
+ * path: the table's name for messages; the table must outlive results.  Fails with EFLA_INPUT (a missing column, an
+ * invalid number or one out of range, two rows for one accuracy, no rows, a table with hardly any of the combinations)
+ * or EFLA_NO_MEMORY; results is then zeroed. */
 efla_status efla_results_init(efla_results *results, const efla_csv *table, const char *path, efla_message *why);
 void efla_results_clear(efla_results *results);
 
 /* Index of a variant; results->variants if there is none. */
 size_t efla_results_find(const efla_results *results, efla_variant variant);
 
-/* nan for a variant that there is none of. */
+/* An accuracy; nan where variant = results->variants. */
 double efla_results_at(const efla_results *results, size_t variant, size_t condition, size_t seed);
 
-/* How many of a variant's accuracies, one per seed and condition, means included, the table lacks. */
+/* How many of a variant's accuracies, one per seed and condition, means included, are missing. */
 size_t efla_results_missing(const efla_results *results, size_t variant);
 
 #endif

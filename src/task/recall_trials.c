@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct workspace { /* what one trial after another uses */
+typedef struct workspace { /* reused by all trials of a run */
   efla_source source;
   efla_recall recall;
   efla_tokens written;
@@ -63,7 +63,7 @@ efla_status efla_recall_trials_tune(efla_recall_trials *r, const double *candida
     efla_tokens_copy(&ws.written, &ws.recall.x);
     for (size_t i = 0; i < r->n_configs * n && status == EFLA_OK; i++)
       if (r->configs[i / n].tuned)
-        sums[i] += score(&ws, &r->configs[i / n], candidates[i % n]).snr; /* accuracy saturates */
+        sums[i] += score(&ws, &r->configs[i / n], candidates[i % n]).snr; /* not the accuracy, which saturates */
   }
   for (size_t c = 0; c < r->n_configs && status == EFLA_OK; c++) {
     size_t best = 0;
@@ -81,7 +81,8 @@ size_t efla_recall_trials_scores(const efla_recall_trials *r) { return 3 * r->n_
 efla_status efla_recall_trials_run(const efla_recall_trials *r, const efla_perturbation *perturbation, double level,
                                    double *scores, efla_message *why) {
   workspace ws;
-  efla_status status = workspace_init(&ws, r, r->seed, why); /* the same for every level: less noise between them */
+  /* The same random numbers for every level, to reduce the variance between levels. */
+  efla_status status = workspace_init(&ws, r, r->seed, why);
   for (size_t t = 0; t < r->trials && status == EFLA_OK; t++) {
     status = efla_recall_next(&ws.recall, &ws.source, why);
     if (status == EFLA_OK) status = efla_perturb(perturbation, &ws.recall.x, level, ws.draw, why);

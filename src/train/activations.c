@@ -67,8 +67,8 @@ efla_status efla_activations_save(const efla_activations *x, const char *path, e
   return status;
 }
 
-/* values (n) are sorted.  GSL's running mean of an infinite number is infinite or nan, as it comes first or last: nan
- * is told for both. */
+/* Sorts values (n).  With an infinite value GSL's running mean is infinite or nan, depending on the order of the
+ * values: all is nan then. */
 static efla_distribution distribution(const char *quantity, size_t n, double *values) {
   efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
   bool finite = isfinite(d.mean);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a model makes of images before any state: its queries, keys, values and steps, and how beta, lambda and
- * beta*lambda are distributed. */
+/* Activations of a trained model: queries, keys, values and beta of some images, as a tensor file, and the
+ * distributions of beta, lambda and beta*lambda. */
 #ifndef EFLA_TRAIN_ACTIVATIONS_H
 #define EFLA_TRAIN_ACTIVATIONS_H
 
@@ -8,18 +8,18 @@
 
 typedef struct efla_activations {
   size_t images, tokens, width;
-  float *q, *k, *v; /* (images, tokens, width); k as the recurrence sees it, of norm one where the model makes it so */
+  float *q, *k, *v; /* (images, tokens, width); k after the key treatment */
   float *beta;      /* (images, tokens) */
   float *block;
 } efla_activations;
 
-/* The first `count` images under a training's parameters as they are now.  Fails with EFLA_NO_MEMORY; activations is
- * then zeroed. */
+/* Computes the activations of the first `count` images with the training's present parameters.  Fails with
+ * EFLA_NO_MEMORY; activations is then zeroed. */
 efla_status efla_activations_record(efla_activations *activations, efla_training_f32 *training,
                                     const efla_images *images, size_t count, efla_message *why);
 void efla_activations_clear(efla_activations *activations);
 
-/* Writes them as a tensor file, whole or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT,
+/* Writes them as a tensor file, complete or not at all: one batch entry per image, one head.  Fails with EFLA_OUTPUT,
  * EFLA_NO_MEMORY. */
 efla_status efla_activations_save(const efla_activations *activations, const char *path, efla_message *why);
 
@@ -32,7 +32,7 @@ typedef struct efla_distribution {
 } efla_distribution;
 enum { EFLA_DISTRIBUTIONS = 3 };
 
-/* Fails with EFLA_NO_MEMORY.  Where a number is nan or infinite, all of its quantity is nan. */
+/* Fails with EFLA_NO_MEMORY.  Where a value is nan or infinite, the whole distribution of its quantity is nan. */
 efla_status efla_activations_summarise(const efla_activations *activations,
                                        efla_distribution distributions[EFLA_DISTRIBUTIONS], efla_message *why);
 

@@ -20,8 +20,8 @@ efla_adamw efla_adamw_default(double lr);
 double efla_adamw_norm_f32(size_t n, const float *gradient);
 double efla_adamw_norm_f64(size_t n, const double *gradient);
 
-/* Step number `step` (from 1) for parameters and moments (n), of a gradient (n) whose whole norm is `norm`; a part of
- * the block may be done by itself. */
+/* Updates n parameters and their moments with step number `step` (from 1).  norm: of the whole gradient, of which these
+ * n numbers may be a part. */
 void efla_adamw_step_f32(const efla_adamw *rule, size_t step, double norm, size_t n, const float *gradient,
                          float *parameters, float *moment1, float *moment2);
 void efla_adamw_step_f64(const efla_adamw *rule, size_t step, double norm, size_t n, const double *gradient,

@@ -18,7 +18,7 @@ static hid_t type_of(const efla_checkpoint_array *a) { return a->f32 ? H5T_NATIV
 static hid_t stored_type_of(const efla_checkpoint_array *a) { return a->f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE; }
 static void *numbers_of(const efla_checkpoint_array *a) { return a->f32 ? (void *)a->f32 : (void *)a->f64; }
 
-/* With a checksum, so that a bit that was lost on the disk is no other parameter. */
+/* With a checksum, so that a bit flipped on disk is an error and not another parameter. */
 static bool write_array(hid_t file, const efla_checkpoint_array *a) {
   hid_t space = H5Screate_simple(1, (hsize_t[]){a->n}, NULL), properties = efla_stored_properties();
   if (a->n > 0) H5Pset_chunk(properties, 1, (hsize_t[]){a->n}), H5Pset_fletcher32(properties);
@@ -58,8 +58,8 @@ efla_status efla_checkpoint_write(const char *path, const char *settings, const 
   return status;
 }
 
-/* Checkpoints have checksums and no other filter: where HDF5 unpacks a chunk that is shorter than it claims it reads past
- * its end. */
+/* Whether a filter other than the checksum is set.  Checkpoints have no other, and HDF5 would read past the end of a
+ * chunk that unpacks to fewer bytes than it claims. */
 static bool is_packed(hid_t dataset) {
   hid_t plist = H5Dget_create_plist(dataset);
   int n = H5Pget_nfilters(plist);
@@ -117,18 +117,18 @@ static efla_status read_file(const request *r, efla_message *why) {
     status = efla_fail(why, EFLA_INPUT, "%s: of another training: '%s', expected '%s'", r->path, found, r->settings);
   for (size_t i = 0; i < r->n && status == EFLA_OK; i++) status = read_array(file, r->path, &r->arrays[i], why);
   if (efla_stored_unchanged(file, &watch, why) != EFLA_OK)
-    status = EFLA_INPUT; /* zeros past the end have the checksum of zeros */
+    status = EFLA_INPUT; /* of a file cut meanwhile HDF5 reads zeros, which pass the checksum */
   H5Fclose(file);
   return status;
 }
 
-static efla_status try_out(const void *context, efla_message *why) { return read_file(context, why); }
+static efla_status read_in_child(const void *context, efla_message *why) { return read_file(context, why); }
 
 efla_status efla_checkpoint_read(const char *path, const char *settings, efla_checkpoint_array *arrays, size_t n,
                                  efla_message *why) {
   const request r = {path, settings, arrays, n};
   struct stat file;
   if (stat(path, &file) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  efla_status status = efla_sandboxed_open(try_out, &r, path, why);
+  efla_status status = efla_sandboxed_open(read_in_child, &r, path, why);
   return status == EFLA_OK ? read_file(&r, why) : status;
 }

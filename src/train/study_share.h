@@ -5,10 +5,10 @@
 
 #include "train/study.h"
 
-/* Sets study->shard and study->shards from "I/N": the I-th of N shares, 1 <= I <= N; the lists of the study, its
- * directory of configs and `finished` are set before.  Fails with EFLA_USAGE and a sentence that names the option where
- * the text is no I/N, where the study has no directory of configs although it has several shares or only finished
- * configs are wanted, and where no config falls to the share. */
+/* Sets study->shard and study->shards from "I/N": the I-th of N shares, 1 <= I <= N.  All other options of the study
+ * must be set before.  Fails with EFLA_USAGE and a message that names the option where the text is not I/N, where the
+ * study has no directory of checkpoints although it has several shares or `finished` is set, and where the share has no
+ * config. */
 efla_status efla_study_set_share(efla_study *study, const char *text, efla_message *why);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include "bench/baseline_rate.h"
 
-/* Operations of training on all images, counted by the state form: per token 4 and 8 width^2 for k and v, forward and
- * backward, 4 for the delta rule and 10 for its derivative. */
+/* Operations of training on all images with the readout `state`, per token and in units of width^2: 4 forward and 8
+ * backward for the layers of k and v, 4 for the delta rule and 10 for its derivative. */
 static double count_flops(const efla_study *study) {
   const efla_model *model = &study->options.model;
   return 26 * (double)model->width * (double)model->width * (double)model->tokens * study->images;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How fast a study trained, beside the machine's rate in matrix products. */
+/* The speed of a study's training, relative to the machine's rate of matrix products. */
 #ifndef EFLA_TRAIN_STUDY_SPEED_H
 #define EFLA_TRAIN_STUDY_SPEED_H
 
@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
-/* A line on `file`, after efla_study_run: images per second and flop per second of what was trained in this run, and
- * its part of sgemm's rate, measured here with as many threads; that there is nothing to compare where nothing was
- * trained.  Fails with EFLA_NO_MEMORY. */
+/* Prints, after efla_study_run, the images per second and flop per second of the training in this run, and the latter
+ * relative to the rate of sgemm, measured here with as many threads; or that nothing was trained.  Fails with
+ * EFLA_NO_MEMORY. */
 efla_status efla_study_print_speed(FILE *file, const efla_study *study, efla_message *why);
 
 #endif

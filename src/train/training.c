@@ -17,7 +17,7 @@ size_t efla_training_steps(const efla_training_options *options) {
 
 static size_t groups_of(size_t images) { return (images + EFLA_GROUP - 1) / EFLA_GROUP; }
 
-/* The order of an epoch's images depends on seed and epoch alone, so that a training can be taken up anywhere. */
+/* The order of an epoch's images depends on seed and epoch alone, so that a training can be resumed anywhere. */
 static void shuffle(size_t *order, size_t count, size_t seed, size_t epoch, gsl_rng *draw) {
   gsl_rng_set(draw, efla_seed(seed, epoch));
   for (size_t i = 0; i < count; i++) order[i] = i;

@@ -22,12 +22,12 @@ bool efla_study_evaluation(const efla_study_options *study, size_t number, efla_
 
 size_t efla_study_evaluations(const efla_study_options *study) {
   efla_evaluation evaluation;
-  size_t n = 1; /* the images as they are */
+  size_t n = 1; /* the unchanged images */
   while (efla_study_evaluation(study, n, &evaluation)) n++;
   return n;
 }
 
-/* The first level of a perturbation is none. */
+/* The first level of a perturbation leaves images unchanged. */
 static bool perturbs(const efla_evaluation *evaluation) {
   return evaluation->perturbation && evaluation->level != efla_image_level(evaluation->perturbation, 0);
 }
@@ -37,7 +37,7 @@ static unsigned long fingerprint(const efla_images *images) {
   return crc32(sum, images->labels, (uInt)images->count);
 }
 
-/* All that the numbers depend on, but for epochs, of which a training run can have more later. */
+/* Sets run->settings: all that the numbers depend on, except the number of epochs, which may grow between runs. */
 static void describe(efla_training_run *run) {
   const efla_training_options *r = &run->training.options;
   const efla_study_options *p = run->study;
@@ -59,7 +59,7 @@ static void list_arrays(efla_training_run *c, efla_checkpoint_array *arrays) {
   arrays[MOMENT2] = (efla_checkpoint_array){"moment2", t->numbers, false, t->moment2, NULL};
   arrays[LOSSES] = (efla_checkpoint_array){"losses", c->steps, true, NULL, c->losses};
   arrays[SCORES] = (efla_checkpoint_array){"scores", 2 * c->study->epochs * efla_study_evaluations(c->study), true,
-                                           NULL, (double *)c->scores}; /* accuracy and loss by turns */
+                                           NULL, (double *)c->scores}; /* accuracy and loss of each */
   arrays[SECONDS] = (efla_checkpoint_array){"seconds", 1, false, NULL, &c->seconds};
 }
 
@@ -73,21 +73,21 @@ static efla_status save(efla_training_run *c, efla_message *why) {
 
 static size_t epoch_steps(const efla_training_run *c) { return c->steps / c->study->epochs; }
 
-/* The evaluations of an epoch follow its last step: numbers marked ... up to this one are due after so many steps. */
+/* Evaluations, over all epochs, that belong to the steps so far: those of an epoch follow its last step. */
 static size_t evaluations_due(const efla_training_run *c) {
   return c->training.step / epoch_steps(c) * efla_study_evaluations(c->study);
 }
 
-static efla_status take_up(efla_training_run *c, efla_message *why) {
+static efla_status resume(efla_training_run *c, efla_message *why) {
   efla_checkpoint_array arrays[ARRAYS];
   list_arrays(c, arrays);
   efla_status status = efla_checkpoint_read(c->path, c->settings, arrays, ARRAYS, why);
   c->training.step = arrays[LOSSES].n, c->evaluated_count = arrays[SCORES].n / 2;
   if (status == EFLA_OK &&
       (arrays[SCORES].n % (2 * efla_study_evaluations(c->study)) != 0 || c->evaluated_count > evaluations_due(c)))
-    status =
-        efla_fail(why, EFLA_INPUT, "%s: scores: %zu numbers after %zu steps, expected 2 for each of %zu exams an epoch",
-                  c->path, arrays[SCORES].n, c->training.step, efla_study_evaluations(c->study));
+    status = efla_fail(why, EFLA_INPUT,
+                       "%s: scores: %zu numbers after %zu steps, expected 2 for each of %zu evaluations an epoch",
+                       c->path, arrays[SCORES].n, c->training.step, efla_study_evaluations(c->study));
   return status;
 }
 
@@ -101,7 +101,7 @@ efla_status efla_training_run_open(efla_training_run *c, const efla_study_option
   c->losses = malloc((c->steps + 1) * sizeof *c->losses);
   c->scores = malloc((study->epochs * efla_study_evaluations(study) + 1) * sizeof *c->scores);
   if (!c->losses || !c->scores || (path && !c->path)) status = efla_fail_memory(why);
-  if (status == EFLA_OK && path && access(path, F_OK) == 0) status = take_up(c, why);
+  if (status == EFLA_OK && path && access(path, F_OK) == 0) status = resume(c, why);
   if (status != EFLA_OK) efla_training_run_clear(c);
   return status;
 }
@@ -120,7 +120,7 @@ static size_t images_of_step(const efla_training_run *c, size_t step) {
   return r->count - first < r->batch ? r->count - first : r->batch;
 }
 
-/* None where the evaluation is the first one again. */
+/* None where the score is that of the unchanged images. */
 static size_t images_of_evaluation(const efla_study_options *study, size_t number) {
   efla_evaluation evaluation;
   efla_study_evaluation(study, number % efla_study_evaluations(study), &evaluation);
@@ -147,13 +147,13 @@ static efla_status evaluate(efla_training_run *c, efla_message *why) {
   efla_status status = EFLA_OK;
   efla_study_evaluation(c->study, c->evaluated_count - first, &evaluation);
   if (evaluation.perturbation && !perturbs(&evaluation))
-    c->scores[c->evaluated_count] = c->scores[first]; /* the images as they are */
+    c->scores[c->evaluated_count] = c->scores[first]; /* unchanged images */
   else
     status = efla_training_evaluate_f32(&c->training, &evaluation, &c->scores[c->evaluated_count], why);
   return status;
 }
 
-efla_status efla_training_run_finish(efla_training_run *c, efla_training_run_watch *watch, void *context,
+efla_status efla_training_run_finish(efla_training_run *c, efla_training_run_callback *callback, void *context,
                                      efla_message *why) {
   efla_status status = EFLA_OK;
   while (status == EFLA_OK && (c->training.step < c->steps || c->evaluated_count < evaluations_due(c))) {
@@ -171,7 +171,7 @@ efla_status efla_training_run_finish(efla_training_run *c, efla_training_run_wat
       c->seconds += efla_seconds() - started;
       if (c->training.step % c->study->save == 0 || c->evaluated_count < evaluations_due(c)) status = save(c, why);
     }
-    watch(context, c, images);
+    callback(context, c, images);
   }
   return status;
 }

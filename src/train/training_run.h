@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A training run: one training brought to its end, evaluated after every epoch, and kept in a checkpoint on the way.
+/* A training run: one training to its end, evaluated after every epoch, and saved in a checkpoint on the way.
  *
- * What is in the checkpoint, parameters and moments, losses, scores and seconds, is all that a training run is: one
- * that was stopped goes on where it was, and one that has ended is only read. */
+ * The checkpoint has all of its state: parameters, moments, losses, scores and seconds.  A run that was stopped is
+ * resumed from it, and one that has ended is only read. */
 #ifndef EFLA_TRAIN_TRAINING_RUN_H
 #define EFLA_TRAIN_TRAINING_RUN_H
 
 #include "train/training.h"
 
-/* What is the same for all training runs of a study. */
+/* Options common to all training runs of a study. */
 typedef struct efla_study_options {
   const efla_images *training, *test;
   size_t epochs;
@@ -17,8 +17,8 @@ typedef struct efla_study_options {
   size_t save;      /* steps between checkpoints */
 } efla_study_options;
 
-/* The evaluations after an epoch, by number: the images as they are, then every level of every perturbation.
- * evaluation->perturbation NULL: as they are; false past the last. */
+/* Evaluation number `number` after an epoch: 0 is of the unchanged images, then come the levels of every perturbation.
+ * False past the last one. */
 bool efla_study_evaluation(const efla_study_options *study, size_t number, efla_evaluation *evaluation);
 size_t efla_study_evaluations(const efla_study_options *study);
 
@@ -34,22 +34,22 @@ typedef struct efla_training_run {
   efla_score *scores;     /* (epochs, evaluations) */
 } efla_training_run;
 
-/* Takes the checkpoint up where there is one at path (NULL: none is kept).  Fails with EFLA_INPUT where that belongs to
- * another training or to more epochs, with EFLA_NO_MEMORY; training run is then zeroed. */
+/* Resumes from the checkpoint at path where there is one; path NULL: none is kept.  Fails with EFLA_INPUT where it is
+ * of another training or of more epochs, and with EFLA_NO_MEMORY; run is then zeroed. */
 efla_status efla_training_run_open(efla_training_run *run, const efla_study_options *study,
                                    const efla_training_options *options, const char *path, efla_message *why);
 void efla_training_run_clear(efla_training_run *run);
 
-/* Images that are seen in all, evaluations included, by one training run of this options; and how many are still to be:
- * what progress adds up to. */
+/* Images that one training run of these options processes, evaluations included, and how many are left: the total of
+ * the progress. */
 size_t efla_study_images(const efla_study_options *study, const efla_training_options *options);
 size_t efla_training_run_left(const efla_training_run *run);
 
-/* After every step and evaluation: so many images more were seen. */
-typedef void efla_training_run_watch(void *context, const efla_training_run *run, size_t images);
+/* Called after every step and evaluation, which processed `images` images. */
+typedef void efla_training_run_callback(void *context, const efla_training_run *run, size_t images);
 
-/* To the end.  Fails with EFLA_OUTPUT where a checkpoint cannot be written, EFLA_NO_MEMORY. */
-efla_status efla_training_run_finish(efla_training_run *run, efla_training_run_watch *watch, void *context,
+/* Trains and evaluates to the end.  Fails with EFLA_OUTPUT where a checkpoint cannot be written, EFLA_NO_MEMORY. */
+efla_status efla_training_run_finish(efla_training_run *run, efla_training_run_callback *callback, void *context,
                                      efla_message *why);
 
 #endif

@@ -32,7 +32,7 @@ static const char *input;
 static const efla_option file_options[] = {{"input", "FILE", NULL, NULL, "file", EFLA_NEEDED, &input, 0, 0, NULL},
                                            {.name = NULL}};
 static const efla_program answering = {
-    .name = "answer", .summary = "summary", .description = "text", .options = file_options, .answers = true};
+    .name = "answer", .summary = "summary", .description = "text", .options = file_options, .reports = true};
 
 static const efla_program *tried = &program;
 

@@ -63,7 +63,7 @@ START_TEST(taken_and_released) {
   for (int i = 0; i < 2; i++) {
     efla_lock lock = take(i), second = take(false);
     ck_assert(lock.path && !lock.missing && access(file, F_OK) == 0);
-    ck_assert(!second.path && *second.rival);
+    ck_assert(!second.path && *second.holder);
     efla_lock_release(&second); /* of nothing */
     ck_assert(access(file, F_OK) == 0);
     efla_lock_release(&lock);
@@ -83,7 +83,7 @@ START_TEST(several_processes) {
     efla_lock lock = take(false);
     snprintf(expected, sizeof expected, "process %ld on %s", (long)holder, host);
     ck_assert(!lock.path);
-    ck_assert_str_eq(lock.rival, expected);
+    ck_assert_str_eq(lock.holder, expected);
     end_holder(holder, signals[i]);
     ck_assert_int_eq(access(file, F_OK) == 0, i < 2);
     lock = take(false);

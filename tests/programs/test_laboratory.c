@@ -88,6 +88,16 @@ START_TEST(stability_limits) {
 }
 END_TEST
 
+/* Every name in this column has a line in the header that says what it is, for the legend of the figure. */
+static void check_described(const efla_csv *csv, const char *column) {
+  for (size_t r = 0; r < csv->rows; r++) {
+    char line[128];
+    snprintf(line, sizeof line, "\n# %s %s: ", column, efla_csv_text(csv, r, column));
+    ck_assert_msg(strstr(csv->header, line) || !strcmp(efla_csv_text(csv, r, column), "crossover"), "no line '%s'",
+                  line);
+  }
+}
+
 /* docs/bounds.md#chunk: entries at most 1 and condition at most C^2 for the exact coefficient, whatever the keys;
  * substitution within docs/bounds.md#chunk up to C = 128; doubling loses everything for correlated keys; Euler's
  * coefficient overflows at norm 8. */
@@ -104,6 +114,7 @@ START_TEST(chunk_conditions) {
     ck_assert(!(efla_csv_real(&csv, r, "error") < 1));
   FOR_ROWS (&csv, r, 2 * 7, "method=euler cosine>0.5 norm=8 chunk=64")
     ck_assert(!(efla_csv_real(&csv, r, "largest") < 1e20));
+  check_described(&csv, "form");
   efla_csv_clear(&csv);
 }
 END_TEST
@@ -126,6 +137,7 @@ START_TEST(hold_orders) {
    * lambda over phases, and in one draw of them may be half of it (measured: 1.2 to 3.7 over seeds; 2.4 at the seed of
    * the figures). */
   FOR_ROWS (&csv, r, 1, "lambda=30 scheme=crossover") CHECK_BOUND(efla_csv_real(&csv, r, "h_lambda"), 2 * 2.785);
+  check_described(&csv, "scheme");
   efla_csv_clear(&csv);
 }
 END_TEST
@@ -151,9 +163,9 @@ START_TEST(noise_findings) {
 }
 END_TEST
 
-/* A mean over levels is that of the rows of the levels, but for the order in which 5 levels and 6 trials are summed: all
- * numbers are at most 1 and either way of a mean rounds (5 - 1) + (6 - 1) + 2 times, that of a difference no more than
- * twice as often and once for itself.  The header says what figures need to know of the perturbation. */
+/* A mean over levels is that of the rows of the levels, but for the order in which 5 levels and 6 trials are summed:
+ * all numbers are at most 1 and either way of a mean rounds (5 - 1) + (6 - 1) + 2 times, that of a difference no more
+ * than twice as often and once for itself.  The header says what figures need to know of the perturbation. */
 START_TEST(noise_means) {
   efla_csv csv = run_table("noise --trials 6 --pairs 6 --dk 8 --candidates 0.5,1 --perturbations dropout");
   size_t configs = 4 * (count_methods(false) + count_methods(true)), r = 0;

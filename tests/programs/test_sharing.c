@@ -126,22 +126,22 @@ END_TEST
 
 /* One that is stopped in the middle of the first config: the other one trains all the rest, and waits; killed, it
  * leaves that config too. */
-START_TEST(killed_rival) {
+START_TEST(killed_process) {
   char path[300];
   set_up("sharing-killed");
-  pid_t rival = start("rival", "--batch 1 --epochs 1000"), other;
+  pid_t first = start("first", "--batch 1 --epochs 1000"), other;
   snprintf(path, sizeof path, "%s/configs/euler-raw-0.003-42.h5", work);
   for (int i = 0; i < 10000 && access(path, F_OK) != 0; i++) usleep(1000);
-  ck_assert_int_eq(kill(rival, SIGSTOP), 0);
+  ck_assert_int_eq(kill(first, SIGSTOP), 0);
   snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of other training runs */
   ck_assert_int_eq(system(path), 0);
   other = start("other", "");
   for (int i = 0; i < 60000 && count("other", "waiting") == 0 && waitpid(other, NULL, WNOHANG) == 0; i++) usleep(1000);
   ck_assert_int_eq(count("other", "trained for"), CONFIGS - 1);
-  snprintf(path, sizeof path, "waiting for process %ld on [^ ]*, which is at work on it", (long)rival);
+  snprintf(path, sizeof path, "waiting for process %ld on [^ ]*, which is at work on it", (long)first);
   ck_assert_int_eq(count("other", path), 1);
-  ck_assert_int_eq(kill(rival, SIGKILL), 0);
-  ck_assert_int_eq(waitpid(rival, NULL, 0), rival);
+  ck_assert_int_eq(kill(first, SIGKILL), 0);
+  ck_assert_int_eq(waitpid(first, NULL, 0), first);
   expect_fine(other, "other");
   expect_same("other");
   ck_assert_int_eq(count("other", "trained for"), CONFIGS);
@@ -168,6 +168,6 @@ START_TEST(finished_needs_no_lock) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {two_at_once, tensors_of_two, killed_rival, finished_needs_no_lock};
+  const TTest *const tests[] = {two_at_once, tensors_of_two, killed_process, finished_needs_no_lock};
   return testing_main("sharing", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -4,12 +4,26 @@
 
 static const struct {
   const char *name, *arguments;
-} programs[] = {
-    {"reference", ""}, {"zero_order_hold", ""},           {"order", ""}, {"accumulation", ""}, {"chunk", ""},
-    {"noise", ""},     {"throughput", " --panels tokens"}};
+} programs[] = {{"reference", ""},
+                {"zero_order_hold", ""},
+                {"order", ""},
+                {"accumulation", ""},
+                {"chunk", ""},
+                {"noise", ""},
+                {"throughput", " --panels tokens --tokens 1024,2048,4096"}};
 
 static int verdict(char *out, char *err, size_t size) {
   return testing_shell(TEST_BUILD "/verdict " TEST_WORK "/verdict " TEST_BIN, out, err, size);
+}
+
+static void write_tables(void) {
+  ck_assert_int_eq(testing_shell("rm -rf " TEST_WORK "/verdict && mkdir -p " TEST_WORK "/verdict", NULL, NULL, 0), 0);
+  for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+    char command[256];
+    snprintf(command, sizeof command, TEST_BIN "/%s --quick%s --out " TEST_WORK "/verdict/%s.csv", programs[i].name,
+             programs[i].arguments, programs[i].name);
+    ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
+  }
 }
 
 START_TEST(verdict_of_quick_tables) {
@@ -17,12 +31,7 @@ START_TEST(verdict_of_quick_tables) {
   ck_assert_int_eq(testing_shell("rm -rf " TEST_WORK "/verdict && mkdir -p " TEST_WORK "/verdict", NULL, NULL, 0), 0);
   ck_assert_int_eq(verdict(out, err, sizeof out), 1); /* no table yet */
   ck_assert_ptr_nonnull(strstr(err, "missing"));
-  for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-    char command[256];
-    snprintf(command, sizeof command, TEST_BIN "/%s --quick%s --out " TEST_WORK "/verdict/%s.csv", programs[i].name,
-             programs[i].arguments, programs[i].name);
-    ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
-  }
+  write_tables();
   ck_assert_int_eq(verdict(out, err, sizeof out), 0);
   /* What holds at any size of the experiments, and what is not seen. */
   ck_assert_ptr_nonnull(strstr(out, "the update is the exact solution             holds"));
@@ -44,6 +53,42 @@ START_TEST(verdict_of_quick_tables) {
   ck_assert_int_eq(testing_shell("touch -d 2001-01-01 " TEST_WORK "/verdict/chunk.csv", NULL, NULL, 0), 0);
   ck_assert_int_eq(verdict(out, err, sizeof out), 1);
   ck_assert_ptr_nonnull(strstr(err, "chunk.csv is older"));
+}
+END_TEST
+
+/* Each claim without the rows that it is decided by: neither seen nor not seen. */
+START_TEST(missing_rows) {
+  static const struct {
+    const char *claim, *table, *rows;
+  } cases[] = {{"the update is the exact solution", "reference", "closed_form"},
+               {"... of the continuous dynamics", "zero_order_hold", ",left,"},
+               {"... of the continuous dynamics", "zero_order_hold", ",crossover,"},
+               {"a Runge-Kutta method of infinite order", "order", ",exact,"},
+               {"numerically stable", "accumulation", ",exact,"},
+               {"free of error accumulation", "accumulation", "^gaussian,"},
+               {"free of error accumulation", "accumulation", "^dictionary,"},
+               {"free of error accumulation", "accumulation", ",f64,"},
+               {"free of error accumulation", "accumulation", ",100,"},
+               {"DeltaNet's error accumulates", "accumulation", ",euler,"},
+               {"chunkwise form is equivalent", "chunk", ",substitution,"},
+               {"linear time", "throughput", ",1024,"},
+               {"robust against DeltaNet: burst", "noise", ",burst,"}};
+  static char out[1 << 16], err[1 << 16];
+  write_tables();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char command[256], line[128];
+    snprintf(command, sizeof command, "cd " TEST_WORK "/verdict && mv %s.csv whole && grep -v -e '%s' whole >%s.csv",
+             cases[i].table, cases[i].rows, cases[i].table);
+    ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
+    ck_assert_msg(verdict(out, err, sizeof out) == 1, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, out);
+    snprintf(line, sizeof line, "%-44s missing  \n", cases[i].claim);
+    ck_assert_msg(strstr(out, line) != NULL, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, out);
+    snprintf(line, sizeof line, "%s.csv has too few rows for '%s'", cases[i].table, cases[i].claim);
+    ck_assert_msg(strstr(err, line) != NULL, "%s without %s: %.1500s", cases[i].claim, cases[i].rows, err);
+    snprintf(command, sizeof command, "cd " TEST_WORK "/verdict && mv whole %s.csv", cases[i].table);
+    ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
+  }
+  ck_assert_int_eq(verdict(out, err, sizeof out), 0);
 }
 END_TEST
 
@@ -91,6 +136,6 @@ START_TEST(usage) { ck_assert_int_eq(testing_shell(TEST_BUILD "/verdict", NULL, 
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {verdict_of_quick_tables, verdict_of_a_study, usage};
+  const TTest *const tests[] = {verdict_of_quick_tables, missing_rows, verdict_of_a_study, usage};
   return testing_main("verdict", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -15,8 +15,8 @@ static double sums(double n, double squares, double totals) {
 }
 
 /* Squares of the norms of what one token meets: the state before it (decayed) and after it, G, the loss's derivative by
- * the latter, y, P = G^T k; and mean squares of their errors in units of u^2, of which the line is the part that lies in
- * few directions. */
+ * the latter, y, P = G^T k; and mean squares of their errors in units of u^2, of which the line is the part that lies
+ * in few directions. */
 typedef struct token {
   double q, k, v, d_o, y, P, before, after, G, a, decay;
   double before_error, before_line, after_error, after_line, y_error;
@@ -98,7 +98,8 @@ static void forward(head *h, const double *initial) {
 /* Of a row of n entries: V is shared by all directions, L lies along one. */
 static double row_bound(double V, double L, size_t n) { return sqrt(V + L) + z * sqrt(V / (double)n + L); }
 
-/* Bounds of a token's outputs but d_g.  M and N: the largest states and derivatives that the chunk's sums go through. */
+/* Bounds of a token's outputs but d_g.  M and N: the largest states and derivatives that the chunk's sums go
+ * through. */
 static void bound_token(const head *h, size_t t, backward_bound *b) {
   size_t dk = h->dk, dv = h->dv, r = row_of(h, t);
   double K = (double)dk, V = (double)dv, M = LARGEST(h, t, -1, before), N = LARGEST(h, t, 1, G);

@@ -16,10 +16,10 @@ static void check_scores(char **text, const efla_training_run *c) {
   char line[512];
   size_t n = studies_config_text(line, sizeof line, &c->training.options);
   for (size_t e = 0; e < 2; e++)
-    for (size_t x = 0; x < STUDIES_EXAMS; x++) {
+    for (size_t x = 0; x < STUDIES_EVALUATIONS; x++) {
       size_t p = x <= 10 ? 0 : x <= 21 ? 1 : 2, first[] = {1, 11, 22};
       const efla_image_perturbation *perturbation = &efla_image_perturbations[p];
-      const efla_score *score = &c->scores[e * STUDIES_EXAMS + x];
+      const efla_score *score = &c->scores[e * STUDIES_EVALUATIONS + x];
       snprintf(line + n, sizeof line - n, "%zu,%s,%.17g,%d,%.17g,%.17g,", e + 1, x == 0 ? "clean" : perturbation->name,
                x == 0 ? 0 : efla_image_level(perturbation, x - first[p]), STUDIES_TEST_IMAGES, score->accuracy,
                plain(score->loss));

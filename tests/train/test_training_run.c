@@ -43,30 +43,30 @@ static efla_training_run open_run(const efla_training_options *options, const ch
 }
 
 /* Counts images, and ends the process after so many calls, as a signal would; the time of training adds up. */
-typedef struct watcher {
+typedef struct counter {
   size_t images, calls, last;
   double seconds;
-} watcher;
-static void watch(void *context, const efla_training_run *run, size_t images) {
-  watcher *w = context;
+} counter;
+static void count(void *context, const efla_training_run *run, size_t images) {
+  counter *w = context;
   ck_assert_double_ge(run->seconds, w->seconds);
   w->images += images, w->seconds = run->seconds;
   if (++w->calls == w->last) _exit(0);
 }
 
-static void finish(efla_training_run *run, watcher *w) {
+static void finish(efla_training_run *run, counter *w) {
   efla_message why;
-  ck_assert_msg(efla_training_run_finish(run, watch, w, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_msg(efla_training_run_finish(run, count, w, &why) == EFLA_OK, "%s", why.text);
 }
 
 /* 2 epochs of 4 steps, and after each 33 evaluations; checkpoints after steps 3 and 6, and before and after
  * evaluations. */
-START_TEST(stopped_and_taken_up) {
+START_TEST(stopped_and_resumed) {
   const efla_training_options options = set_up(2);
   size_t evaluations = efla_study_evaluations(&study);
   ck_assert_uint_eq(evaluations, 33);
   efla_training_run whole = open_run(&options, NULL);
-  watcher seen = {0};
+  counter seen = {0};
   finish(&whole, &seen);
   ck_assert_uint_eq(seen.images, efla_study_images(&study, &options));
   ck_assert_uint_eq(seen.images,
@@ -77,13 +77,13 @@ START_TEST(stopped_and_taken_up) {
     pid_t child = fork();
     if (child == 0) {
       efla_training_run first = open_run(&options, path);
-      finish(&first, &(watcher){.last = last});
+      finish(&first, &(counter){.last = last});
       _exit(1);
     }
     int end;
     ck_assert(waitpid(child, &end, 0) == child && end == 0);
     efla_training_run second = open_run(&options, path);
-    watcher rest = {.seconds = second.seconds};
+    counter rest = {.seconds = second.seconds};
     if (last >= 3) ck_assert_double_gt(second.seconds, 0);
     size_t left = efla_training_run_left(&second);
     if (last >= 3) ck_assert_uint_lt(left, efla_study_images(&study, &options));
@@ -104,11 +104,11 @@ END_TEST
 START_TEST(ended) {
   const efla_training_options options = set_up(1);
   efla_training_run run = open_run(&options, path);
-  finish(&run, &(watcher){0});
+  finish(&run, &(counter){0});
   efla_training_run_clear(&run);
   run = open_run(&options, path);
   ck_assert_uint_eq(efla_training_run_left(&run), 0);
-  watcher w = {0};
+  counter w = {0};
   finish(&run, &w);
   ck_assert_uint_eq(w.calls, 0);
   ck_assert_uint_eq(run.evaluated_count, efla_study_evaluations(&study));
@@ -140,7 +140,7 @@ static void refused(const efla_training_options *options, const char *what) {
 START_TEST(of_another_training) {
   const efla_training_options options = set_up(1);
   efla_training_run run = open_run(&options, path);
-  finish(&run, &(watcher){0});
+  finish(&run, &(counter){0});
   efla_training_run_clear(&run);
   static const char *const what[] = {"method", "keys", "reading", "lr",    "decay",
                                      "clip",   "seed", "batch",   "count", "threads"};
@@ -178,7 +178,7 @@ END_TEST
 START_TEST(evaluations) {
   const efla_training_options options = set_up(2);
   efla_training_run run = open_run(&options, NULL);
-  finish(&run, &(watcher){0});
+  finish(&run, &(counter){0});
   efla_evaluation evaluation;
   size_t clean = 0, number = 0;
   const efla_score *scores = run.scores + efla_study_evaluations(&study);
@@ -196,6 +196,6 @@ START_TEST(evaluations) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {stopped_and_taken_up, ended, of_another_training, evaluations};
+  const TTest *const tests[] = {stopped_and_resumed, ended, of_another_training, evaluations};
   return testing_main("training_run", tests, sizeof tests / sizeof *tests, 120);
 }

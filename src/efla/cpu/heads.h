@@ -59,8 +59,8 @@ typedef struct efla_head_rows {
 } efla_head_rows;
 efla_head_rows efla_heads_rows(const efla_heads *heads, size_t sequence, size_t head);
 
-/* The same in numbers for an array of rows of `width`, the batch entry's first token included: token t is at first + t *
- * stride.  array NULL: as the layout says. */
+/* The same for an array of rows of `width`, counted in numbers and from the start of the array: token t is at
+ * first + t * stride.  array NULL: contiguous in the layout of heads. */
 typedef struct efla_head_numbers {
   size_t first, stride;
 } efla_head_numbers;

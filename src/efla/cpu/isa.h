@@ -19,9 +19,8 @@
 
 /* Some tiles of one head, and a block of its tokens.  Rows of q, k, v, o are `stride` numbers apart; q, k, v, o point
  * to the first token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but
- * neither read nor written. */
-/* Coefficients are those of rule.h: S <- d S + k (w v - e S^T k)^T.  Without decay, `decay` NULL, d = 1, e = w, and
- * `erase` is not read. */
+ * neither read nor written.  Coefficients are those of rule.h: S <- d S + k (w v - e S^T k)^T.  Without decay, `decay`
+ * NULL, d = 1, e = w, and `erase` is not read. */
 #define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                  \
   typedef struct efla_block_##suffix {                                                                                 \
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
@@ -34,7 +33,6 @@
     REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                      \
     const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
   } efla_block_##suffix;                                                                                               \
-  /* One token for some tiles of one head whose last update is still pending: S is to become decay S + k u^T first. */ \
   /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                 \
   typedef struct efla_step_##suffix {                                                                                  \
     size_t dk, tiles, columns;                                                                                         \
@@ -143,11 +141,10 @@ struct efla_isa {
   void (*block_f64)(const efla_block_f64 *block);
   void (*step_f32)(const efla_step_f32 *step);
   void (*step_f64)(const efla_step_f64 *step);
-  /* Adds 1 to n numbers, a multiple of a tile, aligned to one: what the memory allows. */
-  void (*touch_f32)(size_t n, float *x);
-  void (*touch_f64)(size_t n, double *x);
-  /* The naive recurrence (recurrence.h) as the compiler makes it for this instruction set: what the loops above are
-   * worth is measured by it. */
+  /* Reads, adds 1 to and writes n numbers, a multiple of a tile and aligned to one, to measure the memory's rate. */
+  void (*rmw_f32)(size_t n, float *x);
+  void (*rmw_f64)(size_t n, double *x);
+  /* The naive recurrence (recurrence.h) compiled for this instruction set, a baseline for the loops above. */
   void (*recurrence_f32)(size_t tokens, size_t dk, size_t dv, const float *q, const float *k, const float *v,
                          const efla_coefficients *c, float *S, float *o);
   void (*recurrence_f64)(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v,

@@ -16,5 +16,5 @@ static bool supported(void) {
 #define ISA_NAME "x86-64-v4"
 #include "efla/cpu/isa.inc"
 #else
-typedef int efla_isa_not_here; /* ISO C wants a declaration */
+typedef int efla_isa_unavailable; /* ISO C requires a declaration */
 #endif

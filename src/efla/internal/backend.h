@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What a backend is to the library: a row of functions, and the workspace that its calls carve. */
+/* A backend: a row of functions, and the workspace of its calls. */
 #ifndef EFLA_INTERNAL_BACKEND_H
 #define EFLA_INTERNAL_BACKEND_H
 
 #include "efla/backend.h"
 #include "efla/decode.h"
 
-/* A block of memory that is handed out front to back.  With base NULL nothing is handed out but counted: one function
- * both says what it needs and lays it out. */
+/* A block of memory that is allocated front to back.  With base NULL bytes are only counted, so that one function both
+ * determines the size of its workspace and lays it out. */
 typedef struct efla_arena {
   char *base; /* aligned to 128 bytes */
   size_t used;
 } efla_arena;
 
-/* n elements of `size` bytes, aligned to 128; NULL while counting.  A sum that overflows stays at PTRDIFF_MAX, which no
- * allocation gives. */
+/* n elements of `size` bytes, aligned to 128; NULL while counting.  A sum that overflows stays at PTRDIFF_MAX, which
+ * cannot be allocated. */
 void *efla_arena_take(efla_arena *arena, size_t n, size_t size);
 
 /* A call whose arguments have been checked. */
@@ -32,10 +32,11 @@ typedef void efla_pass(const efla_call *call, efla_arena *arena);
 typedef struct efla_backend_row {
   const char *name, *what;
   efla_status (*open)(efla_backend *backend, const efla_options *options);
-  /* Whether it has the rule and the type, for which calls; says what it has not. */
+  /* Whether it computes the rule in the type; otherwise EFLA_UNSUPPORTED and a message. */
   efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type);
   efla_pass *forward, *backward;
-  /* A decoder's memory; states of a shape, NULL: zero; and back; one token, o.data NULL: no read-out. */
+  /* Of a decoder: lays out its memory; sets the states, NULL: zero; copies them to an array; one token, with o.data
+   * NULL without a read-out. */
   void (*lay_out)(efla_decoder *decoder, efla_arena *arena);
   void (*load)(efla_decoder *decoder, const efla_array *states);
   void (*store)(efla_decoder *decoder, const efla_array *states);
@@ -53,26 +54,26 @@ struct efla_backend {
   char message[EFLA_MESSAGE_BYTES];
   void *workspace;
   size_t bytes;  /* of the workspace */
-  bool reserved; /* it does not grow */
+  bool reserved; /* the workspace must not grow */
 };
 
 struct efla_decoder {
   efla_backend *backend;
   efla_rule rule;
   efla_decoder_shape shape;
-  void *memory; /* all of the decoder's but this struct */
-  void *states; /* in the backend's form */
+  void *memory; /* all memory of the decoder except this struct */
+  void *states; /* in the backend's layout */
   void *scratch[8];
 };
 
-/* Writes the sentence, cut to fit, and returns status. */
+/* Writes the message, truncated to fit, and returns status. */
 efla_status efla_backend_say(efla_backend *backend, efla_status status, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
 
-/* Runs a pass on the backend's workspace, which grows if it must and may. */
+/* Runs a pass on the backend's workspace, which grows where it is too small and not reserved. */
 efla_status efla_backend_run(const efla_call *call, efla_pass *pass);
 
 #endif
