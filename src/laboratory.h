@@ -19,6 +19,8 @@
 #include "ode/ode.h"                            /* the delta rule as an ODE, by the textbook */
 #include "ode/substeps.h"                       /* ... in substeps of a token */
 #include "ode/zero_order_hold.h"                /* ... and when k, v truly move */
+#include "ode/channel_decay.h"                  /* ... and with a decay per channel: splittings */
+#include "ode/channel_exact.h"                  /* ... the exact flow */
 
 #include "number/format.h"       /* number formats */
 #include "number/storage.h"      /* what is stored in them */
@@ -44,6 +46,7 @@
 #include "oracle/odeiv.h"       /* the ODE for moving k, v */
 #include "oracle/reference.h"   /* errors along a stream */
 #include "oracle/exponential.h" /* ... and of one matrix exponential */
+#include "oracle/channel.h"     /* the same for decay per channel */
 
 #include "run/forward_stream.h"        /* a tensor file from end to end */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
