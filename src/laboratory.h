@@ -51,6 +51,7 @@
 #include "run/forward_stream.h"        /* a tensor file from end to end */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
+#include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* what is found about a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */

@@ -67,10 +67,10 @@ efla_status efla_channel_strang_by_lie(const efla_method *method, const efla_tok
   return EFLA_OK;
 }
 
-/* ---- the commutator ---- */
+/* ---- the error of the Lie splitting ---- */
 
 /* The rates as the key sees them. With the mean mu = k^T diag(y) k/lambda, diag(y) k = mu k + r and r is orthogonal to
- * k, which makes both terms below orthogonal to each other and free of cancellation. */
+ * k, which makes both terms of the commutator orthogonal to each other and free of cancellation. */
 typedef struct seen {
   double lambda, mu;
   double r, y_r, y_k; /* norms of r, diag(y) r, diag(y) k */
@@ -89,30 +89,70 @@ static seen see(size_t dk, const double *k, const double *y) {
   return s;
 }
 
-/* |C(S)|^2 = beta^2 (lambda |S^T r + mu v|^2 + |r|^2 |S^T k - v|^2) */
-double efla_channel_commutator(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
-                               const double *S) {
-  const seen s = see(dk, k, y);
-  double along = 0, across = 0;
-  for (size_t j = 0; j < dv; j++) {
-    double p = s.mu * v[j], u = -v[j];
-    for (size_t i = 0; i < dk; i++) {
-      p += (y[i] - s.mu) * k[i] * S[i * dv + j];
-      u += k[i] * S[i * dv + j];
-    }
-    along += p * p, across += u * u;
+/* The commutator makes beta (k p^T - r u^T) of S, p = S^T r + mu v, u = S^T k - v; entry j of both. */
+static void factors(size_t dk, size_t dv, const double *k, const double *y, double mu, const double *S, size_t j,
+                    double v, double *p, double *u) {
+  *p = mu * v, *u = -v;
+  for (size_t i = 0; i < dk; i++) {
+    *p += (y[i] - mu) * k[i] * S[i * dv + j];
+    *u += k[i] * S[i * dv + j];
   }
-  return beta * sqrt(s.lambda * along + s.r * s.r * across);
+}
+
+/* The integrals over 0 <= s <= 1 of (1 - s) e^-xs and of s e^-xs, by which k p^T and r u^T are weighted. */
+static double weight_across(double x) {
+  const efla_method *exact = efla_method_find("exact");
+  return efla_phi(exact, x) + efla_phi_slope(exact, x);
+}
+static double weight_along(double x) { return -efla_phi_slope(efla_method_find("exact"), x); }
+
+void efla_channel_lie_leading(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
+                              const double *S, double *E) {
+  const seen s = see(dk, k, y);
+  double along = beta * weight_along(beta * s.lambda), across = beta * weight_across(beta * s.lambda), p, u;
+  for (size_t j = 0; j < dv; j++) {
+    factors(dk, dv, k, y, s.mu, S, j, v[j], &p, &u);
+    for (size_t i = 0; i < dk; i++) E[i * dv + j] = k[i] * (along * p - across * (y[i] - s.mu) * u);
+  }
 }
 
 double efla_channel_lie_bound(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
                               const double *S) {
   const seen s = see(dk, k, y);
   double norm_k = sqrt(s.lambda), norm_v = sqrt(efla_lambda(dv, v)), norm_S = sqrt(efla_lambda(dk * dv, S));
-  double leading = efla_channel_commutator(dk, dv, k, v, beta, y, S) / 2;
-  double rest = beta * norm_S * hypot(norm_k * s.y_r, s.r * s.y_k) / 3;
-  double by_norms = beta * hypot(norm_k * (s.r * norm_S + s.mu * norm_v), s.r * (norm_k * norm_S + norm_v)) / 2;
-  return fmin(leading + rest, by_norms);
+  double along = 0, across = 0, p, u;
+  for (size_t j = 0; j < dv; j++) {
+    factors(dk, dv, k, y, s.mu, S, j, v[j], &p, &u);
+    along += p * p, across += u * u;
+  }
+  double commutator = hypot(norm_k * sqrt(along), s.r * sqrt(across)),
+         rest = norm_S * hypot(norm_k * s.y_r, s.r * s.y_k) * 2 / 3,
+         by_norms = hypot(norm_k * (s.r * norm_S + s.mu * norm_v), s.r * (norm_k * norm_S + norm_v));
+  return beta * weight_across(beta * s.lambda) * fmin(commutator + rest, by_norms);
+}
+
+efla_status efla_channel_lie_predict(const efla_tokens *x, const double *y, double *S,
+                                     efla_channel_lie_theory *theory) {
+  size_t dk = x->dk, dv = x->dv, n = dk * dv;
+  double *error = calloc(2 * n + dv, sizeof *error), *local = error + n, *zero = local + n;
+  efla_status status = error ? EFLA_OK : EFLA_NO_MEMORY;
+  theory->bound = 0;
+  for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) {
+    const efla_tokens one = efla_tokens_slice(x, t, 1);
+    efla_tokens homogeneous = one;
+    homogeneous.v = zero;
+    const double *rates = y + t * dk;
+    double least = INFINITY;
+    for (size_t i = 0; i < dk; i++) least = fmin(least, rates[i]);
+    theory->bound = exp(-least) * theory->bound + efla_channel_lie_bound(dk, dv, one.k, one.v, one.beta[0], rates, S);
+    efla_channel_lie(efla_method_find("exact"), &homogeneous, rates, error, NULL);
+    efla_channel_lie_leading(dk, dv, one.k, one.v, one.beta[0], rates, S, local);
+    for (size_t e = 0; e < n; e++) error[e] += local[e];
+    status = efla_channel_exact_f64(&one, rates, S, NULL);
+  }
+  theory->leading = error ? sqrt(efla_lambda(n, error)) : NAN;
+  free(error);
+  return status;
 }
 
 /* ---- the table ---- */

@@ -32,17 +32,25 @@ void efla_channel_merge(const efla_tokens *x, const double *y, double *rates, do
 efla_status efla_channel_strang_by_lie(const efla_method *method, const efla_tokens *x, const double *y, double *S,
                                        double *o);
 
-/* The norm (Frobenius) of what the commutator of both parts of the right-hand side, source included, makes of S:
- *
- *     C(S) = beta k (S^T diag(y) k)^T - beta diag(y) k (S^T k - v)^T.
- *
- * Half of it is the leading term of the Lie splitting's error in one token. One token: k, y (dk), v (dv). */
-double efla_channel_commutator(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
-                               const double *S);
+/* The error of the Lie splitting in one token, S'_Lie - S', for the exact method (docs/derivations.md#channel-commutator):
+ * E (dk, dv), its part of first order in the rates, for any x = beta*lambda; as x goes to 0, half of what the commutator of
+ * both parts of the right-hand side makes of S. k, y (dk), v (dv); E does not overlap S (dk, dv). */
+void efla_channel_lie_leading(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
+                              const double *S, double *E);
 
-/* An upper bound of that error, |S'_Lie - S'|, for the exact method and without rounding. */
+/* An upper bound of its norm (Frobenius), without rounding, for any rates. */
 double efla_channel_lie_bound(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
                               const double *S);
+
+/* The error of the Lie splitting along tokens, in theory (Frobenius norms). */
+typedef struct efla_channel_lie_theory {
+  double bound; /* the tokens' bounds, each carried by the later decays, whose norm is e^-(least rate) */
+  double
+      leading; /* the norm of the sum of the tokens' parts of first order, carried by the later transitions: an estimate */
+} efla_channel_lie_theory;
+
+/* S goes through x by the exact flow in f64. Fails with EFLA_NO_MEMORY. */
+efla_status efla_channel_lie_predict(const efla_tokens *x, const double *y, double *S, efla_channel_lie_theory *theory);
 
 /* The splittings, and the exact flow by its Chebyshev series (ode/channel_exact.h), in f64. */
 typedef struct efla_channel_scheme {
