@@ -21,28 +21,28 @@ efla_channel_tokens efla_channel_tokens_slice(const efla_channel_tokens *c, size
   return (efla_channel_tokens){efla_tokens_slice(&c->x, first, count), c->y + first * c->x.dk};
 }
 
-efla_status efla_channel_tokens_draw(efla_channel_tokens *c, const efla_spec *spec, double spread, double x,
+efla_status efla_channel_tokens_draw(efla_channel_tokens *c, size_t n, const efla_spec *spec, double spread, double x,
                                      efla_message *why) {
   efla_source source;
-  const size_t n = c->x.tokens, dk = c->x.dk;
+  efla_tokens first = efla_tokens_slice(&c->x, 0, n);
   double sum = 0;
   efla_status status = efla_source_init(&source, spec, why);
   if (status != EFLA_OK) return status;
-  status = efla_source_next(&source, &c->x, why);
+  status = efla_source_next(&source, &first, why);
   gsl_rng *draw = source.draw[EFLA_DRAW_STEPS]; /* the steps that it has drawn are replaced */
-  for (size_t e = 0; e < n * dk; e++) c->y[e] = spread * gsl_rng_uniform(draw);
-  for (size_t t = 0; t < n; t++) sum += efla_lambda(dk, c->x.k + t * dk);
-  for (size_t t = 0; t < n; t++) c->x.beta[t] = x * (double)n / sum;
+  for (size_t e = 0; e < n * first.dk; e++) c->y[e] = spread * gsl_rng_uniform(draw);
+  for (size_t t = 0; t < n; t++) sum += efla_lambda(first.dk, first.k + t * first.dk);
+  for (size_t t = 0; t < n; t++) first.beta[t] = x * (double)n / sum;
   efla_source_clear(&source);
   return status;
 }
 
-void efla_channel_tokens_cut(const efla_channel_tokens *one, size_t n, efla_channel_tokens *cut) {
-  const size_t dk = one->x.dk;
-  const efla_tokens first = efla_tokens_slice(&one->x, 0, 1);
+void efla_channel_tokens_cut(const efla_channel_tokens *one, efla_channel_tokens *cut) {
+  const size_t dk = one->x.dk, n = cut->x.tokens;
+  const efla_tokens whole = efla_tokens_slice(&one->x, 0, 1);
   for (size_t t = 0; t < n; t++) {
     efla_tokens part = efla_tokens_slice(&cut->x, t, 1);
-    efla_tokens_copy(&part, &first);
+    efla_tokens_copy(&part, &whole);
     part.beta[0] /= (double)n;
     for (size_t i = 0; i < dk; i++) cut->y[t * dk + i] = one->y[i] / (double)n;
   }
