@@ -7,7 +7,7 @@
  *     exp(-A) = e^-z (I_0(z) + 2 sum_m I_m(z) T_m(B)),      phi(A) = int_0^1 exp(-A s) ds = sum_m d_m T_m(B), d_m >= 0,
  *
  * so that S' = exp(-A) S + phi(A) beta k v^T loses no digits. A product with B costs 4 dk dv operations, the number of
- * terms is about 12 + 8 sqrt(z): less than the exponential of a dense matrix by a factor of dk. */
+ * terms is about 8 + 9 sqrt(z) in f64: less than the exponential of a dense matrix by a factor of dk. */
 #ifndef EFLA_ODE_CHANNEL_EXACT_H
 #define EFLA_ODE_CHANNEL_EXACT_H
 

@@ -103,11 +103,11 @@ START_TEST(strang_is_lie_with_merged_rates) {
       double bound = 0, scale = norm(D * DV, p.start);
       for (size_t t = 0; t < TOKENS; t++) {
         scale += written(&p.x, t);
-        bound += (2 * D + 26) * U * scale;
-        double allowed = norm(D, p.x.q + t * D) * (bound + (2 * D + 8) * U * scale);
+        bound += (2 * D + 18) * U * scale;
+        double allowed = norm(D, p.x.q + t * D) * (bound + (2 * D + 4) * U * scale);
         CHECK_BOUND(apart(DV, p.o + t * DV, p.p + t * DV), allowed);
       }
-      CHECK_BOUND(apart(D * DV, p.S, p.T), bound + 8 * U * scale);
+      CHECK_BOUND(apart(D * DV, p.S, p.T), bound + 3 * U * scale);
       problem_clear(&p);
     }
 }
