@@ -134,8 +134,10 @@ double efla_channel_lie_bound(size_t dk, size_t dv, const double *k, const doubl
 efla_status efla_channel_lie_predict(const efla_tokens *x, const double *y, double *S,
                                      efla_channel_lie_theory *theory) {
   size_t dk = x->dk, dv = x->dv, n = dk * dv;
-  double *error = calloc(2 * n + dv, sizeof *error), *local = error + n, *zero = local + n;
-  efla_status status = error ? EFLA_OK : EFLA_NO_MEMORY;
+  double *error = calloc(2 * n + dv, sizeof *error);
+  if (!error) return EFLA_NO_MEMORY;
+  double *local = error + n, *zero = local + n;
+  efla_status status = EFLA_OK;
   theory->bound = 0;
   for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) {
     const efla_tokens one = efla_tokens_slice(x, t, 1);
@@ -150,7 +152,7 @@ efla_status efla_channel_lie_predict(const efla_tokens *x, const double *y, doub
     for (size_t e = 0; e < n; e++) error[e] += local[e];
     status = efla_channel_exact_f64(&one, rates, S, NULL);
   }
-  theory->leading = error ? sqrt(efla_lambda(n, error)) : NAN;
+  theory->leading = sqrt(efla_lambda(n, error));
   free(error);
   return status;
 }

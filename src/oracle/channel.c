@@ -40,20 +40,19 @@ static efla_status by_gsl(const efla_tokens *x, const double *y, long double *S,
   size_t n = x->dk + 1, state = x->dk * x->dv;
   long double *second = malloc(state * sizeof *second);
   double *S64 = malloc((2 * state + 2 * n * n) * sizeof *S64);
-  efla_status status = second && S64 ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) {
-    memcpy(second, S, state * sizeof *second);
-    for (size_t e = 0; e < state; e++) S64[e] = (double)S[e];
-    status = by_dense_exponential(x, y, S64, S64 + state, why);
-  }
-  if (status == EFLA_OK) status = by_chebyshev(x, y, second, error, why);
-  if (status == EFLA_OK) {
-    *error += efla_distance(state, S64, second);
-    for (size_t e = 0; e < state; e++) S[e] = S64[e];
-  }
+  efla_status status = EFLA_NO_MEMORY;
+  if (!second || !S64) goto done;
+  memcpy(second, S, state * sizeof *second);
+  for (size_t e = 0; e < state; e++) S64[e] = (double)S[e];
+  status = by_dense_exponential(x, y, S64, S64 + state, why);
+  if (status == EFLA_OK) status = efla_channel_exact_long(x, y, second, error);
+  if (status != EFLA_OK) goto done;
+  *error += efla_distance(state, S64, second);
+  for (size_t e = 0; e < state; e++) S[e] = S64[e];
+done:
   free(S64);
   free(second);
-  return status;
+  return status == EFLA_NO_MEMORY ? efla_fail_memory(why) : status;
 }
 
 /* The limits say from where on an oracle's own error makes it useless as a truth about splittings. */
