@@ -19,6 +19,8 @@
 #include "ode/ode.h"                            /* the delta rule as an ODE, by Runge-Kutta methods */
 #include "ode/substeps.h"                       /* ... in substeps of a token */
 #include "ode/zero_order_hold.h"                /* ... with k and v that change within a token */
+#include "ode/channel_decay.h"                  /* ... with a decay per channel, by splittings */
+#include "ode/channel_exact.h"                  /* ... by the exact flow */
 
 #include "number/format.h"       /* number formats */
 #include "number/storage.h"      /* which quantities are stored in them */
@@ -44,10 +46,16 @@
 #include "oracle/odeiv.h"       /* ... of the ODE with k and v that change within a token */
 #include "oracle/reference.h"   /* errors against an oracle along a stream */
 #include "oracle/exponential.h" /* oracles of one matrix exponential */
+#include "oracle/oracle.h"      /* what is true, and how sure we are */
+#include "oracle/odeiv.h"       /* the ODE for moving k, v */
+#include "oracle/reference.h"   /* errors along a stream */
+#include "oracle/exponential.h" /* ... and of one matrix exponential */
+#include "oracle/channel.h"     /* the same for decay per channel */
 
 #include "run/forward_stream.h"        /* a forward pass through a tensor file */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
+#include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* statistics of a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */

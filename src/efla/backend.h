@@ -30,7 +30,7 @@ typedef struct efla_options {
 
 /* Opens the backend of that name:
  *
- *     cpu         vectors and threads, f32 and f64; rules whose decay is `proportional` (rule.h): none, split
+ *     cpu         vectors and threads, f32 and f64
  *     reference   the definition, token by token, f32 and f64; one thread; the others are tested against it
  *     auto        the first of these that can be opened here; NULL means auto too
  *

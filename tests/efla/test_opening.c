@@ -28,15 +28,34 @@ static void lopsided_rates(double beta, double g, efla_rates *r) {
   *r = (efla_rates){.erase = beta / 2, .write = beta};
 }
 
-START_TEST(unsupported_rules) {
-  const efla_decay lopsided = {.name = "lopsided", .what = "erases half", .rates = lopsided_rates};
-  efla_backend *b;
-  call c = calls_right();
-  c.rule.decay = &lopsided, c.x.g.data = NULL;
-  ck_assert_int_eq(efla_backend_open("cpu", NULL, &b), EFLA_OK);
-  calls_poison();
-  calls_refused(b, efla_forward(b, &c.rule, &c.x, &c.y), &(bad){NULL, EFLA_UNSUPPORTED, "decay lopsided: the cpu"});
-  efla_backend_close(b);
+static void lopsided_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
+  (void)beta, (void)g;
+  *by_beta = (efla_rates){.erase = 0.5, .write = 1}, *by_g = (efla_rates){0};
+}
+
+/* A decay of the caller's own without an argument, whose e is not w: the backends agree on it, outputs and derivatives,
+ * within the rounding of T steps of sums over dk and dv, of numbers below 4. */
+START_TEST(rows_of_the_caller) {
+  const efla_decay lopsided = {
+      .name = "lopsided", .what = "erases half", .rates = lopsided_rates, .slopes = lopsided_slopes};
+  static double found[2][2][CALLS_ROOM];
+  for (int i = 0; i < 2; i++) {
+    efla_backend *b;
+    call c = calls_right();
+    for (size_t n = 0; n < 6 * CALLS_ROOM; n++) calls_memory[n / CALLS_ROOM][n % CALLS_ROOM] = sin((double)n) / 2;
+    for (size_t n = 0; n < CALLS_ROOM; n++) calls_memory[3][n] += 0.5, calls_memory[8][n] = calls_memory[9][n] = 0.5;
+    c.rule.decay = &lopsided, c.x.g = c.dx.g = (efla_array){0};
+    ck_assert_int_eq(efla_backend_open(i ? "reference" : "cpu", NULL, &b), EFLA_OK);
+    ck_assert_msg(efla_forward(b, &c.rule, &c.x, &c.y) == EFLA_OK, "%s", efla_last_message(b));
+    ck_assert_msg(efla_backward(b, &c.rule, &c.x, &c.dy, &c.dx) == EFLA_OK, "%s", efla_last_message(b));
+    memcpy(found[i][0], calls_memory[6], B * T * H * DV * sizeof(double));
+    memcpy(found[i][1], calls_memory[11], B * T * H * DK * sizeof(double));
+    efla_backend_close(b);
+  }
+  for (size_t n = 0; n < B * T * H * DV; n++)
+    CHECK_BOUND(fabs(found[0][0][n] - found[1][0][n]), 4 * T * (DK + DV + 8) * U);
+  for (size_t n = 0; n < B * T * H * DK; n++)
+    CHECK_BOUND(fabs(found[0][1][n] - found[1][1][n]), 4 * T * (DK + DV + 8) * U);
 }
 END_TEST
 
@@ -127,6 +146,6 @@ START_TEST(reserving) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {opening, unsupported_rules, decoding, reserving};
+  const TTest *const tests[] = {opening, rows_of_the_caller, decoding, reserving};
   return testing_main("opening", tests, sizeof tests / sizeof *tests, 60);
 }

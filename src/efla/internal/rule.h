@@ -12,6 +12,10 @@ static inline const efla_decay *efla_rule_decay(const efla_rule *rule) {
 static inline const efla_key_treatment *efla_rule_keys(const efla_rule *rule) {
   return rule->keys ? rule->keys : efla_key_treatments;
 }
+/* Whether d = 1 and e = w for every token. */
+static inline bool efla_rule_plain(const efla_rule *rule) {
+  return !efla_rule_decay(rule)->gated && efla_rule_decay(rule)->proportional;
+}
 static inline double efla_rule_scale(const efla_rule *rule) { return rule->scale == 0 ? 1 : rule->scale; }
 
 /* phi and phi' at the sum of a pair, which near a zero of either is not the same as at its rounded value; bit for bit
