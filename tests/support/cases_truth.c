@@ -152,9 +152,14 @@ static double g_error(const head *x, const token *a, const double by[3], const d
   return error;
 }
 
-/* One token back; derivatives of its inputs and the bounds of their errors.  d_g's: of a proportional decay the terms of
- * the cpu backend's telescoping sum, which retreat() adds up. */
-static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, double *g_terms, double *g_ends) {
+/* What the bound of a token's d_g is made of: the cpu backend has d <G, S> from a telescoping sum over the chunk, whose
+ * terms and ends err, and multiplies it by the slope of log d. */
+typedef struct g_parts {
+  double term, end, log_slope, own; /* own: all else */
+} g_parts;
+
+/* One token back; derivatives of its inputs and the bounds of their errors, d_g's in parts, which retreat() adds up. */
+static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, g_parts *g) {
   const backend_case *c = x->c;
   const size_t dk = c->dk, dv = c->dv, row = (x->b * c->heads + x->h) * c->tokens + x->begin + t;
   const token a = read_token(x, t);
@@ -207,11 +212,13 @@ static void retreat_token(const head *x, adjoint *y, size_t t, truth *to, double
   double dk_error = G_error * size_u + M * u_error + e * (S_error * size_du + N * du_error) + a.de * N * size_du +
                     (V + 20) * sizes + 2 * a.k * lambda_error + 10 * a.k * fabs((double)by_lambda);
   double dk_size = sizes + 2 * a.k * fabs((double)by_lambda);
-  g_terms[t] = size_q * dq_error + a.k * dk_error + size_v * dv_error + (K + V + 20) * (size_v * w * M * a.k) +
-               (K + V + 20) * (scale * size_q * size_do * N_after);
-  g_ends[t] = c->rule.decay->proportional ? by_d_error
-                                          : g_error(x, &a, (double[]){N * M, N * a.k * M * a.k, size_v * M * a.k},
-                                                    (double[]){by_d_error, by_e_error, by_w_error});
+  g->term = size_q * dq_error + a.k * dk_error + size_v * dv_error + (K + V + 20) * (size_v * w * M * a.k) +
+            (K + V + 20) * (scale * size_q * size_do * N_after);
+  g->end = by_d_error + e * by_e_error;
+  g->log_slope = l->by_g.decay == 0 ? 0 : fabs(l->by_g.decay / (double)a.c.decay);
+  g->own = c->rule.decay->proportional ? 0
+                                       : g_error(x, &a, (double[]){N * M, N * a.k * M * a.k, size_v * M * a.k},
+                                                 (double[]){by_d_error, by_e_error, by_w_error});
   if (c->rule.keys->unit) {
     const long double along = dot(dk, k, dk_);
     for (size_t i = 0; i < dk; i++) dk_[i] = a.key_norm > 0 ? (dk_[i] - k[i] * along) / a.key_norm : 0;
@@ -233,19 +240,20 @@ static void retreat(const head *x, truth *to) {
   const backend_case *c = x->c;
   const size_t n = c->dk * c->dv, state = x->s * c->heads + x->h, T = x->tokens;
   adjoint y = {.G = room(n, sizeof *y.G), .G_size = room(T + 1, sizeof *y.G_size)};
-  double *terms = room(T, sizeof *terms), *ends = room(T + 1, sizeof *ends);
+  g_parts *g = room(T + 1, sizeof *g);
   for (size_t i = 0; i < c->dk && c->d_final.values; i++) read_row(&c->d_final, x->s, x->h, i, y.G + i * c->dv);
   y.G_size[T] = (double)norm(n, y.G);
-  ends[T] = y.G_size[T] * (x->error[T] + (double)n * x->S_size[T]);
-  for (size_t t = T; t-- > 0;) retreat_token(x, &y, t, to, terms, ends);
+  g[T].end = y.G_size[T] * (x->error[T] + (double)n * x->S_size[T]);
+  for (size_t t = T; t-- > 0;) retreat_token(x, &y, t, to, g + t);
   for (size_t t = 0; t < T; t++) {
-    double sum = ends[t];
-    for (size_t s = t; s < T && s < t + WINDOW && c->rule.decay->proportional; s++) sum += terms[s] + ends[s + 1];
-    to->d_error[CASE_G][(x->b * c->heads + x->h) * c->tokens + x->begin + t] = 1.01 * sum;
+    double sum = g[t].end;
+    for (size_t s = t; s < T && s < t + WINDOW; s++) sum += g[s].term + g[s + 1].end;
+    if (!c->rule.decay->gated) sum = 0;
+    to->d_error[CASE_G][(x->b * c->heads + x->h) * c->tokens + x->begin + t] = 1.01 * (g[t].log_slope * sum + g[t].own);
   }
   memcpy(to->d[CASE_INITIAL] + state * n, y.G, n * sizeof *y.G);
   for (size_t i = 0; i < c->dk; i++) to->d_error[CASE_INITIAL][state * c->dk + i] = 1.01 * y.error;
-  free(y.G), free(y.G_size), free(terms), free(ends);
+  free(y.G), free(y.G_size), free(g);
 }
 
 static void solve_head(head *x, bool backward, truth *to) {
