@@ -62,6 +62,18 @@ void efla_token_coefficients(const efla_rule *rule, const efla_tokens *x, efla_c
     efla_rule_coefficients(rule, efla_lambda(x->dk, x->k + t * x->dk), x->beta[t], x->g ? x->g[t] : 0, c + t);
 }
 
+efla_rates efla_token_rates(const efla_decay *decay, const efla_tokens *x, size_t t) {
+  efla_rates r;
+  (decay ? decay : efla_decays)->rates(x->beta[t], x->g ? x->g[t] : 0, &r);
+  return r;
+}
+
+efla_rates_long efla_token_rates_long(const efla_decay *decay, const efla_tokens *x, size_t t) {
+  efla_rates_long r;
+  (decay ? decay : efla_decays)->rates_long(x->beta[t], x->g ? x->g[t] : 0, &r);
+  return r;
+}
+
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x) {
   for (size_t t = 0; t < x->tokens; t++) treatment->apply(x->dk, x->k + t * x->dk);
 }

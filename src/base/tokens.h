@@ -2,7 +2,7 @@
 /* A block of tokens: the input of one head.
  *
  * Row t holds q_t, k_t (dk), v_t (dv), beta_t, the time for which k_t and v_t act on the state (zero-order hold), and
- * where there is a decay g_t, its logarithm: S <- exp(g_t) S before the step.  Row-major, so that row t of k is k + t*dk. */
+ * where there is a decay its argument g_t (efla_decay).  Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H
 
@@ -17,7 +17,7 @@ typedef struct efla_tokens {
   double *k;    /* (tokens, dk) */
   double *v;    /* (tokens, dv) */
   double *beta; /* (tokens), >= 0, units of time */
-  double *g;    /* (tokens), logarithms of decays, <= 0; NULL: no decay */
+  double *g;    /* (tokens), arguments of a decay; NULL: none */
   void *block;  /* what clear frees; NULL in a slice */
 } efla_tokens;
 
@@ -41,6 +41,10 @@ double efla_token_x(const efla_tokens *x, size_t t);
 
 /* The coefficients of a block by a rule, from the keys as they are: c (x->tokens); g is 0 where x has none. */
 void efla_token_coefficients(const efla_rule *rule, const efla_tokens *x, efla_coefficients *c);
+
+/* The rates of token t by a decay, NULL: none. */
+efla_rates efla_token_rates(const efla_decay *decay, const efla_tokens *x, size_t t);
+efla_rates_long efla_token_rates_long(const efla_decay *decay, const efla_tokens *x, size_t t);
 
 /* Treats all keys of x in place. */
 void efla_keys_apply(const efla_key_treatment *treatment, efla_tokens *x);

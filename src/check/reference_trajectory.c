@@ -69,7 +69,8 @@ static efla_status advance(efla_reference_trajectory *trajectory, const efla_tok
   }
   efla_tokens one = efla_tokens_slice(x, t, 1);
   one.k = trajectory->key;
-  return efla_oracle_advance(trajectory->spec->truth, &one, trajectory->S, &trajectory->error, why);
+  return efla_oracle_advance(trajectory->spec->truth, trajectory->spec->rule.decay, &one, trajectory->S,
+                             &trajectory->error, why);
 }
 
 efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,

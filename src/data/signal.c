@@ -42,5 +42,5 @@ static void sample(const void *context, double time, double *k, double *v) {
 }
 
 efla_signal efla_waves_signal(const efla_waves *waves) {
-  return (efla_signal){.dk = waves->dk, .dv = waves->dv, .sample = sample, .context = waves};
+  return (efla_signal){.dk = waves->dk, .dv = waves->dv, .sample = sample, .context = waves, .erase = 1, .write = 1};
 }

@@ -53,6 +53,7 @@ efla_status efla_stability_run_init(efla_stability_run *stability, const efla_or
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
       efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK &&
       add_runs(stability) == EFLA_OK) {
+    stability->reference.decay = efla_decay_find("split");
     void *c = stability->start + dk * stability->columns;
     stability->c = c;
     stability->coefficient = stability->start + dk * stability->columns + 3 * block;

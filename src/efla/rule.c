@@ -63,28 +63,35 @@ efla_status efla_rule_find(const char *method, const char *decay, const char *ke
 }
 
 /* docs/derivations.md#e7.  Where y = 0, R is 1 and psi(0, x) = phi(x). */
+void efla_rates_coefficients(const efla_method *method, const efla_rates *r, double lambda, efla_coefficients *c) {
+  const double x = r->erase * lambda, before = exp(r->before), phi = efla_phi_pair(method, efla_pair_sum(r->decay, x));
+  c->decay = r->decay == 0 ? before : before * efla_stability_ratio(method, r->decay);
+  c->erase = before * (r->erase * (r->decay == 0 ? phi : efla_psi_offset(method, r->decay, x)));
+  c->write = r->write * phi;
+}
+
+void efla_rates_coefficients_long(const efla_method *method, const efla_rates_long *r, long double lambda,
+                                  efla_coefficients_long *c) {
+  const long double x = r->erase * lambda, before = expl(r->before), phi = efla_phi_long(method, r->decay + x);
+  c->decay = r->decay == 0 ? before : before * efla_stability_ratio_long(method, r->decay);
+  c->erase = before * (r->erase * (r->decay == 0 ? phi : efla_psi_offset_long(method, r->decay, x)));
+  c->write = r->write * phi;
+}
+
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c) {
   if (!rule || !rule->method || !c) return EFLA_INVALID;
-  const efla_method *method = rule->method;
   efla_rates r;
   efla_rule_decay(rule)->rates(beta, g, &r);
-  const double x = r.erase * lambda, before = exp(r.before), phi = efla_phi_pair(method, efla_pair_sum(r.decay, x));
-  c->decay = r.decay == 0 ? before : before * efla_stability_ratio(method, r.decay);
-  c->erase = before * (r.erase * (r.decay == 0 ? phi : efla_psi_offset(method, r.decay, x)));
-  c->write = r.write * phi;
+  efla_rates_coefficients(rule->method, &r, lambda, c);
   return EFLA_OK;
 }
 
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,
                                         efla_coefficients_long *c) {
   if (!rule || !rule->method || !c) return EFLA_INVALID;
-  const efla_method *method = rule->method;
   efla_rates_long r;
   efla_rule_decay(rule)->rates_long(beta, g, &r);
-  const long double x = r.erase * lambda, before = expl(r.before), phi = efla_phi_long(method, r.decay + x);
-  c->decay = r.decay == 0 ? before : before * efla_stability_ratio_long(method, r.decay);
-  c->erase = before * (r.erase * (r.decay == 0 ? phi : efla_psi_offset_long(method, r.decay, x)));
-  c->write = r.write * phi;
+  efla_rates_coefficients_long(rule->method, &r, lambda, c);
   return EFLA_OK;
 }
 

@@ -185,6 +185,11 @@ typedef struct efla_coefficient_slopes {
   efla_coefficients by_lambda, by_beta, by_g;
 } efla_coefficient_slopes;
 
+/* The coefficients of one token from its rates, >= 0 but `before`, by a method; lambda >= 0. */
+void efla_rates_coefficients(const efla_method *method, const efla_rates *rates, double lambda, efla_coefficients *c);
+void efla_rates_coefficients_long(const efla_method *method, const efla_rates_long *rates, long double lambda,
+                                  efla_coefficients_long *c);
+
 /* The coefficients of one token whose treated key has the squared norm lambda >= 0; beta >= 0; g, the decay's
  * argument, in its range, not used by a decay that is not gated. Relative errors of a few u, and of what the
  * rounding of y and x causes; near a zero of R, phi or psi the absolute errors above. Numbers that are too

@@ -12,14 +12,15 @@ static void sample_hold(const void *context, double time, double *k, double *v) 
 }
 
 efla_signal efla_signal_hold(const efla_zero_order_hold *hold) {
-  return (efla_signal){.dk = hold->dk, .dv = hold->dv, .sample = sample_hold, .context = hold};
+  return (efla_signal){.dk = hold->dk, .dv = hold->dv, .sample = sample_hold, .context = hold, .erase = 1, .write = 1};
 }
 
-void efla_ode_rhs(size_t dk, size_t dv, const double *k, const double *v, const double *S, double *dS) {
+void efla_ode_rhs(const efla_signal *signal, const double *k, const double *v, const double *S, double *dS) {
+  size_t dk = signal->dk, dv = signal->dv;
   for (size_t j = 0; j < dv; j++) {
-    double y = v[j];
-    for (size_t i = 0; i < dk; i++) y -= k[i] * S[i * dv + j];
-    for (size_t i = 0; i < dk; i++) dS[i * dv + j] = k[i] * y;
+    double u = signal->write * v[j];
+    for (size_t i = 0; i < dk; i++) u -= signal->erase * k[i] * S[i * dv + j];
+    for (size_t i = 0; i < dk; i++) dS[i * dv + j] = k[i] * u - signal->decay * S[i * dv + j];
   }
 }
 
@@ -46,28 +47,30 @@ size_t efla_ode_scratch(const efla_tableau *tableau, size_t dk, size_t dv) {
   return lay_out(tableau, dk, dv, NULL, &w);
 }
 
-static void explicit_slopes(const efla_tableau *tableau, size_t dk, size_t dv, double h, const double *S, workspace w) {
-  size_t n = dk * dv;
+static void explicit_slopes(const efla_tableau *tableau, const efla_signal *signal, double h, const double *S,
+                            workspace w) {
+  size_t dk = signal->dk, dv = signal->dv, n = dk * dv;
   for (int i = 0; i < tableau->stages; i++) {
     memcpy(w.state, S, n * sizeof *S);
     for (int j = 0; j < i; j++)
       for (size_t e = 0; e < n; e++) w.state[e] += h * tableau->a[i][j] * w.slopes[(size_t)j * n + e];
-    efla_ode_rhs(dk, dv, w.k + (size_t)i * dk, w.v + (size_t)i * dv, w.state, w.slopes + (size_t)i * n);
+    efla_ode_rhs(signal, w.k + (size_t)i * dk, w.v + (size_t)i * dv, w.state, w.slopes + (size_t)i * n);
   }
 }
 
-/* The slopes K_i of a linear problem solve K_i + h k_i k_i^T sum_j a_ij K_j = f_i(S): one system for all stages, with
+/* The slopes K_i of a linear problem solve K_i + h (y I + rho k_i k_i^T) sum_j a_ij K_j = f_i(S): one system for all stages, with
  * as many right-hand sides as S has columns. */
-static efla_status implicit_slopes(const efla_tableau *tableau, size_t dk, size_t dv, double h, const double *S,
+static efla_status implicit_slopes(const efla_tableau *tableau, const efla_signal *signal, double h, const double *S,
                                    workspace w) {
-  size_t s = (size_t)tableau->stages, size = s * dk;
+  size_t dk = signal->dk, dv = signal->dv, s = (size_t)tableau->stages, size = s * dk;
   for (size_t i = 0; i < s; i++) {
     const double *k = w.k + i * dk;
-    efla_ode_rhs(dk, dv, k, w.v + i * dv, S, w.slopes + i * dk * dv);
+    efla_ode_rhs(signal, k, w.v + i * dv, S, w.slopes + i * dk * dv);
     for (size_t j = 0; j < s; j++)
       for (size_t p = 0; p < dk; p++)
         for (size_t q = 0; q < dk; q++)
-          w.matrix[(i * dk + p) * size + j * dk + q] = (i == j && p == q) + h * tableau->a[i][j] * k[p] * k[q];
+          w.matrix[(i * dk + p) * size + j * dk + q] =
+              (i == j && p == q) + h * tableau->a[i][j] * (signal->erase * k[p] * k[q] + (p == q ? signal->decay : 0));
   }
   gsl_permutation *permutation = gsl_permutation_alloc(size);
   if (!permutation) return EFLA_NO_MEMORY;
@@ -94,8 +97,8 @@ efla_status efla_ode_advance(const efla_tableau *tableau, const efla_signal *sig
       signal->sample(signal->context, time + ((double)step + tableau->c[i]) * h, w.k + (size_t)i * dk,
                      w.v + (size_t)i * dv);
     if (efla_tableau_is_explicit(tableau))
-      explicit_slopes(tableau, dk, dv, h, S, w);
-    else if (implicit_slopes(tableau, dk, dv, h, S, w) != EFLA_OK)
+      explicit_slopes(tableau, signal, h, S, w);
+    else if (implicit_slopes(tableau, signal, h, S, w) != EFLA_OK)
       return EFLA_NO_MEMORY;
     for (int i = 0; i < tableau->stages; i++)
       for (size_t e = 0; e < n; e++) S[e] += h * tableau->b[i] * w.slopes[(size_t)i * n + e];

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-void efla_augmented(size_t dk, const double *k, double beta, double c, double *A) {
+void efla_augmented(size_t dk, const double *k, const efla_rates *rates, double c, double *A) {
   size_t n = dk + 1;
   for (size_t i = 0; i < dk; i++) {
-    for (size_t j = 0; j < dk; j++) A[i * n + j] = -beta * k[i] * k[j];
-    A[i * n + dk] = c * beta * k[i];
+    for (size_t j = 0; j < dk; j++) A[i * n + j] = -rates->erase * k[i] * k[j];
+    A[i * n + i] -= rates->decay;
+    A[i * n + dk] = c * rates->write * k[i];
   }
   memset(A + dk * n, 0, n * sizeof *A);
 }
@@ -24,13 +25,13 @@ void efla_augmented_apply(size_t dk, size_t dv, const double *F, double keep, co
     for (size_t j = 0; j < dv && c > 0; j++) S[i * dv + j] += F[i * n + dk] * (v[j] / c);
 }
 
-efla_status efla_gap(const efla_tokens *x, const long double *before, const long double *S, double *error,
-                     efla_message *why) {
+efla_status efla_gap(const efla_tokens *x, const efla_decay *decay, const long double *before, const long double *S,
+                     double *error, efla_message *why) {
   size_t n = x->dk * x->dv;
   long double *second = malloc(n * sizeof *second);
   if (!second) return efla_fail_memory(why);
   memcpy(second, before, n * sizeof *second);
-  efla_status status = efla_longdouble_advance(x, second, error, why);
+  efla_status status = efla_longdouble_advance(x, decay, second, error, why);
   if (status == EFLA_OK) {
     for (size_t e = 0; e < n; e++) second[e] -= S[e];
     *error += efla_norm(n, second);

@@ -15,13 +15,15 @@
 #endif
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 enum { BITS = 128 };
 
+enum { LAMBDA, X, Y, Z, RHO, B, DECAY, ERASE, WRITE, FACTOR, SCALARS };
+
 typedef struct balls {
   size_t dk, dv;
-  arb_ptr S, k, u; /* (dk, dv), (dk), (dv) */
-  arb_t lambda, beta, coefficient, factor;
+  arb_ptr S, k, u, scalar; /* (dk, dv), (dk), (dv), (SCALARS) */
   arf_t part;
 } balls;
 
@@ -30,10 +32,7 @@ static void balls_init(balls *b, size_t dk, size_t dv) {
   b->S = _arb_vec_init((slong)(dk * dv));
   b->k = _arb_vec_init((slong)dk);
   b->u = _arb_vec_init((slong)dv);
-  arb_init(b->lambda);
-  arb_init(b->beta);
-  arb_init(b->coefficient);
-  arb_init(b->factor);
+  b->scalar = _arb_vec_init(SCALARS);
   arf_init(b->part);
 }
 
@@ -41,48 +40,84 @@ static void balls_clear(balls *b) {
   _arb_vec_clear(b->S, (slong)(b->dk * b->dv));
   _arb_vec_clear(b->k, (slong)b->dk);
   _arb_vec_clear(b->u, (slong)b->dv);
-  arb_clear(b->lambda);
-  arb_clear(b->beta);
-  arb_clear(b->coefficient);
-  arb_clear(b->factor);
+  _arb_vec_clear(b->scalar, SCALARS);
   arf_clear(b->part);
   flint_cleanup();
 }
 
-/* coefficient = (1 - exp(-beta*lambda))/lambda */
-static void enclose_coefficient(balls *b, double beta) {
-  arb_set_d(b->beta, beta);
-  arb_dot(b->lambda, NULL, 0, b->k, 1, b->k, 1, (slong)b->dk, BITS);
-  if (arb_is_zero(b->lambda)) {
-    arb_set(b->coefficient, b->beta);
+/* A long double is the exact sum of two doubles. */
+static void set_long(balls *b, arb_ptr to, long double value) {
+  double high = (double)value, low = (double)(value - high);
+  arb_set_d(to, high);
+  arf_set_d(b->part, low);
+  arf_add(arb_midref(to), arb_midref(to), b->part, ARF_PREC_EXACT, ARF_RND_DOWN);
+}
+
+/* A rate: beta, -g and 0 are exact, all else, as 1 - alpha, is rounded once to long double. */
+static void enclose_rate(balls *b, arb_ptr to, long double rate, bool exact) {
+  set_long(b, to, rate);
+  if (exact) return;
+  arb_set_d(b->scalar + FACTOR, (double)LDBL_EPSILON * fabs((double)rate) * (1 + DBL_EPSILON));
+  arb_add_error(to, b->scalar + FACTOR);
+}
+
+/* phi(x) = (1 - exp(-x))/x; x may be to. */
+static void enclose_phi(arb_ptr to, arb_srcptr x) {
+  if (arb_is_zero(x)) {
+    arb_one(to);
     return;
   }
-  arb_mul(b->coefficient, b->beta, b->lambda, BITS);
-  arb_neg(b->coefficient, b->coefficient);
-  arb_expm1(b->coefficient, b->coefficient, BITS);
-  arb_neg(b->coefficient, b->coefficient);
-  arb_div(b->coefficient, b->coefficient, b->lambda, BITS);
+  arb_t numerator;
+  arb_init(numerator);
+  arb_neg(numerator, x);
+  arb_expm1(numerator, numerator, BITS);
+  arb_neg(numerator, numerator);
+  arb_div(to, numerator, x, BITS);
+  arb_clear(numerator);
+}
+
+/* d = exp(-y), e = rho exp(-y) phi(x), w = b phi(y + x), x = rho lambda. */
+static void enclose_coefficients(balls *b, const efla_decay *decay, const efla_tokens *x, size_t t) {
+  const efla_rates_long r = efla_token_rates_long(decay, x, t);
+  const bool exact = !decay || !decay->argument || !strcmp(decay->argument, "g");
+  arb_ptr c = b->scalar;
+  arb_dot(c + LAMBDA, NULL, 0, b->k, 1, b->k, 1, (slong)b->dk, BITS);
+  enclose_rate(b, c + Y, r.decay, exact);
+  enclose_rate(b, c + RHO, r.erase, exact);
+  enclose_rate(b, c + B, r.write, exact || r.write == (long double)x->beta[t]);
+  arb_mul(c + X, c + RHO, c + LAMBDA, BITS);
+  arb_add(c + Z, c + Y, c + X, BITS);
+  arb_neg(c + DECAY, c + Y);
+  arb_exp(c + DECAY, c + DECAY, BITS);
+  enclose_phi(c + ERASE, c + X);
+  arb_mul(c + ERASE, c + ERASE, c + RHO, BITS);
+  arb_mul(c + ERASE, c + ERASE, c + DECAY, BITS);
+  enclose_phi(c + WRITE, c + Z);
+  arb_mul(c + WRITE, c + WRITE, c + B, BITS);
 }
 
 /* One token on exact midpoints; the radii it leaves are squared into *spread and dropped. */
-static void step(balls *b, const double *k, const double *v, double beta, mag_t spread) {
+static void step(balls *b, const efla_decay *decay, const efla_tokens *x, size_t t, mag_t spread) {
   slong dk = (slong)b->dk, dv = (slong)b->dv;
-  for (slong i = 0; i < dk; i++) arb_set_d(b->k + i, k[i]);
-  enclose_coefficient(b, beta);
-  for (slong j = 0; j < dv; j++) {
-    arb_set_d(b->factor, v[j]);
-    arb_dot(b->u + j, b->factor, 1, b->k, 1, b->S + j, dv, dk, BITS);
+  arb_ptr c = b->scalar;
+  for (slong i = 0; i < dk; i++) arb_set_d(b->k + i, x->k[t * x->dk + (size_t)i]);
+  enclose_coefficients(b, decay, x, t);
+  for (slong j = 0; j < dv; j++) { /* u = w v - e S^T k */
+    arb_dot(b->u + j, NULL, 0, b->k, 1, b->S + j, dv, dk, BITS);
+    arb_mul(b->u + j, b->u + j, c + ERASE, BITS);
+    arb_set_d(c + FACTOR, x->v[t * x->dv + (size_t)j]);
+    arb_mul(c + FACTOR, c + FACTOR, c + WRITE, BITS);
+    arb_sub(b->u + j, c + FACTOR, b->u + j, BITS);
   }
   mag_zero(spread);
-  for (slong i = 0; i < dk; i++) {
-    arb_mul(b->factor, b->coefficient, b->k + i, BITS);
+  for (slong i = 0; i < dk; i++)
     for (slong j = 0; j < dv; j++) {
       arb_ptr entry = b->S + i * dv + j;
-      arb_addmul(entry, b->factor, b->u + j, BITS);
+      if (!arb_is_one(c + DECAY)) arb_mul(entry, entry, c + DECAY, BITS);
+      arb_addmul(entry, b->k + i, b->u + j, BITS);
       mag_addmul(spread, arb_radref(entry), arb_radref(entry));
       mag_zero(arb_radref(entry));
     }
-  }
 }
 
 static long double midpoint(balls *b, arb_srcptr entry) {
@@ -92,7 +127,8 @@ static long double midpoint(balls *b, arb_srcptr entry) {
   return (long double)high + arf_get_d(b->part, ARF_RND_NEAR);
 }
 
-efla_status efla_arb_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_arb_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                             efla_message *why) {
   (void)why; /* FLINT aborts the program where memory ends */
   size_t state = x->dk * x->dv;
   balls b;
@@ -100,14 +136,9 @@ efla_status efla_arb_advance(const efla_tokens *x, long double *S, double *error
   balls_init(&b, x->dk, x->dv);
   mag_init(spread);
   mag_init(total);
-  for (size_t e = 0; e < state; e++) { /* a long double is the exact sum of two doubles */
-    double high = (double)S[e], low = (double)(S[e] - high);
-    arf_set_d(arb_midref(b.S + e), high);
-    arf_set_d(b.part, low);
-    arf_add(arb_midref(b.S + e), arb_midref(b.S + e), b.part, ARF_PREC_EXACT, ARF_RND_DOWN);
-  }
+  for (size_t e = 0; e < state; e++) set_long(&b, b.S + e, S[e]);
   for (size_t t = 0; t < x->tokens; t++) {
-    step(&b, x->k + t * x->dk, x->v + t * x->dv, x->beta[t], spread);
+    step(&b, decay, x, t, spread);
     mag_sqrt(spread, spread);
     mag_add(total, total, spread);
   }
@@ -123,9 +154,9 @@ efla_status efla_arb_advance(const efla_tokens *x, long double *S, double *error
 
 #else
 
-efla_status efla_arb_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
-  (void)x;
-  (void)S;
+efla_status efla_arb_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                             efla_message *why) {
+  (void)x, (void)decay, (void)S;
   *error = 0;
   return efla_fail(why, EFLA_NOT_BUILT, "oracle arb: not built (Arb was not found when the toolkit was built)");
 }

@@ -26,7 +26,8 @@ static efla_status by_dense_exponential(const efla_tokens *x, const double *y, d
   for (size_t t = 0; t < x->tokens; t++) {
     const double *v = x->v + t * dv;
     double c = cblas_dnrm2((int)dv, v, 1);
-    efla_augmented(dk, x->k + t * dk, x->beta[t], c, A);
+    const efla_rates rates = efla_token_rates(NULL, x, t);
+    efla_augmented(dk, x->k + t * dk, &rates, c, A);
     for (size_t i = 0; i < dk; i++) A[i * n + i] -= y[t * dk + i];
     if (gsl_linalg_exponential_ss(&matrix.matrix, &exponential.matrix, GSL_PREC_DOUBLE) != GSL_SUCCESS)
       return efla_fail(why, EFLA_UNTRUSTED, "gsl_linalg_exponential_ss failed at token %zu", t + 1);

@@ -49,7 +49,8 @@ static void exponential_minus_one(size_t n, double *A, double *M, double *other)
   }
 }
 
-efla_status efla_expm1_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_expm1_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                               efla_message *why) {
   size_t dk = x->dk, dv = x->dv, n = dk + 1, state = dk * dv;
   double *block = malloc((3 * n * n + 2 * state) * sizeof *block);
   if (!block) return efla_fail_memory(why);
@@ -59,12 +60,14 @@ efla_status efla_expm1_advance(const efla_tokens *x, long double *S, double *err
   for (size_t t = 0; t < x->tokens; t++) {
     const double *v = x->v + t * dv;
     double norm_S = cblas_dnrm2((int)state, S64, 1), norm_v = cblas_dnrm2((int)dv, v, 1);
-    efla_augmented(dk, x->k + t * dk, x->beta[t], 1, A);
+    const efla_rates rates = efla_token_rates(decay, x, t);
+    efla_augmented(dk, x->k + t * dk, &rates, 1, A);
     exponential_minus_one(n, A, M, other);
     efla_augmented_apply(dk, dv, M, 1, v, 1, S64, old);
     /* docs/bounds.md#dense, on both blocks of exp(A); the transition itself never enlarges what was there before. */
     double norm_w = cblas_dnrm2((int)dk, M + dk, (int)n);
-    *error += (2 * (double)dk + 16) * DBL_EPSILON / 2 * fmax(1, efla_token_x(x, t)) * (norm_S + norm_w * norm_v);
+    *error += (2 * (double)dk + 16) * DBL_EPSILON / 2 *
+              fmax(1, rates.decay + rates.erase * efla_lambda(dk, x->k + t * dk)) * (norm_S + norm_w * norm_v);
   }
   for (size_t e = 0; e < state; e++) S[e] = S64[e];
   free(block);

@@ -31,7 +31,7 @@ static void set_identity(size_t dk, size_t dv, long double *S) {
 efla_status efla_exponential_know(efla_exponential *e, const efla_oracle *oracle, efla_message *why) {
   e->floor = 0;
   set_identity(e->x.dk, e->x.dv, e->truth);
-  efla_status status = efla_oracle_advance(oracle, &e->x, e->truth, &e->floor, why);
+  efla_status status = efla_oracle_advance(oracle, NULL, &e->x, e->truth, &e->floor, why);
   e->floor /= efla_norm(e->x.dk * e->x.dv, e->truth);
   return status;
 }
@@ -67,11 +67,11 @@ efla_status efla_exponential_try(efla_exponential *e, const efla_oracle *oracle,
   double claimed = NAN, seconds = NAN;
   efla_message refusal;
   efla_status status = EFLA_OK;
-  bool admitted = efla_oracle_admits(oracle, &e->x, &refusal) == EFLA_OK;
+  bool admitted = efla_oracle_admits(oracle, NULL, &e->x, &refusal) == EFLA_OK;
   for (size_t i = 0; i < n && !admitted; i++) e->E[i] = NAN;
   for (double start = efla_seconds(); admitted && !(seconds > LEAST); calls++) {
     set_identity(e->x.dk, e->x.dv, e->E);
-    status = efla_oracle_raw(oracle, &e->x, e->E, &claimed, &refusal);
+    status = efla_oracle_raw(oracle, NULL, &e->x, e->E, &claimed, &refusal);
     if (status != EFLA_OK) break;
     seconds = efla_seconds() - start;
   }

@@ -8,7 +8,8 @@
 #include <gsl/gsl_linalg.h>
 #include <stdlib.h>
 
-efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_gsl_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                             efla_message *why) {
   size_t dk = x->dk, dv = x->dv, n = dk + 1, state = dk * dv;
   efla_status status = EFLA_NO_MEMORY;
   double *block = malloc((2 * n * n + 2 * state) * sizeof *block);
@@ -23,7 +24,8 @@ efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error
   for (size_t t = 0; t < x->tokens; t++) {
     const double *v = x->v + t * dv;
     double c = cblas_dnrm2((int)dv, v, 1);
-    efla_augmented(dk, x->k + t * dk, x->beta[t], c, A);
+    const efla_rates rates = efla_token_rates(decay, x, t);
+    efla_augmented(dk, x->k + t * dk, &rates, c, A);
     if (gsl_linalg_exponential_ss(&matrix.matrix, &exponential.matrix, GSL_PREC_DOUBLE) != GSL_SUCCESS) {
       status = efla_fail(why, EFLA_UNTRUSTED, "gsl_linalg_exponential_ss failed at token %zu", t + 1);
       goto done;
@@ -31,7 +33,7 @@ efla_status efla_gsl_advance(const efla_tokens *x, long double *S, double *error
     efla_augmented_apply(dk, dv, E, 0, v, c, S64, old);
   }
   for (size_t e = 0; e < state; e++) S[e] = S64[e];
-  status = efla_gap(x, before, S, error, why);
+  status = efla_gap(x, decay, before, S, error, why);
 done:
   free(before);
   free(block);

@@ -13,7 +13,8 @@
  * that the errors of the two are different draws. */
 static const double SAFETY = 8;
 
-efla_status efla_longdouble_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_longdouble_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                                    efla_message *why) {
   if (LDBL_MANT_DIG <= DBL_MANT_DIG)
     return efla_fail(why, EFLA_NOT_BUILT, "oracle longdouble: long double is no wider than double on this machine");
   size_t dk = x->dk, dv = x->dv, state = dk * dv;
@@ -33,8 +34,13 @@ efla_status efla_longdouble_advance(const efla_tokens *x, long double *S, double
     for (size_t j = 0; j < dv; j++) v[j] = v64[j];
     long double lambda = 0;
     for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
-    efla_coefficients_long c = efla_coefficients_of_long(efla_coefficient_long(exact, x->beta[t], lambda));
-    efla_coefficients c64 = efla_coefficients_of(efla_coefficient(exact, x->beta[t], efla_lambda(dk, k64)));
+    efla_rates_long rates = efla_token_rates_long(decay, x, t);
+    efla_rates rates64 = efla_token_rates(decay, x, t);
+    efla_coefficients_long c;
+    efla_coefficients c64;
+    rates.before = rates64.before = 0; /* the caller's */
+    efla_rates_coefficients_long(exact, &rates, lambda, &c);
+    efla_rates_coefficients(exact, &rates64, efla_lambda(dk, k64), &c64);
     efla_recurrence_long(1, dk, dv, NULL, k, v, &c, S, NULL);
     efla_recurrence_f64(1, dk, dv, NULL, k64, v64, &c64, S64, NULL);
   }

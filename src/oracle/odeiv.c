@@ -21,7 +21,7 @@ typedef struct problem {
 static int slope(double time, const double *S, double *dS, void *context) {
   const problem *p = context;
   p->signal->sample(p->signal->context, time, p->k, p->v);
-  efla_ode_rhs(p->signal->dk, p->signal->dv, p->k, p->v, S, dS);
+  efla_ode_rhs(p->signal, p->k, p->v, S, dS);
   return GSL_SUCCESS;
 }
 
@@ -68,17 +68,25 @@ static double largest_entry(size_t n, const double *values) {
   return largest;
 }
 
-/* One token.  The tolerance is relative to what a state of this size and this token can reach. */
-static efla_status integrate(const efla_tokens *x, size_t t, double *S, efla_message *why) {
+/* One token.  Without decay beta is the time, with it the rates act for a unit of time.  The tolerance is relative to what
+ * a state of this size and this token can reach. */
+static efla_status integrate(const efla_tokens *x, const efla_decay *decay, size_t t, double *S, efla_message *why) {
   efla_zero_order_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
   efla_signal signal = efla_signal_hold(&hold);
-  double beta = x->beta[t], lambda = efla_lambda(x->dk, hold.k);
-  if (!(beta > 0 && lambda > 0)) return EFLA_OK; /* nothing moves */
-  double reach = beta / (1 + beta * lambda) * largest_entry(x->dk, hold.k) * largest_entry(x->dv, hold.v);
-  return efla_odeiv_integrate(&signal, 0, beta, 0.1 / lambda, largest_entry(x->dk * x->dv, S) + reach, S, why);
+  const efla_rates r = efla_token_rates(decay, x, t);
+  double lambda = efla_lambda(x->dk, hold.k), z = r.decay + r.erase * lambda, duration = 1;
+  if (!(z > 0 || r.write * lambda > 0)) return EFLA_OK; /* nothing moves */
+  if (r.decay == 0 && r.erase == r.write)
+    duration = r.write;
+  else
+    signal.decay = r.decay, signal.erase = r.erase, signal.write = r.write;
+  double reach = r.write / (1 + z) * largest_entry(x->dk, hold.k) * largest_entry(x->dv, hold.v);
+  return efla_odeiv_integrate(&signal, 0, duration, 0.1 * duration / z, largest_entry(x->dk * x->dv, S) + reach, S,
+                              why);
 }
 
-efla_status efla_odeiv_advance(const efla_tokens *x, long double *S, double *error, efla_message *why) {
+efla_status efla_odeiv_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
+                               efla_message *why) {
   size_t state = x->dk * x->dv;
   efla_status status = EFLA_NO_MEMORY;
   double *S64 = malloc(state * sizeof *S64);
@@ -89,9 +97,9 @@ efla_status efla_odeiv_advance(const efla_tokens *x, long double *S, double *err
     S64[e] = (double)S[e];
   }
   status = EFLA_OK;
-  for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) status = integrate(x, t, S64, why);
+  for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) status = integrate(x, decay, t, S64, why);
   for (size_t e = 0; e < state; e++) S[e] = S64[e];
-  if (status == EFLA_OK) status = efla_gap(x, before, S, error, why);
+  if (status == EFLA_OK) status = efla_gap(x, decay, before, S, error, why);
 done:
   free(before);
   free(S64);

@@ -69,27 +69,28 @@ const efla_oracle *efla_oracle_find(const char *name) {
   return NULL;
 }
 
-efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                            efla_message *why) {
+efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x, long double *S,
+                            double *error, efla_message *why) {
   gsl_set_error_handler_off();
-  return oracle->advance(x, S, error, why);
+  return oracle->advance(x, decay, S, error, why);
 }
 
 /* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in.
  * Its own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v = 0). */
-static efla_status carry(const efla_tokens *x, double *factor) {
+static efla_status carry(const efla_decay *decay, const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;
   double *block = calloc(dk * dk + dk, sizeof *block);
   if (!block) return EFLA_NO_MEMORY;
   double *P = block, *zero = block + dk * dk;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
-  const efla_rule exact = {.method = efla_method_find("exact")};
   for (size_t t = 0; t < x->tokens; t++) {
-    efla_tokens one = efla_tokens_slice(x, t, 1);
+    const double *k = x->k + t * dk;
+    efla_rates rates = efla_token_rates(decay, x, t);
     efla_coefficients c;
-    efla_token_coefficients(&exact, &one, &c);
-    efla_recurrence_f64(1, dk, dk, NULL, one.k, zero, &c, P, NULL);
+    rates.before = 0; /* decay_before has it */
+    efla_rates_coefficients(efla_method_find("exact"), &rates, efla_lambda(dk, k), &c);
+    efla_recurrence_f64(1, dk, dk, NULL, k, zero, &c, P, NULL);
   }
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
   if (!(*factor < 1)) *factor = 1;
@@ -102,11 +103,13 @@ static efla_status refuse(const efla_oracle *oracle, efla_message *why, const ch
                    oracle->trust);
 }
 
-efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_tokens *x, efla_message *why) {
+efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x,
+                               efla_message *why) {
   if (x->dk > oracle->largest_dk) return refuse(oracle, why, "dk =", (double)x->dk);
   for (size_t t = 0; t < x->tokens; t++) {
-    double step = efla_token_x(x, t);
-    if (!(step <= oracle->largest_x)) return refuse(oracle, why, "beta*lambda =", step);
+    efla_rates r = efla_token_rates(decay, x, t);
+    double step = r.decay + r.erase * efla_lambda(x->dk, x->k + t * x->dk);
+    if (!(step <= oracle->largest_x)) return refuse(oracle, why, "y + rho*lambda =", step);
   }
   return EFLA_OK;
 }
@@ -116,13 +119,13 @@ bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double 
   return isfinite(norm) && own <= oracle->limit * norm;
 }
 
-/* Tokens without decays. */
-static efla_status advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                           efla_message *why) {
+/* Tokens without a decay before them. */
+static efla_status advance(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x, long double *S,
+                           double *error, efla_message *why) {
   size_t n = x->dk * x->dv;
   double factor = 1, own = 0;
-  if (*error > 0 && carry(x, &factor) != EFLA_OK) return efla_fail_memory(why);
-  efla_status status = efla_oracle_raw(oracle, x, S, &own, why);
+  if (*error > 0 && carry(decay, x, &factor) != EFLA_OK) return efla_fail_memory(why);
+  efla_status status = efla_oracle_raw(oracle, decay, x, S, &own, why);
   if (status == EFLA_OK && !efla_oracle_vouches(oracle, n, S, own))
     status = efla_fail(
         why, EFLA_UNTRUSTED,
@@ -133,23 +136,24 @@ static efla_status advance(const efla_oracle *oracle, const efla_tokens *x, long
   return status;
 }
 
-/* S <- e^g S.  What long double rounds goes into the error: e^g and the product are off by one unit in the last place
+/* S <- e^before S.  What long double rounds goes into the error: e^g and the product are off by one unit in the last place
  * each at most. */
-static void decay(size_t n, double g, long double *S, double *error) {
-  long double factor = expl(g);
+static void decay_before(size_t n, long double before, long double *S, double *error) {
+  long double factor = expl(before);
   for (size_t e = 0; e < n; e++) S[e] *= factor;
   *error = *error * (double)factor + 2 * (double)LDBL_EPSILON * efla_norm(n, S);
 }
 
-efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_tokens *x, long double *S, double *error,
-                                efla_message *why) {
-  size_t n = x->dk * x->dv, most = x->g ? 1 : x->tokens;
-  efla_status status = efla_oracle_admits(oracle, x, why);
+efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x,
+                                long double *S, double *error, efla_message *why) {
+  const efla_decay *row = decay ? decay : efla_decays;
+  size_t n = x->dk * x->dv, most = row->gated ? 1 : x->tokens;
+  efla_status status = efla_oracle_admits(oracle, row, x, why);
   for (size_t t = 0; t < x->tokens && status == EFLA_OK; t += most) {
-    efla_tokens piece = efla_tokens_slice(x, t, most);
-    piece.g = NULL;
-    if (x->g) decay(n, x->g[t], S, error);
-    status = advance(oracle, &piece, S, error, why);
+    const efla_tokens piece = efla_tokens_slice(x, t, most);
+    const efla_rates_long r = efla_token_rates_long(row, &piece, 0);
+    if (r.before != 0) decay_before(n, r.before, S, error);
+    status = advance(oracle, row, &piece, S, error, why);
   }
   if (status == EFLA_OK) return EFLA_OK;
   *error = INFINITY;

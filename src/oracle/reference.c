@@ -29,7 +29,8 @@ void efla_reference_start(efla_reference *reference, const double *S) {
 
 efla_status efla_reference_advance(efla_reference *reference, const efla_tokens *x) {
   if (reference->status != EFLA_OK || x->tokens == 0) return reference->status;
-  reference->status = efla_oracle_advance(reference->oracle, x, reference->S, &reference->error, &reference->why);
+  reference->status =
+      efla_oracle_advance(reference->oracle, reference->decay, x, reference->S, &reference->error, &reference->why);
   const double *q = x->q + (x->tokens - 1) * x->dk;
   for (size_t i = 0; i < x->dk; i++) reference->q[i] = q[i];
   efla_readout_long(x->dk, x->dv, reference->q, reference->S, reference->o);

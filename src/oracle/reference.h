@@ -7,6 +7,7 @@
 
 typedef struct efla_reference {
   const efla_oracle *oracle;
+  const efla_decay *decay; /* NULL, as init leaves it: none */
   size_t dk, dv;
   long double *S;     /* (dk, dv), the true state so far */
   long double *o;     /* (dv), its read-out with the last query */

@@ -105,7 +105,7 @@ static void long_run(const char *family, double size, double *f64, double *f32) 
   efla_run wide, narrow;
   long double S[STATE] = {0};
   double error = 0;
-  ck_assert_int_eq(efla_oracle_advance(efla_oracle_find("longdouble"), &x, S, &error, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_oracle_advance(efla_oracle_find("longdouble"), NULL, &x, S, &error, NULL), EFLA_OK);
   ck_assert_int_eq(efla_run_init(&wide, &(efla_rule){.method = exact},
                                  &(efla_storage){.format = efla_format_find("f64"), .state = true}, D, D),
                    EFLA_OK);

@@ -257,9 +257,49 @@ START_TEST(steps_by_stages_equal_the_coefficient_form) {
 }
 END_TEST
 
+/* One step of the tableau with a decay y: d = R(-y), e = rho psi(y, z), w = b phi(z), from phi in long double; rates as
+ * those of `retention`, where rho and b differ.  docs/bounds.md#stages for z <= 1, where stages are no larger than the
+ * step, with two roundings more in each slope's entry; psi as a quotient errs by 4 units of long double over x. */
+static void check_decay(const efla_tableau *t, double y, double x, size_t dk, size_t dv) {
+  enum { MOST = 33 };
+  efla_tokens one = testing_tokens("gaussian", 1.3, 1, dk, dv);
+  static double S[MOST * MOST];
+  static long double truth[MOST * MOST], k[MOST], v[MOST];
+  size_t state = dk * dv;
+  double *scratch = testing_poison(efla_ode_scratch(t, dk, dv));
+  long double lambda = 0;
+  for (size_t i = 0; i < dk; i++) k[i] = one.k[i], lambda += k[i] * k[i];
+  for (size_t j = 0; j < dv; j++) v[j] = one.v[j];
+  for (size_t e = 0; e < state; e++) truth[e] = S[e] = sin(3. * (double)e + 1) / sqrt((double)state);
+  efla_zero_order_hold hold = {dk, dv, one.k, one.v};
+  efla_signal signal = efla_signal_hold(&hold);
+  signal.decay = y, signal.erase = x / (double)lambda, signal.write = 0.7;
+  const long double step = signal.erase * lambda, z = y + step, R_y = 1 - y * respond(t, y).phi,
+                    R_z = 1 - z * respond(t, z).phi;
+  const efla_coefficients_long c = {R_y, signal.erase * (R_y - R_z) / step, signal.write * respond(t, z).phi};
+  double size = frobenius(state, S) + fabs((double)c.write) * sqrt((double)lambda) * frobenius(dv, one.v);
+  efla_recurrence_long(1, dk, dv, NULL, k, v, &c, truth, NULL);
+  ck_assert_int_eq(efla_ode_advance(t, &signal, 0.3, 1, 1, S, scratch), EFLA_OK);
+  CHECK_BOUND(efla_distance(state, S, truth), (((double)dk + 10) * U + 4 * (double)LDBL_EPSILON / x) * size);
+  free(scratch);
+  efla_tokens_clear(&one);
+}
+
+START_TEST(steps_with_decay_equal_the_coefficient_form) {
+  static const size_t dk[] = {1, 3, 16, 33}, dv[] = {3, 33, 1, 16};
+  static const double y[] = {0, 1e-3, 0.1, 0.5}, x[] = {1e-3, 0.1, 0.5};
+  for (const efla_tableau *t = efla_tableaux; t->name; t++)
+    for (size_t n = 0; n < 4; n++)
+      for (size_t i = 0; i < 12; i++) check_decay(t, y[i / 3], x[i % 3], dk[n], dv[n]);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {orders_follow_from_the_trees, tableaux_are_consistent,
-                                phi_is_the_coefficient_of_the_named_method, phi_of_dopri5,
-                                steps_by_stages_equal_the_coefficient_form};
+  const TTest *const tests[] = {orders_follow_from_the_trees,
+                                tableaux_are_consistent,
+                                phi_is_the_coefficient_of_the_named_method,
+                                phi_of_dopri5,
+                                steps_by_stages_equal_the_coefficient_form,
+                                steps_with_decay_equal_the_coefficient_form};
   return testing_main("ode", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -22,6 +22,7 @@ START_TEST(flow_of_two_keys) {
     for (int e = 0; e < D * DV; e++) S[e] = T[e] = gsl_rng_uniform(draw) - 0.5;
     A = w[0] * efla_lambda(D, k) + fabs(w[1]) * efla_lambda(D, k + D);
     efla_flow_of_two(D, DV, k, v, w, S, scratch);
+    const efla_signal plain = {.dk = D, .dv = DV, .erase = 1, .write = 1};
     const efla_tableau *rule = efla_tableau_find("dopri5");
     size_t N = 4000;
     double h = 1. / (double)N;
@@ -31,8 +32,8 @@ START_TEST(flow_of_two_keys) {
         for (int r = 0; r < s; r++)
           for (int e = 0; e < D * DV; e++) next[e] += h * rule->a[s][r] * slope[r][e];
         double one[D * DV], two[D * DV];
-        efla_ode_rhs(D, DV, k, v, next, one);
-        efla_ode_rhs(D, DV, k + D, v + DV, next, two);
+        efla_ode_rhs(&plain, k, v, next, one);
+        efla_ode_rhs(&plain, k + D, v + DV, next, two);
         for (int e = 0; e < D * DV; e++) slope[s][e] = w[0] * one[e] + w[1] * two[e];
       }
       for (int s = 0; s < rule->stages; s++)

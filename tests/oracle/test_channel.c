@@ -124,7 +124,8 @@ START_TEST(no_decay) {
     double error = 0, plain_error = 0;
     long double *S = wide(7 * DV, p.start), *T = wide(7 * DV, p.start);
     ck_assert_int_eq(efla_channel_oracle_advance(best(), &p.x, p.y, S, &error, NULL), EFLA_OK);
-    ck_assert_int_eq(efla_oracle_advance(efla_oracle_find(EFLA_ORACLE_BEST), &p.x, T, &plain_error, NULL), EFLA_OK);
+    ck_assert_int_eq(efla_oracle_advance(efla_oracle_find(EFLA_ORACLE_BEST), NULL, &p.x, T, &plain_error, NULL),
+                     EFLA_OK);
     CHECK_BOUND(apart(7 * DV, S, T), error + plain_error);
     free(S);
     free(T);
