@@ -87,8 +87,9 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
   efla_recall_comparison *c = (efla_recall_comparison *)context + i;
   const efla_perturbation *p = &efla_perturbations[perturbations.row[i]];
   const size_t n = efla_recall_trials_scores(&recall);
-  double *scores = calloc(2 * n, sizeof *scores), *means = scores + n; /* of every trial, over levels */
+  double *scores = calloc(2 * n, sizeof *scores);
   if (!scores) return efla_fail_memory(why);
+  double *means = scores + n; /* of every trial, over levels */
   efla_status status = EFLA_OK;
   c->perturbation = p->name;
   for (size_t l = 0; l < EFLA_LEVELS && p->levels[l] > 0 && status == EFLA_OK; l++) {
