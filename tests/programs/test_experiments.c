@@ -108,6 +108,8 @@ START_TEST(reference_finds_whom_to_trust) {
                   efla_csv_real(&csv, r, "claimed") + 2 * efla_csv_real(&csv, r, "floor"));
   FOR_ROWS (&csv, r, 1, "oracle=gsl family=flat dk=64 x>600 x<640 verdict=refused")
     ck_assert_double_ge(efla_csv_real(&csv, r, "error"), 1);
+  ck_assert_ptr_nonnull(strstr(csv.header, "\n# oracle gsl: ")); /* for the figure's legend */
+  ck_assert_ptr_nonnull(strstr(csv.header, "\n# oracle closed_form: "));
   efla_csv_clear(&csv);
 }
 END_TEST
