@@ -28,7 +28,7 @@ static void store_f32(const efla_format *format, float *S, size_t n) { efla_form
 #include "number/forward.inc"
 
 const efla_form efla_forms[] = {
-    {"recurrence", "token by token, naively (E3): what the others answer to", recurrence_f64, recurrence_f32},
+    {"recurrence", "token by token, naively (E3): the definition", recurrence_f64, recurrence_f32},
     {"kernel", "token by token, at the machine's speed", kernel_f64, kernel_f32},
     {"chunk", "chunkwise, by matrix products (E4)", chunkwise_f64, chunkwise_f32},
     {.name = NULL},

@@ -3,8 +3,8 @@
  *
  * The forward pass leaves y and a state every EFLA_SEGMENT tokens (kernel.h).  From the last segment to the first, the
  * states before each of its chunks are computed anew from its checkpoint, which y makes one product per chunk, and then
- * the loss's derivative by the state goes back over the chunks.  The naive derivative (recurrence_backward.h) is what
- * this answers to: the same sums in another order. */
+ * the loss's derivative by the state goes back over the chunks.  Tested against the
+ * derivative of the naive recurrence (recurrence_backward.h): the same sums in another order. */
 #ifndef EFLA_CPU_BACKWARD_H
 #define EFLA_CPU_BACKWARD_H
 

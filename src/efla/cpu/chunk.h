@@ -5,8 +5,7 @@
  *
  *     (I + L) U = a (V - K S),  L = a tril(K K^T, -1),      O = Q S + tril(Q K^T) U,      S <- S + K^T U.
  *
- * With the gated delta rule's decay, S <- exp(g_t) S before token t, entries of both triangles are multiplied by the
- * decays in between (wy.inc).
+ * With decay, and other coefficients of the state and of the value, both triangles have products of decays (wy.inc).
  *
  * The system is solved by forward substitution. */
 #ifndef EFLA_CPU_CHUNK_H
@@ -20,8 +19,7 @@
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
 
 /* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), c (tokens), S (dk, dv) in
- * and out, o (tokens, dv) out or NULL, and then q may be NULL.
- * chunk >= 1; the last chunk is as long as what is left.  16 is fastest: longer ones spend more on the triangles, whose
+ * and out, o (tokens, dv) out or NULL, and then q may be NULL.  chunk >= 1; the last chunk is as long as what is left.  16 is fastest: longer ones spend more on the triangles, whose
  * work per token grows with the chunk, than they save on the state.  inf and nan propagate as data, and may show in the
  * read-outs of up to 7 tokens before the one that they belong to, whose sums have them times 0.  Always on the best
  * instruction set of this processor, one thread.  Never fails, never allocates; scratch as efla_chunk_scratch says; the

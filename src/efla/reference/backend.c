@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The backend `reference`: the definition (rule.h), token by token, for any coefficients, and its derivative with every
- * state stored.  Slow on purpose: it is read, and others answer to it. */
+ * state stored.  Slow on purpose: the other backends are tested against it. */
 #include "efla/internal/backend.h"
 #include "efla/internal/rows.h"
 #include "efla/internal/rule.h"
