@@ -3,18 +3,17 @@
  *
  * The forward pass leaves y and a state every EFLA_SEGMENT tokens (kernel.h).  From the last segment to the first, the
  * states before each of its chunks are computed anew from its checkpoint, which y makes one product per chunk, and then
- * the loss's derivative by the state goes back over the chunks.  Tested against the
- * derivative of the naive recurrence (recurrence_backward.h): the same sums in another order. */
+ * the loss's derivative by the state goes back over the chunks.  Tested against the derivative of the naive recurrence
+ * (recurrence_backward.h): the same sums in another order. */
 #ifndef EFLA_CPU_BACKWARD_H
 #define EFLA_CPU_BACKWARD_H
 
 #include "efla/cpu/gradient.h"
 
-/* Columns of S do not see each other, but the gradients of q, k and the coefficients are sums
- * over them.  A head can be split
- * into `parts` of its columns that run in parallel, where there are fewer heads than threads; sums over parts are taken
- * in their order, so that the bits depend on parts but never on threads.  1: not split; at most one per EFLA_TILE_BYTES
- * of columns. */
+/* Columns of S are independent of each other, but the gradients of q, k and the coefficients are sums over them.  A head
+ * can be split into `parts` of its columns that run in parallel, where there are fewer heads than threads; sums over
+ * parts are taken in their order, so that the bits depend on parts but never on threads.  1: not split; at most one per
+ * EFLA_TILE_BYTES of columns. */
 
 /* Numbers of scratch that a call needs: a few hundred rows per thread and, with parts > 1, the gradients of the other
  * parts. */
