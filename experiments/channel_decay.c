@@ -5,10 +5,10 @@
  *           token uniform in [0, spread].
  * Varies    spread, x, and the scheme: Lie splitting (KDA), Strang splitting, the same through a Lie kernel with merged
  *           rates, the exact flow by its Chebyshev series.
- * Measures  error of the state against an oracle, after a stream of tokens at one step each, and after one more token in
- *           substeps; for Lie also in theory, a bound by the commutator and the error of first order in the rates.
- * Expects   orders 1 and 2, the exact flow at rounding level; Strang far ahead of Lie at the same cost where x is below 1,
- *           and not at all where x is large: there a token is stiff and both splittings are of first order in the rates.
+ * Measures  error of the state against an oracle, after a stream of tokens at one step each, and after one more token
+ *           in substeps; for Lie also in theory, a bound by the commutator and the error of first order in the rates.
+ * Expects   orders 1 and 2, the exact flow at rounding level; Strang far ahead of Lie at the same cost where x < 1, and
+ *           not at all where x is large: there a token is stiff and both splittings are of first order in the rates.
  * Writes    one row per family, spread, x and scheme, and for the first family also per number of substeps. */
 #include "laboratory.h"
 

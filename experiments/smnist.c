@@ -107,7 +107,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
 int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "smnist",
-      .summary = "Trains linear-attention classifiers of sequential images and examines them under perturbations.",
+      .summary = "Trains linear-attention classifiers of sequential images and evaluates them under perturbations.",
       .description =
           "An image is 784 tokens of one pixel. EFLA is the exact coefficient with raw keys (as they are) and lr "
           "3e-3, DeltaNet the euler coefficient with unit keys (scaled to norm one) and lr 1e-3. Every combination "

@@ -21,7 +21,8 @@ typedef struct efla_tokens {
   void *block;  /* what clear frees; NULL in a slice */
 } efla_tokens;
 
-/* One zeroed block for all arrays but g, which is NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x zeroed. */
+/* One zeroed block for all arrays but g, which is NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x
+ * zeroed. */
 efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv);
 
 /* Accepts a zeroed struct and a slice. */

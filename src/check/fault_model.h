@@ -55,8 +55,8 @@ void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_ke
 
 /* How much of the file is computed again. */
 typedef struct efla_effort {
-  size_t sequences, heads,
-      tokens; /* at most this many of the first sequences, of heads found outside the tolerance, and of each sequence's tokens */
+  /* At most this many: of the first sequences, of heads found outside the tolerance, of each sequence's tokens. */
+  size_t sequences, heads, tokens;
 } efla_effort;
 
 /* Computes every fault model in f64 on heads that the comparison found outside the tolerance, and sorts all

@@ -15,8 +15,8 @@ typedef struct efla_kernel_check_options {
   efla_rule rule;      /* method and keys; the decay is split if the file has g, else none */
   const efla_oracle *truth;
   efla_tolerance tolerance;
-  const efla_format *
-      state; /* storage format of the kernel's state; NULL: the outputs' attribute `precision`, or else f64 if o is f64 and f32 otherwise */
+  /* Of the kernel's state; NULL: the outputs' attribute `precision`, or else f64 if o is f64 and f32 otherwise. */
+  const efla_format *state;
 } efla_kernel_check_options;
 
 typedef struct efla_kernel_check {

@@ -38,7 +38,7 @@ const efla_column efla_study_scores[] = {
                 "of the test images; clean, scale (pixels times level), noise (of standard deviation level added), "
                 "dropout (pixels set to 0 with probability level); nothing is clamped"),
     EFLA_COLUMN(score_row, level, "", "level of the perturbation"),
-    EFLA_COLUMN(score_row, images, "images", "test images examined"),
+    EFLA_COLUMN(score_row, images, "images", "test images evaluated"),
     EFLA_COLUMN(score_row, accuracy, "", "test accuracy; an image whose logits are not finite is not recognised"),
     EFLA_COLUMN(score_row, loss, "", "cross-entropy; mean over images"),
     EFLA_COLUMN(score_row, train_seconds, "s", "time of training; all epochs of the model"),

@@ -23,7 +23,7 @@ START_TEST(truth_that_blows_up) {
   faulty_write(&f, path);
   efla_kernel_check_options ask = faulty_question(path);
   ask.rule.method = efla_method_find("euler");
-  efla_kernel_check check = faulty_inquire(&ask);
+  efla_kernel_check check = faulty_check(&ask);
   const efla_head_result *total = &check.comparison.total;
   ck_assert(total->unknown > 0 && total->o.numbers > 0 && 4 * total->unknown + total->o.numbers == 300 * 2 * 4);
   ck_assert_uint_eq(total->o.first.token, SIZE_MAX);
@@ -82,7 +82,7 @@ START_TEST(causality_is_seen) {
     f.same_until = 40, f.peeks = peeks;
     faulty_write(&f, path);
     efla_kernel_check_options ask = faulty_question(path);
-    efla_kernel_check check = faulty_inquire(&ask);
+    efla_kernel_check check = faulty_check(&ask);
     const efla_causality *c = &check.causality;
     ck_assert(c->pairs == 3 && c->apart == 3 && c->tokens == 120);
     ck_assert_uint_eq(c->differ, peeks ? 3 : 0);
@@ -97,7 +97,7 @@ START_TEST(causality_is_seen) {
     faulty_write(&shorter,
                  second); /* other random numbers from the first token on: they are drawn in order of tokens ... */
     ask.against = second;
-    check = faulty_inquire(&ask);
+    check = faulty_check(&ask);
     ck_assert(check.causality.pairs == 3 && check.causality.apart == 3 &&
               check.causality.tokens == 210); /* ... so they agree */
     ck_assert_uint_eq(check.causality.violation.token, peeks ? 69 : SIZE_MAX);
@@ -231,9 +231,9 @@ START_TEST(certified_truth) {
   f.f64 = f.has_initial = f.has_decay = true, f.o = f.stored = "f64";
   faulty_write(&f, path);
   efla_kernel_check_options ask = faulty_question(path);
-  efla_kernel_check fast = faulty_inquire(&ask);
+  efla_kernel_check fast = faulty_check(&ask);
   ask.truth = efla_oracle_find("arb");
-  efla_kernel_check certified = faulty_inquire(&ask);
+  efla_kernel_check certified = faulty_check(&ask);
   ck_assert(!certified.outside);
   double error = efla_errors_rms(&fast.comparison.total.o), other = efla_errors_rms(&certified.comparison.total.o);
   CHECK_BOUND(fabs(error - other), 40 * (6 + 8) * (double)LDBL_EPSILON); /* long double's own error, 14 units a token */

@@ -17,7 +17,7 @@ static const h5_sizes usual = {2, 100, 3, 12, 12};
 static void check_right(const faulty *f, const char *what) {
   faulty_write(f, path);
   efla_kernel_check_options ask = faulty_question(path);
-  efla_kernel_check check = faulty_inquire(&ask);
+  efla_kernel_check check = faulty_check(&ask);
   const efla_head_result *total = &check.comparison.total;
   ck_assert_msg(!check.outside, "%s: o %g, state %g of what is granted, rms %g, expected %g", what, total->o.ratio,
                 total->state.ratio, efla_errors_rms(&total->o), efla_errors_expected(&total->o));
@@ -53,17 +53,17 @@ START_TEST(states_in_few_bits) {
     f.norm = 0.1, f.sizes.tokens = 400;
     faulty_write(&f, path);
     efla_kernel_check_options ask = faulty_question(path);
-    efla_kernel_check check = faulty_inquire(&ask);
+    efla_kernel_check check = faulty_check(&ask);
     ck_assert(!check.outside && check.instead_of && !strcmp(check.state->name, formats[i]));
     efla_kernel_check_clear(&check);
     ask.state = efla_format_find("f32");
-    check = faulty_inquire(&ask);
+    check = faulty_check(&ask);
     ck_assert(check.outside && !check.fault && check.coarser);
     efla_kernel_check_clear(&check);
     f.coefficient = faulty_euler, f.norm = 1;
     faulty_write(&f, path);
     ask.state = NULL;
-    check = faulty_inquire(&ask);
+    check = faulty_check(&ask);
     ck_assert(check.outside);
     const efla_fault_candidate *seen = check.fault ? check.fault : check.resembles;
     ck_assert(seen && strstr(seen->says, "beta itself is used as the coefficient"));
@@ -77,7 +77,7 @@ static void check_named(const faulty *f, const char *keys, const char *words, co
   faulty_write(f, path);
   efla_kernel_check_options ask = faulty_question(path);
   ask.rule.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
-  efla_kernel_check check = faulty_inquire(&ask);
+  efla_kernel_check check = faulty_check(&ask);
   ck_assert_msg(check.outside, "%s: not noticed", words);
   ck_assert_msg(check.fault != NULL, "%s: not recognised", words);
   ck_assert_int_eq(check.fault->row[1] == SIZE_MAX, !*more); /* one fault, or two */
@@ -162,7 +162,7 @@ START_TEST(wrong_tails_are_seen) {
     f.zero_tail = chunks[i];
     faulty_write(&f, path);
     efla_kernel_check_options ask = faulty_question(path);
-    efla_kernel_check check = faulty_inquire(&ask);
+    efla_kernel_check check = faulty_check(&ask);
     ck_assert(check.outside && !check.fault);
     size_t start = f.sizes.tokens - f.sizes.tokens % chunks[i];
     ck_assert_uint_eq(check.comparison.total.o.first.token, start);
@@ -183,7 +183,7 @@ START_TEST(first_wrong_token_is_found) {
     f.nudged = tokens[i], f.nudge = 1e-3;
     faulty_write(&f, path);
     efla_kernel_check_options ask = faulty_question(path);
-    efla_kernel_check check = faulty_inquire(&ask);
+    efla_kernel_check check = faulty_check(&ask);
     const efla_miss *miss = &check.comparison.total.o.first;
     snprintf(place, sizeof place, "o[1,%zu,2,11]", tokens[i]);
     ck_assert(check.outside && miss->token == tokens[i] && miss->sequence == 1 && miss->head == 2);
@@ -204,7 +204,7 @@ START_TEST(numbers_that_are_not_finite) {
   f.nudged = 42, f.nudge = NAN;
   faulty_write(&f, path);
   efla_kernel_check_options ask = faulty_question(path);
-  efla_kernel_check check = faulty_inquire(&ask);
+  efla_kernel_check check = faulty_check(&ask);
   const efla_miss *miss = &check.comparison.total.o.first;
   ck_assert(check.outside && miss->token == 42 && isnan(miss->found) && isfinite(miss->expected));
   efla_kernel_check_clear(&check);

@@ -14,7 +14,7 @@ static efla_bench_problem problem_of(const efla_benchmark_case *entry, bool f64,
   return (efla_bench_problem){.entry = entry, .f64 = f64, .heads = heads, .chunk = 16};
 }
 
-static void each_contender(void (*check)(const efla_benchmark_case *entry, bool f64)) {
+static void each_case(void (*check)(const efla_benchmark_case *entry, bool f64)) {
   const efla_benchmark_case *tables[] = {efla_bench_forms, efla_bench_gradients, efla_bench_baselines};
   for (size_t i = 0; i < 3; i++)
     for (const efla_benchmark_case *c = tables[i]; c->kernel; c++)
@@ -34,7 +34,7 @@ static void check_right(const efla_benchmark_case *c, bool f64) {
   efla_bench_problem p = problem_of(c, f64, shape_for(c));
   ck_assert_msg(efla_bench_check(&p, testing_seed(), &why) == EFLA_OK, "%s", why.text);
 }
-START_TEST(every_contender_is_right) { each_contender(check_right); }
+START_TEST(every_case_is_right) { each_case(check_right); }
 END_TEST
 
 /* The same benchmark cases with one number of what they read changed by 1 %, or not a number, before they work. */
@@ -62,7 +62,7 @@ static void check_wrong(const efla_benchmark_case *c, bool f64) {
     ck_assert_msg(strstr(why.text, c->kernel) != NULL, "%s", why.text);
   }
 }
-START_TEST(wrong_outputs_are_found) { each_contender(check_wrong); }
+START_TEST(wrong_outputs_are_found) { each_case(check_wrong); }
 END_TEST
 
 static size_t calls[3];
@@ -127,7 +127,7 @@ START_TEST(rows_are_consistent) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {every_contender_is_right, wrong_outputs_are_found, times_are_of_one_execution,
-                                summaries, rows_are_consistent};
+  const TTest *const tests[] = {every_case_is_right, wrong_outputs_are_found, times_are_of_one_execution, summaries,
+                                rows_are_consistent};
   return testing_main("throughput", tests, sizeof tests / sizeof *tests, 300);
 }

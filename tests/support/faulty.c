@@ -157,7 +157,7 @@ efla_kernel_check_options faulty_question(const char *file) {
                                      .truth = efla_oracle_find("longdouble")};
 }
 
-efla_kernel_check faulty_inquire(const efla_kernel_check_options *ask) {
+efla_kernel_check faulty_check(const efla_kernel_check_options *ask) {
   efla_kernel_check check;
   efla_message why = {{0}};
   ck_assert_msg(efla_kernel_check_run(&check, ask, 2, &why) == EFLA_OK, "%s", why.text);

@@ -164,7 +164,7 @@ START_TEST(of_another_training) {
   study.seed++;
   refused(&options, "seed of perturbations");
   study.seed--, study.evaluated--;
-  refused(&options, "images examined");
+  refused(&options, "images evaluated");
   study.evaluated++;
   run = open_run(&options, path);
   ck_assert_uint_eq(efla_training_run_left(&run), 0);
