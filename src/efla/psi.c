@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* psi as a divided difference (rule.h): with x phi(x) = P(x)/Q(x),
  *
- *     psi(y, z) = M(y, z)/(Q(y) Q(z)),   M = (P(z) Q(y) - P(y) Q(z))/(z - y) = sum_{i>j} (p_i q_j - p_j q_i) (y z)^j h_{i-j-1}(y, z),
+ *     psi(y, z) = M(y, z)/(Q(y) Q(z)),   M = (P(z) Q(y) - P(y) Q(z))/(z - y)
+ *                                      = sum_{i>j} (p_i q_j - p_j q_i) (y z)^j h_{i-j-1}(y, z),
  *
  * where h_n is the sum of all y^a z^b with a + b = n.  M's coefficients are integers below 2^53: exact. */
 #include "efla/internal/polynomial.h"
@@ -130,7 +131,8 @@ static bivariate by_second(const fraction *f) {
   return L;
 }
 
-/* K with (d/dy + d/dz) psi(y, z) = K/(Q(y)^2 Q(z)^2): psi and M are symmetric, hence K = L(z, y) Q(z) + L(y, z) Q(y). */
+/* K with (d/dy + d/dz) psi(y, z) = K/(Q(y)^2 Q(z)^2): psi and M are symmetric, hence K = L(z, y) Q(z) + L(y, z)
+ * Q(y). */
 static bivariate by_both(const fraction *f, const bivariate *L) {
   const int side = (L->m > L->n ? L->m : L->n) + f->q;
   bivariate K = {.c = {{0}}};

@@ -106,9 +106,10 @@ typedef struct token_slopes {
   efla_psi_slopes slopes;
 } token_slopes;
 
-/* docs/derivations.md#e7: d and e by the product rule.  In e, rho' psi + rho psi_x x' with x' = rho' lambda is rho' times the derivative of
- * x psi.  In w, b' phi + b phi' z' cancels where b' is not 0 and z large; with z' = y' + rho' lambda it equals b' times
- * the derivative of z phi, plus phi' (b z' - b' z), where for b and rho proportional to beta the part of x is 0. */
+/* docs/derivations.md#e7: d and e by the product rule.  In e, rho' psi + rho psi_x x' with x' = rho' lambda is rho'
+ * times the derivative of x psi.  In w, b' phi + b phi' z' cancels where b' is not 0 and z large; with z' = y' +
+ * rho' lambda it equals b' times the derivative of z phi, plus phi' (b z' - b' z), where for b and rho proportional
+ * to beta the part of x is 0. */
 static efla_coefficients differentiate(const token_slopes *t, const efla_rates *by) {
   const efla_rates *r = &t->rates;
   const double d = term(by->before, t->R) + term(by->decay, t->R_slope);

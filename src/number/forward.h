@@ -42,7 +42,8 @@ size_t efla_forward_scratch(const efla_forward_spec *forward);
 /* Rounds a state S (dk, dv) to what the pass can hold: to be called before the first block. */
 void efla_forward_start(const efla_forward_spec *forward, double *S);
 
-/* The next block: x (forward->dk, forward->dv), with the decay's argument if the rule takes it; S (dk, dv) in and out; o (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as
+/* The next block: x (forward->dk, forward->dv), with the decay's argument if the rule takes it; S (dk, dv) in and
+ * out; o (x->tokens, dv) out.  Chunks begin with the block.  Never fails, never allocates; inf and nan propagate as
  * data; the arrays do not overlap. */
 void efla_forward_advance(const efla_forward_spec *forward, const efla_tokens *x, double *S, double *o,
                           double *scratch);

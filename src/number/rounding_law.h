@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Drift: the error that storing the state in a format brings in, in the mean square, predicted from the steps alone.
  *
- * Rounded to nearest, a number s is off by something uniform over the gap 2 u 2^e about it, 2^e <= |s| < 2^(e+1), that
- * is (u 2^e)^2/3 in the mean square; where log|s| is spread evenly, s^2 is 3/(2 log 2) 4^e in the mean, hence
+ * Rounded to nearest, a number s is off by something uniform over the gap 2 u 2^e about it, 2^e <= |s| < 2^(e+1),
+ * that is (u 2^e)^2/3 in the mean square; where log|s| is spread evenly, s^2 is 3/(2 log 2) 4^e in the mean, hence
  *
  *     kappa u^2 s^2,  kappa = (2/9) log 2 = 0.154 to nearest,  twice that stochastically.
  *
  * Every token adds this over the whole state, its error included.  A key of length sqrt(lambda) multiplies the error
  * along it by R(-beta*lambda); if keys come in m random directions, the part of the error in their span thus loses a
- * share (1 - R^2)/m per token, and the part outside, to which (1 - m/dk) of what is added belongs, loses nothing.  In
- * units of |S|^2 (Frobenius):
+ * share (1 - R^2)/m per token, and the part outside, to which (1 - m/dk) of what is added belongs, loses nothing.
+ * In units of |S|^2 (Frobenius):
  *
  *     seen'   = (1 - (1 - R^2)/m) seen + (m/dk) kappa u^2 (1 + seen + unseen)        a plateau,
- *     unseen' = unseen + (1 - m/dk) kappa u^2 (1 + seen + unseen)                    a random walk: t^(1/2), exponential in the end.
+ *     unseen' = unseen + (1 - m/dk) kappa u^2 (1 + seen + unseen)   a random walk: t^(1/2), exponential in the end.
  *
  * Not in it: the rounding of f32 arithmetic itself, overflow, and updates too small to move an entry. */
 #ifndef EFLA_NUMBER_ROUNDING_LAW_H

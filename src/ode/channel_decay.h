@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Decay per channel: every row of the state has a decay rate of its own (docs/derivations.md#channel-decay). Within a
- * token, over the unit interval,
+/* Decay per channel: every row of the state has a decay rate of its own (docs/derivations.md#channel-decay). Within
+ * a token, over the unit interval,
  *
  *     dS/dtau = -(diag(y) + beta k k^T) S + beta k v^T,      y >= 0 (dk).
  *
- * diag(y) and k k^T do not commute, so that no step S' = d S + k (w v - e S^T k)^T is exact. Here: two splittings of the
- * token into its decay and its delta-rule step, each exact, and how far the first is from the solution.
+ * diag(y) and k k^T do not commute, so that no step S' = d S + k (w v - e S^T k)^T is exact. Here: two splittings of
+ * the token into its decay and its delta-rule step, each exact, and how far the first is from the solution.
  *
- * In all functions y (tokens, dk) holds the rates of the tokens of x, whose own decays g are not used; keys are taken as
- * they are; S (dk, dv): initial state in, final state out; inf and nan propagate as data. */
+ * In all functions y (tokens, dk) holds the rates of the tokens of x, whose own decays g are not used; keys are
+ * taken as they are; S (dk, dv): initial state in, final state out; inf and nan propagate as data. */
 #ifndef EFLA_ODE_CHANNEL_DECAY_H
 #define EFLA_ODE_CHANNEL_DECAY_H
 
@@ -32,9 +32,10 @@ void efla_channel_merge(const efla_tokens *x, const double *y, double *rates, do
 efla_status efla_channel_strang_by_lie(const efla_method *method, const efla_tokens *x, const double *y, double *S,
                                        double *o);
 
-/* The error of the Lie splitting in one token, S'_Lie - S', for the exact method (docs/derivations.md#channel-commutator):
- * E (dk, dv), its part of first order in the rates, for any x = beta*lambda; as x goes to 0, half of what the commutator of
- * both parts of the right-hand side makes of S. k, y (dk), v (dv); E does not overlap S (dk, dv). */
+/* The error of the Lie splitting in one token, S'_Lie - S', for the exact method
+ * (docs/derivations.md#channel-commutator): E (dk, dv), its part of first order in the rates, for any x =
+ * beta*lambda; as x goes to 0, half of what the commutator of both parts of the right-hand side makes of S. k, y
+ * (dk), v (dv); E does not overlap S (dk, dv). */
 void efla_channel_lie_leading(size_t dk, size_t dv, const double *k, const double *v, double beta, const double *y,
                               const double *S, double *E);
 
@@ -44,9 +45,8 @@ double efla_channel_lie_bound(size_t dk, size_t dv, const double *k, const doubl
 
 /* The error of the Lie splitting along tokens, in theory (Frobenius norms). */
 typedef struct efla_channel_lie_theory {
-  double bound; /* the tokens' bounds, each carried by the later decays, whose norm is e^-(least rate) */
-  double
-      leading; /* the norm of the sum of the tokens' parts of first order, carried by the later transitions: an estimate */
+  double bound;   /* the tokens' bounds, each carried by the later decays, whose norm is e^-(least rate) */
+  double leading; /* an estimate: the norm of the sum of the tokens' parts of first order, carried by later transitions */
 } efla_channel_lie_theory;
 
 /* S goes through x by the exact flow in f64. Fails with EFLA_NO_MEMORY. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The exact flow of a token with a decay rate per channel, by a Chebyshev series (docs/derivations.md#channel-exact).
+/* The exact flow of a token with a decay rate per channel, by a Chebyshev series
+ * (docs/derivations.md#channel-exact).
  *
- * A = diag(y) + beta k k^T is symmetric with eigenvalues in [0, rho], rho = max y + beta*lambda. With B = I - 2A/rho and
- * z = rho/2 both functions of A that a token needs are convex combinations of Chebyshev polynomials,
+ * A = diag(y) + beta k k^T is symmetric with eigenvalues in [0, rho], rho = max y + beta*lambda. With B = I - 2A/rho
+ * and z = rho/2 both functions of A that a token needs are convex combinations of Chebyshev polynomials,
  *
  *     exp(-A) = e^-z (I_0(z) + 2 sum_m I_m(z) T_m(B)),      phi(A) = int_0^1 exp(-A s) ds = sum_m d_m T_m(B), d_m >= 0,
  *
- * so that S' = exp(-A) S + phi(A) beta k v^T loses no digits. A product with B costs 4 dk dv operations, the number of
- * terms is about 8 + 9 sqrt(z) in f64: less than the exponential of a dense matrix by a factor of dk. */
+ * so that S' = exp(-A) S + phi(A) beta k v^T loses no digits. A product with B costs 4 dk dv operations, the number
+ * of terms is about 8 + 9 sqrt(z) in f64: less than the exponential of a dense matrix by a factor of dk. */
 #ifndef EFLA_ODE_CHANNEL_EXACT_H
 #define EFLA_ODE_CHANNEL_EXACT_H
 

@@ -58,8 +58,8 @@ static void explicit_slopes(const efla_tableau *tableau, const efla_signal *sign
   }
 }
 
-/* The slopes K_i of a linear problem solve K_i + h (y I + rho k_i k_i^T) sum_j a_ij K_j = f_i(S): one system for all stages, with
- * as many right-hand sides as S has columns. */
+/* The slopes K_i of a linear problem solve K_i + h (y I + rho k_i k_i^T) sum_j a_ij K_j = f_i(S): one system for all
+ * stages, with as many right-hand sides as S has columns. */
 static efla_status implicit_slopes(const efla_tableau *tableau, const efla_signal *signal, double h, const double *S,
                                    workspace w) {
   size_t dk = signal->dk, dv = signal->dv, s = (size_t)tableau->stages, size = s * dk;

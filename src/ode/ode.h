@@ -46,8 +46,8 @@ typedef struct efla_zero_order_hold {
 /* With rates 0, 1, 1: the delta rule without decay, whose time is beta. */
 efla_signal efla_signal_hold(const efla_zero_order_hold *hold);
 
-/* dS = -(y I + rho k k^T) S + b k v^T with the signal's rates (docs/derivations.md#e7; without decay #e1, the paper's Eq.
- * 10); k (dk), v (dv), S, dS (dk, dv), not overlapping. */
+/* dS = -(y I + rho k k^T) S + b k v^T with the signal's rates (docs/derivations.md#e7; without decay #e1, the
+ * paper's Eq. 10); k (dk), v (dv), S, dS (dk, dv), not overlapping. */
 void efla_ode_rhs(const efla_signal *signal, const double *k, const double *v, const double *S, double *dS);
 
 /* Doubles that a step needs as scratch. */

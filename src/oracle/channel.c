@@ -16,8 +16,8 @@ static efla_status by_chebyshev(const efla_tokens *x, const double *y, long doub
   return efla_channel_exact_long(x, y, S, error) == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
 }
 
-/* S64 through all tokens by the exponential of the augmented matrix of docs/derivations.md#channel-exact; block: 2 (n, n),
- * n = dk + 1, and a state. */
+/* S64 through all tokens by the exponential of the augmented matrix of docs/derivations.md#channel-exact; block: 2
+ * (n, n), n = dk + 1, and a state. */
 static efla_status by_dense_exponential(const efla_tokens *x, const double *y, double *S64, double *block,
                                         efla_message *why) {
   size_t dk = x->dk, dv = x->dv, n = dk + 1;

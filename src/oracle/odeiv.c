@@ -68,8 +68,8 @@ static double largest_entry(size_t n, const double *values) {
   return largest;
 }
 
-/* One token.  Without decay beta is the time, with it the rates act for a unit of time.  The tolerance is relative to what
- * a state of this size and this token can reach. */
+/* One token.  Without decay beta is the time, with it the rates act for a unit of time.  The tolerance is relative
+ * to what a state of this size and this token can reach. */
 static efla_status integrate(const efla_tokens *x, const efla_decay *decay, size_t t, double *S, efla_message *why) {
   efla_zero_order_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
   efla_signal signal = efla_signal_hold(&hold);

@@ -136,8 +136,8 @@ static efla_status advance(const efla_oracle *oracle, const efla_decay *decay, c
   return status;
 }
 
-/* S <- e^before S.  What long double rounds goes into the error: e^g and the product are off by one unit in the last place
- * each at most. */
+/* S <- e^before S.  What long double rounds goes into the error: e^g and the product are off by one unit in the last
+ * place each at most. */
 static void decay_before(size_t n, long double before, long double *S, double *error) {
   long double factor = expl(before);
   for (size_t e = 0; e < n; e++) S[e] *= factor;

@@ -27,8 +27,8 @@ typedef struct efla_oracle {
   double limit;      /* it refuses where its own error exceeds this part of the state's norm */
   double largest_x;  /* it refuses tokens with a larger y + rho*lambda; INFINITY: none */
   size_t largest_dk; /* it refuses longer keys */
-  /* Advances S (dk, dv) in place over x with the rates of a decay, but for what decays before a token; *error: the error
-   * of this alone (Frobenius norm). */
+  /* Advances S (dk, dv) in place over x with the rates of a decay, but for what decays before a token; *error: the
+   * error of this alone (Frobenius norm). */
   efla_status (*advance)(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
                          efla_message *why);
 } efla_oracle;
@@ -43,11 +43,10 @@ const efla_oracle *efla_oracle_find(const char *name);
 #define EFLA_ORACLE_BEST "longdouble"
 #endif
 
-/* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new one
- * (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at most 1.
- * Keys are taken as they are; decay (NULL: none) says how the tokens' rates follow from beta and g.  What decays before a
- * token, as in `split`, is computed in long double whatever the oracle.
- * Returns
+/* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new
+ * one (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at
+ * most 1. Keys are taken as they are; decay (NULL: none) says how the tokens' rates follow from beta and g.  What
+ * decays before a token, as in `split`, is computed in long double whatever the oracle. Returns
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
  *   EFLA_NO_MEMORY. */
@@ -60,8 +59,8 @@ efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_decay *deca
                                efla_message *why);
 bool efla_oracle_vouches(const efla_oracle *oracle, size_t n, const long double *S, double own);
 
-/* The same without judgement and without what decays before a token, for those who study oracles: S is whatever came out, inf and nan included, and *error
- * what the oracle says of it. */
+/* The same without judgement and without what decays before a token, for those who study oracles: S is whatever came
+ * out, inf and nan included, and *error what the oracle says of it. */
 efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x, long double *S,
                             double *error, efla_message *why) __attribute__((warn_unused_result));
 

@@ -19,14 +19,15 @@ void efla_channel_tokens_clear(efla_channel_tokens *c);
 /* A view, as efla_tokens_slice. */
 efla_channel_tokens efla_channel_tokens_slice(const efla_channel_tokens *c, size_t first, size_t count);
 
-/* c's first n tokens become those of a source, with rates uniform in [0, spread], drawn independently for every channel and
- * token, and one beta for all, such that the mean of beta*lambda is x. The same seed gives the same tokens, and the same
- * rates but for the factor, whatever x and spread. Fails as efla_source_init and efla_source_next do. */
+/* c's first n tokens become those of a source, with rates uniform in [0, spread], drawn independently for every
+ * channel and token, and one beta for all, such that the mean of beta*lambda is x. The same seed gives the same
+ * tokens, and the same rates but for the factor, whatever x and spread. Fails as efla_source_init and
+ * efla_source_next do. */
 efla_status efla_channel_tokens_draw(efla_channel_tokens *c, size_t n, const efla_spec *spec, double spread, double x,
                                      efla_message *why);
 
-/* All of cut becomes the first token of `one` in as many substeps as cut has tokens, n: its q, k, v with 1/n of its beta
- * and its rates. */
+/* All of cut becomes the first token of `one` in as many substeps as cut has tokens, n: its q, k, v with 1/n of its
+ * beta and its rates. */
 void efla_channel_tokens_cut(const efla_channel_tokens *one, efla_channel_tokens *cut);
 
 typedef struct efla_channel_run {

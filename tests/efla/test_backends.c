@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* efla_forward on every backend, instruction set and type: awkward sizes and strides, packed and empty sequences, shared
- * heads, states in place, against long double (docs/bounds.md#backends). */
+/* efla_forward on every backend, instruction set and type: awkward sizes and strides, packed and empty sequences,
+ * shared heads, states in place, against long double (docs/bounds.md#backends). */
 #include "backends.h"
 
 static void forward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,

@@ -104,8 +104,8 @@ START_TEST(coefficients_and_slopes) {
 }
 END_TEST
 
-/* docs/derivations.md#e7, for the exact flow: joint and split have the same d and e, and w_joint/w_split = phi(z)/phi(x)
- * (10 u for each coefficient, 4 u for each phi, and y rounds in split's exp only by its own ulp). */
+/* docs/derivations.md#e7, for the exact flow: joint and split have the same d and e, and w_joint/w_split =
+ * phi(z)/phi(x) (10 u for each coefficient, 4 u for each phi, and y rounds in split's exp only by its own ulp). */
 START_TEST(joint_and_split_differ_in_what_they_write) {
   const efla_method *exact = efla_method_find("exact");
   const efla_rule joint = {.method = exact, .decay = efla_decay_find("joint")},

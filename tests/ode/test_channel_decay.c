@@ -46,8 +46,8 @@ static double written(const efla_tokens *x, size_t t) {
          norm(DV, x->v + t * DV);
 }
 
-/* One token by the formula, with dense matrices in long double: S <- diag(e^(-after*y)) ((I - a k k^T) diag(e^(-before*y)) S
- * + a k v^T). */
+/* One token by the formula, with dense matrices in long double: S <- diag(e^(-after*y)) ((I - a k k^T)
+ * diag(e^(-before*y)) S + a k v^T). */
 static void by_definition(const efla_method *method, const efla_tokens *x, const double *y, double before, double after,
                           long double *S) {
   const double *k = x->k, *v = x->v;
@@ -91,8 +91,8 @@ START_TEST(splittings_are_their_formulas) {
 }
 END_TEST
 
-/* docs/derivations.md#channel-merge: the same numbers but for rounding, docs/bounds.md#channel-merge, along several tokens
- * and at every read-out. */
+/* docs/derivations.md#channel-merge: the same numbers but for rounding, docs/bounds.md#channel-merge, along several
+ * tokens and at every read-out. */
 START_TEST(strang_is_lie_with_merged_rates) {
   const efla_method *exact = efla_method_find("exact");
   for (double x = 0.01; x < 200; x *= 10)
@@ -113,8 +113,8 @@ START_TEST(strang_is_lie_with_merged_rates) {
 }
 END_TEST
 
-/* One rate for all channels: the Lie splitting is the rule `split`, and the exact flow is the joint one, d = e^-y, e = d a,
- * w = beta phi(y + x); docs/bounds.md#channel-step and #channel-exact. */
+/* One rate for all channels: the Lie splitting is the rule `split`, and the exact flow is the joint one, d = e^-y, e
+ * = d a, w = beta phi(y + x); docs/bounds.md#channel-step and #channel-exact. */
 START_TEST(equal_rates_are_scalar) {
   efla_rule split;
   const efla_method *exact = efla_method_find("exact");
@@ -209,8 +209,9 @@ START_TEST(orders) {
 }
 END_TEST
 
-/* Half of (Y X - X Y) [S; v^T] from the matrices themselves, X = diag(-y, 0), Y = [[-beta k k^T, beta k], [0, 0]], in long
- * double, where a token is short: docs/bounds.md#channel-commutator, and the weights differ from 1/2 by x/3 at most. */
+/* Half of (Y X - X Y) [S; v^T] from the matrices themselves, X = diag(-y, 0), Y = [[-beta k k^T, beta k], [0, 0]],
+ * in long double, where a token is short: docs/bounds.md#channel-commutator, and the weights differ from 1/2 by x/3
+ * at most. */
 START_TEST(leading_term_is_the_commutator) {
   const double x = 1e-12;
   for (double spread = 1e-3; spread < 200; spread *= 10) {
@@ -263,8 +264,8 @@ START_TEST(lie_error_is_as_predicted) {
 }
 END_TEST
 
-/* inf is data: a channel that forgets everything is zero after the decay; the series, which has no term for it, says so by
- * nan and an infinite bound. */
+/* inf is data: a channel that forgets everything is zero after the decay; the series, which has no term for it, says
+ * so by nan and an infinite bound. */
 START_TEST(infinite_rates) {
   problem p = problem_at(1, 1, 1);
   efla_tokens one = efla_tokens_slice(&p.x, 0, 1);

@@ -55,7 +55,8 @@ static double apart(size_t n, const long double *a, const long double *b) {
   return (double)sqrtl(sum);
 }
 
-/* Where three tokens leave of the state no more than rounding errors, or GSL's exponential fails, an oracle may refuse. */
+/* Where three tokens leave of the state no more than rounding errors, or GSL's exponential fails, an oracle may
+ * refuse. */
 static void check_claims(const problem *p, bool must_serve) {
   size_t n = p->x.dk * DV;
   double truth_error = 0;
@@ -96,8 +97,9 @@ START_TEST(oracles_are_within_their_claims) {
 }
 END_TEST
 
-/* Keys whose entries are alike and small rates: just below an edge of its table GSL's exponential is wrong by more than the
- * state (docs/derivations.md#ground-truth) and refuses; below the first edge it is off by 3e-7, and says so. */
+/* Keys whose entries are alike and small rates: just below an edge of its table GSL's exponential is wrong by more
+ * than the state (docs/derivations.md#ground-truth) and refuses; below the first edge it is off by 3e-7, and says
+ * so. */
 START_TEST(flat_keys) {
   static const struct {
     double x;

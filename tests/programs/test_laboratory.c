@@ -142,9 +142,9 @@ START_TEST(hold_orders) {
 }
 END_TEST
 
-/* docs/findings.md#channel-decay: orders as docs/bounds.md#channel-orders; both forms of Strang's splitting alike, and five
- * times ahead of Lie's for x < 1; the first order in the rates within .6 spread of Lie's error, half as much again as was
- * measured; the exact flow within the oracle's error and docs/bounds.md#semigroup. */
+/* docs/findings.md#channel-decay: orders as docs/bounds.md#channel-orders; both forms of Strang's splitting alike,
+ * and five times ahead of Lie's for x < 1; the first order in the rates within .6 spread of Lie's error, half as
+ * much again as was measured; the exact flow within the oracle's error and docs/bounds.md#semigroup. */
 START_TEST(channel_orders) {
   efla_csv csv =
       run_table("channel_decay --family gaussian,cone --spread 0.1,0.3 --x 0.3,3 --substeps 256 --dk 8 --dv 8");

@@ -14,8 +14,8 @@ static efla_channel_tokens tokens_at(double spread, double x) {
   return c;
 }
 
-/* The mean of beta*lambda is x to the rounding of its sum; rates are in [0, spread], their mean within 5 standard errors of
- * the middle, and proportional to spread; what was not drawn is zero. */
+/* The mean of beta*lambda is x to the rounding of its sum; rates are in [0, spread], their mean within 5 standard
+ * errors of the middle, and proportional to spread; what was not drawn is zero. */
 START_TEST(drawn_as_described) {
   efla_channel_tokens c = tokens_at(2, 0.7), other = tokens_at(4, 0.7);
   double x = 0, rates = 0;
@@ -34,8 +34,8 @@ START_TEST(drawn_as_described) {
 }
 END_TEST
 
-/* A token in substeps is the same flow: the exact scheme does not see the cuts but for rounding (docs/bounds.md#semigroup),
- * the Lie splitting does, and an error is what a run says it is. */
+/* A token in substeps is the same flow: the exact scheme does not see the cuts but for rounding
+ * (docs/bounds.md#semigroup), the Lie splitting does, and an error is what a run says it is. */
 START_TEST(cut_tokens_take_the_same_time) {
   efla_channel_tokens c = tokens_at(1, 0.7), one = efla_channel_tokens_slice(&c, TOKENS - 1, 1),
                       cut = efla_channel_tokens_slice(&c, TOKENS, 8);
@@ -64,8 +64,8 @@ START_TEST(cut_tokens_take_the_same_time) {
 }
 END_TEST
 
-/* A state that is wrong by a factor has no error of direction: without keys (beta = 0) and with one rate for all channels
- * the state is multiplied by e^-y, and a scheme that is asked for half the rates is off by a factor only. */
+/* A state that is wrong by a factor has no error of direction: without keys (beta = 0) and with one rate for all
+ * channels the state is multiplied by e^-y, and a scheme that is asked for half the rates is off by a factor only. */
 START_TEST(factors_have_no_direction) {
   efla_channel_tokens c = tokens_at(1, 0);
   efla_channel_run run;

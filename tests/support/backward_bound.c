@@ -45,8 +45,8 @@ static double largest(const head *h, size_t t, int step, size_t field) {
 }
 #define LARGEST(h, t, step, field) largest(h, t, step, offsetof(token, field))
 
-/* What a decay's own error adds to the mean square of a column's, over the column's: the product, and in the definition,
- * which has it from its logarithm, that and exp (docs/bounds.md#kernel). */
+/* What a decay's own error adds to the mean square of a column's, over the column's: the product, and in the
+ * definition, which has it from its logarithm, that and exp (docs/bounds.md#kernel). */
 static double drift_of(const head *h) { return !h->x->decay ? 0 : (h->definition ? 5. : 1.) / 3; }
 
 /* The share of an error that one token's decay and update leave: the mean over keys of random direction. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The coefficients of a token by their definition (docs/derivations.md#e7) in ball arithmetic, and their derivatives, as
- * differences of it: nothing of rule.c's algebra.  Where Arb is not built in, nothing. */
+/* The coefficients of a token by their definition (docs/derivations.md#e7) in ball arithmetic, and their
+ * derivatives, as differences of it: nothing of rule.c's algebra.  Where Arb is not built in, nothing. */
 #ifndef BALLS_H
 #define BALLS_H
 
@@ -24,8 +24,8 @@ enum { BALLS_BEFORE, BALLS_DECAY, BALLS_ERASE, BALLS_WRITE, BALLS_X, BALLS_RATES
 enum { BALLS_BETA, BALLS_ARGUMENT, BALLS_LAMBDA, BALLS_INPUTS };
 enum { BALLS_D, BALLS_E, BALLS_W, BALLS_COEFFICIENTS };
 
-/* c <- the coefficients from rates, or from inputs.  An x of 0 is taken as 2^BALLS_TINY, which changes none by more than
- * about that. */
+/* c <- the coefficients from rates, or from inputs.  An x of 0 is taken as 2^BALLS_TINY, which changes none by more
+ * than about that. */
 typedef void balls_coefficients(const efla_rule *rule, arb_srcptr at, arb_ptr c);
 void balls_define(const efla_rule *rule, arb_srcptr rates, arb_ptr c);
 void balls_from_inputs(const efla_rule *rule, arb_srcptr inputs, arb_ptr c);

@@ -135,8 +135,8 @@ static double slope_error(double slope, double dk, double by, double by_error) {
   return fabs(slope) * (by_error + (4 * (dk + 6) + 8) * fabs(by));
 }
 
-/* Of the derivatives by g of a rate of decay, each formed with 20 roundings from a lambda that errs by dk + 8 of itself;
- * what that changes is a difference over 2^-9 of lambda.  by, by_error: of d, e, w. */
+/* Of the derivatives by g of a rate of decay, each formed with 20 roundings from a lambda that errs by dk + 8 of
+ * itself; what that changes is a difference over 2^-9 of lambda.  by, by_error: of d, e, w. */
 static double g_error(const head *x, const token *a, const double by[3], const double by_error[3]) {
   efla_coefficient_slopes up, down;
   const double lambda = (double)a->lambda, beta = (double)a->beta, g = (double)a->g;

@@ -10,10 +10,10 @@
 
 #include "efla/cpu/gradient.h"
 
-/* Columns of S are independent of each other, but the gradients of q, k and the coefficients are sums over them.  A head
- * can be split into `parts` of its columns that run in parallel, where there are fewer heads than threads; sums over
- * parts are taken in their order, so that the bits depend on parts but never on threads.  1: not split; at most one per
- * EFLA_TILE_BYTES of columns. */
+/* Columns of S are independent of each other, but the gradients of q, k and the coefficients are sums over them.  A
+ * head can be split into `parts` of its columns that run in parallel, where there are fewer heads than threads; sums
+ * over parts are taken in their order, so that the bits depend on parts but never on threads.  1: not split; at most
+ * one per EFLA_TILE_BYTES of columns. */
 
 /* Numbers of scratch that a call needs: a few hundred rows per thread and, with parts > 1, the gradients of the other
  * parts. */

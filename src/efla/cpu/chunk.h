@@ -18,12 +18,12 @@
 /* Numbers of scratch that a chunk of this length needs. */
 size_t efla_chunk_scratch(size_t chunk, size_t dk, size_t dv);
 
-/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), c (tokens), S (dk, dv) in
- * and out, o (tokens, dv) out or NULL, and then q may be NULL.  chunk >= 1; the last chunk is as long as what is left.  16 is fastest: longer ones spend more on the triangles, whose
- * work per token grows with the chunk, than they save on the state.  inf and nan propagate as data, and may show in the
- * read-outs of up to 7 tokens before the one that they belong to, whose sums have them times 0.  Always on the best
- * instruction set of this processor, one thread.  Never fails, never allocates; scratch as efla_chunk_scratch says; the
- * arrays do not overlap. */
+/* The same meaning as efla_recurrence_*: q, k (tokens, dk), v (tokens, dv), c (tokens), S (dk, dv) in and out, o
+ * (tokens, dv) out or NULL, and then q may be NULL.  chunk >= 1; the last chunk is as long as what is left.  16 is
+ * fastest: longer ones spend more on the triangles, whose work per token grows with the chunk, than they save on the
+ * state.  inf and nan propagate as data, and may show in the read-outs of up to 7 tokens before the one that they
+ * belong to, whose sums have them times 0.  Always on the best instruction set of this processor, one thread.  Never
+ * fails, never allocates; scratch as efla_chunk_scratch says; the arrays do not overlap. */
 void efla_chunk_f64(size_t tokens, size_t dk, size_t dv, size_t chunk, const double *q, const double *k,
                     const double *v, const efla_coefficients *c, double *S, double *o, double *scratch);
 void efla_chunk_f32(size_t tokens, size_t dk, size_t dv, size_t chunk, const float *q, const float *k, const float *v,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for decoding.
+/* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for
+ * decoding.
  *
- * E3 as it stands, with the coefficients of any rule: S <- d S + k (w v - e S^T k)^T.  Columns of S do not see each other: every tile of
- * 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).  The naive recurrence is what this answers
- * to: the same sums in another order. */
+ * E3 as it stands, with the coefficients of any rule: S <- d S + k (w v - e S^T k)^T.  Columns of S do not see each
+ * other: every tile of 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).  The naive
+ * recurrence is what this answers to: the same sums in another order. */
 #ifndef EFLA_CPU_KERNEL_H
 #define EFLA_CPU_KERNEL_H
 

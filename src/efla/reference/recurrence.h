@@ -13,9 +13,9 @@
 
 #include <stddef.h>
 
-/* q, k (tokens, dk), v (tokens, dv), c (tokens), rounded to the type; S (dk, dv): initial state in, final state out; o (tokens,
- * dv), out, or NULL where no read-out is wanted, and then q may be NULL.  The arrays do not overlap.  Never fails,
- * never allocates. */
+/* q, k (tokens, dk), v (tokens, dv), c (tokens), rounded to the type; S (dk, dv): initial state in, final state out;
+ * o (tokens, dv), out, or NULL where no read-out is wanted, and then q may be NULL.  The arrays do not overlap.
+ * Never fails, never allocates. */
 void efla_recurrence_f64(size_t tokens, size_t dk, size_t dv, const double *q, const double *k, const double *v,
                          const efla_coefficients *c, double *S, double *o);
 
