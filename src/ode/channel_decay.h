@@ -45,8 +45,9 @@ double efla_channel_lie_bound(size_t dk, size_t dv, const double *k, const doubl
 
 /* The error of the Lie splitting along tokens, in theory (Frobenius norms). */
 typedef struct efla_channel_lie_theory {
-  double bound;   /* the tokens' bounds, each carried by the later decays, whose norm is e^-(least rate) */
-  double leading; /* an estimate: the norm of the sum of the tokens' parts of first order, carried by later transitions */
+  double bound; /* the tokens' bounds, each carried by the later decays, whose norm is e^-(least rate) */
+  double
+      leading; /* an estimate: the norm of the sum of the tokens' parts of first order, carried by later transitions */
 } efla_channel_lie_theory;
 
 /* S goes through x by the exact flow in f64. Fails with EFLA_NO_MEMORY. */
