@@ -5,6 +5,7 @@
 #include "oracle/state.h"
 #include "run/direction.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,3 +121,5 @@ efla_decay_error efla_decay_stream_error(const efla_decay_stream *stream, size_t
                             efla_direction_error(n, r->S, stream->S),
                             efla_distance(r->dv, r->o, stream->o) / efla_norm(r->dv, stream->o)};
 }
+
+double efla_decay_rounding(size_t dk, double y) { return DBL_EPSILON / 2 * (sqrt(5. * (double)dk) + 3 / -expm1(-y)); }

@@ -67,4 +67,8 @@ typedef struct efla_decay_error {
 /* The error of a run's state against the exact joint flow. inf or nan where the run has diverged. */
 efla_decay_error efla_decay_stream_error(const efla_decay_stream *stream, size_t run);
 
+/* What rounding may add to the exact joint flow in f64 along a stream, relative to the state, for keys of length dk and
+ * norms of at least 1, at one rate y > 0 (docs/bounds.md#decay-comparison). */
+double efla_decay_rounding(size_t dk, double y);
+
 #endif
