@@ -104,8 +104,47 @@ START_TEST(streams) {
 }
 END_TEST
 
+enum { TOKENS = 64, D = 16 };
+
+/* The joint flow by a kernel of the gated delta rule: its coefficient a = e/d, its decay d, v scaled by w/a; and by chunks.
+ * A step of either errs by (2 D + 8) u of |S| + w |k| |v| (docs/bounds.md#step), the scaled one by 6 u more of a, w/a and v;
+ * neither enlarges errors. By chunks: docs/bounds.md#chunk with u of f64. */
+START_TEST(joint_as_gated_delta_rule) {
+  static double scratch[1 << 20], S[3][D * D], v[TOKENS * D];
+  static efla_coefficients joint[TOKENS], gated[TOKENS];
+  const efla_rule rule = {.method = efla_method_find("exact"), .decay = efla_decay_find("joint")};
+  efla_spec spec = efla_spec_default(efla_family_find("gaussian"));
+  efla_source source;
+  efla_tokens x;
+  double scale = 0, distance[2] = {0}, norm = 0;
+  spec.dk = spec.dv = D, spec.seed = testing_seed();
+  ck_assert_int_eq(efla_source_init(&source, &spec, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_tokens_init(&x, TOKENS, D, D), EFLA_OK);
+  ck_assert_int_eq(efla_source_next(&source, &x, NULL), EFLA_OK);
+  for (size_t t = 0; t < TOKENS; t++) {
+    const double lambda = efla_lambda(D, x.k + t * D);
+    efla_rule_coefficients(&rule, lambda, x.beta[t], -0.02 * (double)(t % 32), &joint[t]);
+    const double a = joint[t].erase / joint[t].decay, factor = joint[t].write / a;
+    gated[t] = (efla_coefficients){joint[t].decay, joint[t].decay * a, a};
+    for (size_t j = 0; j < D; j++) v[t * D + j] = factor * x.v[t * D + j];
+    scale += joint[t].write * sqrt(lambda) * efla_two_norm(D, x.v + t * D);
+  }
+  ck_assert_uint_le(efla_chunk_scratch(16, D, D), sizeof scratch / sizeof *scratch);
+  efla_recurrence_f64(TOKENS, D, D, NULL, x.k, x.v, joint, S[0], NULL);
+  efla_recurrence_f64(TOKENS, D, D, NULL, x.k, v, gated, S[1], NULL);
+  efla_chunk_f64(TOKENS, D, D, 16, NULL, x.k, x.v, joint, S[2], NULL, scratch);
+  for (size_t i = 0; i < 2; i++) distance[i] = efla_relative_distance(D * D, S[1 + i], S[0]);
+  norm = efla_two_norm(D * D, S[0]);
+  CHECK_BOUND(distance[0] * norm, (2 * (2 * D + 8) + 6) * U * TOKENS * scale); /* scale: more than any |S| */
+  CHECK_BOUND(distance[1] * norm, 64 * U * scale);
+  efla_tokens_clear(&x);
+  efla_source_clear(&source);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {split_writes_too_much, rates_where_split_exceeds_a_format, half_lives,
-                                split_state_is_a_multiple, streams};
+  const TTest *const tests[] = {
+      split_writes_too_much,    rates_where_split_exceeds_a_format, half_lives, split_state_is_a_multiple, streams,
+      joint_as_gated_delta_rule};
   return testing_main("decay", tests, sizeof tests / sizeof *tests, 120);
 }
