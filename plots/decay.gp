@@ -17,7 +17,7 @@ split = '#0072b2'
 retention = '#cc79a7'
 h(x) = x < 1e-2 ? 0.5 - x / 12 : 1 / x - 1 / (exp(x) - 1)
 set multiplot layout 1,3 margins 0.05,0.985,0.11,0.89 spacing 0.055,0.1 \
-  title 'Splitting the decay from the delta rule writes too much, by half the decay of a token: a common factor of the state, all but a few per cent of it' font ',15'
+  title 'Splitting the decay from the delta rule writes too much, by half the decay of a token: at key norm 1 almost only a common factor of the state' font ',15'
 unset key
 set logscale xy
 
