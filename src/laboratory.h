@@ -56,6 +56,7 @@
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
 #include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */
+#include "run/decay_comparison.h"      /* joint, split and retention beside the exact joint flow */
 #include "stats/quantiles.h"           /* distributions in bounded memory */
 #include "diagnose/statistics.h"       /* statistics of a head */
 #include "diagnose/token_statistics.h" /* ... from its tokens */

@@ -31,6 +31,8 @@ static const struct claim {
      .absent = no_mnist},
     {"free of error accumulation", "accumulation", "accumulation", .decide = verdict_accumulation},
     {"DeltaNet's error accumulates", "accumulation", "accumulation", .decide = verdict_euler_accumulation},
+    {"gated exact flow: exact", "decay", "decay", .decide = verdict_gated_exactness},
+    {"split step: error below bf16's unit", "decay", "decay", .decide = verdict_split_decay},
     {"chunkwise form is equivalent", "chunk", "chunk", .decide = verdict_chunks},
     {"linear time", "throughput", "throughput", .decide = verdict_linear_time},
     {"robust against DeltaNet", "noise", "noise", .decide_each = verdict_recall, .each = efla_perturbation_name},

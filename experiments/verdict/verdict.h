@@ -26,6 +26,10 @@ verdict verdict_euler_accumulation(const efla_csv *accumulation);
 verdict verdict_chunks(const efla_csv *chunk);
 verdict verdict_linear_time(const efla_csv *throughput);
 
+/* Of decay within a token (gated.c). */
+verdict verdict_gated_exactness(const efla_csv *decay);
+verdict verdict_split_decay(const efla_csv *decay);
+
 /* Of its robustness under one perturbation, in recall and of trained models (robustness.c); `clean` for trained models
  * without any. */
 verdict verdict_recall(const efla_csv *noise, const char *perturbation);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/channel_run.h"
 
+#include "run/direction.h"
+
 #include <gsl/gsl_rng.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,23 +76,13 @@ efla_status efla_channel_run_know(efla_channel_run *run, const efla_channel_orac
   return status;
 }
 
-static double direction_error(size_t n, const double *S, const long double *exact) {
-  long double product = 0, square = 0, rest = 0, whole = 0;
-  for (size_t e = 0; e < n; e++) product += S[e] * exact[e], square += exact[e] * exact[e];
-  for (size_t e = 0; e < n; e++) {
-    long double part = S[e] - product / square * exact[e];
-    rest += part * part, whole += (long double)S[e] * S[e];
-  }
-  return (double)sqrtl(rest / whole);
-}
-
 efla_status efla_channel_run_error(efla_channel_run *run, const efla_channel_scheme *scheme, const efla_method *method,
                                    const efla_channel_tokens *c, efla_channel_error *error) {
   const size_t n = run->dk * run->dv;
   memcpy(run->S, run->start, n * sizeof *run->S);
   efla_status status = scheme->advance(method, &c->x, c->y, run->S);
   error->state = efla_distance(n, run->S, run->exact) / run->norm;
-  error->direction = direction_error(n, run->S, run->exact);
+  error->direction = efla_direction_error(n, run->S, run->exact);
   return status;
 }
 

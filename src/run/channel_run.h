@@ -48,7 +48,7 @@ efla_status efla_channel_run_know(efla_channel_run *run, const efla_channel_orac
 
 typedef struct efla_channel_error {
   double state;     /* relative (Frobenius norm) */
-  double direction; /* the same after the best common factor: the sine of the angle between both states */
+  double direction; /* what the best common factor leaves of it (run/direction.h) */
 } efla_channel_error;
 
 /* The error of a scheme after the same tokens, or after the same time in other steps. Fails with EFLA_NO_MEMORY. */

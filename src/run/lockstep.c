@@ -82,12 +82,16 @@ static void note_errors(efla_lockstep *l) {
   l->marks++;
 }
 
+size_t efla_lockstep_mark_after(size_t token, size_t last) {
+  size_t mark = 0;
+  for (int i = 0; mark <= token; i++) mark = (size_t)lround(pow(10, (double)i / EFLA_LOCKSTEP_PER_DECADE));
+  return mark < last ? mark : last;
+}
+
 efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
                                  efla_progress *progress, efla_message *why) {
-  for (size_t mark = 0; l->source.token < tokens;) {
-    size_t goal = l->source.token;
-    while (goal == l->source.token) goal = (size_t)lround(pow(10, (double)mark++ / EFLA_LOCKSTEP_PER_DECADE));
-    if (goal > tokens) goal = tokens;
+  while (l->source.token < tokens) {
+    const size_t goal = efla_lockstep_mark_after(l->source.token, tokens);
     while (l->source.token < goal) {
       size_t left = goal - l->source.token, count = left < l->x.tokens ? left : l->x.tokens;
       efla_status status = advance(l, count, why);

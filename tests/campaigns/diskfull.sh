@@ -108,7 +108,7 @@ figures() {
   return $made
 }
 
-for program in accumulation chunk coefficient zero_order_hold channel_decay noise order precision reference stability throughput; do
+for program in accumulation chunk coefficient zero_order_hold channel_decay decay noise order precision reference stability throughput; do
   small=
   [ $program = throughput ] && small='--panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4'
   [ $program = accumulation ] && small='--tokens 200 --norm 1 --family unit,dictionary'
