@@ -6,7 +6,7 @@
  * Varies    the form, shape, layout, precision, threads, instruction set and number of tokens.
  * Measures  seconds, all benchmark cases of a panel in turn, each output compared with the definition first;
  *           rates as parts of BLAS's square product (n = 1024), of the naive recurrence, of reading and
- *           writing memory.
+ *           writing memory, and with decay of the same without.
  * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time
  *           in proportion to tokens, but for softmax attention, whose grows with their square.
  * Writes    one row per panel and benchmark case. */
@@ -43,6 +43,7 @@ static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *
   efla_bench_panel panel = efla_bench_open("prefill", f64, repeats, least);
   efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD}, few = one,
              many = {.heads = 16, .tokens = 1024, .dk = d, .dv = d};
+  static const char *const passes[] = {"forward", "backward", "forward_backward"};
   few.tokens = 1024;
   efla_bench_add(&panel, "naive", "forward", f64, few, 0);
   efla_bench_add(&panel, "row_loop", "forward", f64, few, 0);
@@ -50,9 +51,8 @@ static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *
   for (size_t c = 16; c <= 64; c *= 2) efla_bench_add(&panel, "chunk", "forward", f64, one, c);
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;
-    efla_bench_add(&panel, "kernel", "forward", f64, one, 0);
-    efla_bench_add(&panel, "kernel", "backward", f64, one, 0);
-    efla_bench_add(&panel, "kernel", "forward_backward", f64, one, 0);
+    for (size_t p = 0; p < 6; p++)
+      efla_bench_add(&panel, p % 2 ? "kernel_decay" : "kernel", passes[p / 2], f64, one, 0);
     many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
     many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
   }
@@ -85,7 +85,9 @@ static efla_status decode(const efla_cli *cli, size_t d, bool f64, efla_table *t
     size_t many = cold * 64 * 64 / (d * d) + 1, states[] = {1, 8, 32, many};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
       efla_heads heads = {.heads = states[i], .dk = d, .dv = d, .threads = threads};
-      efla_bench_add(&panel, "kernel", states[i] == many ? "decode_cold" : "decode_hot", f64, heads, 0);
+      const char *pass = states[i] == many ? "decode_cold" : "decode_hot";
+      efla_bench_add(&panel, "kernel", pass, f64, heads, 0);
+      efla_bench_add(&panel, "kernel_decay", pass, f64, heads, 0);
       efla_bench_add(&panel, "memory", "rmw", f64, heads, 0);
     }
   }

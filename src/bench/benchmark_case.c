@@ -52,6 +52,7 @@ static size_t divide(efla_bench_problem *p, char *base) {
   p->q = next_array(p, base, &size, rows * dk), p->k = next_array(p, base, &size, rows * dk),
   p->v = next_array(p, base, &size, rows * dv);
   p->beta = next_array(p, base, &size, rows), p->coefficient = next_array(p, base, &size, rows),
+  p->erase = next_array(p, base, &size, rows), p->decay = next_array(p, base, &size, rows),
   p->o = next_array(p, base, &size, rows * dv);
   p->S = next_array(p, base, &size, efla_bench_states(&p->heads));
   p->extra = next_array(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
@@ -93,6 +94,10 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
     efla_kernel_coefficients_f64(h, exact, p->k, p->beta, p->coefficient);
   else
     efla_kernel_coefficients_f32(h, exact, p->k, p->beta, p->coefficient);
+  for (size_t r = 0; r < rows; r++) {
+    double decay = 1 - (double)(r * 37 % 64) / 1024; /* a number of either type */
+    set(p, p->decay, r, decay), set(p, p->erase, r, decay * efla_bench_number(p, p->coefficient, r));
+  }
   if (p->entry->start) p->entry->start(p);
   return EFLA_OK;
 }

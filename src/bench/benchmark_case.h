@@ -20,6 +20,7 @@ typedef struct efla_bench_problem {
   efla_heads heads;                         /* shape, layout, threads, isa (not NULL) */
   size_t chunk;                             /* tokens per chunk, for chunkwise forms */
   void *q, *k, *v, *beta, *coefficient, *o; /* in the layout of heads */
+  void *erase, *decay;                      /* as coefficient, which is then `write`; for cases with decay */
   void *S;                                  /* (sequences, heads, dk, dv): the initial state, then the final one */
   void *extra;                              /* workspace of the benchmark case, aligned to EFLA_TILE_BYTES */
   void *block;
@@ -27,6 +28,7 @@ typedef struct efla_bench_problem {
 
 typedef struct efla_benchmark_case {
   const char *kernel, *pass;                    /* the columns kernel and pass of the table */
+  bool decays;                                  /* with decays in [.94, 1], erase = decay * coefficient */
   size_t (*extra)(const efla_bench_problem *p); /* size of the workspace in numbers; NULL: none */
   void (*start)(efla_bench_problem *p);         /* called before the first execution; NULL: nothing to do */
   void (*work)(efla_bench_problem *p);          /* one execution */

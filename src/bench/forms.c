@@ -76,7 +76,10 @@ static void chunk_head(problem *p, size_t tokens, void *q, void *k, void *v, voi
 static void chunk(problem *p) { each_head(p, chunk_head); }
 
 #define KERNEL_ARRAYS                                                                                                  \
-  { .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .initial = p->S, .final = p->S, .o = p->o }
+  {                                                                                                                    \
+    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .erase = p->erase,                                       \
+    .decay = p->entry->decays ? p->decay : NULL, .initial = p->S, .final = p->S, .o = p->o                             \
+  }
 static size_t kernel_extra(const problem *p) {
   return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
 }
@@ -143,6 +146,8 @@ static double head_deviation(const problem *done, const problem *given, size_t s
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
     efla_coefficients_long c = efla_coefficients_of_long(efla_bench_number(given, given->coefficient, row));
+    if (given->entry->decays)
+      c.decay = efla_bench_number(given, given->decay, row), c.erase = efla_bench_number(given, given->erase, row);
     long double written = 0, norm = 0;
     for (size_t i = 0; i < dk; i++)
       q[i] = efla_bench_number(given, given->q, row * dk + i), k[i] = efla_bench_number(given, given->k, row * dk + i);
@@ -226,6 +231,33 @@ const efla_benchmark_case efla_bench_forms[] = {
      .deviation = delta_rule_deviation},
     {.kernel = "kernel",
      .pass = "decode_cold", /* states exceed the cache: limited by memory */
+     .extra = decode_extra,
+     .start = decode_start,
+     .work = decode,
+     .finish = decode_finish,
+     .flops = delta_rule_flops,
+     .bytes = decode_bytes,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel_decay",
+     .pass = "forward",
+     .decays = true,
+     .extra = kernel_extra,
+     .work = kernel,
+     .flops = delta_rule_flops,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel_decay",
+     .pass = "decode_hot",
+     .decays = true,
+     .extra = decode_extra,
+     .start = decode_start,
+     .work = decode,
+     .finish = decode_finish,
+     .flops = delta_rule_flops,
+     .bytes = decode_bytes,
+     .deviation = delta_rule_deviation},
+    {.kernel = "kernel_decay",
+     .pass = "decode_cold",
+     .decays = true,
      .extra = decode_extra,
      .start = decode_start,
      .work = decode,

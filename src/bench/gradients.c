@@ -15,7 +15,7 @@ typedef efla_bench_problem problem;
 /* The arrays of a backward pass as offsets into `extra`, each aligned to a whole tile. The loss's derivative
  * by o is v. */
 typedef struct arrays {
-  size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_write, d_initial, scratch, all;
+  size_t by_beta, by_lambda, y, checkpoints, d_q, d_k, d_v, d_write, d_erase, d_decay, d_initial, scratch, all;
 } arrays;
 
 static size_t next(size_t *offset, size_t n) {
@@ -37,7 +37,8 @@ static arrays lay_out(const problem *p) {
   a.by_beta = next(&a.all, rows), a.by_lambda = next(&a.all, rows), a.y = next(&a.all, rows * h->dv);
   a.checkpoints = next(&a.all, p->f64 ? efla_kernel_checkpoints_f64(h) : efla_kernel_checkpoints_f32(h));
   a.d_q = next(&a.all, rows * h->dk), a.d_k = next(&a.all, rows * h->dk), a.d_v = next(&a.all, rows * h->dv);
-  a.d_write = next(&a.all, rows), a.d_initial = next(&a.all, efla_bench_states(h));
+  a.d_write = next(&a.all, rows), a.d_erase = next(&a.all, rows), a.d_decay = next(&a.all, rows);
+  a.d_initial = next(&a.all, efla_bench_states(h));
   a.scratch = next(&a.all, forward > backward ? forward : backward);
   return a;
 }
@@ -46,13 +47,17 @@ static size_t extra(const problem *p) { return lay_out(p).all; }
 
 #define FORWARD_ARRAYS                                                                                                 \
   {                                                                                                                    \
-    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .initial = p->S, .o = p->o, .y = at(a.y),                \
+    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .erase = p->erase,                                       \
+    .decay = p->entry->decays ? p->decay : NULL, .initial = p->S, .o = p->o, .y = at(a.y),                             \
     .checkpoints = at(a.checkpoints)                                                                                   \
   }
+/* The slopes of erase are those of write: the decays are close to 1. */
 #define GRADIENT_ARRAYS                                                                                                \
   {                                                                                                                    \
-    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .write_by_lambda = at(a.by_lambda), .initial = p->S,     \
-    .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k), .d_v = at(a.d_v), .d_write = at(a.d_write),                       \
+    .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .erase = p->erase,                                       \
+    .decay = p->entry->decays ? p->decay : NULL, .write_by_lambda = at(a.by_lambda),                                   \
+    .erase_by_lambda = at(a.by_lambda), .initial = p->S, .d_o = p->v, .d_q = at(a.d_q), .d_k = at(a.d_k),              \
+    .d_v = at(a.d_v), .d_write = at(a.d_write), .d_erase = at(a.d_erase), .d_decay = at(a.d_decay),                    \
     .d_initial = at(a.d_initial)                                                                                       \
   }
 #define at(offset) efla_bench_at(p, p->extra, offset)
@@ -113,10 +118,11 @@ static double deviation(const problem *done, const problem *given) {
   wide.f64 = true, wide.heads.threads = 1;
   size_t rows = efla_bench_rows(h), dk = h->dk, dv = h->dv, states = efla_bench_states(h);
   arrays a = lay_out(p), found = lay_out(done);
-  const void *from[] = {given->q, given->k, given->v, given->coefficient, given->beta, given->S};
-  void **to[] = {&wide.q, &wide.k, &wide.v, &wide.coefficient, &wide.beta, &wide.S};
-  const size_t n[] = {rows * dk, rows * dk, rows * dv, rows, rows, states};
-  double *block = malloc((2 * rows * dk + rows * dv + 2 * rows + states + a.all) * sizeof *block), *rest = block;
+  const void *from[] = {given->q,    given->k,     given->v,     given->coefficient,
+                        given->beta, given->erase, given->decay, given->S};
+  void **to[] = {&wide.q, &wide.k, &wide.v, &wide.coefficient, &wide.beta, &wide.erase, &wide.decay, &wide.S};
+  const size_t n[] = {rows * dk, rows * dk, rows * dv, rows, rows, rows, rows, states};
+  double *block = malloc((2 * rows * dk + rows * dv + 4 * rows + states + a.all) * sizeof *block), *rest = block;
   double *scratch = malloc(efla_recurrence_backward_scratch(h) * sizeof *scratch), worst = INFINITY;
   if (block && scratch) {
     for (size_t i = 0; i < sizeof n / sizeof *n; i++, rest += n[i - 1]) {
@@ -151,6 +157,22 @@ const efla_benchmark_case efla_bench_gradients[] = {
      .deviation = deviation},
     {.kernel = "kernel",
      .pass = "forward_backward",
+     .extra = extra,
+     .start = start,
+     .work = both,
+     .flops = flops,
+     .deviation = deviation},
+    {.kernel = "kernel_decay",
+     .pass = "backward",
+     .decays = true,
+     .extra = extra,
+     .start = start,
+     .work = backward,
+     .flops = flops,
+     .deviation = deviation},
+    {.kernel = "kernel_decay",
+     .pass = "forward_backward",
+     .decays = true,
      .extra = extra,
      .start = start,
      .work = both,

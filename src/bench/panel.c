@@ -14,7 +14,7 @@ typedef struct row {
   double seconds, tokens_per_s, gflops, of_gemm, of_naive, of_bandwidth;
   const char *panel, *isa;
   size_t chunk;
-  double seconds_min, seconds_max;
+  double seconds_min, seconds_max, of_plain;
 } row;
 
 const efla_column efla_bench_columns[] = {
@@ -40,6 +40,7 @@ const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: a form without chunks"),
     EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
     EFLA_COLUMN(row, seconds_max, "s", "longest time"),
+    EFLA_COLUMN(row, of_plain, "", "rate / rate without decay; of kernel_decay"),
     EFLA_COLUMNS_END(row)};
 
 static size_t at_least_one(size_t n) { return n ? n : 1; }
@@ -91,6 +92,22 @@ static const efla_bench_problem *find(const efla_bench_panel *panel, const char 
   return NULL;
 }
 
+static bool same_heads(const efla_heads *a, const efla_heads *b) {
+  return a->batch == b->batch && a->heads == b->heads && a->tokens == b->tokens && a->dk == b->dk && a->dv == b->dv &&
+         a->layout == b->layout && a->threads == b->threads && a->isa == b->isa;
+}
+
+/* The same problem without decay; NULL where p is without, or the panel has none. */
+static const efla_bench_problem *find_plain(const efla_bench_panel *panel, const efla_bench_problem *p) {
+  for (size_t i = 0; i < panel->n && p->entry->decays; i++) {
+    const efla_bench_problem *plain = &panel->problems[i];
+    if (!plain->entry->decays && !strcmp(plain->entry->kernel, "kernel") &&
+        !strcmp(plain->entry->pass, p->entry->pass) && same_heads(&plain->heads, &p->heads))
+      return plain;
+  }
+  return NULL;
+}
+
 /* Median over the repeats of (amount / time of p) / (other_amount / time of other); nan where other is NULL.
  * work (repeats): scratch. */
 static double ratio(const efla_bench_panel *panel, const double *seconds, const efla_bench_problem *p, double amount,
@@ -117,6 +134,7 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
   double of_naive = ratio(panel, seconds, p, flops, naive, naive ? naive->entry->flops(naive) : 0, spare);
   double of_bandwidth =
       ratio(panel, seconds, p, c->bytes ? c->bytes(p) : 0, memory, memory ? memory->entry->bytes(memory) : 0, spare);
+  double of_plain = ratio(panel, seconds, p, 1, find_plain(panel, p), 1, spare);
   efla_table_put(table, &(row){c->kernel,
                                c->pass,
                                efla_bench_precision_name(p->f64),
@@ -136,7 +154,8 @@ static efla_status write_row(const efla_bench_panel *panel, const double *second
                                h->isa->name,
                                p->chunk,
                                s.least,
-                               s.most});
+                               s.most,
+                               of_plain});
   return EFLA_OK;
 }
 

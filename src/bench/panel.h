@@ -32,11 +32,11 @@ void efla_bench_add(efla_bench_panel *panel, const char *kernel, const char *pas
                     size_t chunk);
 
 /* Checks, prepares and times all problems, writes a row for each and clears them. Ratios are medians over the
- * repeats, formed between timings of the same repeat: of_gemm is the rate over threads times that of the
- * panel's gemm of the same type; of_naive is the rate over that of the panel's naive form of the same type,
- * dk and dv; of_bandwidth is bytes per second over those of the panel's memory row with the same states and
- * threads; nan where the panel has no such row. Fails with EFLA_UNTRUSTED where an output is wrong, and with
- * EFLA_NO_MEMORY. */
+ * repeats, formed between timings of the same repeat: of_gemm is the rate over threads times that of the panel's
+ * gemm of the same type; of_naive is the rate over that of the panel's naive form of the same type, dk and dv;
+ * of_bandwidth is bytes per second over those of the panel's memory row with the same states and threads; of_plain
+ * is the rate of a case with decay over that of the same without; nan where the panel has no such row. Fails with
+ * EFLA_UNTRUSTED where an output is wrong, and with EFLA_NO_MEMORY. */
 efla_status efla_bench_run(efla_bench_panel *panel, size_t seed, efla_table *table, efla_message *why);
 
 #endif

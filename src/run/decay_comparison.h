@@ -23,8 +23,8 @@ typedef struct efla_decay_difference {
  * absolutely. */
 efla_decay_difference efla_decay_differ(const efla_method *method, const efla_decay *decay, double y, double x);
 
-/* w_split/w_joint - 1 of the exact method, to first order in y, over y: 1/x - 1/(e^x - 1), from 1/2 at x = 0 down to 1/x.
- * x > 0. The rest is at most y^2 e^(y/2)/8 (docs/bounds.md#decay-comparison). */
+/* w_split/w_joint - 1 of the exact method, to first order in y, over y: 1/x - 1/(e^x - 1), from 1/2 at x = 0 down to
+ * 1/x. x > 0. The rest is at most y^2 e^(y/2)/8 (docs/bounds.md#decay-comparison). */
 double efla_decay_split_slope(double x);
 
 /* The coarsest of the formats bf16, fp16, f32 whose unit roundoff the largest of the differences exceeds; "none". */

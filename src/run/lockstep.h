@@ -45,12 +45,13 @@ efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method
  * compute the same; run i of these uses stream seed*1000 + i of stochastic rounding. */
 efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_rule *rule, const efla_list *formats, size_t seed);
 
-/* The next token number at which errors are recorded: of 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8), the
- * first above `token`, but at most `last`. */
+/* The next token number at which errors are recorded: of 1, 2, 3, 4, 6, 7, 10, ..., the numbers nearest to 10^(i/8),
+ * the first above `token`, but at most `last`. */
 size_t efla_lockstep_mark_after(size_t token, size_t last);
 
-/* Advances everything over so many tokens and calls `record`, which writes rows, at these numbers.  Fails as efla_source_next and the oracles do; where an oracle
- * refuses, its errors are nan from then on, all else continues, and the status at the end is EFLA_UNTRUSTED. */
+/* Advances everything over so many tokens and calls `record`, which writes rows, at these numbers.  Fails as
+ * efla_source_next and the oracles do; where an oracle refuses, its errors are nan from then on, all else continues,
+ * and the status at the end is EFLA_UNTRUSTED. */
 efla_status efla_lockstep_follow(efla_lockstep *l, size_t tokens, void (*record)(efla_lockstep *l),
                                  efla_progress *progress, efla_message *why);
 

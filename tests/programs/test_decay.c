@@ -30,8 +30,9 @@ START_TEST(split_writes_too_much) {
 }
 END_TEST
 
-/* From which rate on the split step's w is wrong by more than the unit of a format: at y = .0078 for x = .01 in bf16, .0093
- * at 1, .12 at 30, as recorded in the findings; the grid has 20 points a decade, a factor of 1.123 apart. */
+/* From which rate on the split step's w is wrong by more than the unit of a format: at y = .0078 for x = .01 in
+ * bf16, .0093 at 1, .12 at 30, as recorded in the findings; the grid has 20 points a decade, a factor of 1.123
+ * apart. */
 START_TEST(rates_where_split_exceeds_a_format) {
   static const struct {
     const char *x, *format;
@@ -52,8 +53,8 @@ START_TEST(rates_where_split_exceeds_a_format) {
 }
 END_TEST
 
-/* ln 2/y for g, ln 2/(1 - alpha) for retention, and so never below ln 2; d errs by 2^-62, its logarithm, of y and 1 - alpha,
- * 1e-4 at least, by 1e4 times that; the expected value by 3 u. */
+/* ln 2/y for g, ln 2/(1 - alpha) for retention, and so never below ln 2; d errs by 2^-62, its logarithm, of y and 1
+ * - alpha, 1e-4 at least, by 1e4 times that; the expected value by 3 u. */
 START_TEST(half_lives) {
   efla_csv csv = run_table("decay --quick --tokens 1");
   FOR_ROWS (&csv, r, 3 * 11, "study=memory method=exact") {
@@ -66,8 +67,8 @@ START_TEST(half_lives) {
 }
 END_TEST
 
-/* One x for all tokens, that is unit keys and one beta: the split state is phi(x)/phi(x + y) times the joint one. Either is
- * within the rounding of the joint flow; keys rounded to f32 have norms, and so x, within U32 of 1, twice. */
+/* One x for all tokens, that is unit keys and one beta: the split state is phi(x)/phi(x + y) times the joint one.
+ * Either is within the rounding of the joint flow; keys rounded to f32 have norms, and so x, within U32 of 1, twice. */
 START_TEST(split_state_is_a_multiple) {
   efla_csv csv =
       run_table("decay --quick --methods exact --family unit --beta 0.5 --decays 0.01,0.1,1 --dk 32 --dv 32");
@@ -80,9 +81,10 @@ START_TEST(split_state_is_a_multiple) {
 }
 END_TEST
 
-/* Streams: the joint flow within its rounding; split within w's excess, which is y/2 at most to first order, as all the ratios
- * of its tokens are in [0, e^(y/2) - 1] and contributions of random keys do not cancel in the norm; retention by Euler's
- * method is the split step, so that the paper's gated variant is the flow of which Gated DeltaNet is Euler's step. */
+/* Streams: the joint flow within its rounding; split within w's excess, which is y/2 at most to first order, as all
+ * the ratios of its tokens are in [0, e^(y/2) - 1] and contributions of random keys do not cancel in the norm;
+ * retention by Euler's method is the split step, so that the paper's gated variant is the flow of which Gated
+ * DeltaNet is Euler's step. */
 START_TEST(streams) {
   efla_csv csv = run_table("decay --quick --methods euler,exact --decays 0.01,0.1,1 --norm 1,2 --dk 32 --dv 32");
   const size_t rows = 2 * 2 * 3 * 19; /* families, norms, rates, token numbers */
@@ -106,9 +108,9 @@ END_TEST
 
 enum { TOKENS = 64, D = 16 };
 
-/* The joint flow by a kernel of the gated delta rule: its coefficient a = e/d, its decay d, v scaled by w/a; and by chunks.
- * A step of either errs by (2 D + 8) u of |S| + w |k| |v| (docs/bounds.md#step), the scaled one by 6 u more of a, w/a and v;
- * neither enlarges errors. By chunks: docs/bounds.md#chunk with u of f64. */
+/* The joint flow by a kernel of the gated delta rule: its coefficient a = e/d, its decay d, v scaled by w/a; and by
+ * chunks. A step of either errs by (2 D + 8) u of |S| + w |k| |v| (docs/bounds.md#step), the scaled one by 6 u more
+ * of a, w/a and v; neither enlarges errors. By chunks: docs/bounds.md#chunk with u of f64. */
 START_TEST(joint_as_gated_delta_rule) {
   static double scratch[1 << 20], S[3][D * D], v[TOKENS * D];
   static efla_coefficients joint[TOKENS], gated[TOKENS];
