@@ -16,7 +16,7 @@ verdict: deps           ## the paper's claims, and what the tables of the last m
 	@$(SUBMAKE) $(JOBS) build-all build-verdict
 	@$(BUILD)/verdict results $(BIN)
 gallery: figures        ## refresh the figures that the README shows
-	$(call keep,figures/order.svg figures/accumulation.svg $(STUDY_FIGURES:%=figures/%.svg))
+	$(call keep,figures/order.svg figures/accumulation.svg figures/channel_decay.svg $(STUDY_FIGURES:%=figures/%.svg))
 build-verdict: $(BUILD)/verdict
 
 # A run is a table, results/RUN.csv, and the command that writes it (normally bin/RUN).  A figure, figures/FIGURE.svg, is drawn
