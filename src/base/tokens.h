@@ -2,7 +2,7 @@
 /* A block of tokens: the input of one head.
  *
  * Row t holds q_t, k_t (dk), v_t (dv), beta_t, the time for which k_t and v_t act on the state (zero-order hold), and
- * where there is a decay g_t, its logarithm: S <- exp(g_t) S before the step.  Row-major, so that row t of k is k + t*dk. */
+ * where there is a decay g_t, its argument (efla/rule.h): a logarithm, or for the decay retention an alpha.  Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H
 
@@ -17,7 +17,7 @@ typedef struct efla_tokens {
   double *k;    /* (tokens, dk) */
   double *v;    /* (tokens, dv) */
   double *beta; /* (tokens), >= 0, units of time */
-  double *g;    /* (tokens), logarithms of decays, <= 0; NULL: no decay */
+  double *g;    /* (tokens), arguments of the decay; NULL: no decay */
   void *block;  /* what clear frees; NULL in a slice */
 } efla_tokens;
 

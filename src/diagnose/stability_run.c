@@ -2,6 +2,7 @@
 #include "diagnose/stability_run.h"
 
 #include "efla/cpu/chunk.h"
+#include "efla/reference/recurrence.h"
 #include "ode/chunk_system.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 /* Appends a run to the *n runs. */
 static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method,
                            const char *format) {
-  const efla_rule rule = {.method = method, .decay = efla_decay_find("split")};
+  const efla_rule rule = {.method = method, .decay = stability->decay};
   efla_storage storage = efla_storage_state(efla_format_find(format));
   efla_status status = efla_run_init(&runs[*n], &rule, &storage, stability->dk, stability->columns);
   if (status == EFLA_OK) ++*n;
@@ -46,9 +47,10 @@ size_t efla_stability_run_states(size_t dk, size_t dv) {
   return 1 + (runs * efla_run_memory(&largest, dk, columns) + own + reference) / (4 * dk * dv * sizeof(double));
 }
 
-efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, size_t dk, size_t dv) {
+efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, const efla_decay *decay,
+                                    size_t dk, size_t dv) {
   size_t block = EFLA_STABILITY_RUN_BLOCK;
-  *stability = (efla_stability_run){.dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
+  *stability = (efla_stability_run){.decay = decay, .dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
   stability->start = malloc((dk * stability->columns + 4 * block + 2 * block * block) * sizeof *stability->start);
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
       efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK &&
@@ -88,10 +90,32 @@ void efla_stability_run_start(efla_stability_run *stability, const double *S, si
   stability->stride = (planned + EFLA_STABILITY_RUN_COMPARED - 1) / EFLA_STABILITY_RUN_COMPARED;
 }
 
+/* The reference with a decay within the step: the recurrence in long double, as the oracle longdouble has it without;
+ * q and o hold k and v meanwhile. */
+static void advance_coefficients(efla_stability_run *stability, const efla_tokens *x) {
+  efla_reference *reference = &stability->reference;
+  const efla_rule rule = {.method = efla_method_find("exact"), .decay = stability->decay};
+  const size_t dk = stability->dk, columns = stability->columns;
+  long double *k = reference->q, *v = reference->o;
+  for (size_t t = 0; t < x->tokens; t++) {
+    long double lambda = 0;
+    for (size_t i = 0; i < dk; i++) k[i] = x->k[t * dk + i], lambda += k[i] * k[i];
+    for (size_t j = 0; j < columns; j++) v[j] = x->v[t * columns + j];
+    efla_coefficients_long c;
+    efla_rule_coefficients_long(&rule, lambda, x->beta[t], x->g ? x->g[t] : 0, &c);
+    efla_recurrence_long(1, dk, columns, NULL, k, v, &c, reference->S, NULL);
+  }
+  if (x->tokens == 0) return;
+  for (size_t i = 0; i < dk; i++) reference->q[i] = x->q[(x->tokens - 1) * dk + i];
+  efla_readout_long(dk, columns, reference->q, reference->S, reference->o);
+}
+
 /* Advances run i, or the reference where i = runs. */
 static void advance_one(efla_stability_run *stability, size_t i, const efla_tokens *part) {
   if (i < stability->runs)
     efla_run_advance(&stability->run[i], part);
+  else if (!stability->decay->proportional)
+    advance_coefficients(stability, part);
   else
     (void)efla_reference_advance(&stability->reference, part); /* a failure stays in reference.status */
 }
@@ -124,18 +148,26 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
   }
 }
 
-/* The triangular system of one chunk.  With decays, entry (i, j) of L has the factor exp(g_{j+1} + ... + g_i). */
+/* The triangular system of one chunk: entry (i, j) of L is e_i k_i^T k_j d_{j+1} ... d_{i-1}, or with a_i = e_i/d_i, by
+ * which it is scaled, a_i k_i^T k_j d_{j+1} ... d_i. */
 static void measure_chunk(efla_stability_run *stability, const efla_tokens *x, size_t coefficient, efla_place at,
                           efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
-  const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = efla_decay_find("split")};
+  const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = stability->decay};
   efla_token_coefficients(&rule, x, stability->c);
-  for (size_t t = 0; t < C; t++) stability->coefficient[t] = stability->c[t].write;
+  for (size_t t = 0; t < C; t++) {
+    const efla_coefficients *c = &stability->c[t];
+    stability->coefficient[t] = rule.decay->proportional ? c->write : c->decay > 0 ? c->erase / c->decay : c->erase;
+  }
   efla_chunk_system_f64(C, stability->dk, x->k, stability->coefficient, L);
-  for (size_t j = 0; x->g && j < C; j++) {
+  for (size_t j = 0; rule.decay->gated && j < C; j++) {
     double fade = 1;
-    for (size_t i = j + 1; i < C; i++) fade *= stability->c[i].decay, L[i * C + j] *= fade;
+    for (size_t i = j + 1; i < C; i++) {
+      const double d = stability->c[i].decay;
+      L[i * C + j] *= rule.decay->proportional || d > 0 ? fade * d : fade;
+      fade *= d;
+    }
   }
   efla_chunk_condition(C, L, stability->coefficient, L + C * C, &largest, &condition);
   efla_worst_take(&f->largest[coefficient], largest, at);
@@ -158,7 +190,7 @@ static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x
   memcpy(part.k, from.k, count * stability->dk * sizeof *part.k);
   memcpy(part.beta, from.beta, count * sizeof *part.beta);
   take_columns(stability, count, from.v, part.v);
-  part.g = from.g;
+  part.g = stability->decay->gated ? from.g : NULL;
   return part;
 }
 
