@@ -180,24 +180,25 @@ END_TEST
 
 /* One key e_1 again and again with coefficient a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For
  * a = 1 - e^-x of the exact coefficient they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2
- * the corner's are.  Row sums: 1 + a (C-1) and 1 + a sum |1-a|^m.  With a decay g per token, L_ij = a e^(g (i-j)), and
- * the inverse's entries fade the same way. Relative errors: C^2 u from the substitution's sums of C terms (Higham 2002,
+ * the corner's are.  Row sums: 1 + a (C-1) and 1 + a sum |1-a|^m.  With a decay d per token, L_ij = a d^(i-j), and the
+ * inverse's entries fade the same way; within the step a = e/d, for euler d = 1 + g and e = beta. Relative errors: C^2 u from the substitution's sums of C terms (Higham 2002,
  * 8.1). */
 START_TEST(chunks_of_one_key) {
   enum { N = 128 };
-  static const double decays[] = {0, -0.01};
+  static const double decays[] = {0, -0.01, -0.01};
   efla_tokens x;
   double g[N];
   ck_assert_int_eq(efla_tokens_init(&x, N, DK, DV), EFLA_OK);
   for (size_t t = 0; t < N; t++) x.k[t * DK] = 1, x.beta[t] = 2.25;
-  for (size_t w = 0; w < 2; w++) {
+  for (size_t w = 0; w < 3; w++) {
     for (size_t t = 0; t < N; t++) g[t] = decays[w];
     x.g = w ? g : NULL;
-    efla_statistics f = stability_run_of(DK, DV, &x, NULL, N, N);
+    efla_statistics f = run_with(w == 2 ? "joint" : "split", DK, DV, &x, NULL, N, N);
     for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
       for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++) {
         double a = efla_coefficient(efla_statistics_coefficient(coefficient), 2.25, 1), fade = exp(decays[w]), row = 1,
                inverse_row = 1, largest = 1;
+        if (w == 2 && coefficient == 1) fade = 1 + decays[w], a /= fade;
         for (size_t m = 1; m < f.chunk[c].chunk; m++) {
           double entry = a * pow(fabs(1 - a), (double)m - 1) * pow(fade, (double)m);
           row += a * pow(fade, (double)m), inverse_row += entry, largest = fmax(largest, entry);
