@@ -32,6 +32,7 @@
 #include "data/mnist.h"               /* MNIST as keys and values */
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */
+#include "io/file_decay.h"            /* the decay that they suggest */
 #include "io/tensors.h"               /* tensor files: q, k, v, beta in HDF5 */
 #include "data/source.h"              /* input families */
 #include "data/perturbation.h"        /* perturbations of keys and values */

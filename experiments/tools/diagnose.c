@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
- * Inputs    your own q, k, v, beta in an HDF5 file, with g, initial_state and cu_seqlens if it has them.
- * Measures  of every token: x = beta*lambda, which of the methods' limits it is beyond, the growth of the
+ * Inputs    your own q, k, v, beta in an HDF5 file, with g or alpha, initial_state and cu_seqlens if it has them.
+ * Measures  of every token: the step x, which is beta*lambda unless a decay is within the step, which of the
+ * methods' limits it is beyond, the growth of the
  *           product of transitions under each method, and whether a state in f32 overflows; of the first tokens
  *           of every head also: errors of all methods and of the number formats against an oracle, and the
  *           condition of the chunks' triangular systems.
@@ -14,11 +15,14 @@
 
 static const char *input, *picture;
 static bool json;
-static size_t measure, truth;
+static size_t decay, measure, truth;
 static efla_list tolerances;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "HDF5 file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"decay", "NAME", "file", NULL,
+     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither", EFLA_NAME,
+     &decay, 0, 0, efla_file_decay_name},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
     {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_RESULT, &picture, 0, 0,
      NULL},
@@ -31,7 +35,7 @@ static const efla_option options[] = {
 };
 
 /* The rows go to the table, and with a header of their own to the picture. */
-static efla_status tabulate(const efla_diagnosis *d, const efla_diagnosis_about *about, const efla_cli *cli,
+static efla_status tabulate(efla_diagnosis *d, const efla_diagnosis_about *about, const efla_cli *cli,
                             efla_table *table, efla_message *why) {
   efla_branch branch;
   char *text = NULL, sentence[EFLA_SENTENCE];
@@ -64,9 +68,11 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_tensors file;
   efla_diagnosis d = {0};
   efla_message refusal;
+  const efla_decay *used;
   efla_status status = efla_tensors_open(&file, input, why), trusted = EFLA_OK;
   if (status != EFLA_OK) return status;
-  status = efla_diagnosis_file(&d, &file, measure, &efla_oracles[truth], why);
+  status = efla_file_decay(&file, efla_file_decay_asked(decay), &used, why);
+  if (status == EFLA_OK) status = efla_diagnosis_file(&d, &file, used, measure, &efla_oracles[truth], why);
   if (status == EFLA_OK) {
     const efla_diagnosis_about about = {input, tolerances.n, tolerances.value};
     trusted = efla_diagnosis_finish(&d, &refusal);
@@ -90,10 +96,14 @@ int main(int argc, char **argv) {
       .description =
           "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), "
           "with or without B and H, that stays as it is until the end; "
-          "g (log decay), initial_state and cu_seqlens are taken into account where they are there.\n\n"
+          "g or alpha (as for run), initial_state and cu_seqlens are taken into account where they are there.\n\n"
           "The report tells, in total and for every head: "
-          "the distribution of x = beta*lambda (lambda = |k|^2); "
+          "the distribution of the step x = beta*lambda (lambda = |k|^2), "
+          "with the decay joint beta*lambda - g and with retention 1 - alpha + alpha*beta*lambda; "
           "how many tokens are beyond the limits up to which methods do not overshoot or amplify, and the first of them; "
+          "with a decay, quantiles of the half-life ln 2/(-log d) of what a token leaves in place, in tokens, "
+          "and the share of tokens where the decays split and joint write differently "
+          "by more than the unit roundoff of f32 and of bf16; "
           "the growth rate per token of the product of transitions under each method, "
           "as measured and as the law for keys of random directions has it; "
           "errors of every method relative to the exact flow, of state and read-outs, "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g, initial_state, cu_seqlens.
- * Does      advances every head of every sequence with the given method, keys, form and precision, block by
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g or alpha, initial_state, cu_seqlens.
+ * Does      advances every head of every sequence with the given method, decay, keys, form and precision, block by
  *           block, so that memory does not grow with the file.
  * Writes    another tensor file with o, final_state and their provenance as attributes, complete or not at all.
  *           Results that are not finite are written like any other; the program then ends with status 4 and
@@ -14,13 +14,16 @@
 #include <string.h>
 
 static const char *input, *output;
-static size_t method, keys, form, precision, chunk;
+static size_t method, decay, keys, form, precision, chunk;
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"output", "FILE", NULL, NULL, "tensor file to write o and final_state to", EFLA_NEEDED_RESULT, &output, 0, 0,
      NULL},
     {"method", "NAME", "exact", NULL, "coefficient", EFLA_NAME, &method, 0, 0, efla_method_name},
+    {"decay", "NAME", "file", NULL,
+     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither", EFLA_NAME,
+     &decay, 0, 0, efla_file_decay_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0,
      efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
@@ -30,8 +33,8 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
-/* Every line "# key: value" of a table's header becomes an attribute. */
-static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, efla_message *why) {
+/* Every line "# key: value" of a table's header becomes an attribute; `decay` names the row that was used. */
+static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, const efla_decay *used, efla_message *why) {
   char *text = NULL;
   size_t length;
   FILE *lines = open_memstream(&text, &length);
@@ -41,28 +44,29 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, efla
   for (char *rest = text, *line; status == EFLA_OK && (line = strsep(&rest, "\n")) && *line;) {
     char *value = strchr(line, ':');
     *value++ = 0;
-    status = efla_tensors_write_text(out, line + strlen("# "), value + (*value == ' '), why);
+    const char *key = line + strlen("# ");
+    status = efla_tensors_write_text(out, key, !strcmp(key, "decay") ? used->name : value + (*value == ' '), why);
   }
   free(text);
   return status;
 }
 
 /* From an open input to a complete file of outputs, which is only to be renamed. */
-static efla_status compute(efla_tensors *in, const char *name, const efla_cli *cli, efla_bad *bad, efla_message *why) {
-  const efla_forward_spec forward = {.rule = {.method = &efla_methods[method],
-                                              .decay = efla_decay_find(in->has[EFLA_G] ? "split" : "none"),
-                                              .keys = &efla_key_treatments[keys]},
-                                     .form = &efla_forms[form],
-                                     .format = &efla_formats[precision],
-                                     .chunk = chunk,
-                                     .dk = in->dk,
-                                     .dv = in->dv,
-                                     .scale = in->scale};
+static efla_status compute(efla_tensors *in, const efla_decay *used, const char *name, const efla_cli *cli,
+                           efla_bad *bad, efla_message *why) {
+  const efla_forward_spec forward = {
+      .rule = {.method = &efla_methods[method], .decay = used, .keys = &efla_key_treatments[keys]},
+      .form = &efla_forms[form],
+      .format = &efla_formats[precision],
+      .chunk = chunk,
+      .dk = in->dk,
+      .dv = in->dv,
+      .scale = in->scale};
   efla_tensors out;
   efla_message trouble;
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
-  status = write_provenance(&out, cli, why);
+  status = write_provenance(&out, cli, used, why);
   if (status == EFLA_OK) status = efla_forward_stream(&forward, in, &out, cli->threads, bad, why);
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
@@ -74,14 +78,16 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_tensors in = {0};
   efla_output file = {0};
   efla_bad bad = {.token = SIZE_MAX};
+  const efla_decay *used;
   efla_status status = efla_tensors_open(&in, input, why);
+  if (status == EFLA_OK) status = efla_file_decay(&in, efla_file_decay_asked(decay), &used, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it",
                        output);
   if (status == EFLA_OK)
     status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
-  if (status == EFLA_OK) status = compute(&in, efla_output_name(&file), cli, &bad, why);
+  if (status == EFLA_OK) status = compute(&in, used, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
   efla_tensors_close(&in, NULL);
@@ -98,11 +104,15 @@ int main(int argc, char **argv) {
       .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
       .description =
           "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
-          "optional are g (B,T,H), the logarithm of a decay, initial_state (B,H,dk,dv), "
+          "optional are g (B,T,H), at most 0, the logarithm of a decay, or alpha (B,T,H), from 0 to 1, a retention; "
+          "initial_state (B,H,dk,dv), "
           "and cu_seqlens (N+1), the boundaries of sequences that lie end to end in one batch entry, "
           "whose states are (N,H,dk,dv); an empty one ends in its initial state. "
           "Attributes of the root: scale, 1 if missing, so that o = scale S^T q; layout, BTHD or BHTD. "
           "Any float or integer type will do. "
+          "Of g and alpha that of --decay is read: split decays the state by e^g before each step (Gated DeltaNet), "
+          "joint at the rate -g within the step, beside the erasure, "
+          "retention at the rate 1 - alpha, with the erasure times alpha (EFLA's gated variant). "
           "The output has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "

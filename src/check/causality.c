@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/causality.h"
 
+#include "io/file_decay.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
@@ -8,28 +10,33 @@
 #include <string.h>
 
 /* The current block of one run: inputs, then o, one tensor after another, (heads, tokens, width) each. */
-static const efla_tensor inputs[] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, EFLA_G};
-enum { INPUTS = sizeof inputs / sizeof *inputs };
+enum { INPUTS = 5 }; /* q, k, v, beta and the decay's argument, if it takes one */
 
 typedef struct side {
   const efla_sequence_run *run;
   size_t start, length; /* of the sequence in its batch entry */
-  size_t width[INPUTS];
+  size_t inputs, width[INPUTS];
+  efla_tensor input[INPUTS];
   double *values[INPUTS], *o, *block;
 } side;
 
 void efla_causality_init(efla_causality *causality) { *causality = (efla_causality){.violation.token = SIZE_MAX}; }
 
-static efla_status side_init(side *s, const efla_sequence_run *run, size_t most, efla_message *why) {
+static efla_status side_init(side *s, const efla_sequence_run *run, const efla_decay *decay, size_t most,
+                             efla_message *why) {
   const efla_tensors *in = run->in;
-  *s = (side){.run = run, .start = in->cu_seqlens ? in->cu_seqlens[run->sequence] : 0};
+  const efla_tensor argument = efla_decay_tensor(decay);
+  *s = (side){.run = run,
+              .start = in->cu_seqlens ? in->cu_seqlens[run->sequence] : 0,
+              .inputs = argument < EFLA_TENSORS ? INPUTS : INPUTS - 1,
+              .input = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument}};
   s->length = efla_tensors_length(in, run->sequence);
   assert(most > 0);
   double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
   if (!at) return efla_fail_memory(why);
-  for (size_t i = 0; i < INPUTS; i++) {
+  for (size_t i = 0; i < s->inputs; i++) {
     s->values[i] = at;
-    s->width[i] = efla_tensors_width(in, inputs[i]);
+    s->width[i] = efla_tensors_width(in, s->input[i]);
     at += most * s->width[i];
   }
   s->o = at;
@@ -43,19 +50,18 @@ static efla_status read_rows(const side *s, efla_tensors *file, efla_tensor tens
   return efla_tensors_read(file, tensor, &block, efla_array_head_major(values, EFLA_F64, tokens, 1, width), why);
 }
 
-/* Where g is absent it is zero, to which the block was initialised. */
 static efla_status side_read(side *s, size_t head, size_t first, size_t tokens, efla_message *why) {
   efla_tensors *in = s->run->in;
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < INPUTS && status == EFLA_OK; i++)
-    if (in->has[inputs[i]]) status = read_rows(s, in, inputs[i], head, first, tokens, s->width[i], s->values[i], why);
+  for (size_t i = 0; i < s->inputs && status == EFLA_OK; i++)
+    status = read_rows(s, in, s->input[i], head, first, tokens, s->width[i], s->values[i], why);
   return status == EFLA_OK ? read_rows(s, s->run->out, EFLA_O, head, first, tokens, in->dv, s->o, why) : status;
 }
 
 /* The first of n tokens in which any input differs; n if none does. */
 static size_t first_difference(const side *a, const side *b, size_t n) {
   for (size_t t = 0; t < n; t++)
-    for (size_t i = 0; i < INPUTS; i++) {
+    for (size_t i = 0; i < a->inputs; i++) {
       size_t width = a->width[i];
       for (size_t e = t * width; e < (t + 1) * width; e++)
         if (a->values[i][e] != b->values[i][e]) return t;
@@ -137,8 +143,8 @@ static efla_status compare_head(efla_causality *c, side *a, side *b, size_t head
   return status;
 }
 
-efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a, const efla_sequence_run *b,
-                                   const double *limit, efla_message *why) {
+efla_status efla_causality_compare(efla_causality *c, const efla_decay *decay, const efla_sequence_run *a,
+                                   const efla_sequence_run *b, const double *limit, efla_message *why) {
   enum { NUMBERS = 1 << 20 };
   const efla_tensors *in = a->in, *other = b->in;
   if (in->heads != other->heads || in->dk != other->dk || in->dv != other->dv)
@@ -147,8 +153,8 @@ efla_status efla_causality_compare(efla_causality *c, const efla_sequence_run *a
   size_t numbers = 2 * in->dk + 2 * in->dv + 2, most = numbers < NUMBERS ? NUMBERS / numbers : 1;
   if (most > in->tokens) most = in->tokens;
   side x = {0}, y = {0};
-  efla_status status = side_init(&x, a, most, why);
-  if (status == EFLA_OK) status = side_init(&y, b, most, why);
+  efla_status status = side_init(&x, a, decay, most, why);
+  if (status == EFLA_OK) status = side_init(&y, b, decay, most, why);
   for (size_t h = 0; h < in->heads && status == EFLA_OK; h++) {
     bool same = false;
     status = same_query(&x, &y, h, &same, why);

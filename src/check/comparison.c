@@ -163,8 +163,8 @@ static efla_status compare_block(pass *p, size_t threads, efla_message *why) {
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_tensors *in = p->c->in;
   size_t states = 4 + in->dk / in->dv; /* per head: S in long double, S as found, C of the error bound */
-  efla_status status =
-      efla_stream_init(&p->stream, p->c->in, &(efla_walk){.states = states, .outputs = p->c->out}, why);
+  efla_status status = efla_stream_init(
+      &p->stream, p->c->in, &(efla_walk){.states = states, .decay = p->c->spec.rule.decay, .outputs = p->c->out}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
   p->lanes = calloc(heads, sizeof *p->lanes);

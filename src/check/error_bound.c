@@ -64,21 +64,20 @@ static double apply(const efla_error_bound *bound, const double *y, double *w) {
 
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S) {
   size_t dk = bound->dk;
-  double *C = bound->C, *w = bound->w, a = token->coefficient, n = (double)dk, decay2 = square(token->decay);
+  double *C = bound->C, *w = bound->w, d = token->decay, e = token->erase, n = (double)dk;
   double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands),
          state = square(bound->units.state);
-  double m = decay2 * weigh(bound, token->k);
-  double U = (arithmetic * (n + 2) * (m + token->read + token->v) + operands * (m + token->u + token->v) +
-              arithmetic * (n + 4) * token->u) /
+  double m = square(e) * weigh(bound, token->k);
+  double U = (arithmetic * (n + 2) * (m + token->read + token->value) + operands * (m + token->update + token->value) +
+              arithmetic * ((n + 4) * token->update + (token->apart ? (n + 5) * token->value : 0))) /
              3;
-  double s = decay2 * apply(bound, token->k, w);
+  double along = square(e) * apply(bound, token->k, w) + U;
   measure_rows(bound, dv, S);
   for (size_t i = 0; i < dk; i++) {
-    double ki = token->k[i], wi = decay2 * w[i];
+    double ki = token->k[i];
     for (size_t j = 0; j < dk; j++)
-      C[i * dk + j] =
-          decay2 * C[i * dk + j] - a * (ki * decay2 * w[j] + wi * token->k[j]) + a * a * ki * token->k[j] * (s + U);
-    C[i * dk + i] += ((state + 2 * arithmetic) * bound->rows[i] + operands * square(a * ki) * token->u) / 3;
+      C[i * dk + j] = d * d * C[i * dk + j] - d * e * (ki * w[j] + w[i] * token->k[j]) + ki * token->k[j] * along;
+    C[i * dk + i] += ((state + 2 * arithmetic) * bound->rows[i] + operands * square(ki) * token->update) / 3;
   }
 }
 

@@ -4,21 +4,22 @@
  * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most
  * u^2 x^2/3 for a number x. Roundings are assumed to be independent. Every token's transition acts on the error that
  * the state has so far, so that the covariance C (dk, dk) of the state's error, summed over its columns, follows
- * exactly, with decay d and coefficient a,
+ * exactly, for the step S' = d S + k u^T, u = w v - e S^T k,
  *
- *     C <- d^2 C,  C <- (I - a k k^T) C (I - a k k^T) + a^2 k k^T U + diag(D),
+ *     C <- (d I - e k k^T) C (d I - e k k^T) + k k^T U + diag(D),
  *
- *     U = 1/3 [ w (dk+2) (m + |S^T k|^2 + |v|^2)     rounding of the sum u = v - S^T k
- *             + p (m + |u|^2 + |v|^2)                 of its operands S, u, v
- *             + w (dk+4) |u|^2 ]                      of the coefficient (docs/bounds.md#coefficient)
- *     D_i = 1/3 [ (s + 2 w) |S'_i|^2                  of the stored state and of the update
- *               + p a^2 k_i^2 |u|^2 ]                 of the key as an operand
+ *     U = 1/3 [ a (dk+2) (e^2 m + |e S^T k|^2 + |w v|^2)   rounding of the sum u
+ *             + p (e^2 m + |u|^2 + |w v|^2)                 of its operands S, u, v
+ *             + a (dk+4) |u|^2                              of e and w together (docs/bounds.md#kernel-check)
+ *             + a (dk+5) |w v|^2 ]                          of w/e; only where e and d w differ
+ *     D_i = 1/3 [ (s + 2 a) |S'_i|^2                        of the stored state and of the update
+ *               + p k_i^2 |u|^2 ]                           of the key as an operand
  *
- * with the squares of three units: w of the arithmetic, p of the operands of products, s of the stored state.  The dk+2
+ * with the squares of three units: a of the arithmetic, p of the operands of products, s of the stored state.  The dk+2
  * partial sums of u are taken as large as the root sum of squares of their terms, m = sum k_i^2 |S_i|^2, or as their
  * result. A read-out has the variance, summed over its entries,
  *
- *     V = scale^2 { q^T C q + 1/3 [w (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,
+ *     V = scale^2 { q^T C q + 1/3 [a (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,
  *
  * with r the square of the unit of o's type in the file.
  *
@@ -34,6 +35,8 @@
 
 #include "number/format.h"
 #include "base/status.h"
+
+#include <stdbool.h>
 
 #define EFLA_ERROR_BOUND_TOKEN 8.
 #define EFLA_ERROR_BOUND_RMS   4.
@@ -52,7 +55,7 @@ typedef struct efla_error_bound {
   efla_units units;
   size_t dk;
   double *C;    /* (dk, dk) */
-  double *w;    /* (dk), scratch */
+  double *w;    /* (dk), scratch: C k */
   double *rows; /* (dk), |S_i|^2 of the current state */
 } efla_error_bound;
 
@@ -66,8 +69,9 @@ void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long doubl
 /* What the error bound needs to know of a token; sums of squares. */
 typedef struct efla_token_sizes {
   const double *k; /* (dk) after key treatment */
-  double coefficient, decay;
-  double v, u, read; /* |v|^2, |v - S^T k|^2, |S^T k|^2 with the decayed state */
+  double decay, erase;
+  double value, read, update; /* |w v|^2, |e S^T k|^2 and |w v - e S^T k|^2 */
+  bool apart;                 /* e and d w differ: the coefficients have errors of their own */
 } efla_token_sizes;
 
 /* Advances by one token; S (dk, dv) is the state after it. */

@@ -157,7 +157,11 @@ static void try_block(pass *p, size_t threads) {
 static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads, efla_message *why) {
   const efla_tensors *in = p->c->in;
   size_t state = in->dk * in->dv, n = p->candidates->n;
-  efla_walk walk = {.states = n + 2, .sequences = effort->sequences, .length = effort->tokens, .outputs = p->c->out};
+  const efla_walk walk = {.states = n + 2,
+                          .decay = p->c->spec.rule.decay,
+                          .sequences = effort->sequences,
+                          .length = effort->tokens,
+                          .outputs = p->c->out};
   efla_status status = efla_stream_init(&p->stream, p->c->in, &walk, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;

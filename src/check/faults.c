@@ -60,7 +60,8 @@ static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - "
            "exp(-beta lambda))/lambda");
-  return !strcmp(s->spec->rule.method->name, "exact");
+  return !strcmp(s->spec->rule.method->name, "exact") &&
+         s->spec->rule.decay->proportional; /* w is e/d, which this is */
 }
 
 static bool unit_queries(efla_fault_model *r, const setting *s, char *says) {
@@ -141,15 +142,17 @@ static bool state_carried(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool decay_missing(efla_fault_model *r, const setting *s, char *says) {
+  if (!s->spec->rule.decay->gated) return false;
   r->rule.decay = NULL;
-  snprintf(says, EFLA_FAULT_TEXT, "the decay g is missing");
-  return s->in->has[EFLA_G];
+  snprintf(says, EFLA_FAULT_TEXT, "the decay %s is missing", s->spec->rule.decay->argument);
+  return true;
 }
 
 static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
   r->decay_after = true;
-  snprintf(says, EFLA_FAULT_TEXT, "the decay is applied after the token's update, expected before it");
-  return s->in->has[EFLA_G];
+  snprintf(says, EFLA_FAULT_TEXT, "the decay is applied after the token's update, expected %s it",
+           s->spec->rule.decay->proportional ? "before" : "within");
+  return s->spec->rule.decay->gated;
 }
 
 static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {

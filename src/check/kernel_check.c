@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/kernel_check.h"
 
+#include "io/file_decay.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,15 +19,18 @@ static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_opti
                      ask->input);
   if (ask->against && !s->other.has[EFLA_O])
     return efla_fail(why, EFLA_INPUT, "%s: o: no such dataset, expected one to compare", ask->against);
-  return EFLA_OK;
+  status = efla_file_decay(&s->in, ask->rule.decay, &s->comparison.spec.rule.decay, why);
+  const efla_decay *decay = s->comparison.spec.rule.decay;
+  return status == EFLA_OK && ask->against ? efla_file_decay(&s->other, decay, &decay, why) : status;
 }
 
 /* Sets the specification of the kernel: what it computes, its formats and its tolerance. */
 static efla_status set_spec(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_kernel_spec *spec = &s->comparison.spec;
   efla_tensors *out = s->comparison.out;
+  const efla_decay *decay = spec->rule.decay;
   *spec = (efla_kernel_spec){.rule = ask->rule, .scale = s->in.scale, .truth = ask->truth};
-  spec->rule.decay = efla_decay_find(s->in.has[EFLA_G] ? "split" : "none");
+  spec->rule.decay = decay;
   s->comparison.tolerance = ask->tolerance;
   if (s->in.dk > EFLA_ERROR_BOUND_DK)
     return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input,
@@ -51,18 +56,19 @@ static size_t next_sequence(const efla_tensors *in, size_t sequence) {
  * those of the second file. */
 static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   size_t heads = s->in.heads, n = s->in.sequences, common = n < s->other.sequences ? n : s->other.sequences;
+  const efla_decay *decay = s->comparison.spec.rule.decay;
   double *limit = calloc(heads, sizeof *limit);
   if (!limit) return efla_fail_memory(why);
   for (size_t h = 0; h < heads; h++) limit[h] = EFLA_ERROR_BOUND_TOKEN * efla_errors_expected(&s->comparison.head[h].o);
   efla_status status = EFLA_OK;
   for (size_t i = next_sequence(&s->in, 0), j; status == EFLA_OK && (j = next_sequence(&s->in, i + 1)) < n; i = j) {
     const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->in, s->comparison.out, j};
-    status = efla_causality_compare(&s->causality, &a, &b, limit, why);
+    status = efla_causality_compare(&s->causality, decay, &a, &b, limit, why);
   }
   const size_t within = s->causality.pairs;
   for (size_t i = 0; ask->against && i < common && status == EFLA_OK; i++) {
     const efla_sequence_run a = {&s->in, s->comparison.out, i}, b = {&s->other, &s->other, i};
-    status = efla_causality_compare(&s->causality, &a, &b, limit, why);
+    status = efla_causality_compare(&s->causality, decay, &a, &b, limit, why);
   }
   free(limit);
   if (status != EFLA_OK || !ask->against || s->causality.pairs > within) return status;

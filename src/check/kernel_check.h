@@ -12,7 +12,7 @@ typedef struct efla_kernel_check_options {
   const char *input;   /* file with q, k, v, beta */
   const char *outputs; /* with o and final_state; NULL: in the input */
   const char *against; /* a second run with inputs and o; NULL: none */
-  efla_rule rule;      /* method and keys; the decay is split if the file has g, else none */
+  efla_rule rule;      /* method and keys; the decay NULL: the one that the file suggests (io/file_decay.h) */
   const efla_oracle *truth;
   efla_tolerance tolerance;
   /* Of the kernel's state; NULL: the outputs' attribute `precision`, or else f64 if o is f64 and f32 otherwise. */
@@ -34,7 +34,7 @@ typedef struct efla_kernel_check {
   const efla_format *coarser; /* where nothing else explains the errors: the finest state format whose rounding would */
 } efla_kernel_check;
 
-/* Fails where reading fails; with EFLA_USAGE where the oracle does not support the method, EFLA_UNTRUSTED
+/* Fails where reading fails; with EFLA_USAGE where the oracle does not support the rule, EFLA_UNTRUSTED
  * where it refuses, EFLA_NOT_FINITE where the true o is finite nowhere, EFLA_NOT_BUILT and EFLA_NO_MEMORY.
  * check is to be cleared in any case. */
 efla_status efla_kernel_check_run(efla_kernel_check *check, const efla_kernel_check_options *question, size_t threads,

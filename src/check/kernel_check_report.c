@@ -95,10 +95,10 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   static const char *const tolerances[] = {"the bound for rounding errors of these tokens", "ulps",
                                            "relative root mean square"};
   fprintf(out, "%s: %zu sequences, %zu tokens each batch entry, %zu heads, dk %zu, dv %zu, scale %.6g%s%s\n", in->path,
-          in->sequences, in->tokens, in->heads, in->dk, in->dv, in->scale, in->has[EFLA_G] ? ", with decay" : "",
-          in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
-  fprintf(out, "held against: method %s, keys %s, truth %s\n", ask->rule.method->name, ask->rule.keys->name,
-          ask->truth->name);
+          in->sequences, in->tokens, in->heads, in->dk, in->dv, in->scale,
+          spec->rule.decay->gated ? ", with decay" : "", in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
+  fprintf(out, "held against: method %s, decay %s, keys %s, truth %s\n", spec->rule.method->name,
+          spec->rule.decay->name, spec->rule.keys->name, spec->truth->name);
   fprintf(out, "o: %s", spec->o.name);
   if (spec->o.digits != outputs->stored[EFLA_O].digits)
     fprintf(out, " (all of its numbers are, stored as %s)", outputs->stored[EFLA_O].name);

@@ -46,17 +46,21 @@ void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, cons
 /* What the error bound needs to know of a token, from the state before it. */
 static efla_token_sizes measure(const efla_reference_trajectory *trajectory, const double *v,
                                 const efla_coefficients_long *c) {
-  efla_token_sizes sizes = {.k = trajectory->key, .coefficient = (double)c->write, .decay = (double)c->decay};
+  const efla_decay *decay = trajectory->spec->rule.decay;
+  efla_token_sizes sizes = {.k = trajectory->key,
+                            .decay = (double)c->decay,
+                            .erase = (double)c->erase,
+                            .apart = decay && !decay->proportional};
   double *read = trajectory->read;
   memset(read, 0, trajectory->dv * sizeof *read);
   for (size_t i = 0; i < trajectory->dk; i++)
     for (size_t j = 0; j < trajectory->dv; j++)
       read[j] += trajectory->key[i] * (double)trajectory->S[i * trajectory->dv + j];
   for (size_t j = 0; j < trajectory->dv; j++) {
-    read[j] *= sizes.decay;
-    sizes.v += v[j] * v[j];
-    sizes.read += read[j] * read[j];
-    sizes.u += (v[j] - read[j]) * (v[j] - read[j]);
+    const double erased = sizes.erase * read[j], written = (double)c->write * v[j];
+    sizes.value += written * written;
+    sizes.read += erased * erased;
+    sizes.update += (written - erased) * (written - erased);
   }
   return sizes;
 }

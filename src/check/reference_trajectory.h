@@ -9,9 +9,9 @@
 #include "check/error_bound.h"
 #include "oracle/oracle.h"
 
-/* The specification of the kernel under test. Exact values: rule and scale, computed by the oracle
- * `truth` (longdouble supports every method, the others only the exact flow). Error bound: the kernel's units
- * of rounding and the types of its outputs. */
+/* The specification of the kernel under test. Exact values: rule and scale, computed by the oracle `truth`
+ * (longdouble supports every method and decay, the others only the exact flow, with decay none or split). Error
+ * bound: the kernel's units of rounding and the types of its outputs. */
 typedef struct efla_kernel_spec {
   efla_rule rule; /* every row given; its scale is not used */
   double scale;
@@ -33,7 +33,7 @@ typedef struct efla_reference_trajectory {
   double *read;      /* (dv), scratch: S^T k */
 } efla_reference_trajectory;
 
-/* Fails with EFLA_USAGE where the oracle does not support the method. */
+/* Fails with EFLA_USAGE where the oracle does not support the method or the decay. */
 efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, efla_message *why);
 
 /* spec must outlive the trajectory. Fails with EFLA_NO_MEMORY; trajectory is then zeroed. */

@@ -12,13 +12,17 @@ efla_status efla_diagnosis_init(efla_diagnosis *d, const efla_diagnosis_options 
                         .token_stats = calloc(options->heads, sizeof *d->token_stats),
                         .head = calloc(options->heads, sizeof *d->head),
                         .slot = calloc(options->slots, sizeof *d->slot)};
+  const efla_decay *decay = options->decay ? options->decay : efla_decay_find("none");
+  d->options.decay = decay;
   efla_status status = d->token_stats && d->head && d->slot ? efla_statistics_init(&d->total) : EFLA_NO_MEMORY;
+  if (status == EFLA_OK) status = efla_statistics_set_decay(&d->total, decay);
   for (size_t h = 0; h < options->heads && status == EFLA_OK; h++) {
     status = efla_token_statistics_init(&d->token_stats[h], options->dk);
     if (status == EFLA_OK) status = efla_statistics_init(&d->head[h]);
+    if (status == EFLA_OK) status = efla_statistics_set_decay(&d->head[h], decay);
   }
   for (size_t s = 0; s < options->slots && status == EFLA_OK; s++)
-    status = efla_stability_run_init(&d->slot[s].stability, options->truth, options->dk, options->dv);
+    status = efla_stability_run_init(&d->slot[s].stability, options->truth, decay, options->dk, options->dv);
   if (status == EFLA_OK) return EFLA_OK;
   efla_diagnosis_clear(d);
   return efla_fail_memory(why);
@@ -121,15 +125,21 @@ static bool unit_keys(const efla_statistics *f) {
   return f->least_lambda >= 1 - 0x1p-7 && f->lambda.value <= 1 + 0x1p-7;
 }
 
+const char *efla_diagnosis_step(const efla_diagnosis *d) {
+  const efla_decay *decay = d->options.decay;
+  if (decay->proportional) return "beta*lambda";
+  return !strcmp(decay->argument, "g") ? "beta*lambda - g" : "1 - alpha + alpha*beta*lambda";
+}
+
 static void say_share(sentence *s, const efla_diagnosis *d, const efla_beyond *beyond) {
   const efla_statistics *f = &d->total;
   char place[EFLA_PLACE_TEXT];
   double share = 100 * (double)beyond->tokens / (double)f->tokens;
   if (beyond->tokens > 0)
-    say(s, "%.*g %% of tokens at beta*lambda > %g, first at %s: ", share < 10 ? 2 : 3, share, beyond->limit,
-        efla_place_name(d, beyond->first, place));
+    say(s, "%.*g %% of tokens at %s > %g, first at %s: ", share < 10 ? 2 : 3, share, efla_diagnosis_step(d),
+        beyond->limit, efla_place_name(d, beyond->first, place));
   else
-    say(s, "No token at beta*lambda > %g (largest %.3g): ", beyond->limit, f->x.most);
+    say(s, "No token at %s > %g (largest %.3g): ", efla_diagnosis_step(d), beyond->limit, f->x.most);
 }
 
 static void say_divergence(sentence *s, const efla_diagnosis *d, const efla_method_statistics *m) {
@@ -192,7 +202,7 @@ void efla_diagnosis_sentence(const efla_diagnosis *d, char text[EFLA_SENTENCE]) 
   if (euler->diverging > 0) say_lost(&s, d);
   if (unit_keys(f))
     say(&s, "; the exact coefficient is safe.");
-  else if (f->beta.value <= euler->method->stable)
+  else if (f->beta.value + (d->options.decay->proportional ? 0 : f->fading.most) <= euler->method->stable)
     say(&s, "; the exact coefficient or unit keys are safe.");
   else
     say(&s, "; the exact coefficient is safe, unit keys are not (beta up to %.3g).", f->beta.value);

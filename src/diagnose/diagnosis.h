@@ -22,7 +22,8 @@ typedef struct efla_diagnosis_options {
   size_t sequences, heads, dk, dv;
   size_t slots;             /* heads processed at the same time */
   size_t measure;           /* tokens per head with measured runs: the first ones of the first sequences */
-  const efla_oracle *truth; /* the oracle of these runs */
+  const efla_oracle *truth; /* the oracle of these runs; longdouble where a decay is within the step */
+  const efla_decay *decay;  /* NULL: none */
 } efla_diagnosis_options;
 
 typedef struct efla_slot {
@@ -65,6 +66,9 @@ double efla_diagnosis_walk(const efla_statistics *statistics);
 /* The format with the fewest digits whose largest error times efla_diagnosis_walk is at most `tolerance`, of several
  * the one with the smallest error; NULL if there is none, or nothing was measured. */
 const efla_format *efla_diagnosis_sufficient(const efla_statistics *statistics, double tolerance);
+
+/* "beta*lambda", the step x in terms of a token's numbers. */
+const char *efla_diagnosis_step(const efla_diagnosis *d);
 
 /* The verdict in one sentence. */
 enum { EFLA_SENTENCE = 768 };

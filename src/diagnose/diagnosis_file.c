@@ -4,6 +4,8 @@
 
 #include "app/progress.h"
 
+#include <string.h>
+
 /* Reads the stream; the heads of a group advance in parallel. */
 static efla_status read_all(efla_diagnosis *d, efla_stream *stream, efla_message *why) {
   efla_progress progress;
@@ -25,12 +27,12 @@ static efla_status read_all(efla_diagnosis *d, efla_stream *stream, efla_message
   return status;
 }
 
-efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, size_t measure, const efla_oracle *truth,
-                                efla_message *why) {
+efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, const efla_decay *decay, size_t measure,
+                                const efla_oracle *truth, efla_message *why) {
   efla_stream stream;
-  efla_status status = efla_stream_init(
-      &stream, file,
-      &(efla_walk){.states = efla_stability_run_states(file->dk, file->dv), .multiple = EFLA_STABILITY_RUN_BLOCK}, why);
+  const efla_walk walk = {
+      .states = efla_stability_run_states(file->dk, file->dv), .decay = decay, .multiple = EFLA_STABILITY_RUN_BLOCK};
+  efla_status status = efla_stream_init(&stream, file, &walk, why);
   if (status != EFLA_OK) return status;
   const efla_diagnosis_options what = {.sequences = file->sequences,
                                        .heads = file->heads,
@@ -38,7 +40,8 @@ efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, size_t me
                                        .dv = file->dv,
                                        .slots = stream.most_heads,
                                        .measure = measure,
-                                       .truth = truth};
+                                       .truth = truth,
+                                       .decay = decay};
   status = efla_diagnosis_init(d, &what, why);
   if (status == EFLA_OK) status = read_all(d, &stream, why);
   efla_stream_clear(&stream);

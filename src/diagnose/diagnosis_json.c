@@ -85,6 +85,30 @@ static json_object *steps(builder *b, efla_statistics *f) {
   return object;
 }
 
+/* Half-lives, and where split and joint differ; null without decay. */
+static json_object *fading(builder *b, efla_statistics *f) {
+  if (!f->decay || !f->decay->gated) return NULL;
+  json_object *object = new_object(b), *half_lives = new_array(b), *differ = new_array(b);
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
+    json_object *quantile = new_object(b);
+    put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
+    put(b, quantile, "tokens", real(b, efla_statistics_half_life(f, efla_diagnosis_quantiles[i])));
+    append(b, half_lives, quantile);
+  }
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) {
+    const efla_format *format = efla_statistics_unit(i);
+    json_object *unit = new_object(b);
+    put(b, unit, "precision", text(b, format->name));
+    put(b, unit, "unit", real(b, efla_format_unit(format)));
+    put(b, unit, "tokens", count(b, f->differ[i]));
+    put(b, unit, "share", real(b, (double)f->differ[i] / (double)f->tokens));
+    append(b, differ, unit);
+  }
+  put(b, object, "half_life", half_lives);
+  put(b, object, "split_differs_from_joint", differ);
+  return object;
+}
+
 static void put_deviation(builder *b, json_object *object, const efla_deviation *d) {
   put(b, object, "state_error", real(b, d->state.value));
   put(b, object, "readout_error", real(b, d->readout.value));
@@ -155,6 +179,7 @@ static json_object *statistics(builder *b, efla_statistics *f, const efla_diagno
   put(b, object, "largest_beta", real(b, f->beta.value));
   put(b, object, "largest_lambda", real(b, f->lambda.value));
   put(b, object, "x", steps(b, f));
+  put(b, object, "decay", fading(b, f));
   put(b, object, "methods", methods(b, f));
   put(b, object, "chunks", chunks(b, f));
   put(b, object, "precisions", formats(b, f));
@@ -174,6 +199,8 @@ efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_ab
   put(&b, all, "sequences", count(&b, d->options.sequences));
   put(&b, all, "dk", count(&b, d->options.dk));
   put(&b, all, "dv", count(&b, d->options.dv));
+  put(&b, all, "decay", text(&b, d->options.decay->name));
+  put(&b, all, "step", text(&b, efla_diagnosis_step(d)));
   put(&b, all, "truth", text(&b, d->options.truth->name));
   put(&b, all, "verdict", text(&b, sentence));
   put(&b, all, "total", statistics(&b, &d->total, about));

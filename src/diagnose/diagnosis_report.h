@@ -9,11 +9,11 @@
 
 #include <stdio.h>
 
-/* Initialises d and adds all tokens of a file; runs are measured on the first `measure` tokens of every head, against
- * `truth`.  The caller finishes d and, whatever the status, clears it.  Fails as efla_stream_next does and with
- * EFLA_NO_MEMORY. */
-efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, size_t measure, const efla_oracle *truth,
-                                efla_message *why);
+/* Initialises d and adds all tokens of a file with this decay; runs are measured on the first `measure` tokens of every
+ * head, against `truth`.  The caller finishes d and, whatever the status, clears it.  Fails as efla_stream_next does,
+ * with EFLA_USAGE where the oracle does not know the decay, and with EFLA_NO_MEMORY. */
+efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, const efla_decay *decay, size_t measure,
+                                const efla_oracle *truth, efla_message *why);
 
 typedef struct efla_diagnosis_about {
   const char *input; /* name of the file */
@@ -21,7 +21,7 @@ typedef struct efla_diagnosis_about {
   const double *tolerance; /* (tolerances), for each of which a sufficient format is reported */
 } efla_diagnosis_about;
 
-/* Text of at most 132 columns: the total, three tables with one line per head, the sentence of the verdict. */
+/* Text of at most 132 columns: the total, tables with one line per head, the sentence of the verdict. */
 void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out);
 
 /* One JSON object: file, sizes, "total" and "heads" with the same members, "verdict".  A place is {"token", "head",
@@ -30,9 +30,10 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
 efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out,
                                       efla_message *why);
 
-/* The rows from which plots/diagnose.gp draws: quantities of the total, and growth rates head by head. */
+/* The rows from which plots/diagnose.gp draws: quantities of the total, and growth
+ * rates and half-lives head by head. */
 extern const efla_column efla_diagnosis_columns[];
-void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
+void efla_diagnosis_write_rows(efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table);
 
 /* The quantiles of x in text and JSON, and the bars per factor of 2 of the histograms in JSON and table. */
 enum { EFLA_DIAGNOSIS_QUANTILES = 9, EFLA_DIAGNOSIS_BARS = 8 };

@@ -10,17 +10,22 @@ typedef struct row {
 } row;
 
 const efla_column efla_diagnosis_columns[] = {
-    EFLA_COLUMN(row, study, "", "histogram, limit, error, rate, chunk, format or tolerance"),
-    EFLA_COLUMN(row, name, "", "method or format; histogram and limit: x, tolerance: the format that suffices"),
-    EFLA_COLUMN(row, head, "", "head; of the worst place, or, study rate, of the row"),
-    EFLA_COLUMN(row, at, "",
-                "where; histogram: lower end of the bar, limit: x, rate: largest rise, chunk: its length, format: "
-                "digits, tolerance: the error"),
+    EFLA_COLUMN(row, study, "", "histogram, limit, error, rate, half-life, split-joint, chunk, format or tolerance"),
+    EFLA_COLUMN(row, name, "",
+                "method or format; histogram and limit: x, half-life: the decay, tolerance: the format that suffices"),
+    EFLA_COLUMN(row, head, "", "head; of the worst place, or, studies rate, half-life and split-joint, of the row"),
+    EFLA_COLUMN(
+        row, at, "",
+        "where; histogram: lower end of the bar, limit: x, rate: largest rise, half-life: order of the quantile, "
+        "split-joint: unit roundoff, chunk: its length, format: digits, tolerance: the error"),
     EFLA_COLUMN(row, to, "",
                 "histogram: upper end of the bar; limit: first token beyond, format: error after all tokens at most"),
-    EFLA_COLUMN(row, value, "",
-                "what was found; histogram and limit: share of tokens, error and format: of the state, rate: measured, "
-                "chunk: condition"),
+    EFLA_COLUMN(
+        row, value, "",
+        "what was found; histogram and limit: share of tokens, error and format: of the state, rate: measured, "
+        "half-life: in tokens, "
+        "split-joint: share of tokens where the decays split and joint write differently by more than the unit, "
+        "chunk: condition"),
     EFLA_COLUMN(row, second, "", "error and format: of the read-outs; rate: by the law, chunk: largest entry"),
     EFLA_COLUMNS_END(row)};
 
@@ -49,6 +54,19 @@ static void write_rates(const efla_statistics *f, size_t head, efla_table *table
     efla_table_put(table, &(row){"rate", m->method->name, head, m->rise.value, NAN, m->rate.value, m->law.value});
 }
 
+static void write_decay(efla_statistics *f, const efla_decay *decay, size_t head, efla_table *table) {
+  if (!decay->gated || f->tokens == 0) return;
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
+    const double order = efla_diagnosis_quantiles[i];
+    efla_table_put(table, &(row){"half-life", decay->name, head, order, NAN, efla_statistics_half_life(f, order), NAN});
+  }
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) {
+    const efla_format *format = efla_statistics_unit(i);
+    efla_table_put(table, &(row){"split-joint", format->name, head, efla_format_unit(format), NAN,
+                                 (double)f->differ[i] / (double)f->tokens, NAN});
+  }
+}
+
 static void write_chunks(const efla_statistics *f, efla_table *table) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++)
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
@@ -67,11 +85,12 @@ static void write_formats(const efla_statistics *f, const efla_diagnosis_about *
   }
 }
 
-void efla_diagnosis_write_rows(const efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table) {
+void efla_diagnosis_write_rows(efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table) {
   if (d->total.tokens == 0) return;
   write_steps(&d->total, table);
   write_methods(&d->total, table);
   for (size_t h = 0; h < d->options.heads; h++) write_rates(&d->head[h], h, table);
+  for (size_t h = 0; h < d->options.heads; h++) write_decay(&d->head[h], d->options.decay, h, table);
   write_chunks(&d->total, table);
   write_formats(&d->total, about, table);
 }

@@ -47,8 +47,8 @@ static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *abou
   fprintf(out, ", against oracle %s: errors, formats, chunks; on all tokens: the rest.\n\n", p->truth->name);
 }
 
-static void write_quantiles(efla_quantiles *x, FILE *out) {
-  fprintf(out, "Step x = beta*lambda: quantiles%s\n", x->n > EFLA_QUANTILES_EXACT ? " (to 0.28 %)" : "");
+static void write_quantiles(const efla_diagnosis *d, efla_quantiles *x, FILE *out) {
+  fprintf(out, "Step x = %s: quantiles%s\n", efla_diagnosis_step(d), x->n > EFLA_QUANTILES_EXACT ? " (to 0.28 %)" : "");
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
     double p = efla_diagnosis_quantiles[i];
     const char *name = p == 0 ? "least" : p == 1 ? "largest" : p == 0.5 ? "median" : NULL;
@@ -60,6 +60,25 @@ static void write_quantiles(efla_quantiles *x, FILE *out) {
   fputc('\n', out);
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
     write_number(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
+  fputs("\n\n", out);
+}
+
+static void write_decay_of(efla_statistics *f, FILE *out) {
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
+    write_number(out, 10, 4, efla_statistics_half_life(f, efla_diagnosis_quantiles[i]));
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) write_percent(out, 10, share(f->differ[i], f));
+}
+
+static void write_decay(efla_diagnosis *d, FILE *out) {
+  if (!d->options.decay->gated) return;
+  fprintf(out,
+          "Decay %s: quantiles of the half-life in tokens; tokens where split and joint write differently by more than "
+          "a unit of\n%6s",
+          d->options.decay->name, "head");
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) write_percent(out, 10, 100 * efla_diagnosis_quantiles[i]);
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) fprintf(out, "%10s", efla_statistics_unit(i)->name);
+  for (size_t h = 0; h < d->options.heads; h++) fprintf(out, "\n%6zu", h), write_decay_of(&d->head[h], out);
+  if (d->options.heads > 1) fprintf(out, "\n%6s", "all"), write_decay_of(&d->total, out);
   fputs("\n\n", out);
 }
 
@@ -244,9 +263,10 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
   char sentence[EFLA_SENTENCE];
   write_head(d, about, out);
   if (d->total.tokens > 0) {
-    write_quantiles(&d->total.x, out);
+    write_quantiles(d, &d->total.x, out);
     write_histogram(&d->total, out);
     write_limits(d, out);
+    write_decay(d, out);
     write_methods(d, out);
     write_deltanet(&d->total, out);
     write_chunks(&d->total, out);

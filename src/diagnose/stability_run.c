@@ -11,7 +11,7 @@
 /* Appends a run to the *n runs. */
 static efla_status add_run(const efla_stability_run *stability, efla_run *runs, size_t *n, const efla_method *method,
                            const char *format) {
-  const efla_rule rule = {.method = method, .decay = efla_decay_find("split")};
+  const efla_rule rule = {.method = method, .decay = stability->decay};
   efla_storage storage = efla_storage_state(efla_format_find(format));
   efla_status status = efla_run_init(&runs[*n], &rule, &storage, stability->dk, stability->columns);
   if (status == EFLA_OK) ++*n;
@@ -46,14 +46,15 @@ size_t efla_stability_run_states(size_t dk, size_t dv) {
   return 1 + (runs * efla_run_memory(&largest, dk, columns) + own + reference) / (4 * dk * dv * sizeof(double));
 }
 
-efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, size_t dk, size_t dv) {
+efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, const efla_decay *decay,
+                                    size_t dk, size_t dv) {
   size_t block = EFLA_STABILITY_RUN_BLOCK;
-  *stability = (efla_stability_run){.dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
+  *stability = (efla_stability_run){.decay = decay, .dk = dk, .dv = dv, .columns = columns_of(dk, dv)};
   stability->start = malloc((dk * stability->columns + 4 * block + 2 * block * block) * sizeof *stability->start);
   if (stability->start && efla_tokens_init(&stability->part, block, dk, stability->columns) == EFLA_OK &&
       efla_reference_init(&stability->reference, truth, dk, stability->columns) == EFLA_OK &&
       add_runs(stability) == EFLA_OK) {
-    stability->reference.decay = efla_decay_find("split");
+    stability->reference.decay = decay;
     void *c = stability->start + dk * stability->columns;
     stability->c = c;
     stability->coefficient = stability->start + dk * stability->columns + 3 * block;
@@ -125,18 +126,26 @@ static void compare(efla_stability_run *stability, efla_place at, efla_statistic
   }
 }
 
-/* The triangular system of one chunk.  With decays, entry (i, j) of L has the factor exp(g_{j+1} + ... + g_i). */
+/* The triangular system of one chunk: entry (i, j) of L is e_i k_i^T k_j d_{j+1} ... d_{i-1}, or with a_i = e_i/d_i, by
+ * which it is scaled, a_i k_i^T k_j d_{j+1} ... d_i. */
 static void measure_chunk(efla_stability_run *stability, const efla_tokens *x, size_t coefficient, efla_place at,
                           efla_chunk_statistics *f) {
   size_t C = x->tokens;
   double largest, condition, *L = stability->system;
-  const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = efla_decay_find("split")};
+  const efla_rule rule = {.method = efla_statistics_coefficient(coefficient), .decay = stability->decay};
   efla_token_coefficients(&rule, x, stability->c);
-  for (size_t t = 0; t < C; t++) stability->coefficient[t] = stability->c[t].write;
+  for (size_t t = 0; t < C; t++) {
+    const efla_coefficients *c = &stability->c[t];
+    stability->coefficient[t] = rule.decay->proportional ? c->write : c->decay > 0 ? c->erase / c->decay : c->erase;
+  }
   efla_chunk_system_f64(C, stability->dk, x->k, stability->coefficient, L);
-  for (size_t j = 0; x->g && j < C; j++) {
+  for (size_t j = 0; rule.decay->gated && j < C; j++) {
     double fade = 1;
-    for (size_t i = j + 1; i < C; i++) fade *= stability->c[i].decay, L[i * C + j] *= fade;
+    for (size_t i = j + 1; i < C; i++) {
+      const double d = stability->c[i].decay;
+      L[i * C + j] *= rule.decay->proportional || d > 0 ? fade * d : fade;
+      fade *= d;
+    }
   }
   efla_chunk_condition(C, L, stability->coefficient, L + C * C, &largest, &condition);
   efla_worst_take(&f->largest[coefficient], largest, at);
@@ -159,7 +168,7 @@ static efla_tokens copy_part(efla_stability_run *stability, const efla_tokens *x
   memcpy(part.k, from.k, count * stability->dk * sizeof *part.k);
   memcpy(part.beta, from.beta, count * sizeof *part.beta);
   take_columns(stability, count, from.v, part.v);
-  part.g = from.g;
+  part.g = stability->decay->gated ? from.g : NULL;
   return part;
 }
 

@@ -21,6 +21,7 @@ enum {
 };
 
 typedef struct efla_stability_run {
+  const efla_decay *decay;
   size_t dk, dv, columns; /* columns <= dv of the state are computed */
   size_t planned, stride; /* tokens of this sequence to measure; tokens between comparisons */
   size_t token;           /* tokens measured so far */
@@ -39,16 +40,17 @@ typedef struct efla_stability_run {
  * then take at most 128 MiB, unless a single one takes more. */
 size_t efla_stability_run_states(size_t dk, size_t dv);
 
-/* Fails with EFLA_NO_MEMORY; stability is then zeroed. */
-efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, size_t dk, size_t dv);
+/* truth is longdouble where the decay is within the step.  Fails with EFLA_NO_MEMORY; stability is then zeroed. */
+efla_status efla_stability_run_init(efla_stability_run *stability, const efla_oracle *truth, const efla_decay *decay,
+                                    size_t dk, size_t dv);
 void efla_stability_run_clear(efla_stability_run *stability);
 
 /* Begins a sequence with the state S (dk, dv), NULL: zero; its first `planned` tokens are measured. */
 void efla_stability_run_start(efla_stability_run *stability, const double *S, size_t planned);
 
-/* Advances all runs over a block of the sequence and adds to statistics.  x: dk and dv as in init, x->g log decays or
- * NULL; at: the place of its first token.  Chunks begin with the block.  Returns EFLA_UNTRUSTED and a message where the
- * oracle refuses; all deviations are inf from then on. */
+/* Advances all runs over a block of the sequence and adds to statistics.  x: dk and dv as in init, x->g the decay's
+ * argument, not used by one without; at: the place of its first token.  Chunks begin with the block.  Returns
+ * EFLA_UNTRUSTED and a message where the oracle refuses; all deviations are inf from then on. */
 efla_status efla_stability_run_advance(efla_stability_run *stability, const efla_tokens *x, efla_place at,
                                        efla_statistics *statistics, efla_message *why);
 

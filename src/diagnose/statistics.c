@@ -70,15 +70,23 @@ efla_status efla_statistics_init(efla_statistics *f) {
   return EFLA_OK;
 }
 
+efla_status efla_statistics_set_decay(efla_statistics *f, const efla_decay *decay) {
+  f->decay = decay;
+  return decay && decay->gated ? efla_quantiles_init(&f->fading) : EFLA_OK;
+}
+
 void efla_statistics_clear(efla_statistics *f) {
+  efla_quantiles_clear(&f->fading);
   efla_quantiles_clear(&f->x);
   *f = (efla_statistics){0};
 }
 
 /* Mean predicted growth over all tokens, with each x replaced by the middle of its bin (at most 0.28 % off), plus the
- * mean decay. */
-static double mean_law(const efla_statistics *f, const efla_growth_law *law, const efla_method *method) {
-  double sum = f->decay;
+ * mean decay.  Of a decay within the step the law was summed token by token. */
+static double mean_law(const efla_statistics *f, const efla_growth_law *law, const efla_method_statistics *m) {
+  const efla_method *method = m->method;
+  if (f->decay && !f->decay->proportional) return m->law_sum / (double)f->tokens;
+  double sum = f->log_decay;
   for (size_t b = 0; b < EFLA_QUANTILES_BINS; b++)
     if (f->x.bins[b] > 0)
       sum += (double)f->x.bins[b] * efla_growth_expected(law, efla_stability(method, efla_quantiles_middle(&f->x, b)));
@@ -113,7 +121,7 @@ void efla_statistics_finish(efla_statistics *f, size_t head, size_t dk) {
     efla_method_statistics *statistics = &f->method[m];
     if (f->tokens > 0) {
       efla_worst_take(&statistics->rate, statistics->growth / (double)f->tokens, at);
-      efla_worst_take(&statistics->law, mean_law(f, &law, statistics->method), at);
+      efla_worst_take(&statistics->law, mean_law(f, &law, statistics), at);
     }
     if (f->measured > 0) finish_deviation(&statistics->deviation, f, at);
     statistics->diverging = diverges(f, statistics);
@@ -141,7 +149,7 @@ static void merge_methods(efla_statistics *total, const efla_statistics *head) {
   for (size_t m = 0; m < total->methods; m++) {
     efla_method_statistics *to = &total->method[m];
     const efla_method_statistics *from = &head->method[m];
-    to->growth += from->growth, to->diverging += from->diverging;
+    to->growth += from->growth, to->law_sum += from->law_sum, to->diverging += from->diverging;
     merge_worst(&to->rate, &from->rate);
     merge_worst(&to->law, &from->law);
     merge_worst(&to->rise, &from->rise);
@@ -170,10 +178,19 @@ void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) 
       merge_worst(&total->chunk[c].largest[g], &head->chunk[c].largest[g]);
       merge_worst(&total->chunk[c].condition[g], &head->chunk[c].condition[g]);
     }
-  total->decay += head->decay;
+  total->log_decay += head->log_decay;
+  if (total->fading.bins) efla_quantiles_merge(&total->fading, &head->fading);
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) total->differ[i] += head->differ[i];
   total->state_norm = hypot(total->state_norm, head->state_norm);
   total->readout_norm = hypot(total->readout_norm, head->readout_norm);
 }
+
+double efla_statistics_half_life(efla_statistics *f, double order) {
+  if (!f->fading.bins) return f->tokens > 0 ? INFINITY : NAN;
+  return M_LN2 / efla_quantiles_at(&f->fading, 1 - order);
+}
+
+const efla_format *efla_statistics_unit(size_t i) { return efla_format_find(i == 0 ? "f32" : "bf16"); }
 
 double efla_statistics_coefficient_ratio(efla_statistics *f, double order) {
   double x = efla_quantiles_at(&f->x, order);

@@ -17,8 +17,9 @@ enum {
   EFLA_STATISTICS_METHODS = 24, /* rows of the method table, of the format table: at most */
   EFLA_STATISTICS_FORMATS = 12,
   EFLA_STATISTICS_LIMITS = 2 * EFLA_STATISTICS_METHODS,
-  EFLA_STATISTICS_CHUNKS = 4,      /* chunk lengths 16, 32, 64, 128 */
-  EFLA_STATISTICS_COEFFICIENTS = 2 /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_CHUNKS = 4,       /* chunk lengths 16, 32, 64, 128 */
+  EFLA_STATISTICS_COEFFICIENTS = 2, /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_UNITS = 2         /* formats in which split and joint are told apart: f32, bf16 */
 };
 
 typedef struct efla_place {
@@ -39,7 +40,7 @@ void efla_worst_take(efla_worst *worst, double value, efla_place at);
 /* The earlier of two places: the smaller token number, whatever the sequence and head. */
 void efla_place_take(efla_place *first, efla_place place);
 
-/* Tokens with x = beta*lambda beyond a limit, which is a finite `stable` or `positive` of the method table. */
+/* Tokens with x beyond a limit, which is a finite `stable` or `positive` of the method table. */
 typedef struct efla_beyond {
   double limit;
   size_t tokens;
@@ -58,6 +59,7 @@ typedef struct efla_deviation {
 typedef struct efla_method_statistics {
   const efla_method *method;
   double growth;   /* summed log growth along the stream */
+  double law_sum;  /* the same as predicted, where a decay is within the step */
   efla_worst rate; /* per token: of the product of transitions, measured on a vector */
   efla_worst law;  /* per token: predicted for keys of random directions */
   efla_worst rise; /* largest log growth over any stretch of tokens */
@@ -83,10 +85,13 @@ typedef struct efla_statistics {
   size_t tokens, measured; /* of all sequences; those with measured runs */
   size_t longest;          /* tokens of the longest sequence */
   size_t most_measured;    /* of one sequence */
-  efla_quantiles x;        /* beta*lambda */
+  efla_quantiles x;        /* the step y + rho*lambda (efla/rule.h): beta*lambda where no decay is within it */
+  const efla_decay *decay; /* NULL: none */
   efla_worst beta, lambda; /* largest */
   double least_lambda;
-  double decay;                               /* summed g */
+  double log_decay;                           /* summed logarithms of the exact flow's decay d */
+  efla_quantiles fading;                      /* -log d; without memory where there is no decay */
+  size_t differ[EFLA_STATISTICS_UNITS];       /* tokens where w of split and joint differ by more than a unit */
   size_t limits, methods, formats;            /* rows in use below */
   efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* increasing limits */
   efla_method_statistics method[EFLA_STATISTICS_METHODS];
@@ -98,8 +103,10 @@ typedef struct efla_statistics {
 /* The coefficients of the chunks' systems, in the order of efla_chunk_statistics. */
 const efla_method *efla_statistics_coefficient(size_t g);
 
-/* Empty statistics.  Fails with EFLA_NO_MEMORY; statistics is then zeroed. */
+/* Empty statistics, without a decay.  Fails with EFLA_NO_MEMORY; statistics is then zeroed. */
 efla_status efla_statistics_init(efla_statistics *statistics);
+/* The decay of the tokens to come.  Fails with EFLA_NO_MEMORY. */
+efla_status efla_statistics_set_decay(efla_statistics *statistics, const efla_decay *decay);
 void efla_statistics_clear(efla_statistics *statistics);
 
 /* Completes head number `head`: computes the ratios rate, law, state and readout from the sums, and which methods
@@ -112,6 +119,13 @@ void efla_statistics_finish(efla_statistics *statistics, size_t head, size_t dk)
 
 /* Adds a finished head to a total: sums of counts, worst of the rest. */
 void efla_statistics_merge(efla_statistics *total, const efla_statistics *head);
+
+/* The half-life of the state's part across the keys, ln 2/(-log d) tokens, at the quantile of this order; inf without
+ * decay, nan without tokens. */
+double efla_statistics_half_life(efla_statistics *statistics, double order);
+
+/* The formats of `differ`. */
+const efla_format *efla_statistics_unit(size_t i);
 
 /* The coefficient of euler (DeltaNet's) relative to the exact one at the quantile of x of this order: x/(1 - e^-x),
  * which increases with x. */

@@ -12,9 +12,9 @@ typedef enum efla_width { EFLA_WIDTH_DK, EFLA_WIDTH_DV, EFLA_WIDTH_ONE, EFLA_WID
 typedef struct efla_tensor_kind {
   const char *name;
   efla_width width;
-  bool required; /* in a file of inputs */
-  bool finite;   /* an input: nan and inf are refused; in an output they are data */
-  bool positive; /* negative numbers are refused too */
+  bool required;        /* in a file of inputs */
+  const char *expected; /* an input: what its numbers are to be; NULL: an output, in which nan and inf are data */
+  double least, most;   /* an input: numbers outside are refused */
 } efla_tensor_kind;
 
 extern const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS];

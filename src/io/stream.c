@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Streams of blocks through a tensor file. */
+#include "io/file_decay.h"
 #include "io/shape.h"
 
 #include <assert.h>
@@ -36,9 +37,11 @@ efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla
   assert(!walk->outputs || walk->outputs->has[EFLA_O]);
   *stream = (efla_stream){.file = file,
                           .outputs = walk->outputs,
+                          .argument = efla_decay_tensor(walk->decay),
                           .most_sequences = first_sequences(file, walk->sequences),
                           .most_length = walk->length ? walk->length : file->tokens};
-  size_t dk = file->dk, dv = file->dv, g = file->has[EFLA_G] ? 1 : 0;
+  size_t dk = file->dk, dv = file->dv, g = stream->argument < EFLA_TENSORS ? 1 : 0;
+  assert(!g || file->has[stream->argument]);
   choose_sizes(stream, walk, 2 * dk + dv + 1 + g);
   size_t n = stream->most_heads * stream->most_tokens, states = stream->most_heads * dk * dv;
   size_t numbers = n * (2 * dk + dv + 1 + g + (walk->outputs ? dv : 0)),
@@ -112,12 +115,16 @@ static void describe(efla_stream *stream) {
 
 static efla_status read_rows(efla_stream *stream, efla_message *why) {
   const efla_sequence *x = &stream->x;
-  const efla_array *const arrays[] = {[EFLA_Q] = &x->q,       [EFLA_K] = &x->k, [EFLA_V] = &x->v,
-                                      [EFLA_BETA] = &x->beta, [EFLA_G] = &x->g, [EFLA_O] = &stream->y.o};
+  const struct {
+    efla_tensor tensor;
+    const efla_array *array;
+  } rows[] = {{EFLA_Q, &x->q},       {EFLA_K, &x->k},           {EFLA_V, &x->v},
+              {EFLA_BETA, &x->beta}, {stream->argument, &x->g}, {EFLA_O, &stream->y.o}};
   efla_status status = EFLA_OK;
-  for (efla_tensor t = 0; t < sizeof arrays / sizeof *arrays && status == EFLA_OK; t++)
-    if (arrays[t]->data)
-      status = efla_tensors_read(t == EFLA_O ? stream->outputs : stream->file, t, &stream->block, *arrays[t], why);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows && status == EFLA_OK; i++)
+    if (rows[i].array->data)
+      status = efla_tensors_read(rows[i].tensor == EFLA_O ? stream->outputs : stream->file, rows[i].tensor,
+                                 &stream->block, *rows[i].array, why);
   return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,14 @@
 _Static_assert(sizeof(hid_t) == sizeof(int64_t), "the handles in efla_tensors are HDF5's");
 
 const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
-    [EFLA_Q] = {"q", EFLA_WIDTH_DK, .required = true, .finite = true},
-    [EFLA_K] = {"k", EFLA_WIDTH_DK, .required = true, .finite = true},
-    [EFLA_V] = {"v", EFLA_WIDTH_DV, .required = true, .finite = true},
-    [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, .required = true, .finite = true, .positive = true},
-    [EFLA_G] = {"g", EFLA_WIDTH_ONE, .finite = true},
+    [EFLA_Q] = {"q", EFLA_WIDTH_DK, true, "a finite number", -DBL_MAX, DBL_MAX},
+    [EFLA_K] = {"k", EFLA_WIDTH_DK, true, "a finite number", -DBL_MAX, DBL_MAX},
+    [EFLA_V] = {"v", EFLA_WIDTH_DV, true, "a finite number", -DBL_MAX, DBL_MAX},
+    [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, true, "a finite number that is not negative", 0, DBL_MAX},
+    [EFLA_G] = {"g", EFLA_WIDTH_ONE, false, "a finite number that is not positive", -DBL_MAX, 0},
+    [EFLA_ALPHA] = {"alpha", EFLA_WIDTH_ONE, false, "a number from 0 to 1", 0, 1},
     [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
-    [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, .finite = true},
+    [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, false, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
 };
 

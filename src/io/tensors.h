@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write.
  *
- * Datasets are q, k, v, beta and optionally g, o, initial_state, final_state, cu_seqlens, of any float or integer type
- * (IEEE half, bfloat16 and other user-defined floats included), which HDF5 converts.  With T tokens, H heads, B batch
- * entries and N sequences:
+ * Datasets are q, k, v, beta and optionally g, alpha, o, initial_state, final_state, cu_seqlens, of any float or
+ * integer type (IEEE half, bfloat16 and other user-defined floats included), which HDF5 converts.  With T tokens, H
+ * heads, B batch entries and N sequences:
  *
  *     q, k  (B,T,H,dk)
  *     v, o  (B,T,H,dv)
- *     beta, g  (B,T,H)                     g: logarithm of a decay, S <- exp(g) S before the step;
- *                                          these six may all lack the axis B, or B and H
+ *     beta  (B,T,H)                        >= 0
+ *     g, alpha  (B,T,H)                    the argument of a decay (efla/rule.h): g <= 0 the logarithm of one, 0 <=
+ *                                          alpha <= 1 a retention; of the two that of the decay in use is read
+ *                                          (io/file_decay.h).  These seven may all lack the axis B, or B and H
  *     initial_state  (N,H,dk,dv)           or (H,dk,dv), (dk,dv) where N = 1; (N,dk,dv) where q is (T,dk)
  *     final_state                          likewise
  *     cu_seqlens  (N+1)                    0 = c_0 <= c_1 <= ... <= c_N = T, where B = 1: the boundaries of N
  *                                          consecutive sequences; an empty one ends in its initial state.
  *                                          Without it N = B.
  *
- * Attributes of the root: scale (default 1), o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with the
- * axes of heads and tokens exchanged.
+ * Attributes of the root: scale (default 1), o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with
+ * the axes of heads and tokens exchanged.
  *
- * All numbers must have been written: a dataset that was created but not written, wholly or in some of its chunks, is
- * refused whatever its fill value, and so are virtual datasets and external storage (see efla_stored_written for what
- * cannot be detected).
+ * All numbers must have been written: a dataset that was created but not written, wholly or in some of its chunks,
+ * is refused whatever its fill value, and so are virtual datasets and external storage (see efla_stored_written for
+ * what cannot be detected).
  *
- * Datasets may be compressed by gzip or h5py's lzf, shuffled, have checksums, or use any other filter that HDF5 finds
- * as a plugin; a file with a filter that is not available is refused when it is opened.  Each compressed dataset has a
- * cache of EFLA_LARGEST_CHUNK bytes of unpacked chunks.  A stream unpacks each chunk once, apart from the check in the
- * child process and the check of its size (io/whole.h), unless chunks extend over heads of several groups (efla_walk),
- * over several batch entries or over a part of D and together exceed the cache.
+ * Datasets may be compressed by gzip or h5py's lzf, shuffled, have checksums, or use any other filter that HDF5
+ * finds as a plugin; a file with a filter that is not available is refused when it is opened.  Each compressed
+ * dataset has a cache of EFLA_LARGEST_CHUNK bytes of unpacked chunks.  A stream unpacks each chunk once, apart from
+ * the check in the child process and the check of its size (io/whole.h), unless chunks extend over heads of several
+ * groups (efla_walk), over several batch entries or over a part of D and together exceed the cache.
  *
- * Files larger than memory are streamed along T (efla_stream).  A file that changes while it is read is refused at the
- * next block (io/watch.h); another file may take its name.  A file is first opened in a child process, since a damaged
- * one may crash HDF5 (io/sandboxed_open.h).  HDF5's messages on standard error are switched off for the whole
- * process. */
+ * Files larger than memory are streamed along T (efla_stream).  A file that changes while it is read is refused at
+ * the next block (io/watch.h); another file may take its name.  A file is first opened in a child process, since a
+ * damaged one may crash HDF5 (io/sandboxed_open.h).  HDF5's messages on standard error are switched off for the
+ * whole process. */
 #ifndef EFLA_IO_TENSORS_H
 #define EFLA_IO_TENSORS_H
 
@@ -52,6 +54,7 @@ typedef enum efla_tensor {
   EFLA_V,
   EFLA_BETA,
   EFLA_G,
+  EFLA_ALPHA,
   EFLA_O,
   EFLA_INITIAL_STATE,
   EFLA_FINAL_STATE,
@@ -107,8 +110,8 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 /* Bytes that o and final_state will take on disk. */
 double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
 
-/* Writes a file of inputs from q, k, v and beta in memory: f32 of any strides, no repeat, no cu_seqlens; g and
- * initial_state are not written.  Stored as f32, "BTHD".  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; the caller then
+/* Writes a file of inputs from q, k, v and beta in memory: f32 of any strides, no repeat, no cu_seqlens; g, alpha
+ * and initial_state are not written.  Stored as f32, "BTHD".  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; the caller then
  * removes what is on disk. */
 efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_message *why);
 
@@ -136,7 +139,7 @@ size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
 /* Reads a block to `to`, or writes one from `from`: an array (heads, tokens, width) of f64 with any strides, whose
  * batch and repeat are not used.  Arrays that are contiguous in the file's order are transferred directly, others
  * through a copy.  Reading fails with EFLA_INPUT at the first nan or inf of an input (all except o and final_state), at
- * the first negative number of beta, and where the file has changed since it was opened. */
+ * the first number outside the range of beta, g or alpha, and where the file has changed since it was opened. */
 efla_status efla_tensors_read(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array to,
                               efla_message *why);
 efla_status efla_tensors_write(efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block, efla_array from,
@@ -175,6 +178,7 @@ enum { EFLA_STREAM_NUMBERS = 1 << 22 };
 
 typedef struct efla_walk {
   size_t states;            /* states per head that the caller keeps; those of a group have at most 2^22 numbers */
+  const efla_decay *decay;  /* x.g is its argument, which the file has; NULL: a decay without */
   size_t multiple;          /* longer blocks end at multiples of so many tokens of their sequence; 0: anywhere */
   efla_tensors *outputs;    /* a file whose o, and final_state if there is one, are read too; NULL: none */
   size_t sequences, length; /* only the first ones that are not empty, and of each only the first tokens; 0: all */
@@ -193,11 +197,13 @@ typedef struct efla_stream {
   bool done;               /* there is no further block */
   efla_tensor_block block; /* its place in the file */
   efla_tensors *file, *outputs;
+  efla_tensor argument; /* the dataset of x.g; EFLA_TENSORS: none */
   size_t most_heads, most_tokens, most_sequences, most_length;
   double *starts, *finals, *memory; /* initial states, final states, the allocated block */
 } efla_stream;
 
-/* Fails with EFLA_NO_MEMORY; stream is then zeroed.  A file of outputs must have o. */
+/* Fails with EFLA_NO_MEMORY; stream is then zeroed.  A file of outputs must have o,
+ * the file the argument of walk->decay. */
 efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla_walk *walk, efla_message *why);
 void efla_stream_clear(efla_stream *stream);
 

@@ -4,7 +4,6 @@
 #include "io/stored.h"
 
 #include <assert.h>
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,20 +70,19 @@ static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const ef
   hsize_t index[4];
   char text[EFLA_INDEX_TEXT];
   for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
-  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected a finite number%s", file->path,
-                   index_text(tensor, b->rank, index, text), isnan(value) ? NAN : value,
-                   efla_tensor_kinds[tensor].positive ? " that is not negative" : "");
+  return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected %s", file->path, index_text(tensor, b->rank, index, text),
+                   isnan(value) ? NAN : value, efla_tensor_kinds[tensor].expected);
 }
 
 static efla_status check_values(const efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
                                 efla_message *why) {
   const efla_tensor_kind *kind = &efla_tensor_kinds[tensor];
-  if (!kind->finite) return EFLA_OK;
-  double least = kind->positive ? 0 : -DBL_MAX;
+  if (!kind->expected) return EFLA_OK;
+  const double least = kind->least, most = kind->most;
   int wrong = 0; /* without an early exit, so that the loop is vectorised */
-  for (size_t i = 0; i < b->n; i++) wrong |= !(values[i] >= least) | !(values[i] <= DBL_MAX);
+  for (size_t i = 0; i < b->n; i++) wrong |= !(values[i] >= least) | !(values[i] <= most);
   for (size_t i = 0; wrong && i < b->n; i++)
-    if (!(values[i] >= least && values[i] <= DBL_MAX)) return refuse(file, tensor, b, i, values[i], why);
+    if (!(values[i] >= least && values[i] <= most)) return refuse(file, tensor, b, i, values[i], why);
   return EFLA_OK;
 }
 

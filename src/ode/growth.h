@@ -35,6 +35,9 @@ void efla_growth_start(size_t dk, double *w);
  * entry.  Where nothing is left (-inf) or the norm overflows (inf, nan), w starts again as the first unit vector. */
 double efla_growth_step(size_t dk, const double *k, double a, double *w);
 
+/* The same for w <- (d I - e k k^T) w. */
+double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w);
+
 /* Both rates of one method along a stream of tokens: as measured on one vector, and as the law says for the x of these
  * tokens if their keys had random directions. */
 typedef struct efla_growth {

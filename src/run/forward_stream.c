@@ -22,7 +22,8 @@ typedef struct pass {
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_sequence *x = &p->stream.x;
   efla_status status =
-      efla_stream_init(&p->stream, p->in, &(efla_walk){.states = 1, .multiple = p->forward->chunk}, why);
+      efla_stream_init(&p->stream, p->in,
+                       &(efla_walk){.states = 1, .decay = p->forward->rule.decay, .multiple = p->forward->chunk}, why);
   if (status != EFLA_OK) return status;
   size_t heads = p->stream.most_heads;
   p->S = malloc(heads * x->dk * x->dv * sizeof *p->S);

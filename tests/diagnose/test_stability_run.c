@@ -6,13 +6,14 @@
 
 enum { DK = 8, DV = 5, STATE = DK * DV };
 
-static efla_statistics stability_run_of(size_t dk, size_t dv, const efla_tokens *x, const double *S, size_t options,
-                                        size_t block) {
+static efla_statistics run_with(const char *decay, size_t dk, size_t dv, const efla_tokens *x, const double *S,
+                                size_t options, size_t block) {
   efla_statistics f;
   efla_stability_run stability;
   efla_message why;
   ck_assert_int_eq(efla_statistics_init(&f), EFLA_OK);
-  ck_assert_int_eq(efla_stability_run_init(&stability, efla_oracle_find("longdouble"), dk, dv), EFLA_OK);
+  ck_assert_int_eq(efla_stability_run_init(&stability, efla_oracle_find("longdouble"), efla_decay_find(decay), dk, dv),
+                   EFLA_OK);
   efla_stability_run_start(&stability, S, options);
   for (size_t t = 0; t < x->tokens; t += block) {
     efla_tokens part = efla_tokens_slice(x, t, x->tokens - t < block ? x->tokens - t : block);
@@ -23,30 +24,37 @@ static efla_statistics stability_run_of(size_t dk, size_t dv, const efla_tokens 
   return f;
 }
 
-/* The same by its definition: the state of one method, decayed and advanced in long double and rounded to a format
- * after every token (NULL: not), beside the exact state in long double.  Writes the largest relative error, its token,
+static efla_statistics stability_run_of(size_t dk, size_t dv, const efla_tokens *x, const double *S, size_t options,
+                                        size_t block) {
+  return run_with("split", dk, dv, x, S, options, block);
+}
+
+/* The same by its definition: the state of one rule, advanced in long double and rounded to a format after every token
+ * (NULL: not), beside the exact state in long double.  Writes the largest relative error, its token,
  * the rms of errors over that of states and of read-outs. */
 typedef struct run_errors {
   double largest, state, readout;
   size_t at;
 } run_errors;
 
-static run_errors follow(const efla_method *m, const efla_format *format, const efla_tokens *x, const double *start,
-                         size_t options) {
+static run_errors follow(const efla_method *m, const char *decay, const efla_format *format, const efla_tokens *x,
+                         const double *start, size_t options) {
+  const efla_rule rule = {.method = m, .decay = efla_decay_find(decay)},
+                  truth_rule = {.method = efla_method_find("exact"), .decay = rule.decay};
   long double S[STATE] = {0}, truth[STATE] = {0}, k[DK], v[DV], q[DK], o[DV], o_truth[DV], sums[4] = {0};
   run_errors found = {0};
   for (size_t e = 0; e < STATE && start; e++) S[e] = truth[e] = start[e];
   for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
   for (size_t t = 0; t < options; t++) {
-    double lambda = efla_lambda(DK, x->k + t * DK);
-    long double coefficient = efla_coefficient(m, x->beta[t], lambda),
-                exact = -expm1l(-(long double)x->beta[t] * lambda) / lambda;
-    long double errors[4] = {0}, fade = x->g ? expl(x->g[t]) : 1;
+    const double lambda = efla_lambda(DK, x->k + t * DK), g = x->g ? x->g[t] : 0;
+    efla_coefficients_long c, exact;
+    efla_rule_coefficients_long(&rule, lambda, x->beta[t], g, &c);
+    efla_rule_coefficients_long(&truth_rule, lambda, x->beta[t], g, &exact);
+    long double errors[4] = {0};
     for (size_t i = 0; i < DK; i++) k[i] = x->k[t * DK + i], q[i] = x->q[t * DK + i];
     for (size_t j = 0; j < DV; j++) v[j] = x->v[t * DV + j];
-    for (size_t e = 0; e < STATE; e++) S[e] *= fade, truth[e] *= fade;
-    efla_recurrence_long(1, DK, DV, NULL, k, v, &(efla_coefficients_long){1, coefficient, coefficient}, S, NULL);
-    efla_recurrence_long(1, DK, DV, NULL, k, v, &(efla_coefficients_long){1, exact, exact}, truth, NULL);
+    efla_recurrence_long(1, DK, DV, NULL, k, v, &c, S, NULL);
+    efla_recurrence_long(1, DK, DV, NULL, k, v, &exact, truth, NULL);
     for (size_t e = 0; e < STATE && format; e++) S[e] = efla_format_round(format, (double)S[e]);
     efla_readout_long(DK, DV, q, S, o), efla_readout_long(DK, DV, q, truth, o_truth);
     for (size_t e = 0; e < STATE; e++) errors[0] += powl(S[e] - truth[e], 2), errors[1] += truth[e] * truth[e];
@@ -68,29 +76,32 @@ static void check(const efla_deviation *d, const run_errors *expected, double sl
   if (expected->largest > 1e-6) ck_assert_uint_eq(d->largest.at.token, expected->at);
 }
 
-/* Every method in f64 and every format no wider than bf16 or fp16, with decays and an initial state or without.  A
- * method's errors are those of exact arithmetic within N (DK+8) u of f64 (docs/bounds.md#step), which discretisation
- * only damps here (x < 2).  A format's run computes in f32: each of its N steps is off by 8 u32 more (there, in
- * practice), and where that decides a rounding, by 2u of the format: that happens in a share 8 u32/u of the N roundings
- * of each entry, whose squares add. */
+/* Every method in f64 and every format no wider than bf16 or fp16, with every decay, from an initial state or none.
+ * A method's errors are those of exact arithmetic within N (DK+8) u of f64, N (3 DK+13) u with a decay within the
+ * step (docs/bounds.md#step), which discretisation only damps here (x < 2).  A format's run computes in f32: each of
+ * its N steps is off by 8 u32 more (there, in practice), and where that decides a rounding, by 2u of the format:
+ * that happens in a share 8 u32/u of the N roundings of each entry, whose squares add. */
 START_TEST(errors_by_definition) {
   enum { N = 120 };
   efla_tokens x = testing_tokens("gaussian", 0.7, N, DK, DV), start = testing_tokens("gaussian", 1, DK, 1, DV);
   double g[N];
-  for (size_t t = 0; t < N; t++) g[t] = -x.beta[N - 1 - t] / 10;
-  for (int way = 0; way < 4; way++) {
-    const double *S = way & 2 ? start.v : NULL;
-    x.g = way & 1 ? g : NULL;
-    efla_statistics f = stability_run_of(DK, DV, &x, S, N, 64);
+  for (int way = 0; way < 8; way++) {
+    const double *S = way & 1 ? start.v : NULL;
+    const efla_decay *decay = &efla_decays[way / 2];
+    const bool retention = decay->argument && !strcmp(decay->argument, "alpha");
+    const size_t roundings = decay->proportional ? DK + 8 : 3 * DK + 13;
+    for (size_t t = 0; t < N; t++) g[t] = (retention ? 1 : 0) - x.beta[N - 1 - t] / 10;
+    x.g = decay->gated ? g : NULL;
+    efla_statistics f = run_with(decay->name, DK, DV, &x, S, N, 64);
     for (size_t m = 0; m < f.methods; m++) {
-      run_errors expected = follow(f.method[m].method, NULL, &x, S, N);
-      check(&f.method[m].deviation, &expected, N * (DK + 8) * U);
+      run_errors expected = follow(f.method[m].method, decay->name, NULL, &x, S, N);
+      check(&f.method[m].deviation, &expected, (double)(N * roundings) * U);
     }
     for (size_t i = 0; i < f.formats; i++) {
       const efla_format *format = f.format[i].format;
       if (format->digits > 11) continue;
       double u = efla_format_unit(format), share = 8 * U32 / u;
-      run_errors expected = follow(efla_method_find("exact"), format, &x, S, N);
+      run_errors expected = follow(efla_method_find("exact"), decay->name, format, &x, S, N);
       double slack = N * 8 * U32 + 2 * u * sqrt(N * share);
       CHECK_BOUND(fabs(f.format[i].deviation.largest.value - expected.largest), slack);
       CHECK_BOUND(fabs(f.format[i].deviation.state.value - expected.state), slack);
@@ -167,26 +178,27 @@ START_TEST(wide_states_are_cut) {
 }
 END_TEST
 
-/* One key e_1 again and again with coefficient a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).  For
- * a = 1 - e^-x of the exact coefficient they are at most a < 1, so the diagonal's 1 is largest; for euler's a = x > 2
- * the corner's are.  Row sums: 1 + a (C-1) and 1 + a sum |1-a|^m.  With a decay g per token, L_ij = a e^(g (i-j)), and
- * the inverse's entries fade the same way. Relative errors: C^2 u from the substitution's sums of C terms (Higham 2002,
- * 8.1). */
+/* One key e_1 again and again with coefficient a: L_ij = a for j < i, the inverse's entries are -a (1-a)^(i-j-1).
+ * For a = 1 - e^-x of the exact coefficient they are at most a < 1, so the diagonal's 1 is largest; for euler's a =
+ * x > 2 the corner's are.  Row sums: 1 + a (C-1) and 1 + a sum |1-a|^m.  With a decay d per token, L_ij = a d^(i-j),
+ * and the inverse's entries fade the same way; within the step a = e/d, for euler d = 1 + g and e = beta. Relative
+ * errors: C^2 u from the substitution's sums of C terms (Higham 2002, 8.1). */
 START_TEST(chunks_of_one_key) {
   enum { N = 128 };
-  static const double decays[] = {0, -0.01};
+  static const double decays[] = {0, -0.01, -0.01};
   efla_tokens x;
   double g[N];
   ck_assert_int_eq(efla_tokens_init(&x, N, DK, DV), EFLA_OK);
   for (size_t t = 0; t < N; t++) x.k[t * DK] = 1, x.beta[t] = 2.25;
-  for (size_t w = 0; w < 2; w++) {
+  for (size_t w = 0; w < 3; w++) {
     for (size_t t = 0; t < N; t++) g[t] = decays[w];
     x.g = w ? g : NULL;
-    efla_statistics f = stability_run_of(DK, DV, &x, NULL, N, N);
+    efla_statistics f = run_with(w == 2 ? "joint" : "split", DK, DV, &x, NULL, N, N);
     for (size_t c = 0; c < EFLA_STATISTICS_CHUNKS; c++)
       for (size_t coefficient = 0; coefficient < EFLA_STATISTICS_COEFFICIENTS; coefficient++) {
         double a = efla_coefficient(efla_statistics_coefficient(coefficient), 2.25, 1), fade = exp(decays[w]), row = 1,
                inverse_row = 1, largest = 1;
+        if (w == 2 && coefficient == 1) fade = 1 + decays[w], a /= fade;
         for (size_t m = 1; m < f.chunk[c].chunk; m++) {
           double entry = a * pow(fabs(1 - a), (double)m - 1) * pow(fade, (double)m);
           row += a * pow(fade, (double)m), inverse_row += entry, largest = fmax(largest, entry);
@@ -247,7 +259,7 @@ START_TEST(a_refusal_is_told) {
   x.beta[4] = 1e6;
   efla_diagnosis d;
   efla_message why = {""};
-  const efla_diagnosis_options options = {1, 1, DK, DV, 1, 10, efla_oracle_find("odeiv")};
+  const efla_diagnosis_options options = {1, 1, DK, DV, 1, 10, efla_oracle_find("odeiv"), NULL};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   efla_diagnosis_start(&d, 0, 0, 0, NULL, x.tokens);
   efla_diagnosis_advance(&d, 0, &x);

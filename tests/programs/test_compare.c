@@ -32,6 +32,7 @@ START_TEST(report_and_table) {
   faulty_write(&f, path);
   ck_assert_int_eq(run(arguments), 0);
   ck_assert_msg(strstr(said, "\nverdict: within the tolerance\n") && !strstr(said, "fault:"), "%s", said);
+  ck_assert_ptr_nonnull(strstr(said, "\nheld against: method exact, decay none, keys raw, truth longdouble\n"));
   ck_assert_str_eq(complained, "");
   efla_csv csv;
   efla_message why;

@@ -14,7 +14,7 @@ static efla_diagnosis by_the_library(const h5_sizes *sizes) {
   ck_assert_int_eq(efla_tensors_open(&file, ran.in, &why), EFLA_OK);
   ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){0}, &why), EFLA_OK);
   const efla_diagnosis_options options = {
-      sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble")};
+      sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble"), NULL};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done)
     for (size_t h = 0; h < stream.x.heads; h++) {
@@ -160,7 +160,59 @@ START_TEST(everything_in_a_file) {
 }
 END_TEST
 
+/* The decay by its name: half-lives and the share of tokens where split and joint differ, in JSON, table and text. */
+START_TEST(decays_in_a_file) {
+  const h5_sizes sizes = {1, 90, 2, 4, 3};
+  double g[180];
+  for (size_t i = 0; i < 180; i++) g[i] = i % 2 ? -0.25 : 0; /* head 0 does not decay */
+  hid_t file = diagnosing_create("diagnose-decay");
+  h5_inputs(file, &sizes, 1);
+  h5_put_tokens(file, "g", H5T_IEEE_F64LE, &sizes, 0, g);
+  h5_close(file);
+  for (size_t i = 0; i < 2; i++) {
+    const char *decay = i ? "joint" : "split";
+    ck_assert_int_eq(diagnosing_run("", "--json --decay %s --out %s/table.csv", decay, ran.work), 0);
+    json_object *all = json_tokener_parse(ran.out);
+    ck_assert_str_eq(json_object_get_string(get(all, "decay")), decay);
+    ck_assert_str_eq(json_object_get_string(get(all, "step")), i ? "beta*lambda - g" : "beta*lambda");
+    for (size_t h = 0; h < 2; h++) {
+      json_object *fading = get(json_object_array_get_idx(get(all, "heads"), h), "decay");
+      json_object *median = json_object_array_get_idx(get(fading, "half_life"), 4),
+                  *f32 = json_object_array_get_idx(get(fading, "split_differs_from_joint"), 0);
+      ck_assert_double_eq(number(median, "order"), 0.5);
+      ck_assert_double_eq(number(median, "tokens"), h ? M_LN2 / 0.25 : INFINITY);
+      ck_assert_str_eq(json_object_get_string(get(f32, "precision")), "f32");
+      ck_assert(number(f32, "share") == (double)h && number(f32, "tokens") == 90 * (double)h);
+    }
+    json_object_put(all);
+    char path[300];
+    efla_csv csv;
+    efla_message why;
+    size_t lives = 0, shares = 0;
+    snprintf(path, sizeof path, "%s/table.csv", ran.work);
+    ck_assert_msg(efla_csv_read(&csv, path, &why) == EFLA_OK, "%s", why.text);
+    for (size_t r = 0; r < csv.rows; r++) {
+      const char *study = efla_csv_text(&csv, r, "study"), *name = efla_csv_text(&csv, r, "name");
+      if (!strcmp(study, "half-life") && !strcmp(name, decay)) lives++;
+      if (!strcmp(study, "split-joint")) shares += efla_csv_real(&csv, r, "value") == efla_csv_real(&csv, r, "head");
+    }
+    ck_assert(lives == 2 * EFLA_DIAGNOSIS_QUANTILES && shares == 2 * EFLA_STATISTICS_UNITS);
+    efla_csv_clear(&csv);
+    ck_assert_int_eq(diagnosing_run("", "--decay %s", decay), 0);
+    ck_assert_ptr_nonnull(strstr(ran.out, i ? "Decay joint: quantiles of the half-life" : "Decay split: quantiles of"));
+  }
+  ck_assert_int_eq(diagnosing_run("", "--decay none --json"), 0);
+  json_object *all = json_tokener_parse(ran.out);
+  ck_assert(!get(get(all, "total"), "decay") && !strcmp(json_object_get_string(get(all, "decay")), "none"));
+  json_object_put(all);
+  ck_assert_int_eq(diagnosing_run("", "--decay retention"), 3);
+  ck_assert_ptr_nonnull(strstr(ran.err, "alpha: no such dataset, expected one for decay retention"));
+  ck_assert_int_eq(diagnosing_run("", "--decay joint --truth expm1"), 0);
+  ck_assert_ptr_nonnull(strstr(ran.err, "expected longdouble for --decay joint"));
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {json_reads_back, everything_in_a_file};
+  const TTest *const tests[] = {json_reads_back, everything_in_a_file, decays_in_a_file};
   return testing_main("diagnose_json", tests, sizeof tests / sizeof *tests, 120);
 }

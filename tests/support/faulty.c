@@ -24,17 +24,31 @@ typedef struct arrays {
   double *q, *k, *v, *beta, *g, *o, *S0, *S;
 } arrays;
 
+/* The decay of the state, the coefficient a = e/d, and w/a by which v is multiplied. */
+typedef struct factors {
+  double decay, a, value;
+} factors;
+
+static factors factors_of(const faulty *f, double beta, double lambda, double g) {
+  const bool retains = f->decay && !strcmp(f->decay, "retention");
+  const double erase = retains ? (1 + g) * beta : beta, e = f->epsilon;
+  factors by = {f->has_decay && !f->ignores_decay ? exp(g) : 1, exact(erase, lambda), 1};
+  if (f->coefficient) by.a = f->coefficient(beta, lambda);
+  if (e > 0) by.a = -expm1(-beta * fmax(lambda, e)) / (lambda + e);
+  if (f->decay) by.value = beta * -expm1(g - erase * lambda) / (erase * lambda - g) / by.a;
+  return by;
+}
+
 /* One token of one head: row `at` of the arrays, S (dk, dv). */
 static void update(const faulty *f, const arrays *a, size_t at, double *S) {
   size_t dk = f->sizes.dk, dv = f->sizes.dv;
   double key[256], raw = norm_of(a->k + at * dk, dk), norm = f->unit_keys ? sqrt(raw * raw + f->key_epsilon) : 1;
   for (size_t i = 0; i < dk; i++) key[i] = fit(f, a->k[at * dk + i] / norm);
-  double lambda = f->unit_coefficient ? raw * raw / (raw * raw + f->key_epsilon) : raw * raw, e = f->epsilon;
-  double coefficient = f->coefficient ? f->coefficient(a->beta[at], lambda) : exact(a->beta[at], lambda);
-  coefficient = fit(f, e > 0 ? -expm1(-a->beta[at] * fmax(lambda, e)) / (lambda + e) : coefficient);
-  double decay = f->has_decay && !f->ignores_decay ? exp(a->g[at]) : 1;
+  double lambda = f->unit_coefficient ? raw * raw / (raw * raw + f->key_epsilon) : raw * raw;
+  const factors by = factors_of(f, a->beta[at], lambda, a->g[at]);
+  const double coefficient = fit(f, by.a), decay = by.decay;
   for (size_t j = 0; j < dv; j++) {
-    double u = a->v[at * dv + j];
+    double u = fit(f, by.value * a->v[at * dv + j]);
     for (size_t i = 0; i < dk; i++) {
       double s = fit(f, f->decay_after ? S[i * dv + j] : decay * S[i * dv + j]);
       S[i * dv + j] = s;
@@ -140,6 +154,8 @@ void faulty_write(const faulty *f, const char *path) {
   h5_put_tokens(file, "beta", H5T_IEEE_F32LE, z, 0, a.beta);
   h5_put_tokens(file, "o", type, z, z->dv, a.o);
   if (f->has_decay) h5_put_tokens(file, "g", H5T_IEEE_F32LE, z, 0, a.g);
+  for (size_t i = 0; i < n; i++) a.g[i]++;
+  if (f->decay && !strcmp(f->decay, "retention")) h5_put_tokens(file, "alpha", H5T_IEEE_F32LE, z, 0, a.g);
   if (f->has_initial) put_states(f, file, "initial_state", H5T_IEEE_F32LE, N, a.S0, false);
   if (!f->no_final)
     put_states(f, file, "final_state", f->f64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, N, a.S, f->final_transposed);

@@ -21,6 +21,7 @@ typedef struct faulty {
   double (*coefficient)(double beta, double lambda); /* NULL: exact */
   bool has_initial, ignores_initial, initial_transposed, final_transposed, no_final;
   bool has_decay, ignores_decay, decay_after;
+  const char *decay; /* that the kernel computes: joint, with g; retention, with alpha = 1 + g; NULL: split */
   bool reads_before, reads_transposed;
   bool packed,
       carries;        /* two sequences of 3/5 and 2/5 of the tokens in one batch entry; state not reset between them */

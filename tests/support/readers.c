@@ -138,8 +138,9 @@ static bool read_options(const uint8_t *bytes, size_t n) {
 static void read_blocks(efla_tensors *file, const char *path) {
   efla_stream stream;
   efla_message why = {{0}};
-  efla_status status =
-      efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O] ? file : NULL}, &why);
+  const efla_decay *decay = efla_decay_find(file->has[EFLA_ALPHA] ? "retention" : file->has[EFLA_G] ? "split" : "none");
+  const efla_walk walk = {.states = 1, .decay = decay, .outputs = file->has[EFLA_O] ? file : NULL};
+  efla_status status = efla_stream_init(&stream, file, &walk, &why);
   for (int block = 0; block < 3 && status == EFLA_OK && !stream.done; block++) {
     status = efla_stream_next(&stream, &why);
     if (status != EFLA_OK) readers_expect_refusal(status, &why, path);

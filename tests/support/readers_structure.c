@@ -52,17 +52,17 @@ static void check_block(const structure *s, const efla_stream *stream, efla_tens
 }
 
 /* All blocks of a stream, in blocks of a few tokens.  With a fault the numbers are not compared. */
-static efla_status check_stream(const structure *s, efla_tensors *file, efla_message *why) {
+static efla_status check_stream(const structure *s, efla_tensors *file, const efla_decay *decay, efla_message *why) {
   efla_stream stream;
-  efla_status status =
-      efla_stream_init(&stream, file, &(efla_walk){.states = 1, .outputs = file->has[EFLA_O] ? file : NULL}, why);
+  const efla_walk walk = {.states = 1, .decay = decay, .outputs = file->has[EFLA_O] ? file : NULL};
+  efla_status status = efla_stream_init(&stream, file, &walk, why);
   stream.most_tokens = stream.most_tokens > 3 ? 3 : stream.most_tokens; /* so that there are several */
   while (status == EFLA_OK && (status = efla_stream_next(&stream, why)) == EFLA_OK && !stream.done) {
     const efla_sequence *x = &stream.x;
     if (s->faults > 0) continue;
     check_block(s, &stream, EFLA_Q, &x->q, x->dk), check_block(s, &stream, EFLA_K, &x->k, x->dk);
     check_block(s, &stream, EFLA_V, &x->v, x->dv), check_block(s, &stream, EFLA_O, &stream.y.o, x->dv);
-    check_block(s, &stream, EFLA_BETA, &x->beta, 1), check_block(s, &stream, EFLA_G, &x->g, 1);
+    check_block(s, &stream, EFLA_BETA, &x->beta, 1), check_block(s, &stream, stream.argument, &x->g, 1);
   }
   efla_stream_clear(&stream);
   return status;
@@ -85,13 +85,13 @@ static efla_status check_states(const structure *s, efla_tensors *file, efla_ten
 }
 
 /* The forward pass, whose file is as large as computed beforehand, and as much again as HDF5 needs for the rest. */
-static void check_pass(efla_tensors *file) {
+static void check_pass(efla_tensors *file, const efla_decay *decay) {
   enum { REST = 16384 };
   char path[300];
   struct stat made;
   snprintf(path, sizeof path, "%s.out", file->path);
   const efla_forward_spec forward = {
-      .rule = {.method = &efla_methods[0], .decay = efla_decay_find("split"), .keys = &efla_key_treatments[0]},
+      .rule = {.method = &efla_methods[0], .decay = decay, .keys = &efla_key_treatments[0]},
       .form = &efla_forms[0],
       .format = efla_format_find("f64"),
       .chunk = 16,
@@ -120,10 +120,13 @@ static efla_status read_all(const structure *s, efla_tensors *file, efla_message
   for (size_t i = 0; plain && file->cu_seqlens && i <= s->sequences; i++)
     readers_expect((double)file->cu_seqlens[i] == (s->boundaries.written == ALL ? s->boundary[i] : 0),
                    "boundaries are those of the file");
-  efla_status status = check_stream(s, file, why);
+  efla_status status = EFLA_OK;
+  for (const efla_decay *decay = efla_decays; decay->name && status == EFLA_OK; decay++)
+    if (!decay->argument || file->has[efla_decay_tensor(decay)]) status = check_stream(s, file, decay, why);
   for (efla_tensor t = EFLA_INITIAL_STATE; t <= EFLA_FINAL_STATE && status == EFLA_OK; t++)
     if (file->has[t]) status = check_states(s, file, t, why);
-  if (status == EFLA_OK) check_pass(file);
+  for (const efla_decay *decay = efla_decays; decay->name && status == EFLA_OK; decay++)
+    if (!decay->argument || file->has[efla_decay_tensor(decay)]) check_pass(file, decay);
   return status;
 }
 

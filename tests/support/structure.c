@@ -93,15 +93,15 @@ static void plan_storage(draw *d, structure_dataset *x) {
   }
 }
 
-static void plan_numbers(draw *d, structure_dataset *x, bool finite, bool positive) {
+static void plan_numbers(draw *d, structure_dataset *x, bool finite, double outside) {
   size_t entries = structure_entries(x), at = pick(d, 256);
   double bad = 0;
   if (finite && fault(d, "a nan"))
     bad = NAN;
   else if (finite && fault(d, "an infinity"))
     bad = pick(d, 2) ? INFINITY : -INFINITY;
-  else if (positive && fault(d, "a negative number"))
-    bad = -0.5;
+  else if (outside != 0 && fault(d, "a number out of its range"))
+    bad = outside;
   if (bad == 0 || entries == 0 || x->written != ALL) return;
   if (x->type < TYPES_RIGHT && !is_float(x->type)) x->type = F32;
   x->spoilt = bad, x->spoilt_at = at % entries;
@@ -117,7 +117,8 @@ static void plan_dataset(draw *d, structure_dataset *x, efla_tensor tensor) {
   x->type = (structure_type)choose(d, TYPES_RIGHT, TYPES, "a type without numbers");
   spoil_shape(d, x, state);
   plan_storage(d, x);
-  plan_numbers(d, x, finite, tensor == EFLA_BETA);
+  const double outside[EFLA_TENSORS] = {[EFLA_BETA] = -0.5, [EFLA_G] = 0.5, [EFLA_ALPHA] = 1.5};
+  plan_numbers(d, x, finite, outside[tensor]);
 }
 
 /* Sizes from 1 on; B is 1 where sequences lie end to end. */
@@ -197,7 +198,9 @@ double structure_value(const structure_dataset *d, size_t i) {
   if (d->values) return d->values[i];
   if (d->spoilt != 0 && i == d->spoilt_at) return d->spoilt; /* nan is not 0 either */
   int m = (int)((i * 7 + (size_t)(unsigned char)*d->name * 5 + i / 17) % 17);
-  bool positive = *d->name == 'b' || d->type == U8;
+  bool positive = *d->name == 'b' || d->type == U8, whole = !is_float(d->type);
+  if (*d->name == 'g') return d->type == U8 ? 0 : whole ? -(m % 9) : -(m % 9) / 8.;
+  if (*d->name == 'a') return whole ? m % 2 : m % 9 / 8.;
   double value = positive ? m % 9 : m - 8;
-  return is_float(d->type) ? value / 8 : value;
+  return whole ? value : value / 8;
 }
