@@ -71,7 +71,7 @@ static efla_status check_stream(const structure *s, efla_tensors *file, const ef
 static efla_status check_states(const structure *s, efla_tensors *file, efla_tensor tensor, efla_message *why) {
   size_t n = file->dk * file->dv;
   double *S = malloc(n * sizeof *S);
-  readers_expect(S != NULL, "memory for a state");
+  if (!S) return efla_fail_memory(why);
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < file->sequences * file->heads && status == EFLA_OK; i++) {
     status = efla_tensors_read_states(file, tensor, i / file->heads, i % file->heads, 1, S, why);
