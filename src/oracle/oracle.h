@@ -46,7 +46,8 @@ const efla_oracle *efla_oracle_find(const char *name);
 /* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new
  * one (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at
  * most 1. Keys are taken as they are; decay (NULL: none) says how the tokens' rates follow from beta and g.  What
- * decays before a token, as in `split`, is computed in long double whatever the oracle. Returns
+ * decays before a token, as in `split`, is computed in long double whatever the oracle.  Returns
+ *
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;
  *   EFLA_NO_MEMORY. */
