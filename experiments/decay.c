@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* decay: what is a splitting error worth, where a decay and the delta rule act on a state within one token?
  *
- * Inputs    a decay rate y, the same for all tokens; one token of x = beta*lambda, and streams of every family and norm.
+ * Inputs    a decay rate y of all tokens; one token of x = beta*lambda, and streams of every family and norm.
  * Varies    the method, and the decay: joint (one flow), split (decay, then step), retention (EFLA's gated variant).
  * Measures  relative distance from the exact joint flow: of the coefficients d, e, w of one token, of state and
  *           read-out along a stream, also after the best common factor; and half-lives of a state.
