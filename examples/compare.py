@@ -10,13 +10,19 @@ import subprocess
 import sys
 import tempfile
 
-import h5py
-import numpy as np
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    print(f"compare.py: {missing}; the example needs numpy and h5py", file=sys.stderr)
+    sys.exit(2)
 
 
-def kernel(q, k, v, beta, scale, coefficient):  # yours goes here; (B,T,H,D) each, beta (B,T,H)
+def kernel(q, k, v, beta, scale, coefficient, g=None):  # yours goes here; (B,T,H,D) each, beta and g (B,T,H)
     S, o = np.zeros((*q[:, 0].shape, v.shape[-1]), np.float32), np.empty_like(v)
     for t in range(q.shape[1]):
+        if g is not None:  # the gated delta rule's decay
+            S *= np.exp(g[:, t])[..., None, None]
         u = v[:, t] - np.einsum("bhkv,bhk->bhv", S, k[:, t])
         S += np.einsum("bh,bhk,bhv->bhkv", coefficient(beta, k)[:, t], k[:, t], u)
         o[:, t] = scale * np.einsum("bhkv,bhk->bhv", S, q[:, t])
@@ -58,3 +64,11 @@ if __name__ == "__main__":
         o, S = kernel(q, k, v, beta, scale, coefficient)
         answer = compare(program, q=q, k=k, v=v, beta=beta, scale=scale, o=o, final_state=S)
         print(name, answer["verdict"], answer.get("fault", ""), sep=": ")
+    # Gated DeltaNet: Euler's coefficient, unit keys, the decay before each step; and whether that is the joint flow.
+    g = -rng.exponential(0.2, size=beta.shape).astype(np.float32)
+    k /= np.linalg.norm(k, axis=-1, keepdims=True)
+    o, S = kernel(q, k, v, beta, scale, lambda b, k: b, g)
+    for decay in ("split", "joint"):
+        options = ("--method", "euler", "--keys", "unit", "--decay", decay)
+        answer = compare(program, options, q=q, k=k, v=v, beta=beta, g=g, scale=scale, o=o, final_state=S)
+        print(f"Gated DeltaNet as {decay}", answer["verdict"], answer.get("fault", ""), sep=": ")

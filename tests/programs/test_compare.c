@@ -127,6 +127,8 @@ END_TEST
 /* The example for Python, where h5py is installed: Debian's python3-h5py, which belongs to the system's own Python. */
 START_TEST(python_example) {
   if (testing_shell("/usr/bin/python3 -c 'import h5py, numpy'", NULL, NULL, 0) != 0) {
+    ck_assert_int_eq(testing_shell("/usr/bin/python3 examples/compare.py", said, complained, sizeof complained), 2);
+    ck_assert_msg(strstr(complained, "the example needs numpy and h5py") != NULL, "%s", complained);
     testing_skip("python_example", "/usr/bin/python3 has no h5py (Debian: python3-h5py)");
     return;
   }
@@ -136,6 +138,8 @@ START_TEST(python_example) {
   ck_assert_msg(strstr(said, "exact: within the tolerance: \n") != NULL, "%s", said);
   ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the coefficient") != NULL, "%s",
                 said);
+  ck_assert_msg(strstr(said, "Gated DeltaNet as split: within the tolerance: \n") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "Gated DeltaNet as joint: outside the tolerance: ") != NULL, "%s", said);
 }
 END_TEST
 
