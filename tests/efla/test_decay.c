@@ -152,6 +152,35 @@ START_TEST(retention_is_bounded) {
 }
 END_TEST
 
+/* What a token multiplies along its key, d - e lambda; at x = rho lambda, of rates by this decay. */
+static double along(const efla_method *method, const char *decay, double argument, double x) {
+  const efla_rule rule = {.method = method, .decay = efla_decay_find(decay)};
+  const double beta = 0.3, rho = strcmp(decay, "retention") ? beta : argument * beta, lambda = x / rho;
+  const efla_coefficients *c = at(&rule, lambda, beta, argument);
+  return c->decay - c->erase * lambda;
+}
+
+/* docs/derivations.md#e7: limits of explicit methods along the key.  joint moves them down by y, split up, Euler's to 1 +
+ * e^y, and retention has beta lambda <= 1 + 1/alpha.  1e-9 to either side is far from the rounding of R, whose slope
+ * there is 1/2 at least. */
+START_TEST(limits_with_decay) {
+  const double off = 1e-9;
+  for (const efla_method *m = efla_methods; m->name; m++)
+    for (double y = 0.01; y < 1 && isfinite(m->stable); y *= 3) {
+      const double limit = m->stable - y;
+      ck_assert_msg(fabs(along(m, "joint", -y, limit - off)) < 1, "%s, y = %g", m->name, y);
+      ck_assert_msg(fabs(along(m, "joint", -y, limit + off)) > 1, "%s, y = %g", m->name, y);
+      ck_assert_msg(fabs(along(m, "split", -y, m->stable + off)) < 1, "%s, y = %g", m->name, y);
+      if (strcmp(m->name, "euler") != 0) continue;
+      const double alpha = exp(-y), split = 1 + exp(y), retention = alpha * (1 + 1 / alpha);
+      ck_assert(along(m, "joint", -y, 1 - y - off) > 0 && along(m, "joint", -y, 1 - y + off) < 0);
+      ck_assert(fabs(along(m, "split", -y, split - off)) < 1 && fabs(along(m, "split", -y, split + off)) > 1);
+      ck_assert(fabs(along(m, "retention", alpha, retention - off)) < 1);
+      ck_assert(fabs(along(m, "retention", alpha, retention + off)) > 1);
+    }
+}
+END_TEST
+
 /* Overflow and underflow are data: no coefficient is nan, and no derivative but where an explicit method overflows.  At
  * g = -inf the state is forgotten and nothing is written.  |R| <= 1 makes phi(z) and psi(y, z) at most 2/y. */
 START_TEST(ends_of_the_range) {
@@ -188,12 +217,9 @@ START_TEST(ends_of_the_range) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rates_and_their_derivatives,
-                                bits_without_a_rate_of_decay,
-                                coefficients_and_slopes,
-                                joint_and_split_differ_in_what_they_write,
-                                joint_is_a_semigroup,
-                                retention_is_bounded,
-                                ends_of_the_range};
+  const TTest *const tests[] = {rates_and_their_derivatives, bits_without_a_rate_of_decay,
+                                coefficients_and_slopes,     joint_and_split_differ_in_what_they_write,
+                                joint_is_a_semigroup,        retention_is_bounded,
+                                limits_with_decay,           ends_of_the_range};
   return testing_main("decay", tests, sizeof tests / sizeof *tests, 60);
 }
