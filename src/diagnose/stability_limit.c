@@ -64,7 +64,7 @@ efla_status efla_stability_limit_measure(const efla_method *method, const efla_s
   efla_status status = efla_source_init(&source, spec, why);
   if (status != EFLA_OK) return status;
   if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK ||
-      efla_growth_init(&growth, method, spec->dk) != EFLA_OK)
+      efla_growth_init(&growth, &(efla_rule){.method = method}, spec->dk) != EFLA_OK)
     status = efla_fail_memory(why);
   for (int b = 0; b < BATCHES && status == EFLA_OK; b++) {
     double before = growth.measured;

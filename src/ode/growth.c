@@ -58,8 +58,8 @@ void efla_growth_start(size_t dk, double *w) {
   for (size_t i = 0; i < dk; i++) w[i] /= norm;
 }
 
-efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk) {
-  *growth = (efla_growth){.method = method, .w = calloc(dk, sizeof *growth->w)};
+efla_status efla_growth_init(efla_growth *growth, const efla_rule *rule, size_t dk) {
+  *growth = (efla_growth){.rule = *rule, .w = calloc(dk, sizeof *growth->w)};
   if (!growth->w) return EFLA_NO_MEMORY;
   efla_growth_start(dk, growth->w);
   efla_growth_law_init(&growth->law, dk);
@@ -72,11 +72,15 @@ void efla_growth_clear(efla_growth *growth) {
 }
 
 void efla_growth_advance(efla_growth *growth, const efla_tokens *x) {
+  const efla_rule *rule = &growth->rule;
   for (size_t t = 0; t < x->tokens; t++) {
-    const double *k = x->k + t * x->dk;
-    double lambda = efla_lambda(x->dk, k), beta = x->beta[t];
-    growth->measured += efla_growth_step(x->dk, k, efla_coefficient(growth->method, beta, lambda), growth->w);
-    growth->predicted += efla_growth_expected(&growth->law, efla_stability(growth->method, beta * lambda));
+    const double *k = x->k + t * x->dk, lambda = efla_lambda(x->dk, k), beta = x->beta[t];
+    const bool decays = rule->decay && rule->decay->gated;
+    efla_coefficients c;
+    efla_rule_coefficients(rule, lambda, beta, x->g ? x->g[t] : 0, &c);
+    double R = decays ? (c.decay - c.erase * lambda) / c.decay : efla_stability(rule->method, beta * lambda);
+    growth->measured += efla_growth_transition(x->dk, k, c.decay, c.erase, growth->w);
+    growth->predicted += c.decay == 0 ? -INFINITY : log(fabs(c.decay)) + efla_growth_expected(&growth->law, R);
   }
   growth->tokens += x->tokens;
 }

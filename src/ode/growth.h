@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Growth of what a run forgets: the homogeneous product of transitions (I - a_t k_t k_t^T) acting on a vector.
+/* Growth of what a run forgets: the homogeneous product of transitions (d_t I - e_t k_t k_t^T) acting on a vector.
  *
  * Its mean logarithmic rate per token is what decides between saturation and blow-up: below zero an error made now
  * fades, above zero it wins. */
@@ -38,10 +38,10 @@ double efla_growth_step(size_t dk, const double *k, double a, double *w);
 /* The same for w <- (d I - e k k^T) w. */
 double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w);
 
-/* Both rates of one method along a stream of tokens: as measured on one vector, and as the law says for the x of these
+/* Both rates of one rule along a stream of tokens: as measured on one vector, and as the law says for the x of these
  * tokens if their keys had random directions. */
 typedef struct efla_growth {
-  const efla_method *method;
+  efla_rule rule; /* its keys and scale are not used */
   efla_growth_law law;
   double *w;                  /* (dk) */
   double measured, predicted; /* summed over the tokens */
@@ -49,8 +49,9 @@ typedef struct efla_growth {
 } efla_growth;
 
 /* Fails with EFLA_NO_MEMORY. */
-efla_status efla_growth_init(efla_growth *growth, const efla_method *method, size_t dk);
+efla_status efla_growth_init(efla_growth *growth, const efla_rule *rule, size_t dk);
 void efla_growth_clear(efla_growth *growth);
+/* The law's part of a token with decay: log|d| and that of R = (d - e lambda)/d; -inf where d is 0. */
 void efla_growth_advance(efla_growth *growth, const efla_tokens *x);
 
 #endif

@@ -75,14 +75,15 @@ efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_decay *decay, 
   return oracle->advance(x, decay, S, error, why);
 }
 
-/* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in.
- * Its own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v = 0). */
+/* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in:
+ * of its Frobenius norm, whose own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v =
+ * 0), and of the product of the transitions' norms, d each, off by 10 u (docs/bounds.md#rates), the less. */
 static efla_status carry(const efla_decay *decay, const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;
   double *block = calloc(dk * dk + dk, sizeof *block);
   if (!block) return EFLA_NO_MEMORY;
-  double *P = block, *zero = block + dk * dk;
+  double *P = block, *zero = block + dk * dk, norms = 1;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
   for (size_t t = 0; t < x->tokens; t++) {
     const double *k = x->k + t * dk;
@@ -91,8 +92,10 @@ static efla_status carry(const efla_decay *decay, const efla_tokens *x, double *
     rates.before = 0; /* decay_before has it */
     efla_rates_coefficients(efla_method_find("exact"), &rates, efla_lambda(dk, k), &c);
     efla_recurrence_f64(1, dk, dk, NULL, k, zero, &c, P, NULL);
+    if (c.decay < 1) norms *= c.decay * (1 + 6 * DBL_EPSILON);
   }
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
+  if (norms < *factor) *factor = norms;
   if (!(*factor < 1)) *factor = 1;
   free(block);
   return EFLA_OK;

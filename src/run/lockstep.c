@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const efla_key_treatment *keys,
                                const efla_list *oracles, size_t most, size_t block, efla_message *why) {
@@ -25,6 +26,7 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
 
 void efla_lockstep_clear(efla_lockstep *l) {
   efla_source_clear(&l->source);
+  free(l->x.g);
   efla_tokens_clear(&l->x);
   for (size_t i = 0; i < l->references; i++) efla_reference_clear(&l->reference[i]);
   for (size_t i = 0; i < l->runs; i++) efla_run_clear(&l->run[i]);
@@ -37,14 +39,24 @@ void efla_lockstep_clear(efla_lockstep *l) {
   *l = (efla_lockstep){0};
 }
 
+efla_status efla_lockstep_decay(efla_lockstep *l, const efla_decay *decay, double y) {
+  l->decay = decay;
+  for (size_t i = 0; i < l->references; i++) l->reference[i].decay = decay;
+  if (!decay->argument) return EFLA_OK;
+  l->x.g = malloc(l->x.tokens * sizeof *l->x.g);
+  if (!l->x.g) return EFLA_NO_MEMORY;
+  for (size_t t = 0; t < l->x.tokens; t++) l->x.g[t] = strcmp(decay->argument, "alpha") ? -y : 1 - y;
+  return EFLA_OK;
+}
+
 efla_status efla_lockstep_add(efla_lockstep *l, const efla_rule *rule, const efla_storage *storage) {
   const efla_spec *spec = &l->source.spec;
   l->drift[l->runs] = efla_drift_start(storage, spec->dk, efla_spec_directions(spec));
   return efla_run_init(&l->run[l->runs++], rule, storage, spec->dk, spec->dv);
 }
 
-efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method) {
-  return efla_growth_init(&l->growth[l->growths++], method, l->source.spec.dk);
+efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_rule *rule) {
+  return efla_growth_init(&l->growth[l->growths++], rule, l->source.spec.dk);
 }
 
 efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_rule *rule, const efla_list *formats, size_t seed) {

@@ -18,8 +18,9 @@
 
 typedef struct efla_lockstep {
   const efla_key_treatment *keys;
-  efla_source source; /* source.token: tokens so far */
-  efla_tokens x;      /* a block */
+  const efla_decay *decay; /* NULL: none */
+  efla_source source;      /* source.token: tokens so far */
+  efla_tokens x;           /* a block */
   size_t references, runs, growths;
   efla_reference *reference; /* (references) */
   efla_run *run;             /* (runs), in the order in which they were added */
@@ -38,9 +39,13 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
                                const efla_list *oracles, size_t most, size_t block, efla_message *why);
 void efla_lockstep_clear(efla_lockstep *l);
 
+/* Every token from now on has the decay rate y >= 0 by a decay that takes an argument; references follow it, and
+ * runs and growth rates that are added are to have it in their rules; their laws of rounding (drift) do not know it.  Fails with EFLA_NO_MEMORY. */
+efla_status efla_lockstep_decay(efla_lockstep *l, const efla_decay *decay, double y);
+
 /* All three fail with EFLA_NO_MEMORY. */
 efla_status efla_lockstep_add(efla_lockstep *l, const efla_rule *rule, const efla_storage *storage);
-efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_method *method);
+efla_status efla_lockstep_add_growth(efla_lockstep *l, const efla_rule *rule);
 /* Adds a run for each format (rows of efla_formats) and each storage in it (number/storage.h), without storages that
  * compute the same; run i of these uses stream seed*1000 + i of stochastic rounding. */
 efla_status efla_lockstep_add_formats(efla_lockstep *l, const efla_rule *rule, const efla_list *formats, size_t seed);

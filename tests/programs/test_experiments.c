@@ -62,6 +62,33 @@ START_TEST(accumulation_saturates_or_explodes) {
 }
 END_TEST
 
+/* docs/bounds.md#long-run for the exact flow with every decay; beside it w errs by 10 u and d by 3 u a token
+ * (docs/bounds.md#rates), which a state that forgets at the rate y makes 3 u/y.  Growth rates, measured and predicted: a
+ * decay before the step adds -y, and the exact flow has that of split with joint too; a step of growth rounds (dk + 16)
+ * times. */
+START_TEST(accumulation_with_decay) {
+  enum { DK = 32, TOKENS_MARKS = 23 };
+  const double y = 0.05, rounding = (DK + 16) * U;
+  efla_csv csv = run_table("accumulation --family gaussian,dictionary --norm 1 --tokens 1000 --truth longdouble "
+                           "--precision f64 --methods exact,euler --decay all --rate 0.05 --dk 32");
+  FOR_ROWS (&csv, r, 4 * 2 * TOKENS_MARKS, "method=exact")
+    CHECK_BOUND(efla_csv_real(&csv, r, "error"), (sqrt(2 * DK) + 10 + 3 / y) * U);
+  FOR_ROWS (&csv, r, 2 * 2, "decay=none tokens=1000") {
+    static const char *const columns[] = {"growth", "growth_predicted"};
+    char where[120];
+    for (int joint = 0; joint < 2; joint++) {
+      snprintf(where, sizeof where, "decay=%s tokens=1000 family=%s method=%s", joint ? "joint" : "split",
+               efla_csv_text(&csv, r, "family"), efla_csv_text(&csv, r, "method"));
+      if (joint && !row_is(&csv, r, "method", "exact")) continue;
+      FOR_ROWS (&csv, other, 1, where)
+        for (int i = 0; i < 2; i++)
+          CHECK_BOUND(fabs(efla_csv_real(&csv, other, columns[i]) + y - efla_csv_real(&csv, r, columns[i])), rounding);
+    }
+  }
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 /* An oracle that refuses leaves its rows without errors, says so, and the program ends with status 1. */
 START_TEST(accumulation_reports_a_refusal) {
   char err[4096];
@@ -157,8 +184,9 @@ START_TEST(inputs_are_checked_first) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {order_finds_the_orders,         accumulation_saturates_or_explodes,
-                                accumulation_reports_a_refusal, reference_finds_whom_to_trust,
-                                reference_without_a_truth,      inputs_are_checked_first};
+  const TTest *const tests[] = {order_finds_the_orders,        accumulation_saturates_or_explodes,
+                                accumulation_with_decay,       accumulation_reports_a_refusal,
+                                reference_finds_whom_to_trust, reference_without_a_truth,
+                                inputs_are_checked_first};
   return testing_main("experiments", tests, sizeof tests / sizeof *tests, 120);
 }
