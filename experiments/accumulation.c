@@ -51,7 +51,9 @@ typedef struct row {
 
 static const efla_column columns[] = {
     EFLA_COLUMN(row, family, "", "input family"),
+    EFLA_COLUMN(row, decay, "", "decay"),
     EFLA_COLUMN(row, norm, "", "root mean square key norm"),
+    EFLA_COLUMN(row, rate, "per token", "decay rate y"),
     EFLA_COLUMN(row, keys, "", "key treatment"),
     EFLA_COLUMN(row, truth, "", "oracle against which errors are measured"),
     EFLA_COLUMN(row, method, "", "one-step method"),
@@ -64,8 +66,6 @@ static const efla_column columns[] = {
     EFLA_COLUMN(row, growth, "per token", "growth rate gamma, measured; mean log of the product of transitions"),
     EFLA_COLUMN(row, growth_predicted, "per token", "growth rate gamma, predicted for keys of random direction"),
     EFLA_COLUMN(row, blowup, "", "first token after which the state is not finite; 0: none"),
-    EFLA_COLUMN(row, decay, "", "decay"),
-    EFLA_COLUMN(row, rate, "per token", "decay rate y"),
     EFLA_COLUMNS_END(row)};
 
 static const efla_list *const factors[] = {&families, &norms, &treatments, &decays, NULL};

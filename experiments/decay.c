@@ -38,8 +38,9 @@ typedef struct row {
   size_t tokens;
   efla_decay_difference by;
   const char *exceeds;
-  double half_life, floor;
+  double half_life;
   efla_decay_error error;
+  double floor;
 } row;
 
 static const efla_column columns[] = {
@@ -65,8 +66,7 @@ static const efla_column columns[] = {
 
 static const char *const decays[] = {"joint", "split", "retention"};
 enum { DECAYS = sizeof decays / sizeof *decays };
-
-static const row blank = {"", "", NAN, NAN, NAN, NAN, "", "", 1, {NAN, NAN, NAN}, "", NAN, NAN, {NAN, NAN, NAN}};
+static const row blank = {"", "", NAN, NAN, NAN, NAN, "", "", 1, {NAN, NAN, NAN}, "", NAN, {NAN, NAN, NAN}, NAN};
 
 static void points(double y, efla_table *table) {
   for (size_t i = 0; i < methods.n * DECAYS; i++) {
