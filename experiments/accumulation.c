@@ -25,7 +25,7 @@ static const efla_option options[] = {
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &treatments, 0, 0, efla_key_treatment_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"decay", "LIST", "none", NULL, "decays", EFLA_NAMES, &decays, 0, 0, efla_decay_name},
-    {"rate", "Y", "0.05", NULL, "their rate y per token", EFLA_REAL, &rate, 0, 1, NULL},
+    {"rate", "R", "0.05", NULL, "their rate y per token", EFLA_REAL, &rate, 0, 1, NULL},
     {"precision", "LIST", "f64,f32,bf16", NULL, "formats of the state", EFLA_NAMES, &formats, 0, 0, efla_format_name},
     {"truth", "LIST", "gsl,longdouble", NULL, "oracles: first the truth", EFLA_NAMES, &truths, 0, 0, efla_oracle_name},
     {"tokens", "N", "100000", "1000", "length of a run", EFLA_COUNT, &tokens, 1, 1e9, NULL},
