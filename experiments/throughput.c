@@ -17,7 +17,6 @@
 static size_t repeats, cold, softmax_most;
 static double least;
 static efla_list sizes, lengths, precisions, panels;
-
 static const char *panel_name(size_t i);
 
 static const efla_option options[] = {
@@ -52,7 +51,8 @@ static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;
     for (size_t p = 0; p < 3; p++) efla_bench_add(&panel, "kernel", passes[p], f64, one, 0);
-    for (size_t p = 0; p < 2 && threads == 1 && !f64; p++) efla_bench_add(&panel, "kernel_decay", passes[p], f64, one, 0);
+    for (size_t p = 0; p < 2 && threads < 2 && !f64; p++)
+      efla_bench_add(&panel, "kernel_decay", passes[p], f64, one, 0);
     many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
     many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
   }
