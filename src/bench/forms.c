@@ -195,76 +195,29 @@ static double coefficient_deviation(const problem *done, const problem *given) {
   return worst / (double)(dk + 6);
 }
 
+/* Rows that differ in little. */
+#define FORWARD(name, with_decay, form, workspace)                                                                     \
+  {                                                                                                                    \
+    .kernel = name, .pass = "forward", .decays = with_decay, .extra = workspace, .work = form,                         \
+    .flops = delta_rule_flops, .deviation = delta_rule_deviation                                                       \
+  }
+#define DECODE(name, which, with_decay)                                                                                \
+  {                                                                                                                    \
+    .kernel = name, .pass = which, .decays = with_decay, .extra = decode_extra, .start = decode_start, .work = decode, \
+    .finish = decode_finish, .flops = delta_rule_flops, .bytes = decode_bytes, .deviation = delta_rule_deviation       \
+  }
+
+/* decode_hot: states fit in the cache; decode_cold: they exceed it, and memory is the limit. */
 const efla_benchmark_case efla_bench_forms[] = {
-    {.kernel = "naive",
-     .pass = "forward",
-     .extra = spread_extra,
-     .work = naive,
-     .flops = delta_rule_flops,
-     .deviation = delta_rule_deviation},
-    {.kernel = "row_loop",
-     .extra = spread_extra,
-     .pass = "forward",
-     .work = row_loop,
-     .flops = delta_rule_flops,
-     .deviation = delta_rule_deviation},
-    {.kernel = "chunk",
-     .pass = "forward",
-     .extra = chunk_extra,
-     .work = chunk,
-     .flops = delta_rule_flops,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel",
-     .pass = "forward",
-     .extra = kernel_extra,
-     .work = kernel,
-     .flops = delta_rule_flops,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel",
-     .pass = "decode_hot", /* states fit in the cache */
-     .extra = decode_extra,
-     .start = decode_start,
-     .work = decode,
-     .finish = decode_finish,
-     .flops = delta_rule_flops,
-     .bytes = decode_bytes,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel",
-     .pass = "decode_cold", /* states exceed the cache: limited by memory */
-     .extra = decode_extra,
-     .start = decode_start,
-     .work = decode,
-     .finish = decode_finish,
-     .flops = delta_rule_flops,
-     .bytes = decode_bytes,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel_decay",
-     .pass = "forward",
-     .decays = true,
-     .extra = kernel_extra,
-     .work = kernel,
-     .flops = delta_rule_flops,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel_decay",
-     .pass = "decode_hot",
-     .decays = true,
-     .extra = decode_extra,
-     .start = decode_start,
-     .work = decode,
-     .finish = decode_finish,
-     .flops = delta_rule_flops,
-     .bytes = decode_bytes,
-     .deviation = delta_rule_deviation},
-    {.kernel = "kernel_decay",
-     .pass = "decode_cold",
-     .decays = true,
-     .extra = decode_extra,
-     .start = decode_start,
-     .work = decode,
-     .finish = decode_finish,
-     .flops = delta_rule_flops,
-     .bytes = decode_bytes,
-     .deviation = delta_rule_deviation},
+    FORWARD("naive", false, naive, spread_extra),
+    FORWARD("row_loop", false, row_loop, spread_extra),
+    FORWARD("chunk", false, chunk, chunk_extra),
+    FORWARD("kernel", false, kernel, kernel_extra),
+    DECODE("kernel", "decode_hot", false),
+    DECODE("kernel", "decode_cold", false),
+    FORWARD("kernel_decay", true, kernel, kernel_extra),
+    DECODE("kernel_decay", "decode_hot", true),
+    DECODE("kernel_decay", "decode_cold", true),
     {.kernel = "coefficients",
      .pass = "forward",
      .start = coefficients_start,

@@ -147,36 +147,16 @@ static double deviation(const problem *done, const problem *given) {
   return worst / (3 * sqrt(steps) * u);
 }
 
+/* Rows that differ in little. */
+#define GRADIENT(name, which, with_decay, passes)                                                                      \
+  {                                                                                                                    \
+    .kernel = name, .pass = which, .decays = with_decay, .extra = extra, .start = start, .work = passes,               \
+    .flops = flops, .deviation = deviation                                                                             \
+  }
+
 const efla_benchmark_case efla_bench_gradients[] = {
-    {.kernel = "kernel",
-     .pass = "backward",
-     .extra = extra,
-     .start = start,
-     .work = backward,
-     .flops = flops,
-     .deviation = deviation},
-    {.kernel = "kernel",
-     .pass = "forward_backward",
-     .extra = extra,
-     .start = start,
-     .work = both,
-     .flops = flops,
-     .deviation = deviation},
-    {.kernel = "kernel_decay",
-     .pass = "backward",
-     .decays = true,
-     .extra = extra,
-     .start = start,
-     .work = backward,
-     .flops = flops,
-     .deviation = deviation},
-    {.kernel = "kernel_decay",
-     .pass = "forward_backward",
-     .decays = true,
-     .extra = extra,
-     .start = start,
-     .work = both,
-     .flops = flops,
-     .deviation = deviation},
+    GRADIENT("kernel", "backward", false, backward),
+    GRADIENT("kernel", "forward_backward", false, both),
+    GRADIENT("kernel_decay", "backward", true, backward),
     {.kernel = NULL},
 };

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* Of g, a logarithm, and of alpha, a retention. */
+static double g_at_rate(double y) { return -y; }
+static double alpha_at_rate(double y) { return 1 - y; }
+
 static void none(double beta, double g, efla_rates *r) {
   (void)g;
   *r = (efla_rates){.erase = beta, .write = beta};
@@ -72,6 +76,7 @@ const efla_decay efla_decays[] = {
      .what = "exp(g) before each step (Gated DeltaNet)",
      .gated = true,
      .argument = "g",
+     .at_rate = g_at_rate,
      .proportional = true,
      .rates = split,
      .rates_long = split_long,
@@ -80,6 +85,7 @@ const efla_decay efla_decays[] = {
      .what = "rate -g within the step, beside the erasure",
      .gated = true,
      .argument = "g",
+     .at_rate = g_at_rate,
      .rates = joint,
      .rates_long = joint_long,
      .slopes = joint_slopes},
@@ -87,6 +93,7 @@ const efla_decay efla_decays[] = {
      .what = "retention alpha: rate 1 - alpha, and erasure times alpha (EFLA's gated variant)",
      .gated = true,
      .argument = "alpha",
+     .at_rate = alpha_at_rate,
      .rates = retention,
      .rates_long = retention_long,
      .slopes = retention_slopes},

@@ -120,9 +120,10 @@ typedef struct efla_rates_long {
 typedef struct efla_decay {
   const char *name;
   const char *what;
-  bool gated;           /* takes an argument, the sequence's array g */
-  const char *argument; /* its meaning: "g" or "alpha"; NULL: not gated */
-  bool proportional;    /* rate y = 0 and rho = b, so that coefficients have e = d w */
+  bool gated;                  /* takes an argument, the sequence's array g */
+  const char *argument;        /* its meaning: "g" or "alpha"; NULL: not gated */
+  bool proportional;           /* rate y = 0 and rho = b, so that coefficients have e = d w */
+  double (*at_rate)(double y); /* the argument by which a state decays at the rate y >= 0; NULL: not gated */
   void (*rates)(double beta, double g, efla_rates *r);
   void (*rates_long)(long double beta, long double g, efla_rates_long *r);
   void (*slopes)(double beta, double g, efla_rates *by_beta, efla_rates *by_g); /* derivatives of the rates */

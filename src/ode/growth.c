@@ -48,10 +48,6 @@ double efla_growth_transition(size_t dk, const double *k, double d, double e, do
   return log(norm);
 }
 
-double efla_growth_step(size_t dk, const double *k, double a, double *w) {
-  return efla_growth_transition(dk, k, 1, a, w);
-}
-
 void efla_growth_start(size_t dk, double *w) {
   for (size_t i = 0; i < dk; i++) w[i] = sqrt((double)(i + 1));
   double norm = sqrt(efla_lambda(dk, w));

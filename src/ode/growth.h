@@ -31,11 +31,8 @@ double efla_growth_expected(const efla_growth_law *law, double R);
  * keys is orthogonal to it. */
 void efla_growth_start(size_t dk, double *w);
 
-/* w <- (I - a k k^T) w, scaled back to norm one; returns the logarithm of the norm it had.  k, w (dk), |w| = 1 on
+/* w <- (d I - e k k^T) w, scaled back to norm one; returns the logarithm of the norm it had.  k, w (dk), |w| = 1 on
  * entry.  Where nothing is left (-inf) or the norm overflows (inf, nan), w starts again as the first unit vector. */
-double efla_growth_step(size_t dk, const double *k, double a, double *w);
-
-/* The same for w <- (d I - e k k^T) w. */
 double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w);
 
 /* Both rates of one rule along a stream of tokens: as measured on one vector, and as the law says for the x of these

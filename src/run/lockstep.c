@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const efla_key_treatment *keys,
                                const efla_list *oracles, size_t most, size_t block, efla_message *why) {
@@ -42,10 +41,10 @@ void efla_lockstep_clear(efla_lockstep *l) {
 efla_status efla_lockstep_decay(efla_lockstep *l, const efla_decay *decay, double y) {
   l->decay = decay;
   for (size_t i = 0; i < l->references; i++) l->reference[i].decay = decay;
-  if (!decay->argument) return EFLA_OK;
+  if (!decay->gated) return EFLA_OK;
   l->x.g = malloc(l->x.tokens * sizeof *l->x.g);
   if (!l->x.g) return EFLA_NO_MEMORY;
-  for (size_t t = 0; t < l->x.tokens; t++) l->x.g[t] = strcmp(decay->argument, "alpha") ? -y : 1 - y;
+  for (size_t t = 0; t < l->x.tokens; t++) l->x.g[t] = decay->at_rate(y);
   return EFLA_OK;
 }
 

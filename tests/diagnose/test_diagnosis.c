@@ -133,7 +133,7 @@ START_TEST(random_keys_follow_the_law) {
       double down = efla_growth_expected(&law, efla_stability(m, step / exp2(1. / 256)));
       double coefficient = efla_coefficient(m, x.beta[t], efla_lambda(D, x.k + t * D));
       sum += expected, bound += fmax(fabs(up - expected), fabs(down - expected));
-      squares += pow(efla_growth_step(D, x.k + t * D, coefficient, w) - expected, 2);
+      squares += pow(efla_growth_transition(D, x.k + t * D, 1, coefficient, w) - expected, 2);
     }
     CHECK_BOUND(fabs(found(&d, m->name)->law.value - sum / N), bound / N + 1e-14);
     CHECK_BOUND(fabs(found(&d, m->name)->rate.value - sum / N), 5 * sqrt(squares) / N);

@@ -42,8 +42,8 @@ START_TEST(a_run_agrees_with_the_quadrature) {
     for (size_t t = 0; t < tokens; t++) {
       double step = efla_token_x(&x, t),
              coefficient = efla_coefficient(method, x.beta[t], efla_lambda(dk, x.k + t * dk));
-      double difference =
-          efla_growth_step(dk, x.k + t * dk, coefficient, w) - efla_growth_expected(&law, efla_stability(method, step));
+      double difference = efla_growth_transition(dk, x.k + t * dk, 1, coefficient, w) -
+                          efla_growth_expected(&law, efla_stability(method, step));
       sum += difference;
       squares += difference * difference;
     }

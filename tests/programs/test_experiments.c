@@ -63,9 +63,9 @@ START_TEST(accumulation_saturates_or_explodes) {
 END_TEST
 
 /* docs/bounds.md#long-run for the exact flow with every decay; beside it w errs by 10 u and d by 3 u a token
- * (docs/bounds.md#rates), which a state that forgets at the rate y makes 3 u/y.  Growth rates, measured and predicted: a
- * decay before the step adds -y, and the exact flow has that of split with joint too; a step of growth rounds (dk + 16)
- * times. */
+ * (docs/bounds.md#rates), which a state that forgets at the rate y makes 3 u/y.  Growth rates, measured and predicted:
+ * a decay before the step adds -y, and the exact flow has that of split with joint too; a step of growth rounds (dk +
+ * 16) times. */
 START_TEST(accumulation_with_decay) {
   enum { DK = 32, TOKENS_MARKS = 23 };
   const double y = 0.05, rounding = (DK + 16) * U;
