@@ -135,7 +135,7 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   static double place;
   efla_array wanted = {.data = &place, .type = x->v.type};
   efla_result y = {.o = wanted, .final_state = wanted};
-  efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->initial_state};
+  efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->p, x->initial_state};
   if (!dx.q.data) dx.q = wanted;
   if (!dx.initial_state.data) dx.initial_state = wanted;
   efla_call call = {.backend = backend, .rule = rule, .x = x, .y = &y, .dx = &dx};

@@ -2,6 +2,7 @@
 /* Decays: how a token's rates follow from beta and the decay's argument.  All else follows from the rates (rule.c). */
 #include "efla/rule.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Of g, a logarithm, and of alpha, a retention. */
@@ -36,6 +37,19 @@ static void split_slopes(double beta, double g, efla_rates *by_beta, efla_rates 
   (void)beta, (void)g;
   *by_beta = (efla_rates){.erase = 1, .write = 1};
   *by_g = (efla_rates){.before = 1};
+}
+
+static void strang(double beta, double g, efla_rates *r) {
+  *r = (efla_rates){.before = g, .erase = beta, .write = exp(g / 2) * beta};
+}
+
+static void strang_long(long double beta, long double g, efla_rates_long *r) {
+  *r = (efla_rates_long){.before = g, .erase = beta, .write = expl(g / 2) * beta};
+}
+
+static void strang_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
+  *by_beta = (efla_rates){.erase = 1, .write = exp(g / 2)};
+  *by_g = (efla_rates){.before = 1, .write = exp(g / 2) * beta / 2};
 }
 
 static void joint(double beta, double g, efla_rates *r) {
@@ -78,6 +92,7 @@ const efla_decay efla_decays[] = {
      .argument = "g",
      .at_rate = g_at_rate,
      .proportional = true,
+     .share = 1,
      .rates = split,
      .rates_long = split_long,
      .slopes = split_slopes},
@@ -97,6 +112,15 @@ const efla_decay efla_decays[] = {
      .rates = retention,
      .rates_long = retention_long,
      .slopes = retention_slopes},
+    {.name = "strang",
+     .what = "exp(g/2) before and after each step (Strang splitting)",
+     .gated = true,
+     .argument = "g",
+     .at_rate = g_at_rate,
+     .share = 0.5,
+     .rates = strang,
+     .rates_long = strang_long,
+     .slopes = strang_slopes},
     {.name = NULL},
 };
 

@@ -120,9 +120,10 @@ typedef struct efla_rates_long {
 typedef struct efla_decay {
   const char *name;
   const char *what;
-  bool gated;                  /* takes an argument, the sequence's array g */
-  const char *argument;        /* its meaning: "g" or "alpha"; NULL: not gated */
-  bool proportional;           /* rate y = 0 and rho = b, so that coefficients have e = d w */
+  bool gated;           /* takes an argument, the sequence's array g */
+  const char *argument; /* its meaning: "g" or "alpha"; NULL: not gated */
+  bool proportional;    /* rate y = 0 and rho = b, so that coefficients have e = d w */
+  double share; /* > 0: takes g per channel too, of which this share acts before the step and the rest after it */
   double (*at_rate)(double y); /* the argument by which a state decays at the rate y >= 0; NULL: not gated */
   void (*rates)(double beta, double g, efla_rates *r);
   void (*rates_long)(long double beta, long double g, efla_rates_long *r);
@@ -134,9 +135,16 @@ typedef struct efla_decay {
  *     split       g        0           beta         beta   Gated DeltaNet (Euler, unit keys; arXiv 2412.06464)
  *     joint       0        -g          beta         beta   decay and erasure as one flow
  *     retention   0        1 - alpha   alpha beta   beta   EFLA's gated variant (arXiv 2512.12602 v4, appendix D)
+ *     strang      g        0           beta         exp(g/2) beta   half the decay before the step, half after it
  *
  * g is the logarithm of a decay, <= 0; alpha, which takes its place, a retention in [0, 1]. For the exact
- * method joint and split differ in w only, and retention leaves at least e^-1 of the state per token. */
+ * method joint and split differ in w only, and retention leaves at least e^-1 of the state per token.
+ *
+ * split and strang also take one g per channel, that is per row of the state (sequence.h): with c = 1 or 1/2,
+ *
+ *     S' = D S + p (w v - e S^T r)^T,   D = diag exp(g),  p = exp((1 - c) g) k,  r = exp(c g) k,  e = w = a,
+ *
+ * Lie splitting (Kimi Delta Attention, arXiv 2510.26692), of first order, and Strang's, of second. */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
 const char *efla_decay_name(size_t i);
 const efla_decay *efla_decay_find(const char *name);

@@ -5,6 +5,7 @@
 
 #include "efla/array.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -17,9 +18,13 @@ extern "C" {
  *     v    (dv)
  *     beta (1)      the step size, >= 0
  *     g    (1)      the argument of the rule's decay, present exactly where that is gated: the logarithm of the
- *                   decay, <= 0, or alpha in [0, 1] (rule.h)
+ *                   decay, <= 0, or alpha in [0, 1] (rule.h); (dk) with g_per_channel: row i of the state has
+ *                   its own
+ *     p    (dk)     the erase key, in place of k in what is erased: S' = d S + k (w v - e S^T p)^T with
+ *                   lambda = p^T k, which may be negative; used as it is, whatever the key treatment.
+ *                   Absent: k
  *
- * q, k, v and all states have one type; beta and g have that type or f32. Elements of any of them may be
+ * q, k, v, p and all states have one type; beta and g have that type or f32. Elements of any of them may be
  * shared between batch entries, heads or tokens (array.h). An array whose description is all zero is absent.
  *
  * Without cu_seqlens every batch entry is one sequence. With cu_seqlens, batch is 1 and its tokens are those
@@ -30,7 +35,8 @@ typedef struct efla_sequence {
   size_t batch, heads, tokens, dk, dv; /* all but tokens >= 1 */
   size_t sequences;                    /* 0 without cu_seqlens */
   const size_t *cu_seqlens;            /* (sequences + 1), not decreasing; NULL: not packed */
-  efla_array q, k, v, beta, g;
+  efla_array q, k, v, beta, g, p;
+  bool g_per_channel;
   efla_array initial_state; /* (sequences, heads, dk, dv); absent: zero */
 } efla_sequence;
 
@@ -48,7 +54,7 @@ typedef struct efla_result {
  * wanted. Unlike other outputs their elements may be shared, by `repeat` and by strides of 0, where the
  * input's are: contributions to a shared element are summed, in a fixed order. */
 typedef struct efla_gradient {
-  efla_array q, k, v, beta, g;
+  efla_array q, k, v, beta, g, p;
   efla_array initial_state; /* may be the array of the derivative with respect to final_state */
 } efla_gradient;
 

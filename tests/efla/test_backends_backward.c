@@ -5,7 +5,7 @@
 
 static void backward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                      gsl_rng *draw) {
-  static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "initial_state"};
+  static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "p", "initial_state"};
   const bool narrow = gsl_rng_uniform_int(draw, 2);
   backend_inputs in = backends_place(c, type, narrow, draw);
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
@@ -14,11 +14,11 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
   if (c->d_final.values) d_final = case_place(&states, type, draw), case_fill(&d_final, &c->d_final);
   const efla_result dy = {.o = d_o.array, .final_state = d_final.array};
   efla_gradient dx = {.q = {.data = NULL}};
-  efla_array *const arrays[CASE_INPUTS] = {&dx.q, &dx.k, &dx.v, &dx.beta, &dx.g, &dx.initial_state};
-  size_t skipped = gsl_rng_uniform_int(draw, 12); /* one that is not wanted, by turns */
+  efla_array *const arrays[CASE_INPUTS] = {&dx.q, &dx.k, &dx.v, &dx.beta, &dx.g, &dx.p, &dx.initial_state};
+  size_t skipped = gsl_rng_uniform_int(draw, 14); /* one that is not wanted, by turns */
   for (size_t i = 0; i < CASE_INPUTS; i++) {
     const field *shape = i == CASE_INITIAL && !c->in[i].values ? &states : &c->in[i];
-    if (i == skipped || (i == CASE_G && !c->in[i].values)) continue;
+    if (i == skipped || ((i == CASE_G || i == CASE_P) && !c->in[i].values)) continue;
     if (i == CASE_INITIAL && c->in_place)
       d[i] = d_final;
     else

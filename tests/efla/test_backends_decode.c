@@ -10,7 +10,7 @@ static void *shifted(const efla_array *a, size_t token) {
 static efla_sequence token_of(const efla_sequence *x, size_t t) {
   efla_sequence one = *x;
   one.tokens = 1, one.initial_state.data = NULL;
-  efla_array *const arrays[] = {&one.q, &one.k, &one.v, &one.beta, &one.g};
+  efla_array *const arrays[] = {&one.q, &one.k, &one.v, &one.beta, &one.g, &one.p};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
     arrays[i]->data = shifted(arrays[i], t), arrays[i]->token = -1;
   return one;

@@ -43,6 +43,34 @@ static void bound_keys(field *k, double norm) {
   }
 }
 
+static const char *decay_of(size_t n) {
+  static const char *const names[] = {"none", "split", "joint", "retention", "strang"};
+  if (n >= CASES_ERASE) return names[n % 5];
+  if (n >= CASES_CHANNEL) return n % 2 ? "split" : "strang";
+  if (n >= CASES_ANY) return n % 2 ? "retention" : "joint";
+  return n % 3 == 1 ? "split" : "none";
+}
+
+/* One number in [least, 0] per channel, by turns near 0, and strong. */
+static void make_channels(field *g, size_t n, gsl_rng *draw) {
+  const double range = n % 3 == 0 ? 1e-3 : n % 3 == 1 ? 1 : 30;
+  const size_t numbers = g->entries * g->groups * g->tokens * g->features;
+  for (size_t i = 0; i < numbers; i++) g->values[i] = (double)(float)(-range * pow(gsl_rng_uniform(draw), 3));
+}
+
+/* The keys with some of their channels halved, one in seven turned round: mu = p^T k may be negative. */
+static void make_erase_keys(backend_case *c, gsl_rng *draw) {
+  const field *k = &c->in[CASE_K];
+  const size_t numbers = k->entries * k->groups * k->tokens * k->features;
+  field *p = &c->in[CASE_P];
+  *p = *k;
+  p->values = calloc(numbers ? numbers : 1, sizeof *p->values);
+  ck_assert_ptr_nonnull(p->values);
+  for (size_t i = 0; i < numbers; i++)
+    p->values[i] =
+        k->values[i] * (gsl_rng_uniform_int(draw, 7) ? .5 + .5 * (double)gsl_rng_uniform_int(draw, 2) : -.25);
+}
+
 backend_case case_make(size_t n, gsl_rng *draw) {
   static const size_t sizes[] = {1, 3, 16, 17, 64, 65, 128}, lengths[] = {200, 65, 64, 63, 1, 0};
   static const char *const methods[] = {"exact", "euler", "implicit", "rk4", "exact"};
@@ -57,7 +85,7 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   memcpy(c.cu, (size_t[]){0, 0, a, a, c.tokens, c.tokens}, sizeof c.cu);
   c.sequences = 5;
   const char *method = methods[n % 5];
-  const char *decay = n >= CASES_ANY ? (n % 2 ? "retention" : "joint") : n % 3 == 1 ? "split" : "none";
+  const char *decay = decay_of(n);
   ck_assert_int_eq(efla_rule_find(method, decay, n % 7 == 4 ? "unit" : "raw", &c.rule), EFLA_OK);
   c.rule.scale = n % 2 ? .125 + .7 * gsl_rng_uniform(draw) : 0;
   c.rule.scale = (double)(float)c.rule.scale;
@@ -68,12 +96,17 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   c.in[CASE_BETA] = make_field(b, h, t, 1, n % 4 == 1 ? 1 : 0, 1, draw);
   make_scalars(&c.in[CASE_BETA], 0, .9, draw); /* x = beta lambda is below 2 with keys of norm about 1.2 */
   bound_keys(&c.in[CASE_K], !strcmp(method, "exact") || !strcmp(method, "implicit") ? 1.4 : 1);
-  if (c.rule.decay->gated) {
+  c.per_channel = n >= CASES_CHANNEL && c.rule.decay->share > 0 && (n < CASES_ERASE || n % 2);
+  if (c.per_channel) {
+    c.in[CASE_G] = make_field(b, h, t, c.dk, n % 5, 1, draw);
+    make_channels(&c.in[CASE_G], n, draw);
+  } else if (c.rule.decay->gated) {
     const bool retention = !strcmp(c.rule.decay->argument, "alpha"),
                explicit = c.rule.method->stable < INFINITY && !c.rule.decay->proportional;
     c.in[CASE_G] = make_field(b, h, t, 1, n % 2 ? 2 : 0, 1, draw);
     make_scalars(&c.in[CASE_G], retention ? 1 : 0, explicit ? -.1 : -.5, draw); /* y + x < 1 where it is explicit */
   }
+  if (n >= CASES_ERASE) make_erase_keys(&c, draw);
   if (c.in_place || n % 3) c.in[CASE_INITIAL] = make_field(s, h, c.dk, c.dv, c.in_place ? 0 : n % 5, 1, draw);
   if (n % 8 != 6) c.d_o = make_field(b, h, t, c.dv, 0, 1, draw);
   if (c.in_place || n % 4 != 1) c.d_final = make_field(s, h, c.dk, c.dv, 0, 1, draw);

@@ -14,18 +14,20 @@ typedef struct field {
   double *values; /* (entries, groups, tokens, features); NULL: absent */
 } field;
 
-enum { CASE_INPUTS = 6, CASE_Q = 0, CASE_K, CASE_V, CASE_BETA, CASE_G, CASE_INITIAL };
+enum { CASE_INPUTS = 7, CASE_Q = 0, CASE_K, CASE_V, CASE_BETA, CASE_G, CASE_P, CASE_INITIAL };
 
 typedef struct backend_case {
   efla_rule rule;
   size_t batch, heads, tokens, dk, dv, sequences, cu[6];
   bool packed, in_place; /* in place: final_state is initial_state's array */
+  bool per_channel;      /* g has dk numbers a token */
   field in[CASE_INPUTS];
   field d_o, d_final; /* o and final_state are wanted where these are given */
 } backend_case;
 
-/* The first of the list have decays that every backend computes; from CASES_ANY on, others. */
-enum { CASES_ANY = 49, CASES = 84 };
+/* The first of the list have the decays none and split; then others from CASES_ANY on, decay per channel from
+ * CASES_CHANNEL on, and other erase keys from CASES_ERASE on. */
+enum { CASES_ANY = 49, CASES_CHANNEL = 84, CASES_ERASE = 126, CASES = 168 };
 
 /* Number n of a fixed list of combinations, with random numbers; end it with case_clear. */
 backend_case case_make(size_t n, gsl_rng *draw);

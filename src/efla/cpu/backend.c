@@ -22,10 +22,13 @@ static efla_status open_cpu(efla_backend *b, const efla_options *options) {
   return efla_backend_say(b, EFLA_INVALID, "isa %.64s: unknown, expected one such as %s", options->isa, b->isa->name);
 }
 
-static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type) {
+static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type, const efla_sequence *x) {
   (void)rule;
   if (type != EFLA_F32 && type != EFLA_F64)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the cpu backend has f32 and f64", efla_type_name(type));
+  if (x && x->p.data)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "p: the cpu backend has one key a token, the reference backend two");
+  if (x && x->g_per_channel) return efla_backend_say(b, EFLA_UNSUPPORTED, "g: the cpu backend has one g a head");
   return EFLA_OK;
 }
 

@@ -32,8 +32,9 @@ typedef void efla_pass(const efla_call *call, efla_arena *arena);
 typedef struct efla_backend_row {
   const char *name, *what;
   efla_status (*open)(efla_backend *backend, const efla_options *options);
-  /* Whether it computes the rule in the type; otherwise EFLA_UNSUPPORTED and a message. */
-  efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type);
+  /* Whether it computes the rule in the type, and for these inputs, NULL: not known yet; otherwise EFLA_UNSUPPORTED
+   * and a message. */
+  efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type, const efla_sequence *x);
   efla_pass *forward, *backward;
   /* Of a decoder: lays out its memory; sets the states, NULL: zero; copies them to an array; one token, with o.data
    * NULL without a read-out. */

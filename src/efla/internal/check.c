@@ -2,6 +2,7 @@
 #include "efla/internal/check.h"
 
 #include "efla/internal/rows.h"
+#include "efla/internal/rule.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -63,11 +64,13 @@ efla_status efla_check_rule(efla_backend *b, const efla_rule *rule) {
 /* ---- inputs and outputs ---- */
 
 static efla_status check_gate(efla_backend *b, const efla_rule *rule, const efla_sequence *x) {
-  const char *name = rule->decay ? rule->decay->name : efla_decays[0].name;
-  bool gated = rule->decay ? rule->decay->gated : efla_decays[0].gated;
+  const char *name = efla_rule_decay(rule)->name;
+  bool gated = efla_rule_decay(rule)->gated;
   if (gated && !x->g.data && x->tokens > 0)
     return efla_backend_say(b, EFLA_INVALID, "g: data is NULL, which decay %s needs", name);
   if (!gated && x->g.data) return efla_backend_say(b, EFLA_INVALID, "g: present, but decay %s takes none", name);
+  if (x->g_per_channel && efla_rule_decay(rule)->share == 0)
+    return efla_backend_say(b, EFLA_INVALID, "g: one per channel, but decay %s takes one per head", name);
   return EFLA_OK;
 }
 
@@ -77,7 +80,7 @@ typedef struct named {
   efla_extent extent;
 } named;
 
-enum { INPUTS = 6, Q = 0, K, V, BETA, G, INITIAL };
+enum { INPUTS = 7, Q = 0, K, V, BETA, G, P, INITIAL };
 
 static void list_inputs(const efla_sequence *x, named *list) {
   const efla_type type = x->v.type;
@@ -90,6 +93,8 @@ static void list_inputs(const efla_sequence *x, named *list) {
   list[V] = (named){"v", &x->v, value};
   list[BETA] = (named){"beta", &x->beta, scalar};
   list[G] = (named){"g", &x->g, scalar};
+  if (x->g_per_channel) list[G].extent.features = x->dk;
+  list[P] = (named){"p", &x->p, key};
   list[INITIAL] = (named){"initial_state", &x->initial_state, state};
 }
 
@@ -109,7 +114,8 @@ efla_status efla_check_inputs(efla_backend *b, const efla_rule *rule, const efla
     else if (needed && x->tokens > 0)
       status = efla_backend_say(b, EFLA_INVALID, "%s: data is NULL", list[i].name);
   }
-  return status ? status : b->row->offers(b, rule, x->v.type);
+  if (status) return status;
+  return b->row->offers(b, rule, x->v.type, x);
 }
 
 static bool same_strides(const efla_array *a, const efla_array *b) {
@@ -170,15 +176,15 @@ static efla_status check_derivative(efla_backend *b, const char *name, const efl
 }
 
 efla_status efla_check_backward(const efla_call *call) {
-  static const char *const names[INPUTS] = {"gradient q",    "gradient k", "gradient v",
-                                            "gradient beta", "gradient g", "gradient initial_state"};
+  static const char *const names[INPUTS] = {
+      "gradient q", "gradient k", "gradient v", "gradient beta", "gradient g", "gradient p", "gradient initial_state"};
   efla_backend *b = call->backend;
   const efla_sequence *x = call->x;
   const efla_result *dy = call->y;
   if (!dy) return efla_backend_say(b, EFLA_INVALID, "result: the pointer is NULL");
   if (!call->dx) return efla_backend_say(b, EFLA_INVALID, "gradient: the pointer is NULL");
-  const efla_array *d[INPUTS] = {&call->dx->q,    &call->dx->k, &call->dx->v,
-                                 &call->dx->beta, &call->dx->g, &call->dx->initial_state};
+  const efla_array *d[INPUTS] = {
+      &call->dx->q, &call->dx->k, &call->dx->v, &call->dx->beta, &call->dx->g, &call->dx->p, &call->dx->initial_state};
   efla_status status = efla_check_inputs(b, call->rule, x, dy->o.data || call->dx->q.data);
   if (status) return status;
   named in[INPUTS];
@@ -188,8 +194,8 @@ efla_status efla_check_backward(const efla_call *call) {
     status = efla_check_array(b, "derivative by final_state", &dy->final_state, EFLA_READ, in[INITIAL].extent);
   for (int i = 0; i < INPUTS && !status; i++) {
     if (!d[i]->data) continue;
-    if (i == G && !x->g.data && x->tokens > 0)
-      status = efla_backend_say(b, EFLA_INVALID, "%s: present, but g is not", names[i]);
+    if ((i == G || i == P) && !in[i].array->data && x->tokens > 0)
+      status = efla_backend_say(b, EFLA_INVALID, "%s: present, but %s is not", names[i], in[i].name);
     if (!status) status = check_derivative(b, names[i], d[i], &in[i]);
     if (!status) status = check_apart(b, names[i], d[i], "the derivative by o", &dy->o, false);
     if (!status)
@@ -211,7 +217,8 @@ efla_status efla_check_decoder(efla_backend *b, const efla_rule *rule, const efl
   status = check_sizes(b, shape->batch, shape->batch, shape->heads, 1, shape->dk, shape->dv);
   if (!status && efla_type_size(shape->type) == 0)
     status = efla_backend_say(b, EFLA_INVALID, "shape: %d is no type", (int)shape->type);
-  return status ? status : b->row->offers(b, rule, shape->type);
+  if (status) return status;
+  return b->row->offers(b, rule, shape->type, NULL);
 }
 
 static efla_status check_equal(efla_backend *b, const char *name, size_t found, size_t expected) {

@@ -15,8 +15,8 @@ static efla_status open_reference(efla_backend *b, const efla_options *options) 
   return EFLA_OK;
 }
 
-static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type) {
-  (void)rule;
+static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type, const efla_sequence *x) {
+  (void)rule, (void)x;
   if (type == EFLA_F32 || type == EFLA_F64) return EFLA_OK;
   return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the reference backend has f32 and f64", efla_type_name(type));
 }
