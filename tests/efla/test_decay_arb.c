@@ -84,7 +84,7 @@ static void find_sizes(const token *t, const efla_rates *by, double size[BALLS_C
   size[BALLS_D] = fabs(by->before) * balls_size(c + BALLS_D) + fabs(by->decay) * t->by_y[BALLS_D];
   size[BALLS_E] = fabs(by->before) * balls_size(c + BALLS_E) + fabs(by->erase) * before * diagonal +
                   fabs(by->decay) * t->by_y[BALLS_E];
-  size[BALLS_W] = fabs(by->write) * diagonal + balls_size(turn) * t->by_x[BALLS_W] / t->beta;
+  size[BALLS_W] = fabs(by->write) * diagonal + balls_size(turn) / balls_size(t->p + BALLS_WRITE) * t->by_x[BALLS_W];
   arb_clear(z), arb_clear(turn), arb_clear(part);
   _arb_vec_clear(c, BALLS_COEFFICIENTS);
 }

@@ -63,6 +63,11 @@ void balls_rates(const efla_decay *decay, arb_srcptr in, arb_ptr p) {
   arb_set(p + BALLS_WRITE, in + BALLS_BETA);
   if (!strcmp(decay->name, "split")) {
     arb_set(p + BALLS_BEFORE, in + BALLS_ARGUMENT);
+  } else if (!strcmp(decay->name, "strang")) {
+    arb_set(p + BALLS_BEFORE, in + BALLS_ARGUMENT);
+    arb_mul_2exp_si(p + BALLS_WRITE, in + BALLS_ARGUMENT, -1);
+    arb_exp(p + BALLS_WRITE, p + BALLS_WRITE, BALLS_BITS);
+    arb_mul(p + BALLS_WRITE, p + BALLS_WRITE, in + BALLS_BETA, BALLS_BITS);
   } else if (!strcmp(decay->name, "joint")) {
     arb_neg(p + BALLS_DECAY, in + BALLS_ARGUMENT);
   } else if (!strcmp(decay->name, "retention")) {
