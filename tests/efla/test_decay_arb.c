@@ -64,7 +64,8 @@ static void check_coefficients(token *t) {
   _arb_vec_clear(c, BALLS_COEFFICIENTS), _arb_vec_clear(slope, BALLS_COEFFICIENTS);
 }
 
-/* The sizes of the terms that a derivative is the sum of (docs/derivations.md#e7), by the rates' derivatives. */
+/* The sizes of the terms that a derivative is the sum of (docs/derivations.md#e7), by the rates' derivatives, one
+ * subnormal more for what of b' has underflowed. */
 static void find_sizes(const token *t, const efla_rates *by, double size[BALLS_COEFFICIENTS]) {
   arb_ptr c = _arb_vec_init(BALLS_COEFFICIENTS);
   arb_t z, turn, part;
@@ -84,7 +85,8 @@ static void find_sizes(const token *t, const efla_rates *by, double size[BALLS_C
   size[BALLS_D] = fabs(by->before) * balls_size(c + BALLS_D) + fabs(by->decay) * t->by_y[BALLS_D];
   size[BALLS_E] = fabs(by->before) * balls_size(c + BALLS_E) + fabs(by->erase) * before * diagonal +
                   fabs(by->decay) * t->by_y[BALLS_E];
-  size[BALLS_W] = fabs(by->write) * diagonal + balls_size(turn) / balls_size(t->p + BALLS_WRITE) * t->by_x[BALLS_W];
+  size[BALLS_W] = (fabs(by->write) + DBL_TRUE_MIN) * diagonal +
+                  balls_size(turn) / balls_size(t->p + BALLS_WRITE) * t->by_x[BALLS_W];
   arb_clear(z), arb_clear(turn), arb_clear(part);
   _arb_vec_clear(c, BALLS_COEFFICIENTS);
 }
