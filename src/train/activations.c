@@ -87,7 +87,8 @@ efla_status efla_activations_summarise(const efla_activations *x, efla_distribut
   if (!values) return efla_fail_memory(why);
   double *beta = values, *lambda = beta + n, *product = lambda + n;
   for (size_t t = 0; t < n; t++) {
-    beta[t] = (double)x->beta[t], lambda[t] = efla_kernel_lambda_f32(x->width, x->k + t * x->width);
+    const float *k = x->k + t * x->width;
+    beta[t] = (double)x->beta[t], lambda[t] = efla_kernel_lambda_f32(x->width, k, k);
     product[t] = beta[t] * lambda[t];
   }
   distributions[0] = distribution("beta", n, beta);

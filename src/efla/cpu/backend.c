@@ -23,12 +23,9 @@ static efla_status open_cpu(efla_backend *b, const efla_options *options) {
 }
 
 static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type, const efla_sequence *x) {
-  (void)rule;
+  (void)rule, (void)x;
   if (type != EFLA_F32 && type != EFLA_F64)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the cpu backend has f32 and f64", efla_type_name(type));
-  if (x && x->p.data)
-    return efla_backend_say(b, EFLA_UNSUPPORTED, "p: the cpu backend has one key a token, the reference backend two");
-  if (x && x->g_per_channel) return efla_backend_say(b, EFLA_UNSUPPORTED, "g: the cpu backend has one g a head");
   return EFLA_OK;
 }
 
@@ -45,6 +42,12 @@ static efla_heads heads_of(const efla_backend *b, const efla_sequence *x, const 
                       .isa = b->isa,
                       .arrays = arrays};
 }
+
+/* Whether d = 1 and e = w for every token, which the kernels need not read then. */
+static bool is_plain(const efla_rule *rule, const efla_sequence *x) { return efla_rule_plain(rule) && !x->p.data; }
+
+/* Whether g per channel is of another type than the kernels'. */
+static bool converts(const efla_sequence *x) { return x->g_per_channel && x->g.data && x->g.type != x->v.type; }
 
 /* How many different keys there are, and where their treated copies lie: one after another. */
 typedef struct key_copies {

@@ -22,7 +22,7 @@ const char *efla_layout_name(size_t i);
 /* Strides and repeat of arrays that lie otherwise than the layout says; data and type are not used.  NULL: it lies as
  * the layout says.  The arrays of scalars always do. */
 typedef struct efla_heads_arrays {
-  const efla_array *q, *k, *v, *o, *initial, *final;
+  const efla_array *q, *k, *v, *g, *p, *o, *initial, *final;
   const efla_array *d_o, *d_final, *d_q, *d_k, *d_v, *d_initial; /* of a backward pass */
 } efla_heads_arrays;
 

@@ -18,19 +18,22 @@
     const REAL *q, *k, *v;                                                                                             \
     const REAL *write;         /* w */                                                                                 \
     const REAL *erase, *decay; /* e, d; both NULL: no decay, d = 1 and e = w, for less work */                         \
+    const REAL *g;             /* as k: a logarithm of a decay per row of S, in place of d; NULL: none */              \
+    REAL share;                /* of that decay that acts before the step, the rest after it */                        \
+    const REAL *p;             /* as k: the erase key; NULL: k. With it, or with g, e is given */                      \
     REAL scale;                /* of what is read out; 0 means 1 */                                                    \
     const REAL *initial;       /* (sequences, heads, dk, dv); NULL: zero */                                            \
     REAL *final;               /* the same; NULL: not wanted */                                                        \
     REAL *o;                   /* NULL: no read-out, and then q may be NULL */                                         \
     bool last; /* read out the last token of a sequence only: o is (sequences, heads, dv), 0 where it is empty */      \
     /* For a backward pass; each NULL: not wanted. */                                                                  \
-    REAL *y;           /* as v: v - S^T k of every token, S before it */                                               \
+    REAL *y;           /* as v: v - S^T k of every token, S before it; k: what erases, decayed */                      \
     REAL *checkpoints; /* efla_kernel_checkpoints numbers: the states every EFLA_SEGMENT tokens, in tiles */           \
   } efla_kernel_##suffix;
 EFLA_KERNEL_TYPE(float, f32)
 EFLA_KERNEL_TYPE(double, f64)
 
-/* Numbers of scratch that a call needs: for every thread one head's state and two blocks of keys, or all heads' states
+/* Numbers of scratch that a call needs: for every thread one head's state and six blocks of keys, or all heads' states
  * if the layout is BTHD. */
 size_t efla_kernel_scratch_f32(const efla_heads *heads);
 size_t efla_kernel_scratch_f64(const efla_heads *heads);
@@ -43,9 +46,9 @@ size_t efla_kernel_checkpoints_f64(const efla_heads *heads);
 void efla_kernel_forward_f32(const efla_heads *heads, const efla_kernel_f32 *x, float *scratch);
 void efla_kernel_forward_f64(const efla_heads *heads, const efla_kernel_f64 *x, double *scratch);
 
-/* lambda = k^T k in f64, by eight sums that do not wait for each other; k (dk). */
-double efla_kernel_lambda_f32(size_t dk, const float *k);
-double efla_kernel_lambda_f64(size_t dk, const double *k);
+/* lambda = k^T k, or mu = p^T k, in f64, by eight sums that do not wait for each other; k, p (dk). */
+double efla_kernel_lambda_f32(size_t dk, const float *k, const float *p);
+double efla_kernel_lambda_f64(size_t dk, const double *k, const double *p);
 
 /* coefficient from beta and the keys as they are, by that lambda; formed in f64 and rounded. */
 void efla_kernel_coefficients_f32(const efla_heads *heads, const efla_method *method, const float *k, const float *beta,
