@@ -18,15 +18,19 @@
     const REAL *q, *k, *v, *write;                                                                                     \
     const REAL *erase, *decay;                     /* both NULL: d = 1, e = w */                                       \
     const REAL *write_by_lambda, *erase_by_lambda; /* the latter where there is decay */                               \
-    REAL scale;                                    /* of the read-outs; 0 means 1 */                                   \
-    const REAL *initial;                           /* NULL: zero */                                                    \
-    const REAL *d_o, *d_final;                     /* d_final NULL: zero */                                            \
-    REAL *d_q, *d_k, *d_v, *d_write;               /* NULL: not wanted, if no head is split into parts */              \
-    REAL *d_erase, *d_decay; /* where there is decay; without it d_write is by e and w, which are one */               \
-    REAL *d_initial;         /* NULL: not wanted */                                                                    \
+    const REAL *g, *p;                             /* as kernel.h has them; both with `decay` */                       \
+    REAL share;                                                                                                        \
+    REAL scale;                      /* of the read-outs; 0 means 1 */                                                 \
+    const REAL *initial;             /* NULL: zero */                                                                  \
+    const REAL *d_o, *d_final;       /* d_final NULL: zero */                                                          \
+    REAL *d_q, *d_k, *d_v, *d_write; /* NULL: not wanted, if no head is split into parts */                            \
+    REAL *d_erase, *d_decay;         /* where there is decay; without it d_write is by e and w, which are one */       \
+    REAL *d_g, *d_p;                 /* as g and p; NULL: not wanted */                                                \
+    REAL *d_initial;                 /* NULL: not wanted */                                                            \
   } efla_gradient_##suffix;
 /* d_o is of every token; rows that the loss does not look at are 0.  d_decay is the decay times the derivative by it,
- * a difference of sums, with an absolute error of order u |G| |S|, also where a decay of 0 makes it 0. */
+ * a difference of sums, with an absolute error of order u |G| |S|, also where a decay of 0 makes it 0; d_g likewise.
+ * With g d_decay is 0. */
 EFLA_GRADIENT_TYPE(float, f32)
 EFLA_GRADIENT_TYPE(double, f64)
 

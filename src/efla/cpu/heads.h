@@ -23,7 +23,7 @@ const char *efla_layout_name(size_t i);
  * the layout says.  The arrays of scalars always do. */
 typedef struct efla_heads_arrays {
   const efla_array *q, *k, *v, *g, *p, *o, *initial, *final;
-  const efla_array *d_o, *d_final, *d_q, *d_k, *d_v, *d_initial; /* of a backward pass */
+  const efla_array *d_o, *d_final, *d_q, *d_k, *d_v, *d_g, *d_p, *d_initial; /* of a backward pass */
 } efla_heads_arrays;
 
 typedef struct efla_heads {

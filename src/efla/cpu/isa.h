@@ -129,19 +129,22 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
  * state, from after it to before it. */
 #define EFLA_ADJOINT_TYPE(REAL, suffix)                                                                                \
   typedef struct efla_adjoint_##suffix {                                                                               \
-    size_t tokens, dk, dv;                         /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                            \
-    const REAL *q, *k, *v, *y, *d_o;               /* y = v - S^T k before the token; v is used with decay only */     \
-    REAL *d_q, *d_k, *d_v;                         /* out; NULL: not wanted */                                         \
+    size_t tokens, dk, dv;           /* 1 <= tokens <= EFLA_ADJOINT_TOKENS */                                          \
+    const REAL *q, *k, *v, *y, *d_o; /* y = v - S^T k before the token; v is used where there is `erase` */            \
+    REAL *d_q, *d_k, *d_v;           /* out; NULL: not wanted */                                                       \
     size_t q_stride, k_stride, v_stride, y_stride; /* of their rows */                                                 \
     size_t d_o_stride, d_q_stride, d_k_stride, d_v_stride;                                                             \
     REAL scale;                                    /* of the read-outs, and so of d_o */                               \
-    const REAL *write, *erase, *decay;             /* (tokens), as in a block */                                       \
+    const REAL *write, *erase, *decay;             /* (tokens), as in a block, but without decay `erase` is NULL */    \
     const REAL *write_by_lambda, *erase_by_lambda; /* their slopes */                                                  \
-    REAL *d_write;                                 /* (tokens), out; without decay by both, which are one */           \
-    REAL *d_erase, *d_decay;                       /* with decay only; d_decay: times the decay */                     \
-    REAL *reach;                                   /* <G, S> after the chunk in, before it out; with decay only */     \
-    const REAL *S;                                 /* before the chunk */                                              \
-    REAL *next;                                    /* after it: what replay writes */                                  \
+    efla_diagonal_##suffix diagonal;               /* as in a block; with it k in y is the erase key, decayed */       \
+    REAL *d_g, *d_p;                               /* rows (tokens, dk), out, as g and p are; NULL: not wanted */      \
+    size_t d_g_stride, d_p_stride;                                                                                     \
+    REAL *d_write;           /* (tokens), out; without `erase` by both, which are one */                               \
+    REAL *d_erase, *d_decay; /* with it only; d_decay: times the decay, 0 with g per row */                            \
+    REAL *reach;             /* (1) <G, S> after the chunk in, before it out; of each row of S (dk) with g per row */  \
+    const REAL *S;           /* before the chunk */                                                                    \
+    REAL *next;              /* after it: what replay writes */                                                        \
     REAL *G;                                                                                                           \
     size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                   \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                        \
@@ -150,10 +153,10 @@ EFLA_ADJOINT_TYPE(float, f32)
 EFLA_ADJOINT_TYPE(double, f64)
 
 /* Numbers of scratch: [Q; K], [dQ; dK] and K^T, [dO; -dY], U and dU with their transposes, and the chunk's small
- * matrices. */
+ * matrices; with a diagonal decay or a second key 14 rows more a token. */
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
-  return 4 * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
+  return (4 + 14) * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
          2 * efla_padded(dv) * efla_row(C) + 6 * C * efla_row(C) + 2 * C;
 }
 
