@@ -37,13 +37,14 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+static const char *const kernels[] = {"kernel", "kernel_decay", "kernel_channels"};
+
 /* Whole sequences at the sizes that models have: every form, every layout, one thread and all of them, every isa. */
 static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *table, efla_message *why) {
   efla_bench_panel panel = efla_bench_open("prefill", f64, repeats, least);
-  efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD}, few = one,
-             many = {.heads = 16, .tokens = 1024, .dk = d, .dv = d};
+  efla_heads one = {.tokens = 4096, .dk = d, .dv = d, .layout = EFLA_BHTD},
+             few = {.tokens = 1024, .dk = d, .dv = d, .layout = EFLA_BHTD}, many = few;
   static const char *const passes[] = {"forward", "backward", "forward_backward"};
-  few.tokens = 1024;
   efla_bench_add(&panel, "naive", "forward", f64, few, 0);
   efla_bench_add(&panel, "row_loop", "forward", f64, few, 0);
   efla_bench_add(&panel, "coefficients", "forward", f64, one, 0);
@@ -51,9 +52,9 @@ static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;
     for (size_t p = 0; p < 3; p++) efla_bench_add(&panel, "kernel", passes[p], f64, one, 0);
-    for (size_t p = 0; p < 2 && threads < 2 && !f64; p++)
-      efla_bench_add(&panel, "kernel_decay", passes[p], f64, one, 0);
-    many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
+    for (size_t p = 0; p < 4 && threads < 2 && !f64; p++)
+      efla_bench_add(&panel, kernels[1 + p / 2], passes[p % 2], f64, one, 0);
+    many.heads = 16, many.layout = EFLA_BTHD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
     many.layout = EFLA_BHTD, efla_bench_add(&panel, "kernel", "forward", f64, many, 0);
   }
   one.threads = 1;
@@ -86,8 +87,7 @@ static efla_status decode(const efla_cli *cli, size_t d, bool f64, efla_table *t
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
       efla_heads heads = {.heads = states[i], .dk = d, .dv = d, .threads = threads};
       const char *pass = states[i] == many ? "decode_cold" : "decode_hot";
-      efla_bench_add(&panel, "kernel", pass, f64, heads, 0);
-      efla_bench_add(&panel, "kernel_decay", pass, f64, heads, 0);
+      for (size_t k = 0; k < 3; k++) efla_bench_add(&panel, kernels[k], pass, f64, heads, 0);
       efla_bench_add(&panel, "memory", "rmw", f64, heads, 0);
     }
   }

@@ -53,6 +53,7 @@ static size_t divide(efla_bench_problem *p, char *base) {
   p->v = next_array(p, base, &size, rows * dv);
   p->beta = next_array(p, base, &size, rows), p->coefficient = next_array(p, base, &size, rows),
   p->erase = next_array(p, base, &size, rows), p->decay = next_array(p, base, &size, rows),
+  p->g = next_array(p, base, &size, p->entry->decay == EFLA_BENCH_PER_CHANNEL ? rows * dk : 0);
   p->o = next_array(p, base, &size, rows * dv);
   p->S = next_array(p, base, &size, efla_bench_states(&p->heads));
   p->extra = next_array(p, base, &size, p->entry->extra ? p->entry->extra(p) : 0);
@@ -94,9 +95,12 @@ efla_status efla_bench_prepare(efla_bench_problem *p, size_t seed) {
     efla_kernel_coefficients_f64(h, exact, p->k, p->beta, p->coefficient);
   else
     efla_kernel_coefficients_f32(h, exact, p->k, p->beta, p->coefficient);
+  const bool channels = p->entry->decay == EFLA_BENCH_PER_CHANNEL;
   for (size_t r = 0; r < rows; r++) {
-    double decay = 1 - (double)(r * 37 % 64) / 1024; /* a number of either type */
+    double decay = channels ? 1 : 1 - (double)(r * 37 % 64) / 1024; /* a number of either type */
     set(p, p->decay, r, decay), set(p, p->erase, r, decay * efla_bench_number(p, p->coefficient, r));
+    for (size_t i = 0; i < h->dk && channels; i++)
+      set(p, p->g, r * h->dk + i, -(double)((r * 37 + i * 11) % 64) / 1024);
   }
   if (p->entry->start) p->entry->start(p);
   return EFLA_OK;

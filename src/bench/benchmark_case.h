@@ -21,14 +21,18 @@ typedef struct efla_bench_problem {
   size_t chunk;                             /* tokens per chunk, for chunkwise forms */
   void *q, *k, *v, *beta, *coefficient, *o; /* in the layout of heads */
   void *erase, *decay;                      /* as coefficient, which is then `write`; for cases with decay */
+  void *g;                                  /* as k, logarithms of decays per channel; for cases that have them */
   void *S;                                  /* (sequences, heads, dk, dv): the initial state, then the final one */
   void *extra;                              /* workspace of the benchmark case, aligned to EFLA_TILE_BYTES */
   void *block;
 } efla_bench_problem;
 
+/* Decays in [.94, 1]: one a token and erase = decay * coefficient, or one per channel before the step. */
+typedef enum efla_bench_decay { EFLA_BENCH_PLAIN, EFLA_BENCH_PER_HEAD, EFLA_BENCH_PER_CHANNEL } efla_bench_decay;
+
 typedef struct efla_benchmark_case {
-  const char *kernel, *pass;                    /* the columns kernel and pass of the table */
-  bool decays;                                  /* with decays in [.94, 1], erase = decay * coefficient */
+  const char *kernel, *pass; /* the columns kernel and pass of the table */
+  efla_bench_decay decay;
   size_t (*extra)(const efla_bench_problem *p); /* size of the workspace in numbers; NULL: none */
   void (*start)(efla_bench_problem *p);         /* called before the first execution; NULL: nothing to do */
   void (*work)(efla_bench_problem *p);          /* one execution */

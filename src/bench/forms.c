@@ -78,7 +78,8 @@ static void chunk(problem *p) { each_head(p, chunk_head); }
 #define KERNEL_ARRAYS                                                                                                  \
   {                                                                                                                    \
     .q = p->q, .k = p->k, .v = p->v, .write = p->coefficient, .erase = p->erase,                                       \
-    .decay = p->entry->decays ? p->decay : NULL, .initial = p->S, .final = p->S, .o = p->o                             \
+    .decay = p->entry->decay ? p->decay : NULL, .g = p->entry->decay == EFLA_BENCH_PER_CHANNEL ? p->g : NULL,          \
+    .share = 1, .initial = p->S, .final = p->S, .o = p->o                                                              \
   }
 static size_t kernel_extra(const problem *p) {
   return p->f64 ? efla_kernel_scratch_f64(&p->heads) : efla_kernel_scratch_f32(&p->heads);
@@ -146,7 +147,10 @@ static double head_deviation(const problem *done, const problem *given, size_t s
   for (size_t t = 0; t < rows.tokens; t++) {
     size_t row = rows.first + t * rows.stride;
     efla_coefficients_long c = efla_coefficients_of_long(efla_bench_number(given, given->coefficient, row));
-    if (given->entry->decays)
+    for (size_t i = 0; i < dk && given->entry->decay == EFLA_BENCH_PER_CHANNEL; i++)
+      for (size_t j = 0; j < dv; j++)
+        S[i * dv + j] *= expl((long double)efla_bench_number(given, given->g, row * dk + i));
+    if (given->entry->decay == EFLA_BENCH_PER_HEAD)
       c.decay = efla_bench_number(given, given->decay, row), c.erase = efla_bench_number(given, given->erase, row);
     long double written = 0, norm = 0;
     for (size_t i = 0; i < dk; i++)
@@ -198,26 +202,29 @@ static double coefficient_deviation(const problem *done, const problem *given) {
 /* Rows that differ in little. */
 #define FORWARD(name, with_decay, form, workspace)                                                                     \
   {                                                                                                                    \
-    .kernel = name, .pass = "forward", .decays = with_decay, .extra = workspace, .work = form,                         \
+    .kernel = name, .pass = "forward", .decay = with_decay, .extra = workspace, .work = form,                          \
     .flops = delta_rule_flops, .deviation = delta_rule_deviation                                                       \
   }
 #define DECODE(name, which, with_decay)                                                                                \
   {                                                                                                                    \
-    .kernel = name, .pass = which, .decays = with_decay, .extra = decode_extra, .start = decode_start, .work = decode, \
+    .kernel = name, .pass = which, .decay = with_decay, .extra = decode_extra, .start = decode_start, .work = decode,  \
     .finish = decode_finish, .flops = delta_rule_flops, .bytes = decode_bytes, .deviation = delta_rule_deviation       \
   }
 
 /* decode_hot: states fit in the cache; decode_cold: they exceed it, and memory is the limit. */
 const efla_benchmark_case efla_bench_forms[] = {
-    FORWARD("naive", false, naive, spread_extra),
-    FORWARD("row_loop", false, row_loop, spread_extra),
-    FORWARD("chunk", false, chunk, chunk_extra),
-    FORWARD("kernel", false, kernel, kernel_extra),
-    DECODE("kernel", "decode_hot", false),
-    DECODE("kernel", "decode_cold", false),
-    FORWARD("kernel_decay", true, kernel, kernel_extra),
-    DECODE("kernel_decay", "decode_hot", true),
-    DECODE("kernel_decay", "decode_cold", true),
+    FORWARD("naive", EFLA_BENCH_PLAIN, naive, spread_extra),
+    FORWARD("row_loop", EFLA_BENCH_PLAIN, row_loop, spread_extra),
+    FORWARD("chunk", EFLA_BENCH_PLAIN, chunk, chunk_extra),
+    FORWARD("kernel", EFLA_BENCH_PLAIN, kernel, kernel_extra),
+    DECODE("kernel", "decode_hot", EFLA_BENCH_PLAIN),
+    DECODE("kernel", "decode_cold", EFLA_BENCH_PLAIN),
+    FORWARD("kernel_decay", EFLA_BENCH_PER_HEAD, kernel, kernel_extra),
+    DECODE("kernel_decay", "decode_hot", EFLA_BENCH_PER_HEAD),
+    DECODE("kernel_decay", "decode_cold", EFLA_BENCH_PER_HEAD),
+    FORWARD("kernel_channels", EFLA_BENCH_PER_CHANNEL, kernel, kernel_extra),
+    DECODE("kernel_channels", "decode_hot", EFLA_BENCH_PER_CHANNEL),
+    DECODE("kernel_channels", "decode_cold", EFLA_BENCH_PER_CHANNEL),
     {.kernel = "coefficients",
      .pass = "forward",
      .start = coefficients_start,

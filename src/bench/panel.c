@@ -40,7 +40,8 @@ const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: a form without chunks"),
     EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
     EFLA_COLUMN(row, seconds_max, "s", "longest time"),
-    EFLA_COLUMN(row, of_plain, "", "rate / rate without decay; of kernel_decay"),
+    EFLA_COLUMN(row, of_plain, "",
+                "rate / rate without decay; of kernel_decay (one per head) and kernel_channels (one per channel)"),
     EFLA_COLUMNS_END(row)};
 
 static size_t at_least_one(size_t n) { return n ? n : 1; }
@@ -99,9 +100,9 @@ static bool same_heads(const efla_heads *a, const efla_heads *b) {
 
 /* The same problem without decay; NULL where p is without, or the panel has none. */
 static const efla_bench_problem *find_plain(const efla_bench_panel *panel, const efla_bench_problem *p) {
-  for (size_t i = 0; i < panel->n && p->entry->decays; i++) {
+  for (size_t i = 0; i < panel->n && p->entry->decay; i++) {
     const efla_bench_problem *plain = &panel->problems[i];
-    if (!plain->entry->decays && !strcmp(plain->entry->kernel, "kernel") &&
+    if (!plain->entry->decay && !strcmp(plain->entry->kernel, "kernel") &&
         !strcmp(plain->entry->pass, p->entry->pass) && same_heads(&plain->heads, &p->heads))
       return plain;
   }
