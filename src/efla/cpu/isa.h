@@ -21,51 +21,51 @@
  * to the first token, v, o and y also to the first column of the first tile.  Columns past `columns` are kept, but
  * neither read nor written.  Coefficients are those of rule.h: S <- d S + k (w v - e S^T k)^T.  Without decay, `decay`
  * NULL, d = 1, e = w, and `erase` is not read. */
-#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                   \
-  /* Of the tokens of a block, a step or a chunk: a decay per row of the state and a second key (rule.h); both NULL: */ \
-  /* one decay, one key. */                                                                                             \
-  typedef struct efla_diagonal_##suffix {                                                                               \
-    const REAL *g; /* rows of dk: logarithms of decays; NULL: `decay` holds for all rows */                             \
-    const REAL *p; /* rows of dk: the erase key; NULL: k */                                                             \
-    size_t g_stride, p_stride;                                                                                          \
-    REAL share; /* of a decay that acts before the step */                                                              \
-  } efla_diagonal_##suffix;                                                                                             \
-  typedef struct efla_block_##suffix {                                                                                  \
-    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                              \
-    const REAL *q, *k, *v;                                                                                              \
-    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                            \
-    const REAL *write, *erase, *decay;      /* (tokens) */                                                              \
-    REAL scale;                             /* of o */                                                                  \
-    REAL *S;                                /* (tiles, dk, TILE), in and out */                                         \
-    REAL *o;                                /* NULL: no read-out, and then q is not used */                             \
-    REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                       \
-    efla_diagonal_##suffix diagonal;        /* with it `erase` is read, and k in y is the erase key, decayed */         \
-    REAL *room;                             /* efla_block_room(dk) numbers, aligned to lines; with it only */           \
-    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */           \
-  } efla_block_##suffix;                                                                                                \
-  /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                  \
-  typedef struct efla_step_##suffix {                                                                                   \
-    size_t dk, tiles, columns;                                                                                          \
-    const REAL *q, *k, *v;                                                                                              \
-    REAL write, erase, decay;                                                                                           \
-    REAL scale;                /* of o */                                                                               \
-    bool decays;               /* false: this token and the pending one are without decay */                            \
-    const REAL *pending_k;     /* (dk) */                                                                               \
-    const REAL *pending_decay; /* (dk) */                                                                               \
-    bool diagonal;             /* q, k are rows of efla_joined; pending_decay counts row by row */                      \
-    REAL qk;                   /* then: q.k of it */                                                                    \
-    REAL *u;                   /* (tiles, TILE), pending in, pending out */                                             \
-    REAL *S;                                                                                                            \
-    REAL *o;                                                                                                            \
-  } efla_step_##suffix;                                                                                                 \
-  /* One token with a diagonal decay or a second key, made ready for a step. */                                         \
-  typedef struct efla_joined_##suffix {                                                                                 \
-    size_t dk;                                                                                                          \
-    const REAL *q, *k; /* q NULL: no read-out */                                                                        \
-    REAL decay;        /* where g is not per channel */                                                                 \
-    efla_diagonal_##suffix diagonal;                                                                                    \
-    REAL *rows; /* (4, efla_row(dk)), aligned to lines, out: decay; q, the key to erase by, the key to write along */   \
-    REAL *qk;   /* out: q.k of the latter */                                                                            \
+#define EFLA_BLOCK_TYPE(REAL, suffix)                                                                                  \
+  /* Of the tokens of a block, a step or a chunk: a decay per row of the state and a second key (rule.h); */           \
+  /* both NULL: one decay, one key. */                                                                                 \
+  typedef struct efla_diagonal_##suffix {                                                                              \
+    const REAL *g; /* rows of dk: logarithms of decays; NULL: `decay` holds for all rows */                            \
+    const REAL *p; /* rows of dk: the erase key; NULL: k */                                                            \
+    size_t g_stride, p_stride;                                                                                         \
+    REAL share; /* of a decay that acts before the step */                                                             \
+  } efla_diagonal_##suffix;                                                                                            \
+  typedef struct efla_block_##suffix {                                                                                 \
+    size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
+    const REAL *q, *k, *v;                                                                                             \
+    size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                           \
+    const REAL *write, *erase, *decay;      /* (tokens) */                                                             \
+    REAL scale;                             /* of o */                                                                 \
+    REAL *S;                                /* (tiles, dk, TILE), in and out */                                        \
+    REAL *o;                                /* NULL: no read-out, and then q is not used */                            \
+    REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                      \
+    efla_diagonal_##suffix diagonal;        /* with it `erase` is read, and k in y is the erase key, decayed */        \
+    REAL *room;                             /* efla_block_room(dk) numbers, aligned to lines; with it only */          \
+    const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
+  } efla_block_##suffix;                                                                                               \
+  /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                 \
+  typedef struct efla_step_##suffix {                                                                                  \
+    size_t dk, tiles, columns;                                                                                         \
+    const REAL *q, *k, *v;                                                                                             \
+    REAL write, erase, decay;                                                                                          \
+    REAL scale;                /* of o */                                                                              \
+    bool decays;               /* false: this token and the pending one are without decay */                           \
+    const REAL *pending_k;     /* (dk) */                                                                              \
+    const REAL *pending_decay; /* (dk) */                                                                              \
+    bool diagonal;             /* q, k are rows of efla_joined; pending_decay counts row by row */                     \
+    REAL qk;                   /* then: q.k of it */                                                                   \
+    REAL *u;                   /* (tiles, TILE), pending in, pending out */                                            \
+    REAL *S;                                                                                                           \
+    REAL *o;                                                                                                           \
+  } efla_step_##suffix;                                                                                                \
+  /* One token with a diagonal decay or a second key, made ready for a step. */                                        \
+  typedef struct efla_joined_##suffix {                                                                                \
+    size_t dk;                                                                                                         \
+    const REAL *q, *k; /* q NULL: no read-out */                                                                       \
+    REAL decay;        /* where g is not per channel */                                                                \
+    efla_diagonal_##suffix diagonal;                                                                                   \
+    REAL *rows; /* (4, efla_row(dk)), aligned to lines, out: decay; q, the key to erase by, the key to write along */  \
+    REAL *qk;   /* out: q.k of the latter */                                                                           \
   } efla_joined_##suffix;
 EFLA_BLOCK_TYPE(float, f32)
 EFLA_BLOCK_TYPE(double, f64)
