@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Layers number by number with vectors of 32 bytes. */
+#ifdef __x86_64__
+#define VECTOR        32
+#define TABLE(suffix) efla_pointwise_x86_64_v3_##suffix
+#include "nn/pointwise.inc"
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The language model: the gradient of every parameter against central differences in f64, f32 against f64, the past
+ * alone, and what its memory and its parameters count to. */
+#include "differences.h"
+#include "testing.h"
+
+#include "nn/language_model.h"
+
+#include <gsl/gsl_randist.h>
+
+enum { SEQUENCES = 2, TOKENS = 21, ROWS = SEQUENCES * TOKENS, VOCABULARY = 11 };
+
+/* One model of every kind: mixers, rules, maps. */
+static const struct kind {
+  const char *method, *decay, *keys, *beta;
+  bool per_channel, softmax;
+} kinds[] = {{"exact", "none", "raw", "sigmoid", false, false},
+             {"euler", "none", "unit", "sigmoid", false, false},
+             {"exact", "split", "raw", "softplus", false, false},
+             {"implicit", "joint", "unit", "twice-sigmoid", false, false},
+             {"exact", "split", "unit", "sigmoid", true, false},
+             {"exact", "strang", "raw", "sigmoid", true, false},
+             {"exact", "retention", "raw", "softplus", false, false},
+             {.beta = "sigmoid", .softmax = true}};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+static efla_lm_config config_of(const struct kind *kind) {
+  efla_lm_config c = {.vocabulary = VOCABULARY, .width = 24, .layers = 2, .heads = 3, .hidden = 20};
+  c.softmax = kind->softmax, c.per_channel = kind->per_channel;
+  for (c.beta = efla_beta_maps; strcmp(c.beta->name, kind->beta) != 0;) c.beta++;
+  ck_assert(kind->softmax || efla_rule_find(kind->method, kind->decay, kind->keys, &c.rule) == EFLA_OK);
+  return c;
+}
+
+typedef struct model {
+  efla_lm_config c;
+  efla_device device;
+  efla_lm lm;
+  size_t numbers;
+  double *parameters; /* in f64 */
+  void *mine;         /* in the device's type */
+  uint32_t tokens[ROWS];
+  int32_t labels[ROWS];
+} model;
+
+/* Parameters larger than at the start of a training, so that no derivative is lost in another; one label in five does
+ * not count. */
+static model open_model(const struct kind *kind, efla_type type) {
+  model m = {.c = config_of(kind)};
+  efla_message why;
+  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
+  gsl_rng_set(draw, testing_seed());
+  m.numbers = efla_lm_numbers(&m.c), m.parameters = calloc(m.numbers, sizeof *m.parameters);
+  ck_assert_int_eq(efla_lm_start(&m.c, testing_seed(), m.parameters, &why), EFLA_OK);
+  for (size_t i = 0; i < efla_lm_matrices(&m.c); i++) m.parameters[i] *= 10;
+  for (size_t i = efla_lm_matrices(&m.c); i < m.numbers; i++)
+    if (m.parameters[i] != 0) m.parameters[i] = (double)(float)(m.parameters[i] + gsl_ran_gaussian(draw, .1));
+  for (size_t r = 0; r < ROWS; r++) {
+    m.tokens[r] = (uint32_t)gsl_rng_uniform_int(draw, VOCABULARY);
+    m.labels[r] = gsl_rng_uniform_int(draw, 5) ? (int32_t)gsl_rng_uniform_int(draw, VOCABULARY) : -1;
+  }
+  gsl_rng_free(draw);
+  ck_assert_int_eq(efla_device_open(&m.device, efla_device_find("cpu", type), NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_lm_init(&m.lm, &m.c, &m.device, SEQUENCES, TOKENS, &why), EFLA_OK);
+  m.lm.device = &m.device, m.mine = m.device.row->allocate(m.numbers);
+  return m;
+}
+
+static void close_model(model *m) {
+  m->device.row->release(m->mine), free(m->parameters);
+  efla_lm_clear(&m->lm), efla_device_close(&m->device);
+}
+
+static double loss_of(model *m, double weight) {
+  efla_message why;
+  double loss;
+  m->lm.device = &m->device;
+  m->device.row->write(m->numbers, m->parameters, m->mine);
+  ck_assert_int_eq(efla_lm_forward(&m->lm, m->mine, m->tokens, m->labels, weight, &loss, &why), EFLA_OK);
+  return loss;
+}
+
+static double *gradient_of(model *m) {
+  efla_message why;
+  void *gradient = m->device.row->allocate(m->numbers);
+  double *wide = calloc(m->numbers, sizeof *wide);
+  loss_of(m, 1);
+  ck_assert_int_eq(efla_lm_backward(&m->lm, m->mine, gradient, &why), EFLA_OK);
+  m->device.row->read(m->numbers, gradient, wide);
+  m->device.row->release(gradient);
+  return wide;
+}
+
+/* The loss along a direction: parameters + x direction. */
+typedef struct along {
+  model *m;
+  const double *from, *direction;
+  double x;
+} along;
+
+static double loss_along(void *context, double *size) {
+  along *a = context;
+  for (size_t i = 0; i < a->m->numbers; i++) a->m->parameters[i] = a->from[i] + a->x * a->direction[i];
+  const double loss = loss_of(a->m, 0);
+  *size = ROWS + fabs(loss);
+  return loss;
+}
+
+/* Along a random direction within each parameter of each layer.  Rounding: a loss is off by the roundings along the
+ * longest path, about 40 a layer and token, each of terms whose sizes are of the order of the loss. */
+START_TEST(gradients) {
+  for (size_t k = 0; k < KINDS; k++) {
+    model m = open_model(&kinds[k], EFLA_F64);
+    double *gradient = gradient_of(&m), *from = calloc(m.numbers, sizeof *from), *v = calloc(m.numbers, sizeof *v);
+    memcpy(from, m.parameters, m.numbers * sizeof *from);
+    gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng_set(draw, testing_seed() + k);
+    for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
+      for (size_t l = 0; l < m.c.layers; l++) {
+        const efla_lm_place place = efla_lm_place_of(&m.c, p, l);
+        if (place.rows == 0 || (l > 0 && (p == EFLA_LM_EMBEDDING || p == EFLA_LM_OUT || p == EFLA_LM_NORM_OUT)))
+          continue;
+        const size_t n = place.rows * place.columns;
+        double expected = 0, doubt;
+        memset(v, 0, m.numbers * sizeof *v);
+        for (size_t i = 0; i < n; i++) {
+          v[place.first + i] = gsl_ran_gaussian(draw, .1);
+          expected += v[place.first + i] * gradient[place.first + i];
+        }
+        along a = {&m, from, v, 0};
+        const double slope = differences_slope(loss_along, &a, &a.x, 40 * 2 * TOKENS, &doubt);
+        ck_assert_msg(fabs(slope - expected) <= doubt && fabs(expected) > 4 * doubt,
+                      "kind %zu, parameter %d, layer %zu: %.12g, expected %.12g within %g (seed %lu)", k, (int)p, l,
+                      expected, slope, doubt, testing_seed());
+      }
+    gsl_rng_free(draw);
+    free(gradient), free(from), free(v);
+    close_model(&m);
+  }
+}
+END_TEST
+
+/* f32 against f64: each of the about 40 operations of a layer and token errs by u32 of its terms, whose sizes the norms
+ * bound; the sum over rows and layers at worst.  The largest seen is .03 of it. */
+START_TEST(narrow_and_wide) {
+  for (size_t k = 0; k < KINDS; k++) {
+    model wide = open_model(&kinds[k], EFLA_F64), narrow = open_model(&kinds[k], EFLA_F32);
+    const double losses[2] = {loss_of(&wide, 0), loss_of(&narrow, 0)};
+    CHECK_BOUND(fabs(losses[0] - losses[1]), 40 * 2 * ROWS * U32 * losses[0]);
+    double *a = gradient_of(&wide), *b = gradient_of(&narrow), error = 0, size = 0;
+    for (size_t i = 0; i < wide.numbers; i++) error += (a[i] - b[i]) * (a[i] - b[i]), size += a[i] * a[i];
+    CHECK_BOUND(sqrt(error), 40 * 2 * ROWS * U32 * sqrt(size));
+    free(a), free(b);
+    close_model(&wide), close_model(&narrow);
+  }
+}
+END_TEST
+
+/* A token changes no loss before it, and a sequence none of another; bit for bit. */
+START_TEST(causal) {
+  for (size_t k = 0; k < KINDS; k++) {
+    model m = open_model(&kinds[k], EFLA_F32);
+    double before[ROWS];
+    for (size_t r = 0; r < ROWS; r++) m.labels[r] = 3;
+    loss_of(&m, 0);
+    memcpy(before, m.lm.losses, sizeof before);
+    const size_t changed = 9;
+    m.tokens[changed] = (m.tokens[changed] + 1) % VOCABULARY;
+    loss_of(&m, 0);
+    bool later = false;
+    for (size_t r = 0; r < ROWS; r++)
+      if (r < changed || r >= TOKENS)
+        ck_assert_msg(m.lm.losses[r] == before[r], "kind %zu: row %zu", k, r);
+      else
+        later = later || m.lm.losses[r] != before[r];
+    ck_assert(later);
+    close_model(&m);
+  }
+}
+END_TEST
+
+/* Equal shapes start equally whatever the rule, places do not overlap and fill the block. */
+START_TEST(parameters) {
+  efla_lm_config a = config_of(&kinds[0]), b = config_of(&kinds[4]);
+  efla_message why;
+  double *x = calloc(efla_lm_numbers(&a), sizeof *x), *y = calloc(efla_lm_numbers(&b), sizeof *y);
+  ck_assert_int_eq(efla_lm_start(&a, 5, x, &why), EFLA_OK);
+  ck_assert_int_eq(efla_lm_start(&b, 5, y, &why), EFLA_OK);
+  size_t end = 0, count = 0;
+  for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
+    for (size_t l = 0; l < (p == EFLA_LM_EMBEDDING || p == EFLA_LM_OUT || p == EFLA_LM_NORM_OUT ? 1 : a.layers); l++) {
+      const efla_lm_place of_a = efla_lm_place_of(&a, p, l), of_b = efla_lm_place_of(&b, p, l);
+      ck_assert_uint_eq(of_a.first, end);
+      if (p == EFLA_LM_CONVOLUTION && l == 0) ck_assert_uint_eq(efla_lm_matrices(&a), end);
+      end += efla_padded(of_a.rows * of_a.columns), count += of_a.rows * of_a.columns;
+      for (size_t i = 0; i < of_a.rows * of_a.columns; i++) ck_assert(x[of_a.first + i] == y[of_b.first + i]);
+    }
+  ck_assert_uint_eq(end, efla_lm_numbers(&a));
+  ck_assert_uint_eq(count, efla_lm_parameters(&a));
+  free(x), free(y);
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters};
+  return testing_main("language_model", tests, sizeof tests / sizeof *tests, 120);
+}
