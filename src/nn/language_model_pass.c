@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The forward and the backward pass of language_model.h. */
-#include "nn/language_model.h"
+#include "nn/language_parts.h"
 
 #include <math.h>
 #include <string.h>
 
 /* A parameter, and its derivative, which lies the same. */
-static void *at(const efla_lm *m, const void *block, efla_lm_parameter p, size_t layer) {
+void *efla_lm_at(const efla_lm *m, const void *block, efla_lm_parameter p, size_t layer) {
   return efla_device_at(m->device, block, efla_lm_place_of(&m->config, p, layer).first);
 }
 
@@ -27,7 +27,7 @@ static void linear_backward(const efla_lm *m, size_t in, size_t out, const void 
 /* ---- the mixer ---- */
 
 /* Rows of n numbers per head in rows of `row` numbers that begin at x. */
-static efla_array rows_of(const efla_lm *m, const void *x, size_t row, size_t n) {
+efla_array efla_lm_heads(const efla_lm *m, const void *x, size_t row, size_t n) {
   return (efla_array){.data = (void *)x,
                       .type = m->device->row->type,
                       .batch = (ptrdiff_t)(m->tokens * row),
@@ -35,9 +35,9 @@ static efla_array rows_of(const efla_lm *m, const void *x, size_t row, size_t n)
                       .token = (ptrdiff_t)row};
 }
 
-static efla_rule rule_of(const efla_lm *m) {
-  efla_rule rule = m->config.rule;
-  rule.scale = 1 / sqrt((double)(m->config.width / m->config.heads)); /* RMSNorm makes the norm of q its inverse */
+efla_rule efla_lm_rule(const efla_lm_config *c) {
+  efla_rule rule = c->rule;
+  rule.scale = 1 / sqrt((double)(c->width / c->heads)); /* RMSNorm makes the norm of q its inverse */
   return rule;
 }
 
@@ -45,7 +45,8 @@ static efla_map gate_map(const efla_lm *m) {
   return !strcmp(m->config.rule.decay->argument, "alpha") ? EFLA_MAP_SIGMOID : EFLA_MAP_MINUS_SOFTPLUS;
 }
 
-static efla_sequence sequence_of(const efla_lm *m, const efla_lm_layer *l) {
+efla_sequence efla_lm_sequence(const efla_lm *m, size_t layer) {
+  const efla_lm_layer *l = &m->layers[layer];
   const size_t W = m->config.width, H = m->config.heads, d = W / H;
   const void *k = efla_device_at(m->device, l->y, W), *v = efla_device_at(m->device, l->y, 2 * W);
   efla_sequence x = {.batch = m->sequences,
@@ -53,12 +54,12 @@ static efla_sequence sequence_of(const efla_lm *m, const efla_lm_layer *l) {
                      .tokens = m->tokens,
                      .dk = d,
                      .dv = d,
-                     .q = rows_of(m, l->q, W, d),
-                     .k = rows_of(m, k, 3 * W, d),
-                     .v = rows_of(m, v, 3 * W, d),
-                     .beta = rows_of(m, l->beta, H, 1),
+                     .q = efla_lm_heads(m, l->q, W, d),
+                     .k = efla_lm_heads(m, k, 3 * W, d),
+                     .v = efla_lm_heads(m, v, 3 * W, d),
+                     .beta = efla_lm_heads(m, l->beta, H, 1),
                      .g_per_channel = m->config.per_channel && gated(m)};
-  if (gated(m)) x.g = m->config.per_channel ? rows_of(m, l->g, W, d) : rows_of(m, l->g, H, 1);
+  if (gated(m)) x.g = m->config.per_channel ? efla_lm_heads(m, l->g, W, d) : efla_lm_heads(m, l->g, H, 1);
   return x;
 }
 
@@ -66,21 +67,25 @@ static efla_status say(const efla_lm *m, efla_status status, efla_message *why) 
   return status == EFLA_OK ? EFLA_OK : efla_fail(why, status, "%s", efla_last_message(m->device->backend));
 }
 
-static efla_status mix(efla_lm *m, const void *parameters, size_t layer, efla_message *why) {
+/* q of norm one, beta and the decay's argument. */
+void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer) {
   const efla_lm_config *c = &m->config;
   const efla_device_row *on = m->device->row;
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = c->width, H = c->heads, G = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
   on->norm(m->device, m->rows, H, W / H, l->y, 3 * W, NULL, l->q, l->q_by);
-  linear(m, W, H, l->r, at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
-  on->map(c->beta->map, m->rows, H, l->beta_z, at(m, parameters, EFLA_LM_BETA_BIAS, layer), l->beta);
-  if (G > 0) {
-    linear(m, W, G, l->r, at(m, parameters, EFLA_LM_GATE, layer), 0, l->gate_z);
-    on->map(gate_map(m), m->rows, G, l->gate_z, at(m, parameters, EFLA_LM_GATE_BIAS, layer), l->g);
-  }
-  const efla_rule rule = rule_of(m);
-  const efla_sequence x = sequence_of(m, l);
-  const efla_result y = {.o = rows_of(m, l->o, W, W / H)};
+  linear(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
+  on->map(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer), l->beta);
+  if (G == 0) return;
+  linear(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), 0, l->gate_z);
+  on->map(gate_map(m), m->rows, G, l->gate_z, efla_lm_at(m, parameters, EFLA_LM_GATE_BIAS, layer), l->g);
+}
+
+static efla_status mix(efla_lm *m, const void *parameters, size_t layer, efla_message *why) {
+  efla_lm_gates(m, parameters, layer);
+  const efla_rule rule = efla_lm_rule(&m->config);
+  const efla_sequence x = efla_lm_sequence(m, layer);
+  const efla_result y = {.o = efla_lm_heads(m, m->layers[layer].o, m->config.width, m->config.width / m->config.heads)};
   return say(m, efla_forward(m->device->backend, &rule, &x, &y), why);
 }
 
@@ -90,25 +95,25 @@ static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer
   const efla_device_row *on = m->device->row;
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = c->width, H = c->heads, d = W / H, G = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
-  const efla_rule rule = rule_of(m);
-  const efla_sequence x = sequence_of(m, l);
-  const efla_result dy = {.o = rows_of(m, m->d_o, W, d)};
-  efla_gradient dx = {.q = rows_of(m, m->d_q, W, d),
-                      .k = rows_of(m, efla_device_at(m->device, m->d_wide, W), 3 * W, d),
-                      .v = rows_of(m, efla_device_at(m->device, m->d_wide, 2 * W), 3 * W, d),
-                      .beta = rows_of(m, m->d_small[0], H, 1)};
-  if (G > 0) dx.g = c->per_channel ? rows_of(m, m->d_small[1], W, d) : rows_of(m, m->d_small[1], H, 1);
+  const efla_rule rule = efla_lm_rule(&m->config);
+  const efla_sequence x = efla_lm_sequence(m, layer);
+  const efla_result dy = {.o = efla_lm_heads(m, m->d_o, W, d)};
+  efla_gradient dx = {.q = efla_lm_heads(m, m->d_q, W, d),
+                      .k = efla_lm_heads(m, efla_device_at(m->device, m->d_wide, W), 3 * W, d),
+                      .v = efla_lm_heads(m, efla_device_at(m->device, m->d_wide, 2 * W), 3 * W, d),
+                      .beta = efla_lm_heads(m, m->d_small[0], H, 1)};
+  if (G > 0) dx.g = c->per_channel ? efla_lm_heads(m, m->d_small[1], W, d) : efla_lm_heads(m, m->d_small[1], H, 1);
   const efla_status status = say(m, efla_backward(m->device->backend, &rule, &x, &dy, &dx), why);
   if (status != EFLA_OK) return status;
-  on->map_backward(c->beta->map, m->rows, H, l->beta_z, at(m, parameters, EFLA_LM_BETA_BIAS, layer), m->d_small[0],
-                   m->d_small[0], at(m, gradient, EFLA_LM_BETA_BIAS, layer));
-  linear_backward(m, W, H, l->r, at(m, parameters, EFLA_LM_BETA, layer), m->d_small[0], 1, m->d_r,
-                  at(m, gradient, EFLA_LM_BETA, layer));
+  on->map_backward(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer),
+                   m->d_small[0], m->d_small[0], efla_lm_at(m, gradient, EFLA_LM_BETA_BIAS, layer));
+  linear_backward(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), m->d_small[0], 1, m->d_r,
+                  efla_lm_at(m, gradient, EFLA_LM_BETA, layer));
   if (G > 0) {
-    on->map_backward(gate_map(m), m->rows, G, l->gate_z, at(m, parameters, EFLA_LM_GATE_BIAS, layer), m->d_small[1],
-                     m->d_small[1], at(m, gradient, EFLA_LM_GATE_BIAS, layer));
-    linear_backward(m, W, G, l->r, at(m, parameters, EFLA_LM_GATE, layer), m->d_small[1], 1, m->d_r,
-                    at(m, gradient, EFLA_LM_GATE, layer));
+    on->map_backward(gate_map(m), m->rows, G, l->gate_z, efla_lm_at(m, parameters, EFLA_LM_GATE_BIAS, layer),
+                     m->d_small[1], m->d_small[1], efla_lm_at(m, gradient, EFLA_LM_GATE_BIAS, layer));
+    linear_backward(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), m->d_small[1], 1, m->d_r,
+                    efla_lm_at(m, gradient, EFLA_LM_GATE, layer));
   }
   on->zero(m->rows, W, m->d_wide, 3 * W); /* the norm adds to what is there */
   on->norm_backward(m->device, m->rows, H, d, l->y, 3 * W, NULL, l->q_by, m->d_q, m->d_wide, NULL);
@@ -137,30 +142,52 @@ static void attend(efla_lm *m, size_t layer, bool backward) {
 
 /* ---- layers ---- */
 
-static efla_status forward_layer(efla_lm *m, const void *parameters, size_t layer, void *next, efla_message *why) {
-  const efla_lm_config *c = &m->config;
+void efla_lm_project(efla_lm *m, const void *parameters, size_t layer) {
   const efla_device *on = m->device;
   efla_lm_layer *l = &m->layers[layer];
-  const size_t W = c->width, H = c->heads, F = c->hidden;
-  on->row->norm(on, m->rows, 1, W, l->x, W, at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->r, l->by);
-  linear(m, W, 3 * W, l->r, at(m, parameters, EFLA_LM_QKV, layer), 0, l->qkv);
-  on->row->convolve(on, m->sequences, m->tokens, 3 * W, l->qkv, at(m, parameters, EFLA_LM_CONVOLUTION, layer), l->z,
-                    l->y);
+  const size_t W = m->config.width;
+  on->row->norm(on, m->rows, 1, W, l->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->r, l->by);
+  linear(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), 0, l->qkv);
+}
+
+void *efla_lm_next(const efla_lm *m, size_t layer) {
+  return layer + 1 < m->config.layers ? m->layers[layer + 1].x : m->x;
+}
+
+void efla_lm_finish_layer(efla_lm *m, const void *parameters, size_t layer) {
+  const efla_device *on = m->device;
+  efla_lm_layer *l = &m->layers[layer];
+  const size_t W = m->config.width, H = m->config.heads, F = m->config.hidden;
+  on->row->norm(on, m->rows, H, W / H, l->o, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->normed,
+                l->o_by);
+  on->row->copy(m->rows * W, l->x, l->middle);
+  linear(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), 1, l->middle);
+  on->row->norm(on, m->rows, 1, W, l->middle, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HIDDEN, layer), l->s, l->s_by);
+  linear(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), 0, l->up);
+  on->row->swiglu(on, m->rows, F, l->up, l->act);
+  on->row->copy(m->rows * W, l->middle, efla_lm_next(m, layer));
+  linear(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), 1, efla_lm_next(m, layer));
+}
+
+static efla_status forward_layer(efla_lm *m, const void *parameters, size_t layer, efla_message *why) {
+  const efla_device *on = m->device;
+  efla_lm_layer *l = &m->layers[layer];
+  efla_lm_project(m, parameters, layer);
+  on->row->convolve(on, m->sequences, m->tokens, 3 * m->config.width, l->qkv,
+                    efla_lm_at(m, parameters, EFLA_LM_CONVOLUTION, layer), l->z, l->y);
   efla_status status = EFLA_OK;
-  if (c->softmax)
+  if (m->config.softmax)
     attend(m, layer, false);
   else
     status = mix(m, parameters, layer, why);
-  if (status != EFLA_OK) return status;
-  on->row->norm(on, m->rows, H, W / H, l->o, W, at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->normed, l->o_by);
-  on->row->copy(m->rows * W, l->x, l->middle);
-  linear(m, W, W, l->normed, at(m, parameters, EFLA_LM_O, layer), 1, l->middle);
-  on->row->norm(on, m->rows, 1, W, l->middle, W, at(m, parameters, EFLA_LM_NORM_HIDDEN, layer), l->s, l->s_by);
-  linear(m, W, 2 * F, l->s, at(m, parameters, EFLA_LM_UP, layer), 0, l->up);
-  on->row->swiglu(on, m->rows, F, l->up, l->act);
-  on->row->copy(m->rows * W, l->middle, next);
-  linear(m, F, W, l->act, at(m, parameters, EFLA_LM_DOWN, layer), 1, next);
-  return EFLA_OK;
+  if (status == EFLA_OK) efla_lm_finish_layer(m, parameters, layer);
+  return status;
+}
+
+void efla_lm_read_out(efla_lm *m, const void *parameters) {
+  const size_t W = m->config.width;
+  m->device->row->norm(m->device, m->rows, 1, W, m->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_OUT, 0), m->r, m->by);
+  linear(m, W, m->config.vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), 0, m->logits);
 }
 
 /* d_x: by the layer's result in, by its input out. */
@@ -169,18 +196,18 @@ static efla_status backward_layer(efla_lm *m, const void *parameters, size_t lay
   const efla_device *on = m->device;
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = c->width, H = c->heads, F = c->hidden, d = W / H;
-  linear_backward(m, F, W, l->act, at(m, parameters, EFLA_LM_DOWN, layer), m->d_x, 0, m->d_more,
-                  at(m, gradient, EFLA_LM_DOWN, layer));
+  linear_backward(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), m->d_x, 0, m->d_more,
+                  efla_lm_at(m, gradient, EFLA_LM_DOWN, layer));
   on->row->swiglu_backward(on, m->rows, F, l->up, m->d_more, m->d_wide);
-  linear_backward(m, W, 2 * F, l->s, at(m, parameters, EFLA_LM_UP, layer), m->d_wide, 0, m->d_r,
-                  at(m, gradient, EFLA_LM_UP, layer));
-  on->row->norm_backward(on, m->rows, 1, W, l->middle, W, at(m, parameters, EFLA_LM_NORM_HIDDEN, layer), l->s_by,
-                         m->d_r, m->d_x, at(m, gradient, EFLA_LM_NORM_HIDDEN, layer));
-  linear_backward(m, W, W, l->normed, at(m, parameters, EFLA_LM_O, layer), m->d_x, 0, m->d_r,
-                  at(m, gradient, EFLA_LM_O, layer));
+  linear_backward(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), m->d_wide, 0, m->d_r,
+                  efla_lm_at(m, gradient, EFLA_LM_UP, layer));
+  on->row->norm_backward(on, m->rows, 1, W, l->middle, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HIDDEN, layer),
+                         l->s_by, m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_HIDDEN, layer));
+  linear_backward(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), m->d_x, 0, m->d_r,
+                  efla_lm_at(m, gradient, EFLA_LM_O, layer));
   on->row->zero(m->rows, W, m->d_o, W);
-  on->row->norm_backward(on, m->rows, H, d, l->o, W, at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->o_by, m->d_r,
-                         m->d_o, at(m, gradient, EFLA_LM_NORM_HEAD, layer));
+  on->row->norm_backward(on, m->rows, H, d, l->o, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->o_by,
+                         m->d_r, m->d_o, efla_lm_at(m, gradient, EFLA_LM_NORM_HEAD, layer));
   on->row->zero(m->rows, W, m->d_r, W);
   efla_status status = EFLA_OK;
   if (c->softmax)
@@ -188,12 +215,13 @@ static efla_status backward_layer(efla_lm *m, const void *parameters, size_t lay
   else
     status = mix_backward(m, parameters, layer, gradient, why);
   if (status != EFLA_OK) return status;
-  on->row->convolve_backward(on, m->sequences, m->tokens, 3 * W, l->qkv, at(m, parameters, EFLA_LM_CONVOLUTION, layer),
-                             l->z, m->d_wide, l->z, m->d_more, at(m, gradient, EFLA_LM_CONVOLUTION, layer));
-  linear_backward(m, W, 3 * W, l->r, at(m, parameters, EFLA_LM_QKV, layer), m->d_more, 1, m->d_r,
-                  at(m, gradient, EFLA_LM_QKV, layer));
-  on->row->norm_backward(on, m->rows, 1, W, l->x, W, at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->by, m->d_r,
-                         m->d_x, at(m, gradient, EFLA_LM_NORM_MIXER, layer));
+  on->row->convolve_backward(on, m->sequences, m->tokens, 3 * W, l->qkv,
+                             efla_lm_at(m, parameters, EFLA_LM_CONVOLUTION, layer), l->z, m->d_wide, l->z, m->d_more,
+                             efla_lm_at(m, gradient, EFLA_LM_CONVOLUTION, layer));
+  linear_backward(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), m->d_more, 1, m->d_r,
+                  efla_lm_at(m, gradient, EFLA_LM_QKV, layer));
+  on->row->norm_backward(on, m->rows, 1, W, l->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->by,
+                         m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_MIXER, layer));
   return EFLA_OK;
 }
 
@@ -202,13 +230,12 @@ efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *
   const efla_lm_config *c = &m->config;
   const efla_device *on = m->device;
   m->read = tokens;
-  on->row->embed(m->rows, c->width, tokens, at(m, parameters, EFLA_LM_EMBEDDING, 0), m->layers[0].x);
+  on->row->embed(m->rows, c->width, tokens, efla_lm_at(m, parameters, EFLA_LM_EMBEDDING, 0), m->layers[0].x);
   for (size_t l = 0; l < c->layers; l++) {
-    const efla_status status = forward_layer(m, parameters, l, l + 1 < c->layers ? m->layers[l + 1].x : m->x, why);
+    const efla_status status = forward_layer(m, parameters, l, why);
     if (status != EFLA_OK) return status;
   }
-  on->row->norm(on, m->rows, 1, c->width, m->x, c->width, at(m, parameters, EFLA_LM_NORM_OUT, 0), m->r, m->by);
-  linear(m, c->width, c->vocabulary, m->r, at(m, parameters, EFLA_LM_OUT, 0), 0, m->logits);
+  efla_lm_read_out(m, parameters);
   if (!labels) return EFLA_OK;
   on->row->entropy(on, m->rows, c->vocabulary, m->logits, labels, weight, m->losses);
   *loss = 0;
@@ -219,15 +246,15 @@ efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *
 efla_status efla_lm_backward(efla_lm *m, const void *parameters, void *gradient, efla_message *why) {
   const efla_lm_config *c = &m->config;
   const efla_device *on = m->device;
-  linear_backward(m, c->width, c->vocabulary, m->r, at(m, parameters, EFLA_LM_OUT, 0), m->logits, 0, m->d_r,
-                  at(m, gradient, EFLA_LM_OUT, 0));
+  linear_backward(m, c->width, c->vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), m->logits, 0, m->d_r,
+                  efla_lm_at(m, gradient, EFLA_LM_OUT, 0));
   on->row->zero(m->rows, c->width, m->d_x, c->width);
-  on->row->norm_backward(on, m->rows, 1, c->width, m->x, c->width, at(m, parameters, EFLA_LM_NORM_OUT, 0), m->by,
-                         m->d_r, m->d_x, at(m, gradient, EFLA_LM_NORM_OUT, 0));
+  on->row->norm_backward(on, m->rows, 1, c->width, m->x, c->width, efla_lm_at(m, parameters, EFLA_LM_NORM_OUT, 0),
+                         m->by, m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_OUT, 0));
   for (size_t l = c->layers; l-- > 0;) {
     const efla_status status = backward_layer(m, parameters, l, gradient, why);
     if (status != EFLA_OK) return status;
   }
-  on->row->embed_backward(m->rows, c->width, m->read, m->d_x, at(m, gradient, EFLA_LM_EMBEDDING, 0));
+  on->row->embed_backward(m->rows, c->width, m->read, m->d_x, efla_lm_at(m, gradient, EFLA_LM_EMBEDDING, 0));
   return EFLA_OK;
 }

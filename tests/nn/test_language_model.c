@@ -4,7 +4,7 @@
 #include "differences.h"
 #include "testing.h"
 
-#include "nn/language_model.h"
+#include "nn/language_decoder.h"
 
 #include <gsl/gsl_randist.h>
 
@@ -201,7 +201,28 @@ START_TEST(parameters) {
 }
 END_TEST
 
+/* Token by token the same losses: two orders of the same sums, bounded as f32 against f64. */
+START_TEST(decoding) {
+  for (size_t k = 0; k < KINDS; k++) {
+    model m = open_model(&kinds[k], EFLA_F64);
+    efla_lm_decoder d;
+    efla_message why;
+    for (size_t r = 0; r < ROWS; r++) m.labels[r] = (int32_t)(r % VOCABULARY);
+    loss_of(&m, 0);
+    const efla_status status = efla_lm_decoder_open(&d, &m.c, &m.device, m.mine, &why);
+    ck_assert_int_eq(status, kinds[k].softmax ? EFLA_UNSUPPORTED : EFLA_OK);
+    for (size_t t = 0; t < TOKENS && status == EFLA_OK; t++) {
+      double logits[VOCABULARY], sum = 0;
+      ck_assert_int_eq(efla_lm_decoder_step(&d, m.tokens[t], logits, &why), EFLA_OK);
+      for (size_t i = 0; i < VOCABULARY; i++) sum += exp(logits[i]);
+      CHECK_BOUND(fabs(log(sum) - logits[t % VOCABULARY] - m.lm.losses[t]), 40 * 2 * ROWS * U * (1 + m.lm.losses[t]));
+    }
+    efla_lm_decoder_close(&d), close_model(&m);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters};
+  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters, decoding};
   return testing_main("language_model", tests, sizeof tests / sizeof *tests, 120);
 }

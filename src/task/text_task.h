@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The task `lm`: the next byte of a text. Batches for a trainer, and evaluations. */
+#ifndef EFLA_TASK_TEXT_TASK_H
+#define EFLA_TASK_TEXT_TASK_H
+
+#include "data/text.h"
+#include "nn/language_model.h"
+#include "train/trainer.h"
+
+enum { EFLA_BYTES = 256 }; /* the vocabulary */
+
+typedef struct efla_text_options {
+  efla_lm_config model; /* its vocabulary is EFLA_BYTES */
+  const efla_corpus *corpus;
+  size_t context;      /* tokens of a training sequence */
+  size_t batch, group; /* sequences of a step, and of one gradient; group divides batch */
+  size_t seed;         /* of parameters and windows */
+  size_t threads;      /* at least 1 */
+} efla_text_options;
+
+/* What the threads work with. */
+typedef struct efla_text_task {
+  efla_text_options options;
+  efla_device *devices; /* (threads) */
+  efla_lm *models;      /* (threads), for `group` sequences of `context` tokens */
+  uint32_t *tokens;     /* (threads, group, context) */
+  int32_t *labels;
+} efla_text_task;
+
+/* Fails with EFLA_INPUT where the training text is shorter than a window of context + 1 bytes, as efla_lm_init does,
+ * and with EFLA_NO_MEMORY; task is then zeroed. It must not be moved after that. */
+efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *options, efla_message *why);
+void efla_text_task_clear(efla_text_task *task);
+
+/* The task as a trainer sees it; a batch is `batch` random windows of the training text (efla_corpus_window), its loss
+ * the mean over their bytes, in nats. */
+efla_learner efla_text_learner(efla_text_task *task);
+
+/* Bytes of memory that a training needs: arrays of the groups in progress, parameters, moments, gradients. */
+double efla_text_bytes(const efla_text_options *options);
+
+/* The mean loss of a part, in bits per byte: windows of `context` tokens one after another, each from the zero state,
+ * the first `windows` of them or all there are, the last incomplete one left out. positions (context, NULL: not
+ * wanted): the means of each place in a window. nan where the part is shorter than one. Fails as efla_lm_forward does. */
+efla_status efla_text_evaluate(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
+                               size_t context, size_t windows, double *bits, double *positions, efla_message *why);
+
+#endif
