@@ -108,6 +108,7 @@ $(BUILD)/build_info.h: always
 	  echo '#define EFLA_COMPILER "$(shell $(CC) --version | head -n 1)"'; \
 	  echo '#define EFLA_FLAGS "$(strip $(CFLAGS_ALL))"'; } > $@.new; $(update)
 $(BUILD)/src/app/provenance.o: $(BUILD)/build_info.h
+$(BUILD)/src/data/shakespeare.o: data/shakespeare.txt # embedded
 
 COMPILE = -MMD -MP -c -o $@ $<
 $(BUILD)/src/efla/%.o: src/efla/%.c $(BUILD)/flags

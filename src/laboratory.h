@@ -4,6 +4,7 @@
 #define LABORATORY_H
 
 #include "base/status.h" /* status and message of functions that can fail */
+#include "base/draw.h"   /* short streams of random numbers */
 
 #include "base/tokens.h"                        /* q, k, v, beta of a block of tokens */
 #include "efla/rule.h"                          /* methods, decays, key treatments; coefficients */
@@ -28,7 +29,9 @@
 #include "number/forward.h"      /* a head from q, k, v, beta to o, in any form and format */
 #include "number/rounding_law.h" /* the predicted rounding error */
 
-#include "io/idx.h"                   /* files of bytes (MNIST) */
+#include "io/packed.h"                /* files of bytes, plain or compressed */
+#include "io/idx.h"                   /* ... with a header (MNIST) */
+#include "data/text.h"                /* texts as bytes */
 #include "data/mnist.h"               /* MNIST as keys and values */
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */

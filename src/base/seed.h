@@ -10,4 +10,7 @@
  * purposes: pass the outer purpose's result as the seed of the inner one. */
 unsigned long efla_seed(uint64_t seed, uint64_t purpose);
 
+/* The same in 64 bits, for efla_draw (base/draw.h); different purposes of one seed have different results. */
+uint64_t efla_seed_64(uint64_t seed, uint64_t purpose);
+
 #endif

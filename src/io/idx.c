@@ -1,55 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/idx.h"
 
-#include "io/watch.h"
+#include "io/packed.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
-/* gzread also reads uncompressed files. */
 typedef struct reader {
-  gzFile file;
+  efla_packed *file;
   const char *path;
   efla_message *why;
 } reader;
 
-/* Reads up to `wanted` <= EFLA_IDX_MOST bytes; a shorter read is not a failure here, the caller has the message for
- * it. */
-static efla_status read_bytes(reader *r, size_t offset, void *bytes, size_t wanted, size_t *got) {
-  *got = 0;
-  int n = gzread(r->file, bytes, (unsigned)wanted), code;
-  const char *text = gzerror(r->file, &code);
-  if (code == Z_ERRNO)
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: cannot read: %s", r->path, offset, strerror(errno));
-  if (code == Z_MEM_ERROR) return efla_fail_memory(r->why);
-  if (n < 0 || (code != Z_OK && code != Z_BUF_ERROR)) {
-    size_t path = strlen(r->path); /* zlib's text starts with it */
-    if (!strncmp(text, r->path, path) && !strncmp(text + path, ": ", 2)) text += path + 2;
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: damaged (%s), expected an intact gzip stream", r->path,
-                     offset, text);
-  }
-  *got = (size_t)n;
-  return EFLA_OK;
-}
-
-/* Whether the last read reached the end of the file within a gzip stream. */
-static bool ends_within_gzip(const reader *r) {
-  int code;
-  (void)gzerror(r->file, &code);
-  return code == Z_BUF_ERROR;
-}
-
 static efla_status read_header(reader *r, efla_idx *idx, size_t dimensions, size_t *offset) {
   unsigned char bytes[4 + 4 * EFLA_IDX_DIMENSIONS];
   size_t length = 4 + 4 * dimensions, got;
-  efla_status status = read_bytes(r, 0, bytes, length, &got);
+  efla_status status = efla_packed_read(r->file, bytes, length, &got, r->why);
   if (status != EFLA_OK) return status;
   const unsigned char magic[4] = {0, 0, 8, (unsigned char)dimensions};
   for (size_t i = 0; i < 4 && i < got; i++)
@@ -82,7 +49,7 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
     unsigned char *larger = realloc(idx->data, room);
     if (!larger) return efla_fail_memory(r->why);
     idx->data = larger;
-    efla_status status = read_bytes(r, header + have, idx->data + have, room - have, &got);
+    efla_status status = efla_packed_read(r->file, idx->data + have, room - have, &got, r->why);
     if (status != EFLA_OK) return status;
     have += got;
     if (have < room)
@@ -90,33 +57,23 @@ static efla_status read_data(reader *r, efla_idx *idx, size_t header) {
                        r->path, header + have, header + length);
   }
   unsigned char extra;
-  efla_status status = read_bytes(r, header + length, &extra, 1, &got);
+  efla_status status = efla_packed_read(r->file, &extra, 1, &got, r->why);
   if (status != EFLA_OK) return status;
   if (got > 0)
     return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file goes on, expected its end as its header says",
                      r->path, header + length);
-  if (ends_within_gzip(r)) /* the data are complete, their checksum is missing */
-    return efla_fail(r->why, EFLA_INPUT, "%s: offset %zu: the file ends, expected the gzip stream's trailer", r->path,
-                     header + length);
-  return EFLA_OK;
+  return efla_packed_end(r->file, r->why);
 }
 
 efla_status efla_idx_read(efla_idx *idx, const char *path, size_t dimensions, efla_message *why) {
   assert(dimensions >= 1 && dimensions <= EFLA_IDX_DIMENSIONS);
   *idx = (efla_idx){0};
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  const efla_watch watch = efla_watch_begin(file);
-  reader r = {gzdopen(file, "rb"), path, why};
-  if (!r.file) {
-    close(file);
-    return efla_fail_memory(why);
-  }
+  reader r = {.path = path, .why = why};
   size_t header = 0;
-  efla_status status = read_header(&r, idx, dimensions, &header);
+  efla_status status = efla_packed_open(&r.file, path, why);
+  if (status == EFLA_OK) status = read_header(&r, idx, dimensions, &header);
   if (status == EFLA_OK) status = read_data(&r, idx, header);
-  if (efla_watch_check(&watch, path, why) != EFLA_OK) status = EFLA_INPUT; /* replaces any other error */
-  gzclose(r.file);
+  status = efla_packed_close(r.file, status, why);
   if (status != EFLA_OK) efla_idx_clear(idx);
   return status;
 }

@@ -104,7 +104,7 @@ START_TEST(every_truncation_is_refused) {
   }
   for (size_t n = 0; n < packed_length; n++) {
     files_write(gzip, packed, n);
-    check_refused(gzip, 3, n + 8 >= packed_length ? "expected the gzip stream's trailer" : "offset ",
+    check_refused(gzip, 3, n + 8 >= packed_length ? "expected the rest of the gzip stream" : "offset ",
                   "gzip file cut to", n);
   }
 }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gsl/gsl_rng.h>
+#include <lzma.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -32,6 +33,12 @@ size_t files_gzip(unsigned char *gzip, size_t room, const unsigned char *bytes, 
   ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
   size_t length = z.total_out;
   deflateEnd(&z);
+  return length;
+}
+
+size_t files_xz(unsigned char *xz, size_t room, const unsigned char *bytes, size_t n) {
+  size_t length = 0;
+  ck_assert_int_eq(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC64, NULL, bytes, n, xz, &length, room), LZMA_OK);
   return length;
 }
 

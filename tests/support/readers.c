@@ -66,6 +66,24 @@ static bool read_idx(const uint8_t *bytes, size_t n) {
   return accepted;
 }
 
+/* The limit is about a hundred times what is useful, so that small files go past it. */
+static bool read_packed(const uint8_t *bytes, size_t n) {
+  enum { MOST = 1 << 18 };
+  const char *path = file_of(bytes, n);
+  unsigned char *whole;
+  size_t length;
+  efla_message why = {{0}};
+  efla_status status = efla_packed_whole(&whole, &length, MOST, path, &why);
+  if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
+  readers_expect(length <= MOST && !whole == !length, "a file is within its limit, and an empty one has no bytes");
+  readers_expect(status == EFLA_OK || !whole, "nothing is kept of a file that was refused");
+  volatile unsigned char last = 0; /* that the bytes are there */
+  for (size_t i = 0; i < length; i++) last = whole[i];
+  (void)last;
+  free(whole);
+  return status == EFLA_OK;
+}
+
 static bool read_csv(const uint8_t *bytes, size_t n) {
   const char *path = file_of(bytes, n);
   efla_csv csv;
@@ -178,6 +196,7 @@ static bool read_tensors(const uint8_t *bytes, size_t n) {
 
 const reader readers[] = {
     {"idx", 4096, read_idx},
+    {"packed", 4096, read_packed},
     {"csv", 4096, read_csv},
     {"options", 1024, read_options},
     {"tensors", 16384, read_tensors},
