@@ -43,6 +43,7 @@
 #include "task/recall_trials.h"       /* ... repeated under perturbations */
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
+#include "task/text_study.h"          /* language models of bytes */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 

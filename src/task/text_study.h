@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A study of language models: trainings that differ in mixer, method, decay, keys, map of beta, learning rate and seed,
+ * one config for each combination, and the table of their results. */
+#ifndef EFLA_TASK_TEXT_STUDY_H
+#define EFLA_TASK_TEXT_STUDY_H
+
+#include "app/cli.h"
+#include "app/progress.h"
+#include "app/table.h"
+#include "task/text_run.h"
+
+extern const efla_column efla_text_study_columns[];
+
+const char *efla_mixer_name(size_t i); /* "delta", "softmax" */
+
+typedef struct efla_text_study {
+  efla_text_plan plan; /* common to all configs; its path is set for each */
+  efla_list mixers, methods, decays, treatments, maps, rates, seeds; /* softmax: once for every rate and seed */
+  bool channels;                                                     /* decays that can be are per channel */
+  const char *configs; /* directory of the checkpoints, made where it is missing; NULL: none are kept */
+  const char *prompt;  /* a text that each model continues, on standard error; NULL: none */
+  size_t length;
+  double temperature;
+} efla_text_study;
+
+/* Trains the configs, or reads their checkpoints, and writes their rows; reports each on standard error. Fails as
+ * efla_text_run_open and efla_text_run_finish do, and with EFLA_OUTPUT where the directory cannot be made. */
+efla_status efla_text_study_run(const efla_text_study *study, efla_table *table, efla_message *why);
+
+#endif
