@@ -37,7 +37,9 @@ efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count) 
                        .k = x->k + first * x->dk,
                        .v = x->v + first * x->dv,
                        .beta = x->beta + first,
-                       .g = x->g ? x->g + first : NULL};
+                       .g = x->g ? x->g + first * (x->g_per_channel ? x->dk : 1) : NULL,
+                       .p = x->p ? x->p + first * x->dk : NULL,
+                       .g_per_channel = x->g_per_channel};
 }
 
 void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
@@ -52,6 +54,13 @@ void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
 double efla_lambda(size_t dk, const double *k) {
   double lambda = 0;
   for (size_t i = 0; i < dk; i++) lambda += k[i] * k[i];
+  return lambda;
+}
+
+double efla_token_lambda(const efla_tokens *x, size_t t) {
+  const double *k = x->k + t * x->dk, *p = (x->p ? x->p : x->k) + t * x->dk;
+  double lambda = 0;
+  for (size_t i = 0; i < x->dk; i++) lambda += p[i] * k[i];
   return lambda;
 }
 

@@ -2,13 +2,15 @@
 /* A block of tokens: the input of one head.
  *
  * Row t holds q_t, k_t (dk), v_t (dv), beta_t, the time for which k_t and v_t act on the state (zero-order hold), and
- * where there is a decay its argument g_t (efla_decay).  Row-major, so that row t of k is k + t*dk. */
+ * where there is a decay its argument g_t (efla_decay), with g_per_channel (dk), and perhaps an erase key p_t (dk)
+ * (efla/sequence.h).  Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H
 
 #include "base/status.h"
 #include "efla/rule.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct efla_tokens {
@@ -17,11 +19,13 @@ typedef struct efla_tokens {
   double *k;    /* (tokens, dk) */
   double *v;    /* (tokens, dv) */
   double *beta; /* (tokens), >= 0, units of time */
-  double *g;    /* (tokens), arguments of a decay; NULL: none */
-  void *block;  /* what clear frees; NULL in a slice */
+  double *g;    /* (tokens), arguments of a decay, or (tokens, dk); NULL: none */
+  double *p;    /* (tokens, dk), erase keys; NULL: k */
+  bool g_per_channel;
+  void *block; /* what clear frees; NULL in a slice */
 } efla_tokens;
 
-/* One zeroed block for all arrays but g, which is NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x
+/* One zeroed block for all arrays but g and p, which are NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x
  * zeroed. */
 efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv);
 
@@ -36,6 +40,9 @@ void efla_tokens_copy(efla_tokens *to, const efla_tokens *from);
 
 /* lambda = k^T k, summed from the first entry to the last; k (dk).  inf where it overflows. */
 double efla_lambda(size_t dk, const double *k);
+
+/* lambda of token t: p^T k, which may be negative, or without p k^T k; summed as efla_lambda is. */
+double efla_token_lambda(const efla_tokens *x, size_t t);
 
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
