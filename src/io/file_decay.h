@@ -27,8 +27,8 @@ efla_status efla_file_decay_by_option(const efla_tensors *file, size_t i, const 
 /* Whether a decay of a file is the exact flow with g per channel. */
 bool efla_file_decay_exact(const efla_tensors *file, const efla_decay *decay);
 
-/* The name of the option's value by which a file's decay is told from every other: "lie" for split with g per channel,
- * "exact", and otherwise that of the row. */
-const char *efla_file_decay_called(const efla_tensors *file, const efla_decay *decay);
+/* The name of the option's value by which a decay is told from every other: "lie" for split with g per channel, "exact"
+ * for joint, and otherwise that of the row. */
+const char *efla_file_decay_called(bool g_per_channel, const efla_decay *decay);
 
 #endif
