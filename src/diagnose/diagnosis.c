@@ -196,7 +196,9 @@ static void say_euler(sentence *s, const efla_diagnosis *d, const efla_method_st
     say_divergence(s, d, euler);
     return;
   }
-  say(s, beyond ? " amplifies errors there but does not diverge" : " is stable");
+  say(s, beyond                   ? " amplifies errors there but does not diverge"
+         : d->total.against.n > 0 ? " grows no faster than the flow"
+                                  : " is stable");
   if (d->total.measured == 0) return;
   say(s, ", its state ");
   say_error(s, euler->deviation.state.value);

@@ -45,7 +45,7 @@ void efla_diagnosis_write_splitting(const efla_diagnosis *d, FILE *out) {
   fprintf(out, "Splittings of decay and step, exact coefficient: errors of the state relative to the exact flow\n%6s",
           "head");
   for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS; i++) fprintf(out, "%11s", efla_statistics_splitting(i));
-  for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS; i++) fprintf(out, "%11s", "largest");
+  for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS; i++) fprintf(out, " max %-6s", efla_statistics_splitting(i));
   fprintf(out, "%14s", "lie/strang");
   for (size_t h = 0; h < d->options.heads; h++) fprintf(out, "\n%6zu", h), write_splitting_of(&d->head[h], out);
   if (d->options.heads > 1) fprintf(out, "\n%6s", "worst"), write_splitting_of(&d->total, out);

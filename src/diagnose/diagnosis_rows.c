@@ -115,13 +115,14 @@ static void write_formats(const efla_statistics *f, const efla_diagnosis_about *
 void efla_diagnosis_write_rows(efla_diagnosis *d, const efla_diagnosis_about *about, efla_table *table) {
   if (d->total.tokens == 0) return;
   write_steps(&d->total, table);
-  write_methods(&d->total, table);
+  if (efla_statistics_runs(&d->total)) write_methods(&d->total, table);
   for (size_t h = 0; h < d->options.heads; h++) write_rates(&d->head[h], h, table);
   for (size_t h = 0; h < d->options.heads; h++) {
     write_decay(&d->head[h], efla_diagnosis_decay(d), h, table);
     write_splittings(&d->head[h], h, table);
     write_erase_key(&d->head[h], h, table);
   }
+  if (!efla_statistics_runs(&d->total)) return;
   write_chunks(&d->total, table);
   write_formats(&d->total, about, table);
 }
