@@ -115,6 +115,25 @@ START_TEST(equal_channels_are_a_head) {
 }
 END_TEST
 
+/* Different channels: the vector grows as a state of one column does to which nothing is written. */
+START_TEST(growth_of_both_splittings) {
+  double g[N * DK], y[N * DK], w[DK], nothing[N] = {0};
+  efla_tokens x = draw(DK, 0.6, g), column = x;
+  column.dv = 1, column.v = nothing;
+  for (size_t i = 0; i < N * DK; i++) y[i] = -g[i];
+  for (const efla_method *m = efla_methods; m->name; m++)
+    for (size_t i = 0; i < 2; i++) {
+      efla_diagnosis d = diagnose(i ? "strang" : "split", &x, NULL);
+      efla_growth_start(DK, w);
+      ck_assert_int_eq(efla_channel_schemes[i].advance(m, &column, y, w), EFLA_OK);
+      const double expected = log(sqrt(efla_lambda(DK, w))) / N;
+      CHECK_BOUND(fabs(rate(&d, m->name) - expected), rounding(expected));
+      efla_diagnosis_clear(&d);
+    }
+  efla_tokens_clear(&x);
+}
+END_TEST
+
 /* Root mean square errors along the tokens against the flow in long double, which the f64 flow misses by its bound and
  * Lie's and Strang's splittings by (2 dk + 14) u a token (docs/bounds.md#channel-step) of the states' norm. */
 START_TEST(splittings_against_the_exact_flow) {
@@ -242,9 +261,14 @@ START_TEST(the_exact_flow) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {half_lives_of_all_channels, growth_of_a_decay_alone,
-                                equal_channels_are_a_head,  splittings_against_the_exact_flow,
-                                where_lie_differs,          mu_and_growth_of_an_erase_key,
-                                the_key_as_erase_key,       the_exact_flow};
+  const TTest *const tests[] = {half_lives_of_all_channels,
+                                growth_of_a_decay_alone,
+                                equal_channels_are_a_head,
+                                growth_of_both_splittings,
+                                splittings_against_the_exact_flow,
+                                where_lie_differs,
+                                mu_and_growth_of_an_erase_key,
+                                the_key_as_erase_key,
+                                the_exact_flow};
   return testing_main("wide_diagnosis", tests, sizeof tests / sizeof *tests, 60);
 }
