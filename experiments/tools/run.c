@@ -71,7 +71,7 @@ static efla_status compute(efla_tensors *in, const efla_decay *used, const char 
   efla_message trouble;
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
-  status = write_provenance(&out, cli, efla_file_decay_called(in->g_per_channel, used), why);
+  status = write_provenance(&out, cli, efla_file_decay_called(in, used), why);
   if (status == EFLA_OK)
     status = efla_forward_stream(&forward, backend_name(backend), in, &out, cli->threads, bad, why);
   efla_status closed = efla_tensors_close(&out, &trouble);

@@ -149,7 +149,7 @@ static bool unit_keys(const efla_statistics *f) {
 }
 
 const char *efla_diagnosis_decay(const efla_diagnosis *d) {
-  return efla_file_decay_called(d->options.channels, d->options.decay);
+  return efla_decay_called(d->options.channels, d->options.decay);
 }
 
 /* Whether the state decays within the step, which lengthens it. */

@@ -75,8 +75,12 @@ bool efla_file_decay_exact(const efla_tensors *file, const efla_decay *decay) {
   return file->g_per_channel && efla_decay_tensor(decay) == EFLA_G && decay->share == 0;
 }
 
-const char *efla_file_decay_called(bool g_per_channel, const efla_decay *decay) {
+const char *efla_decay_called(bool g_per_channel, const efla_decay *decay) {
   for (size_t i = 0; i < OF_CHANNELS && g_per_channel; i++)
     if (!strcmp(of_channels[i].decay, decay->name)) return of_channels[i].name;
   return decay->name;
+}
+
+const char *efla_file_decay_called(const efla_tensors *file, const efla_decay *decay) {
+  return efla_decay_called(file->g_per_channel, decay);
 }

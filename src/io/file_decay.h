@@ -29,6 +29,7 @@ bool efla_file_decay_exact(const efla_tensors *file, const efla_decay *decay);
 
 /* The name of the option's value by which a decay is told from every other: "lie" for split with g per channel, "exact"
  * for joint, and otherwise that of the row. */
-const char *efla_file_decay_called(bool g_per_channel, const efla_decay *decay);
+const char *efla_decay_called(bool g_per_channel, const efla_decay *decay);
+const char *efla_file_decay_called(const efla_tensors *file, const efla_decay *decay);
 
 #endif

@@ -211,7 +211,7 @@ START_TEST(decays_of_both_forms) {
       if (status != EFLA_OK) check_message(&why, expected);
       if (status != EFLA_OK) continue;
       ck_assert_str_eq(chosen->name, cases[c].row[channels]);
-      ck_assert_str_eq(efla_file_decay_called(file.g_per_channel, chosen), cases[c].called[channels]);
+      ck_assert_str_eq(efla_file_decay_called(&file, chosen), cases[c].called[channels]);
       ck_assert_int_eq(efla_file_decay_exact(&file, chosen), !strcmp(cases[c].name, "exact"));
     }
     efla_tensors_close(&file, NULL);
