@@ -140,6 +140,8 @@ START_TEST(python_example) {
                 said);
   ck_assert_msg(strstr(said, "Gated DeltaNet as split: within the tolerance: \n") != NULL, "%s", said);
   ck_assert_msg(strstr(said, "Gated DeltaNet as joint: outside the tolerance: ") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "Kimi Delta Attention as lie: within the tolerance: \n") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "Kimi Delta Attention as strang: outside the tolerance: ") != NULL, "%s", said);
 }
 END_TEST
 
