@@ -64,6 +64,12 @@ typedef struct transition {
 /* Of the exact flow all of the decay is taken out, which may underflow. */
 static transition transition_of(const efla_method *method, const efla_rates *r, double lambda) {
   const double x = r->erase * lambda;
+  if (lambda < 0) { /* of an erase key, for which the functions below are not made */
+    const efla_rates within = {0, r->decay, r->erase, r->write};
+    efla_coefficients c;
+    efla_rates_coefficients(method, &within, lambda, &c);
+    return (transition){r->before, c.decay, c.erase, c.decay - c.erase * lambda};
+  }
   if (r->decay == 0 || method->order == EFLA_ORDER_INFINITE)
     return (transition){r->before - r->decay, 1, efla_coefficient(method, r->erase, lambda), efla_stability(method, x)};
   return (transition){r->before, efla_stability_ratio(method, r->decay),
