@@ -30,8 +30,8 @@ static const efla_option options[] = {
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0,
      efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
-    {"backend", "NAME", "auto", NULL, "what computes g per channel and the erase key; auto: the first that does",
-     EFLA_NAME, &backend, 0, 0, backend_name},
+    {"backend", "NAME", "auto", NULL, "what computes g per channel and the erase key", EFLA_NAME, &backend, 0, 0,
+     backend_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
      efla_format_name},
@@ -123,8 +123,7 @@ int main(int argc, char **argv) {
           "strang by e^(g/2) before and after each step. "
           "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
           "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
-          "g per channel and p are computed by --backend, in precision f64 or f32; auto says on standard error "
-          "where it leaves one backend for another. "
+          "g per channel and p are computed by --backend, in precision f64 or f32. "
           "The output has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "

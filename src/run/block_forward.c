@@ -6,7 +6,6 @@
 #include "io/file_decay.h"
 #include "ode/channel_exact.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,26 +31,19 @@ static efla_status check(const efla_block_forward *f, const efla_stream *stream,
                    f->exact ? "decay exact" : what, f->exact ? "" : " or f32");
 }
 
-static efla_status open_row(efla_block_forward *f, efla_message *why) {
-  const efla_options options = {.threads = f->threads};
-  efla_status status = efla_backend_open(efla_backend_name(f->row), &options, &f->backend);
-  return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
-}
-
 efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_spec *forward, const char *backend,
                                     size_t threads, const efla_stream *stream, efla_message *why) {
   const efla_sequence *x = &stream->x;
   const size_t tokens = stream->most_heads * stream->most_tokens, states = stream->most_heads * x->dk * x->dv;
-  *f = (efla_block_forward){.forward = forward,
-                            .threads = threads,
-                            .exact = efla_file_decay_exact(stream->file, forward->rule.decay),
-                            .any = !backend || !strcmp(backend, "auto")};
+  *f = (efla_block_forward){
+      .forward = forward, .threads = threads, .exact = efla_file_decay_exact(stream->file, forward->rule.decay)};
   efla_status status = check(f, stream, why);
   if (status != EFLA_OK || f->exact) return status;
   if (!wide(f)) f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof *f->narrow);
   if (!wide(f) && !f->narrow) return efla_fail_memory(why);
-  while (!f->any && efla_backend_name(f->row) && strcmp(efla_backend_name(f->row), backend) != 0) f->row++;
-  return open_row(f, why);
+  const efla_options options = {.threads = threads};
+  status = efla_backend_open(backend, &options, &f->backend);
+  return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
 }
 
 void efla_block_forward_clear(efla_block_forward *f) {
@@ -97,22 +89,13 @@ static efla_status advance_heads_exactly(const efla_block_forward *f, const efla
 
 /* ---- by a backend ---- */
 
-/* The call on the current backend, and on those that follow it while none offers it. */
-static efla_status call(efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
+static efla_status call(const efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
   efla_rule rule = f->forward->rule;
   rule.scale = 0; /* the file's, which may be 0, comes later */
-  for (;;) {
-    efla_status status = efla_forward(f->backend, &rule, x, y);
-    if (status == EFLA_OK) return EFLA_OK;
-    if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
-    efla_fail(why, EFLA_USAGE, "backend %s: %s", efla_backend_opened(f->backend), efla_last_message(f->backend));
-    if (status != EFLA_UNSUPPORTED || !f->any || !efla_backend_name(f->row + 1)) return EFLA_USAGE;
-    fprintf(stderr, "%s; backend %s computes it\n", why->text, efla_backend_name(f->row + 1));
-    efla_backend_close(f->backend);
-    f->backend = NULL, f->row++;
-    status = open_row(f, why);
-    if (status != EFLA_OK) return status;
-  }
+  efla_status status = efla_forward(f->backend, &rule, x, y);
+  if (status == EFLA_OK) return EFLA_OK;
+  if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
+  return efla_fail(why, EFLA_USAGE, "backend %s: %s", efla_backend_opened(f->backend), efla_last_message(f->backend));
 }
 
 /* n numbers rounded to `at`, which moves on. */
@@ -123,7 +106,8 @@ static float *narrow(float **at, const double *from, size_t n) {
   return to;
 }
 
-static efla_status call_in_f32(efla_block_forward *f, const efla_sequence *x, double *S, double *o, efla_message *why) {
+static efla_status call_in_f32(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                               efla_message *why) {
   const size_t n = x->heads * x->tokens, states = x->heads * x->dk * x->dv;
   float *at = f->narrow;
   efla_sequence x32 = *x;
@@ -145,7 +129,8 @@ static efla_status call_in_f32(efla_block_forward *f, const efla_sequence *x, do
   return status;
 }
 
-static efla_status call_in_f64(efla_block_forward *f, const efla_sequence *x, double *S, double *o, efla_message *why) {
+static efla_status call_in_f64(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                               efla_message *why) {
   efla_sequence states = *x;
   states.initial_state = efla_array_states(S, EFLA_F64, x->heads, x->dk, x->dv);
   const efla_result y = {.o = efla_array_head_major(o, EFLA_F64, x->tokens, x->heads, x->dv),
@@ -153,7 +138,7 @@ static efla_status call_in_f64(efla_block_forward *f, const efla_sequence *x, do
   return call(f, &states, &y, why);
 }
 
-efla_status efla_block_forward_advance(efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
                                        efla_message *why) {
   if (x->tokens == 0) return EFLA_OK;
   efla_status status = f->exact  ? advance_heads_exactly(f, x, S, o, why)

@@ -14,8 +14,6 @@ typedef struct efla_block_forward {
   size_t threads;
   bool exact;            /* the exact flow; then there is no backend */
   efla_backend *backend; /* open */
-  size_t row;            /* its number (efla_backend_name) */
-  bool any;              /* auto: a backend that does not offer a block is followed by the next */
   float *narrow;         /* where f32 is computed: a block's arrays, states and o */
 } efla_block_forward;
 
@@ -30,10 +28,9 @@ efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_sp
                                     size_t threads, const efla_stream *stream, efla_message *why);
 void efla_block_forward_clear(efla_block_forward *f);
 
-/* The next block: S (x->heads, dk, dv) in and out, o (x->heads, x->tokens, dv) out.  Says on standard error once where
- * another backend than the first takes over.  Fails with EFLA_USAGE where the backend does not offer it, and with
- * EFLA_NO_MEMORY. */
-efla_status efla_block_forward_advance(efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+/* The next block: S (x->heads, dk, dv) in and out, o (x->heads, x->tokens, dv) out.  Fails with EFLA_USAGE
+ * where the backend does not offer it, and with EFLA_NO_MEMORY. */
+efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
                                        efla_message *why);
 
 #endif
