@@ -26,13 +26,16 @@ static double granted(const token *x, const efla_units *units, bool apart) {
   efla_error_bound bound;
   long double after[DK * DV], S[DK * DV];
   double sum = 0, read[DV] = {0};
-  efla_token_sizes sizes = {.k = x->k, .decay = x->c.decay, .erase = x->c.erase, .apart = apart};
+  double decay[DK];
+  efla_token_sizes sizes = {.k = x->k, .p = x->k, .decay = decay, .erase = x->c.erase, .apart = apart, .series = 1};
+  for (size_t i = 0; i < DK; i++) decay[i] = x->c.decay;
   for (size_t e = 0; e < DK * DV; e++) S[e] = x->S[e], read[e % DV] += x->k[e / DV] * x->S[e];
   for (size_t j = 0; j < DV; j++) {
     const double erased = x->c.erase * read[j], written = x->c.write * x->v[j];
     sizes.value += written * written, sizes.read += erased * erased, sizes.update += pow(written - erased, 2);
     for (size_t i = 0; i < DK; i++) after[i * DV + j] = x->c.decay * x->S[i * DV + j] + x->k[i] * (written - erased);
   }
+  sizes.lambda = sizes.update + (apart ? sizes.value : 0);
   ck_assert_int_eq(efla_error_bound_init(&bound, units, DK), EFLA_OK);
   efla_error_bound_start(&bound, DV, S);
   memset(bound.C, 0, DK * DK * sizeof *bound.C);
