@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of typical faults. */
 #include "check/fault_model.h"
+#include "io/file_decay.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -60,8 +61,8 @@ static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - "
            "exp(-beta lambda))/lambda");
-  return !strcmp(s->spec->rule.method->name, "exact") &&
-         s->spec->rule.decay->proportional; /* w is e/d, which this is */
+  return !strcmp(s->spec->rule.method->name, "exact") && s->spec->rule.decay->proportional &&
+         !s->in->has[EFLA_P]; /* w is e/d, which this is */
 }
 
 static bool unit_queries(efla_fault_model *r, const setting *s, char *says) {
@@ -151,15 +152,42 @@ static bool decay_missing(efla_fault_model *r, const setting *s, char *says) {
 static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
   r->decay_after = true;
   snprintf(says, EFLA_FAULT_TEXT, "the decay is applied after the token's update, expected %s it",
-           s->spec->rule.decay->proportional ? "before" : "within");
+           s->spec->rule.decay->proportional ? "before"
+           : s->spec->rule.decay->share > 0  ? "half of it before"
+                                             : "within");
   return s->spec->rule.decay->gated;
+}
+
+static bool channels(const setting *s) {
+  return s->in->g_per_channel && efla_decay_tensor(s->spec->rule.decay) == EFLA_G;
+}
+
+static bool other_splitting(efla_fault_model *r, const setting *s, char *says) {
+  const bool lie = !strcmp(s->spec->rule.decay->name, "split");
+  r->rule.decay = efla_decay_find(lie ? "strang" : "split");
+  snprintf(says, EFLA_FAULT_TEXT, "the decay per channel is split as %s, expected %s",
+           lie ? "Strang's (strang)" : "Lie's, before the update (lie)", lie ? "lie" : "strang");
+  return channels(s);
+}
+
+static bool mean_decay(efla_fault_model *r, const setting *s, char *says) {
+  r->mean_decay = true;
+  snprintf(says, EFLA_FAULT_TEXT, "one decay for all channels, of the mean of g, expected one per channel");
+  return channels(s) && s->in->dk > 1;
+}
+
+static bool erase_key_missing(efla_fault_model *r, const setting *s, char *says) {
+  r->ignores_p = true;
+  snprintf(says, EFLA_FAULT_TEXT, "the erase key p is ignored: what is erased is read with k");
+  return s->in->has[EFLA_P];
 }
 
 static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
     raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,       epsilon_in_keys, epsilon_in_coefficient,
     unit_queries,         scale_missing,        scale_by_dk,      scale_twice,     nothing_written,
     read_before,          read_transposed,      final_transposed, initial_missing, initial_transposed,
-    state_carried,        decay_missing,        decay_after};
+    state_carried,        decay_missing,        decay_after,      other_splitting, mean_decay,
+    erase_key_missing};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* The table continues with the coefficients of all other methods, and with chunks whose tail is lost. */
