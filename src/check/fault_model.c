@@ -2,6 +2,7 @@
 #include "check/fault_model.h"
 
 #include "efla/reference/recurrence.h"
+#include "ode/channel_exact.h"
 
 #include <math.h>
 #include <omp.h>
@@ -60,19 +61,35 @@ static double form_coefficients(const efla_fault_model *model, double lambda, do
   return model->decay_after ? decay : 1;
 }
 
-/* The decays of the channels before and after the update (dk); false, and all 1, where there are none. */
-static bool channel_decays(const efla_fault_model *model, const efla_tokens *x, size_t t, double *before,
-                           double *after) {
+/* How a fault model decays the channels of a token. */
+typedef enum channel_form {
+  NO_CHANNELS, /* one decay or none, which the coefficients have */
+  SPLIT,       /* decays before and after the update */
+  FLOW         /* the exact flow */
+} channel_form;
+
+/* Decays of the channels before and after the update (dk), all 1 without channels; the flow's are all before. */
+static channel_form channel_decays(const efla_fault_model *model, const efla_tokens *x, size_t t, double *before,
+                                   double *after) {
   const efla_decay *decay = model->rule.decay;
-  const bool channels = x->g && x->g_per_channel && decay && decay->gated;
-  const double *g = channels ? x->g + t * x->dk : NULL, share = model->decay_after ? 0 : channels ? decay->share : 1;
+  const bool channels = x->g && x->g_per_channel && decay && decay->gated, flow = channels && decay->share == 0;
+  const double *g = channels ? x->g + t * x->dk : NULL, share = model->decay_after  ? 0
+                                                                : !channels || flow ? 1
+                                                                                    : decay->share;
   double mean = 0;
   for (size_t i = 0; i < x->dk && channels; i++) mean += g[i] / (double)x->dk;
   for (size_t i = 0; i < x->dk; i++) {
     const double of_channel = !channels ? 0 : model->mean_decay ? mean : g[i];
     before[i] = exp(share * of_channel), after[i] = exp((1 - share) * of_channel);
   }
-  return channels;
+  return !channels ? NO_CHANNELS : flow && !model->decay_after ? FLOW : SPLIT;
+}
+
+/* The exact flow of token t with the channels' decays (dk), which become their rates; nan without memory. */
+static void flow(const efla_tokens *x, size_t t, double *key, double *decays, double *S) {
+  const efla_tokens one = {.tokens = 1, .dk = x->dk, .dv = x->dv, .k = key, .v = x->v + t * x->dv, .beta = x->beta + t};
+  for (size_t i = 0; i < x->dk; i++) decays[i] = -log(decays[i]);
+  if (efla_channel_exact_f64(&one, decays, S, NULL) != EFLA_OK) S[0] = NAN;
 }
 
 static double dot(size_t n, const double *x, const double *y) {
@@ -97,7 +114,7 @@ static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, 
   model->rule.keys->apply(dk, key);
   model->coefficient_keys->apply(dk, coefficient_key);
   model->queries->apply(dk, q);
-  const bool channels = channel_decays(model, x, t, before, after);
+  const channel_form form = channel_decays(model, x, t, before, after);
   const double *p = x->p && !model->ignores_p ? x->p + t * dk : NULL;
   efla_coefficients c;
   double later = form_coefficients(model, dot(dk, p ? p : coefficient_key, coefficient_key), x->beta[t],
@@ -107,10 +124,13 @@ static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, 
     read_out(model, dk, dv, q, S, o);
     scale_by(dv, o, c.decay);
   }
-  if (counts)
-    efla_recurrence_step_f64(dk, dv, key, p, x->v + t * dv, &c, channels ? before : NULL, channels ? after : NULL, S);
-  else
+  if (!counts)
     decay_only(dk, dv, before, after, c.decay, S);
+  else if (form == FLOW)
+    flow(x, t, key, before, S);
+  else
+    efla_recurrence_step_f64(dk, dv, key, p, x->v + t * dv, &c, form == SPLIT ? before : NULL,
+                             form == SPLIT ? after : NULL, S);
   if (later != 1) scale_by(dk * dv, S, later);
   if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }

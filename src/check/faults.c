@@ -17,6 +17,12 @@ typedef struct setting {
 static const efla_key_treatment *unit(void) { return &efla_key_treatments[1]; }
 static const efla_key_treatment *raw(void) { return &efla_key_treatments[0]; }
 
+/* g per channel; and of that the exact flow. */
+static bool channels(const setting *s) {
+  return s->in->g_per_channel && efla_decay_tensor(s->spec->rule.decay) == EFLA_G;
+}
+static bool exact_flow(const setting *s) { return channels(s) && s->spec->rule.decay->share == 0; }
+
 /* Each function changes the fault model and describes the fault; false where the inputs cannot show it. */
 
 static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
@@ -28,19 +34,17 @@ static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *says) {
-  (void)s;
   r->rule.keys = unit(), r->coefficient_keys = raw();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
-  return true;
+  return !exact_flow(s); /* which has no coefficient */
 }
 
 static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *says) {
-  (void)s;
   r->rule.keys = raw(), r->coefficient_keys = unit();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
-  return true;
+  return !exact_flow(s);
 }
 
 /* Normalisation as in some kernels: k/sqrt(k^T k + 1e-6). */
@@ -158,16 +162,30 @@ static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
   return s->spec->rule.decay->gated;
 }
 
-static bool channels(const setting *s) {
-  return s->in->g_per_channel && efla_decay_tensor(s->spec->rule.decay) == EFLA_G;
+/* What a decay per channel is called. */
+static const char *composition(const efla_decay *decay) {
+  return decay->share == 1  ? "split as Lie's, all of it before the update (lie)"
+         : decay->share > 0 ? "split as Strang's, half of it before and half after the update (strang)"
+                            : "one flow with the erasure (exact)";
 }
 
-static bool other_splitting(efla_fault_model *r, const setting *s, char *says) {
-  const bool lie = !strcmp(s->spec->rule.decay->name, "split");
-  r->rule.decay = efla_decay_find(lie ? "strang" : "split");
-  snprintf(says, EFLA_FAULT_TEXT, "the decay per channel is split as %s, expected %s",
-           lie ? "Strang's (strang)" : "Lie's, before the update (lie)", lie ? "lie" : "strang");
-  return channels(s);
+static bool other_composition(const char *name, efla_fault_model *r, const setting *s, char *says) {
+  r->rule.decay = efla_decay_find(name);
+  if (!channels(s) || r->rule.decay == s->spec->rule.decay) return false;
+  snprintf(says, EFLA_FAULT_TEXT, "the decay per channel is %s, expected %s", composition(r->rule.decay),
+           composition(s->spec->rule.decay));
+  return true;
+}
+
+static bool split_as_lie(efla_fault_model *r, const setting *s, char *says) {
+  return other_composition("split", r, s, says);
+}
+static bool split_as_strang(efla_fault_model *r, const setting *s, char *says) {
+  return other_composition("strang", r, s, says);
+}
+
+static bool one_flow(efla_fault_model *r, const setting *s, char *says) { /* which has no erase key */
+  return !s->in->has[EFLA_P] && !strcmp(s->spec->rule.method->name, "exact") && other_composition("joint", r, s, says);
 }
 
 static bool mean_decay(efla_fault_model *r, const setting *s, char *says) {
@@ -186,8 +204,8 @@ static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
     raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,       epsilon_in_keys, epsilon_in_coefficient,
     unit_queries,         scale_missing,        scale_by_dk,      scale_twice,     nothing_written,
     read_before,          read_transposed,      final_transposed, initial_missing, initial_transposed,
-    state_carried,        decay_missing,        decay_after,      other_splitting, mean_decay,
-    erase_key_missing};
+    state_carried,        decay_missing,        decay_after,      split_as_lie,    split_as_strang,
+    mean_decay,           erase_key_missing,    one_flow};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* The table continues with the coefficients of all other methods, and with chunks whose tail is lost. */
@@ -202,7 +220,7 @@ static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT, "%s the coefficient is that of %s (%s), expected that of %s",
            !strcmp(r->rule.method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:",
            r->rule.method->name, r->rule.method->known_as, s->spec->rule.method->name);
-  return r->rule.method != s->spec->rule.method;
+  return r->rule.method != s->spec->rule.method && !exact_flow(s);
 }
 
 /* Whether a sequence ends in an incomplete chunk of this length. */

@@ -116,11 +116,9 @@ static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, si
 static efla_status find_fault(efla_kernel_check *s, size_t threads, efla_message *why) {
   const efla_head_result *total = &s->comparison.total;
   size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
-  const efla_effort much = {16, 8, 2 * first + 4096}, little = {4, 1, first + 256};
-  if (efla_kernel_spec_exact(&s->comparison.spec, s->in.g_per_channel)) { /* fault models are steps with coefficients */
-    s->tail = efla_head_result_tail(total);
-    return EFLA_OK;
-  }
+  const bool slow = s->in.g_per_channel && efla_decay_tensor(s->comparison.spec.rule.decay) == EFLA_G; /* a series */
+  const efla_effort much = slow ? (efla_effort){4, 2, 2 * first + 128} : (efla_effort){16, 8, 2 * first + 4096},
+                    little = slow ? (efla_effort){1, 1, first + 64} : (efla_effort){4, 1, first + 256};
   efla_fault_candidates_list(&s->candidates, &s->comparison.spec, &s->in);
   efla_status status = efla_fault_candidates_try(&s->candidates, &s->comparison, &much, threads, why);
   if (status != EFLA_OK) return status;

@@ -46,6 +46,8 @@ static void update(const channel_kernel *f, const token *x, double e, double w, 
 /* The flow of a token as a Taylor series of degree 16 in eighths of it. */
 static void flow(const channel_kernel *f, const token *x, double *S) {
   const size_t dk = f->sizes.dk, dv = f->sizes.dv;
+  double mean = 0;
+  for (size_t i = 0; i < dk; i++) mean += x->g[i] / (double)dk;
   for (size_t step = 0; step < 8; step++)
     for (size_t j = 0; j < dv; j++) {
       double term[MOST];
@@ -55,7 +57,8 @@ static void flow(const channel_kernel *f, const token *x, double *S) {
         for (size_t i = 0; i < dk; i++) u = fit(f, u - fit(f, x->k[i] * term[i]));
         u = fit(f, x->beta * u);
         for (size_t i = 0; i < dk; i++) {
-          term[i] = fit(f, fit(f, fit(f, x->g[i] * term[i]) + fit(f, x->k[i] * u)) / (8 * (double)n));
+          term[i] =
+              fit(f, fit(f, fit(f, (f->mean ? mean : x->g[i]) * term[i]) + fit(f, x->k[i] * u)) / (8 * (double)n));
           S[i * dv + j] = fit(f, S[i * dv + j] + term[i]);
         }
       }
@@ -108,16 +111,22 @@ void channel_kernel_write(const channel_kernel *f, const char *path) {
   for (size_t e = 0; e < n * width; e++)
     g[e] = (double)(float)(-f->rate * (double)((f->constant ? e % width + 1 : e * 7) % 9));
   set_erase_keys(f, n, k, p);
+  for (size_t t = 0; t < n && f->unit_keys; t++) {
+    const double norm = sqrt(efla_lambda(dk, k + t * dk));
+    for (size_t i = 0; i < dk; i++) k[t * dk + i] = fit(f, k[t * dk + i] / norm);
+  }
   for (size_t b = 0; b < z->batch; b++)
     for (size_t t = 0; t < T; t++)
       for (size_t h = 0; h < H; h++) {
         const size_t at = (b * T + t) * H + h;
-        double *state = S + (b * H + h) * dk * dv;
+        double *state = S + (b * H + h) * dk * dv, before[MOST * MOST];
         const token x = {q + at * dk,    k + at * dk, v + at * dv, (f->erase_key && !f->ignores_p ? p : k) + at * dk,
                          g + at * width, beta[at]};
+        if (f->reads_before) memcpy(before, state, dk * dv * sizeof *before), decay(f, &x, 1, before);
         step(f, &x, state);
-        read_out(f, &x, state, o + at * dv);
+        read_out(f, &x, f->reads_before ? before : state, o + at * dv);
       }
+  free(k), k = h5_numbers(z, 'k', 1);
   hid_t file = h5_create(path), type = f->f64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
   h5_put_tokens(file, "q", H5T_IEEE_F32LE, z, dk, q), h5_put_tokens(file, "k", H5T_IEEE_F32LE, z, dk, k);
   h5_put_tokens(file, "v", H5T_IEEE_F32LE, z, dv, v), h5_put_tokens(file, "beta", H5T_IEEE_F32LE, z, 0, beta);

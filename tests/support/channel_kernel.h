@@ -14,6 +14,8 @@ typedef struct channel_kernel {
   bool f64;                  /* arithmetic and outputs; otherwise f32 */
   bool erase_key, ignores_p; /* mu of either sign and 0 */
   bool after, mean;          /* the decay after the update; of the channels' g the mean */
+  bool reads_before;         /* o from the state before, decayed */
+  bool unit_keys;            /* keys are normalised */
   double rate;               /* g = -rate times 0 ... 8; of constant g the channel's */
   bool constant;             /* g does not depend on the token */
 } channel_kernel;
