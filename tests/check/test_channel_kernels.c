@@ -39,6 +39,23 @@ START_TEST(right_kernels_pass) {
 }
 END_TEST
 
+/* Unit keys leave the erase key as it is, and lambda is p^T k of the treated key; raw keys are then another rule. */
+START_TEST(unit_keys) {
+  static const char *const names[] = {"lie", "strang", "joint", "exact"};
+  for (size_t i = 0; i < 8; i++) {
+    channel_kernel k = channel_kernel_right(names[i / 2]);
+    k.unit_keys = true, k.f64 = true, k.erase_key = i / 2 != 3;
+    kernel(&k);
+    efla_kernel_check_options ask = faulty_question(path);
+    ask.decay = faulty_decay(k.decay), ask.rule.keys = efla_key_treatment_find(i % 2 ? "raw" : "unit");
+    efla_kernel_check check = faulty_check(&ask);
+    ck_assert_msg(check.outside == (i % 2 == 1), "%s, keys %s: %g of the bound", k.decay, ask.rule.keys->name,
+                  check.comparison.total.o.ratio);
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
 /* The same decays in every token, for as long as the slowest channel remembers: the roundings of decays have one sign. */
 START_TEST(constant_decays) {
   for (size_t i = 0; i < 3; i++) {
@@ -222,8 +239,8 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {
-      right_kernels_pass, constant_decays, each_decay_is_told_from_the_others, faults_are_recognised,
-      faults_of_the_flow, oracles_agree,   the_exact_flow_states_its_error,    what_has_no_truth_is_refused,
-      a_second_run};
+      right_kernels_pass,           constant_decays,    unit_keys,     each_decay_is_told_from_the_others,
+      faults_are_recognised,        faults_of_the_flow, oracles_agree, the_exact_flow_states_its_error,
+      what_has_no_truth_is_refused, a_second_run};
   return testing_main("channel_kernels", tests, sizeof tests / sizeof *tests, 120);
 }
