@@ -154,7 +154,8 @@ START_TEST(decays_per_channel) {
   } runs[] = {
       {"lie", "", "\nheld against: method exact, decay lie, keys raw, erase key p, truth longdouble\n", 0},
       {"lie", "--decay lie --truth longdouble", "\nverdict: within the tolerance\n", 0},
-      {"lie", "--decay strang", "\nfault: the decay per channel is split as Lie's, all of it before the update (lie), expected", 1},
+      {"lie", "--decay strang",
+       "\nfault: the decay per channel is split as Lie's, all of it before the update (lie), expected", 1},
       {"lie", "--decay none", "\nfault: ", 1},
       {"strang", "--decay strang", "\nverdict: within the tolerance\n", 0},
       {"exact", "--decay exact", "\nheld against: method exact, decay exact, keys raw, truth longdouble\n", 0},
