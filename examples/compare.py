@@ -18,11 +18,12 @@ except ImportError as missing:
     sys.exit(2)
 
 
-def kernel(q, k, v, beta, scale, coefficient, g=None):  # yours goes here; (B,T,H,D) each, beta and g (B,T,H)
+def kernel(q, k, v, beta, scale, coefficient, g=None):
+    """Yours goes here; (B,T,H,D) each, beta (B,T,H), g (B,T,H), or (B,T,H,D) for one per channel of the key."""
     S, o = np.zeros((*q[:, 0].shape, v.shape[-1]), np.float32), np.empty_like(v)
     for t in range(q.shape[1]):
-        if g is not None:  # the gated delta rule's decay
-            S *= np.exp(g[:, t])[..., None, None]
+        if g is not None:  # the gated delta rule's decay, of the whole state or of its rows
+            S *= np.exp(g[:, t])[..., None] if g.ndim == q.ndim else np.exp(g[:, t])[..., None, None]
         u = v[:, t] - np.einsum("bhkv,bhk->bhv", S, k[:, t])
         S += np.einsum("bh,bhk,bhv->bhkv", coefficient(beta, k)[:, t], k[:, t], u)
         o[:, t] = scale * np.einsum("bhkv,bhk->bhv", S, q[:, t])
@@ -72,3 +73,10 @@ if __name__ == "__main__":
         options = ("--method", "euler", "--keys", "unit", "--decay", decay)
         answer = compare(program, options, q=q, k=k, v=v, beta=beta, g=g, scale=scale, o=o, final_state=S)
         print(f"Gated DeltaNet as {decay}", answer["verdict"], answer.get("fault", ""), sep=": ")
+    # Kimi Delta Attention: the same with a decay per channel; and whether that is the other splitting.
+    g = -rng.exponential(0.2, size=k.shape).astype(np.float32)
+    o, S = kernel(q, k, v, beta, scale, lambda b, k: b, g)
+    for decay in ("lie", "strang"):
+        options = ("--method", "euler", "--keys", "unit", "--decay", decay)
+        answer = compare(program, options, q=q, k=k, v=v, beta=beta, g=g, scale=scale, o=o, final_state=S)
+        print(f"Kimi Delta Attention as {decay}", answer["verdict"], answer.get("fault", ""), sep=": ")

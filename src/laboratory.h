@@ -58,6 +58,7 @@
 #include "oracle/channel.h"     /* the same for decay per channel */
 
 #include "run/forward_stream.h"        /* a forward pass through a tensor file */
+#include "run/block_forward.h"         /* ... with g per channel or an erase key */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
 #include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */

@@ -30,8 +30,9 @@ static const efla_option options[] = {
     {"method", "NAME", "exact", NULL, "coefficient that the kernel is to have", EFLA_NAME, &method, 0, 0,
      efla_method_name},
     {"decay", "NAME", "file", NULL,
-     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither", EFLA_NAME,
-     &decay, 0, 0, efla_file_decay_name},
+     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither; with g per "
+     "channel split is lie, and exact the flow of decay and erasure together",
+     EFLA_NAME, &decay, 0, 0, efla_file_decay_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0,
      efla_key_treatment_name},
     {"truth", "NAME", "longdouble", NULL, "oracle; arb is certified, and slow", EFLA_NAME, &truth, 0, 0, truth_name},
@@ -55,9 +56,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_kernel_check_options ask = {.input = input,
                                    .outputs = outputs,
                                    .against = against,
-                                   .rule = {.method = &efla_methods[method],
-                                            .decay = efla_file_decay_asked(decay),
-                                            .keys = &efla_key_treatments[keys]},
+                                   .rule = {.method = &efla_methods[method], .keys = &efla_key_treatments[keys]},
+                                   .decay = decay,
                                    .truth = efla_oracle_find(truth_name(truth)),
                                    .state = precision ? &efla_formats[precision - 1] : NULL,
                                    .tolerance = tolerance};
@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g or alpha, initial_state, cu_seqlens, as for run; "
+          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
           "all files must stay as they are until the end. "
           "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
           "The tolerance is by default derived from the rounding errors of these tokens: "

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
- * Inputs    your own q, k, v, beta in an HDF5 file, with g or alpha, initial_state and cu_seqlens if it has them.
+ * Inputs    your own q, k, v, beta in an HDF5 file, with g or alpha, p, initial_state and cu_seqlens if it has them.
  * Measures  of every token: the step x, which is beta*lambda unless a decay is within the step, which of the
  * methods' limits it is beyond, the growth of the
  *           product of transitions under each method, and whether a state in f32 overflows; of the first tokens
  *           of every head also: errors of all methods and of the number formats against an oracle, and the
- *           condition of the chunks' triangular systems.
+ *           condition of the chunks' triangular systems; or, with g per channel, of the splittings of decay and step.
+ *           With an erase key p: mu = p^T k, and where it is negative.
  * Writes    a report on standard output, or the same as a JSON object; a table and a picture on request. */
 #include "laboratory.h"
 
@@ -21,8 +22,9 @@ static efla_list tolerances;
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "HDF5 file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"decay", "NAME", "file", NULL,
-     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither", EFLA_NAME,
-     &decay, 0, 0, efla_file_decay_name},
+     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither; with g per "
+     "channel split is lie, and exact the flow of decay and erasure together",
+     EFLA_NAME, &decay, 0, 0, efla_file_decay_name},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
     {"figure", "FILE", NULL, NULL, "draw its picture: FILE.svg, FILE.pdf or FILE.png", EFLA_RESULT, &picture, 0, 0,
      NULL},
@@ -71,7 +73,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   const efla_decay *used;
   efla_status status = efla_tensors_open(&file, input, why), trusted = EFLA_OK;
   if (status != EFLA_OK) return status;
-  status = efla_file_decay(&file, efla_file_decay_asked(decay), &used, why);
+  status = efla_file_decay_by_option(&file, decay, &used, why);
   if (status == EFLA_OK) status = efla_diagnosis_file(&d, &file, used, measure, &efla_oracles[truth], why);
   if (status == EFLA_OK) {
     const efla_diagnosis_about about = {input, tolerances.n, tolerances.value};
@@ -96,7 +98,7 @@ int main(int argc, char **argv) {
       .description =
           "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), "
           "with or without B and H, that stays as it is until the end; "
-          "g or alpha (as for run), initial_state and cu_seqlens are taken into account where they are there.\n\n"
+          "g or alpha (as for run), p, initial_state and cu_seqlens are taken into account where they are there.\n\n"
           "The report tells, in total and for every head: "
           "the distribution of the step x = beta*lambda (lambda = |k|^2), "
           "with the decay joint beta*lambda - g and with retention 1 - alpha + alpha*beta*lambda; "
@@ -110,6 +112,12 @@ int main(int argc, char **argv) {
           "the first token where the state is lost (error above 1) and where it overflows f32; "
           "the largest entry and the condition of (I + L)^-1 for chunks; "
           "which number format of the state suffices.  "
+          "With g per channel (lie, strang, exact) half-lives are of all channels, and in place of errors, formats and "
+          "chunks stand the errors of Lie's and Strang's splitting relative to the exact flow, along the first "
+          "--tokens tokens of every head, and the share of these tokens where a step of Lie's errs by more than the "
+          "unit roundoff of f32 and of bf16, to first order in the rates and relative to the state.  "
+          "With an erase key p the step is beta*mu, mu = p^T k, a negative one counts as 0; told are quantiles of mu, "
+          "the share of tokens with mu < 0, where the flow itself grows along k, and by how much.  "
           "It ends with a sentence.  Tokens, heads and sequences count from 0; a batch entry is a sequence.\n\n"
           "Errors, formats and chunks are measured on the first --tokens tokens of every head, all else on all tokens; "
           "states are compared at up to 256 of them, evenly spaced, so that 'lost' may come that much late; "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* run: o and final_state for your own q, k, v and beta.
  *
- * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g or alpha, initial_state, cu_seqlens.
+ * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g or alpha, p, initial_state, cu_seqlens.
  * Does      advances every head of every sequence with the given method, decay, keys, form and precision, block by
  *           block, so that memory does not grow with the file.
  * Writes    another tensor file with o, final_state and their provenance as attributes, complete or not at all.
@@ -14,7 +14,9 @@
 #include <string.h>
 
 static const char *input, *output;
-static size_t method, decay, keys, form, precision, chunk;
+static size_t method, decay, keys, form, backend, precision, chunk;
+
+static const char *backend_name(size_t i) { return i == 0 ? "auto" : efla_backend_name(i - 1); }
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta", EFLA_NEEDED, &input, 0, 0, NULL},
@@ -22,19 +24,22 @@ static const efla_option options[] = {
      NULL},
     {"method", "NAME", "exact", NULL, "coefficient", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"decay", "NAME", "file", NULL,
-     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither", EFLA_NAME,
-     &decay, 0, 0, efla_file_decay_name},
+     "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither; with g per "
+     "channel split is lie, and exact the flow of decay and erasure together",
+     EFLA_NAME, &decay, 0, 0, efla_file_decay_name},
     {"keys", "NAME", "raw", NULL, "keys as they are, or scaled to norm one", EFLA_NAME, &keys, 0, 0,
      efla_key_treatment_name},
     {"form", "NAME", "recurrence", NULL, "order of the sums", EFLA_NAME, &form, 0, 0, efla_form_name},
+    {"backend", "NAME", "auto", NULL, "what computes g per channel and the erase key", EFLA_NAME, &backend, 0, 0,
+     backend_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
      efla_format_name},
     {.name = NULL},
 };
 
-/* Every line "# key: value" of a table's header becomes an attribute; `decay` names the row that was used. */
-static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, const efla_decay *used, efla_message *why) {
+/* Every line "# key: value" of a table's header becomes an attribute; `decay` names the one that was used. */
+static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, const char *used, efla_message *why) {
   char *text = NULL;
   size_t length;
   FILE *lines = open_memstream(&text, &length);
@@ -45,7 +50,7 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, cons
     char *value = strchr(line, ':');
     *value++ = 0;
     const char *key = line + strlen("# ");
-    status = efla_tensors_write_text(out, key, !strcmp(key, "decay") ? used->name : value + (*value == ' '), why);
+    status = efla_tensors_write_text(out, key, !strcmp(key, "decay") ? used : value + (*value == ' '), why);
   }
   free(text);
   return status;
@@ -66,8 +71,9 @@ static efla_status compute(efla_tensors *in, const efla_decay *used, const char 
   efla_message trouble;
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
-  status = write_provenance(&out, cli, used, why);
-  if (status == EFLA_OK) status = efla_forward_stream(&forward, in, &out, cli->threads, bad, why);
+  status = write_provenance(&out, cli, efla_file_decay_called(in, used), why);
+  if (status == EFLA_OK)
+    status = efla_forward_stream(&forward, backend_name(backend), in, &out, cli->threads, bad, why);
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
   return status;
@@ -80,7 +86,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_bad bad = {.token = SIZE_MAX};
   const efla_decay *used;
   efla_status status = efla_tensors_open(&in, input, why);
-  if (status == EFLA_OK) status = efla_file_decay(&in, efla_file_decay_asked(decay), &used, why);
+  if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &used, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it",
@@ -104,7 +110,8 @@ int main(int argc, char **argv) {
       .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
       .description =
           "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
-          "optional are g (B,T,H), at most 0, the logarithm of a decay, or alpha (B,T,H), from 0 to 1, a retention; "
+          "optional are g (B,T,H), at most 0, the logarithm of a decay, or (B,T,H,dk), one per channel of the key; "
+          "or alpha (B,T,H), from 0 to 1, a retention; p (B,T,H,dk), an erase key, in place of k in what is erased; "
           "initial_state (B,H,dk,dv), "
           "and cu_seqlens (N+1), the boundaries of sequences that lie end to end in one batch entry, "
           "whose states are (N,H,dk,dv); an empty one ends in its initial state. "
@@ -112,7 +119,11 @@ int main(int argc, char **argv) {
           "Any float or integer type will do. "
           "Of g and alpha that of --decay is read: split decays the state by e^g before each step (Gated DeltaNet), "
           "joint at the rate -g within the step, beside the erasure, "
-          "retention at the rate 1 - alpha, with the erasure times alpha (EFLA's gated variant). "
+          "retention at the rate 1 - alpha, with the erasure times alpha (EFLA's gated variant), "
+          "strang by e^(g/2) before and after each step. "
+          "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
+          "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
+          "g per channel and p are computed by --backend, in precision f64 or f32. "
           "The output has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "

@@ -2,6 +2,7 @@
 #include "base/tokens.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,9 @@ efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count) 
                        .k = x->k + first * x->dk,
                        .v = x->v + first * x->dv,
                        .beta = x->beta + first,
-                       .g = x->g ? x->g + first : NULL};
+                       .g = x->g ? x->g + first * (x->g_per_channel ? x->dk : 1) : NULL,
+                       .p = x->p ? x->p + first * x->dk : NULL,
+                       .g_per_channel = x->g_per_channel};
 }
 
 void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
@@ -46,7 +49,9 @@ void efla_tokens_copy(efla_tokens *to, const efla_tokens *from) {
   memcpy(to->k, from->k, from->tokens * from->dk * sizeof *to->k);
   memcpy(to->v, from->v, from->tokens * from->dv * sizeof *to->v);
   memcpy(to->beta, from->beta, from->tokens * sizeof *to->beta);
-  if (to->g && from->g) memcpy(to->g, from->g, from->tokens * sizeof *to->g);
+  assert(!to->g || !from->g || to->g_per_channel == from->g_per_channel);
+  if (to->g && from->g) memcpy(to->g, from->g, from->tokens * (from->g_per_channel ? from->dk : 1) * sizeof *to->g);
+  if (to->p && from->p) memcpy(to->p, from->p, from->tokens * from->dk * sizeof *to->p);
 }
 
 double efla_lambda(size_t dk, const double *k) {
@@ -55,22 +60,38 @@ double efla_lambda(size_t dk, const double *k) {
   return lambda;
 }
 
-double efla_token_x(const efla_tokens *x, size_t t) { return x->beta[t] * efla_lambda(x->dk, x->k + t * x->dk); }
+const double *efla_token_erase_key(const efla_tokens *x, size_t t) { return (x->p ? x->p : x->k) + t * x->dk; }
+
+double efla_token_lambda(const efla_tokens *x, size_t t) {
+  const double *k = x->k + t * x->dk, *p = efla_token_erase_key(x, t);
+  double lambda = 0;
+  for (size_t i = 0; i < x->dk; i++) lambda += p[i] * k[i];
+  return lambda;
+}
+
+double efla_token_reach(const efla_tokens *x, size_t t) {
+  const double of_k = efla_lambda(x->dk, x->k + t * x->dk);
+  return x->p ? sqrt(of_k) * sqrt(efla_lambda(x->dk, x->p + t * x->dk)) : of_k;
+}
+
+double efla_token_x(const efla_tokens *x, size_t t) { return x->beta[t] * efla_token_lambda(x, t); }
+
+double efla_token_argument(const efla_tokens *x, size_t t) { return x->g && !x->g_per_channel ? x->g[t] : 0; }
 
 void efla_token_coefficients(const efla_rule *rule, const efla_tokens *x, efla_coefficients *c) {
   for (size_t t = 0; t < x->tokens; t++)
-    efla_rule_coefficients(rule, efla_lambda(x->dk, x->k + t * x->dk), x->beta[t], x->g ? x->g[t] : 0, c + t);
+    efla_rule_coefficients(rule, efla_token_lambda(x, t), x->beta[t], efla_token_argument(x, t), c + t);
 }
 
 efla_rates efla_token_rates(const efla_decay *decay, const efla_tokens *x, size_t t) {
   efla_rates r;
-  (decay ? decay : efla_decays)->rates(x->beta[t], x->g ? x->g[t] : 0, &r);
+  (decay ? decay : efla_decays)->rates(x->beta[t], efla_token_argument(x, t), &r);
   return r;
 }
 
 efla_rates_long efla_token_rates_long(const efla_decay *decay, const efla_tokens *x, size_t t) {
   efla_rates_long r;
-  (decay ? decay : efla_decays)->rates_long(x->beta[t], x->g ? x->g[t] : 0, &r);
+  (decay ? decay : efla_decays)->rates_long(x->beta[t], efla_token_argument(x, t), &r);
   return r;
 }
 

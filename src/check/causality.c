@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The current block of one run: inputs, then o, one tensor after another, (heads, tokens, width) each. */
-enum { INPUTS = 5 }; /* q, k, v, beta and the decay's argument, if it takes one */
+enum { INPUTS = 6 }; /* q, k, v, beta, and where they are there the decay's argument and the erase key */
 
 typedef struct side {
   const efla_sequence_run *run;
@@ -22,17 +22,33 @@ typedef struct side {
 
 void efla_causality_init(efla_causality *causality) { *causality = (efla_causality){.violation.token = SIZE_MAX}; }
 
+/* The inputs of a file for this decay; returns how many. */
+static size_t list_inputs(const efla_tensors *in, const efla_decay *decay, efla_tensor *input) {
+  const efla_tensor argument = efla_decay_tensor(decay);
+  size_t n = 0;
+  for (efla_tensor t = EFLA_Q; t <= EFLA_BETA; t++) input[n++] = t;
+  if (argument < EFLA_TENSORS) input[n++] = argument;
+  if (in->has[EFLA_P]) input[n++] = EFLA_P;
+  return n;
+}
+
+/* Numbers per token, o included. */
+static size_t numbers_of(const efla_tensors *in, const efla_decay *decay) {
+  efla_tensor input[INPUTS];
+  const size_t n = list_inputs(in, decay, input);
+  size_t numbers = in->dv;
+  for (size_t i = 0; i < n; i++) numbers += efla_tensors_width(in, input[i]);
+  return numbers;
+}
+
 static efla_status side_init(side *s, const efla_sequence_run *run, const efla_decay *decay, size_t most,
                              efla_message *why) {
   const efla_tensors *in = run->in;
-  const efla_tensor argument = efla_decay_tensor(decay);
-  *s = (side){.run = run,
-              .start = in->cu_seqlens ? in->cu_seqlens[run->sequence] : 0,
-              .inputs = argument < EFLA_TENSORS ? INPUTS : INPUTS - 1,
-              .input = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument}};
+  *s = (side){.run = run, .start = in->cu_seqlens ? in->cu_seqlens[run->sequence] : 0};
+  s->inputs = list_inputs(in, decay, s->input);
   s->length = efla_tensors_length(in, run->sequence);
   assert(most > 0);
-  double *at = s->block = calloc(most * (2 * in->dk + 2 * in->dv + 2), sizeof *at);
+  double *at = s->block = calloc(most * numbers_of(in, decay), sizeof *at);
   if (!at) return efla_fail_memory(why);
   for (size_t i = 0; i < s->inputs; i++) {
     s->values[i] = at;
@@ -150,7 +166,7 @@ efla_status efla_causality_compare(efla_causality *c, const efla_decay *decay, c
   if (in->heads != other->heads || in->dk != other->dk || in->dv != other->dv)
     return efla_fail(why, EFLA_INPUT, "%s: %zu heads, dk %zu, dv %zu, expected %zu, %zu, %zu as in %s", other->path,
                      other->heads, other->dk, other->dv, in->heads, in->dk, in->dv, in->path);
-  size_t numbers = 2 * in->dk + 2 * in->dv + 2, most = numbers < NUMBERS ? NUMBERS / numbers : 1;
+  size_t numbers = numbers_of(in, decay), most = numbers < NUMBERS ? NUMBERS / numbers : 1;
   if (most > in->tokens) most = in->tokens;
   side x = {0}, y = {0};
   efla_status status = side_init(&x, a, decay, most, why);

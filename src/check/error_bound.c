@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of an exponential, by one unit in the last place, and a product with it. */
+static const double CHANNEL_ROUNDINGS = 3;
+
 static double coarser(double a, double b) { return a > b ? a : b; }
 static double square(double x) { return x * x; }
 
@@ -17,11 +20,11 @@ efla_units efla_units_of(const efla_format *state, const efla_format *output) {
 }
 
 efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk) {
-  double *block = calloc(dk * dk + 2 * dk, sizeof *block);
+  double *block = calloc(dk * dk + 3 * dk, sizeof *block);
   *bound = (efla_error_bound){0};
   if (!block) return EFLA_NO_MEMORY;
-  *bound =
-      (efla_error_bound){.units = *units, .dk = dk, .C = block, .w = block + dk * dk, .rows = block + dk * dk + dk};
+  *bound = (efla_error_bound){.units = *units, .dk = dk, .C = block, .w = block + dk * dk};
+  bound->rows = bound->w + dk, bound->last = bound->rows + dk;
   return EFLA_OK;
 }
 
@@ -62,22 +65,32 @@ static double apply(const efla_error_bound *bound, const double *y, double *w) {
   return form;
 }
 
+/* What rounding adds to u, as a sum of squares over its entries. */
+static double added_to_update(const efla_error_bound *bound, const efla_token_sizes *token) {
+  const double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands),
+               n = (double)bound->dk, channels = token->channels ? CHANNEL_ROUNDINGS : 0,
+               m = square(token->erase) * weigh(bound, token->p);
+  return (arithmetic * (n + 2) * (m + token->read + token->value) + operands * (m + token->update + token->value) +
+          arithmetic * (4 * token->update + n * token->lambda + (token->apart ? 5 * token->value : 0) + channels * m)) /
+         3;
+}
+
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S) {
   size_t dk = bound->dk;
-  double *C = bound->C, *w = bound->w, d = token->decay, e = token->erase, n = (double)dk;
+  const double *k = token->k, *d = token->decay;
+  double *C = bound->C, *w = bound->w, e = token->erase;
   double arithmetic = square(bound->units.arithmetic), operands = square(bound->units.operands),
-         state = square(bound->units.state);
-  double m = square(e) * weigh(bound, token->k);
-  double U = (arithmetic * (n + 2) * (m + token->read + token->value) + operands * (m + token->update + token->value) +
-              arithmetic * ((n + 4) * token->update + (token->apart ? (n + 5) * token->value : 0))) /
-             3;
-  double along = square(e) * apply(bound, token->k, w) + U;
+         state = square(bound->units.state), channels = token->channels ? CHANNEL_ROUNDINGS : 0;
+  const double U = added_to_update(bound, token), along = square(e) * apply(bound, token->p, w) + U;
+  memcpy(bound->last, bound->rows, dk * sizeof *bound->last);
   measure_rows(bound, dv, S);
   for (size_t i = 0; i < dk; i++) {
-    double ki = token->k[i];
     for (size_t j = 0; j < dk; j++)
-      C[i * dk + j] = d * d * C[i * dk + j] - d * e * (ki * w[j] + w[i] * token->k[j]) + ki * token->k[j] * along;
-    C[i * dk + i] += ((state + 2 * arithmetic) * bound->rows[i] + operands * square(ki) * token->update) / 3;
+      C[i * dk + j] = d[i] * d[j] * C[i * dk + j] - e * (k[i] * w[j] * d[j] + d[i] * w[i] * k[j]) + k[i] * k[j] * along;
+    C[i * dk + i] +=
+        ((state + 2 * arithmetic * token->series) * bound->rows[i] + operands * square(k[i]) * token->update +
+         arithmetic * channels * (square(d[i]) * bound->last[i] + square(k[i]) * token->update)) /
+        3;
   }
 }
 

@@ -2,6 +2,7 @@
 #include "check/fault_model.h"
 
 #include "efla/reference/recurrence.h"
+#include "ode/channel_exact.h"
 
 #include <math.h>
 #include <omp.h>
@@ -13,6 +14,8 @@ typedef struct sums {
   double o_error2, o_own2, S_error2, S_own2;
 } sums;
 
+enum { SCRATCH = 5 }; /* keys of the update and of lambda, q, decays before and after the update */
+
 typedef struct pass {
   efla_fault_candidates *candidates;
   const efla_comparison *c;
@@ -21,7 +24,7 @@ typedef struct pass {
   sums *sums;      /* (heads of a group, fault candidates) */
   double *S;       /* the same, (dk, dv) each */
   double *turned;  /* (dk, dv), a final state transposed */
-  double *scratch; /* (threads, 3 dk + dv) */
+  double *scratch; /* (threads, SCRATCH dk + dv) */
 } pass;
 
 static void scale_by(size_t n, double *values, double factor) {
@@ -58,29 +61,77 @@ static double form_coefficients(const efla_fault_model *model, double lambda, do
   return model->decay_after ? decay : 1;
 }
 
-/* Token t according to the fault model; counts: whether it enters the state.  scratch (3 dk). */
+/* How a fault model decays the channels of a token. */
+typedef enum channel_form {
+  NO_CHANNELS, /* one decay or none, which the coefficients have */
+  SPLIT,       /* decays before and after the update */
+  FLOW         /* the exact flow */
+} channel_form;
+
+/* Decays of the channels before and after the update (dk), all 1 without channels; the flow's are all before. */
+static channel_form channel_decays(const efla_fault_model *model, const efla_tokens *x, size_t t, double *before,
+                                   double *after) {
+  const efla_decay *decay = model->rule.decay;
+  const bool channels = x->g && x->g_per_channel && decay && decay->gated, flow = channels && decay->share == 0;
+  const double *g = channels ? x->g + t * x->dk : NULL, share = model->decay_after  ? 0
+                                                                : !channels || flow ? 1
+                                                                                    : decay->share;
+  double mean = 0;
+  for (size_t i = 0; i < x->dk && channels; i++) mean += g[i] / (double)x->dk;
+  for (size_t i = 0; i < x->dk; i++) {
+    const double of_channel = !channels ? 0 : model->mean_decay ? mean : g[i];
+    before[i] = exp(share * of_channel), after[i] = exp((1 - share) * of_channel);
+  }
+  return !channels ? NO_CHANNELS : flow && !model->decay_after ? FLOW : SPLIT;
+}
+
+/* The exact flow of token t with the channels' decays (dk), which become their rates; nan without memory. */
+static void flow(const efla_tokens *x, size_t t, double *key, double *decays, double *S) {
+  const efla_tokens one = {.tokens = 1, .dk = x->dk, .dv = x->dv, .k = key, .v = x->v + t * x->dv, .beta = x->beta + t};
+  for (size_t i = 0; i < x->dk; i++) decays[i] = -log(decays[i]);
+  if (efla_channel_exact_f64(&one, decays, S, NULL) != EFLA_OK) S[0] = NAN;
+}
+
+static double dot(size_t n, const double *x, const double *y) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += x[i] * y[i];
+  return sum;
+}
+
+/* S <- diag(before after) S c.decay: a token that does not enter the state. */
+static void decay_only(size_t dk, size_t dv, const double *before, const double *after, double c, double *S) {
+  for (size_t i = 0; i < dk; i++) scale_by(dv, S + i * dv, before[i] * after[i] * c);
+}
+
+/* Token t according to the fault model; counts: whether it enters the state.  scratch (SCRATCH dk). */
 static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, bool counts, double *S, double *o,
                  double *scratch) {
   size_t dk = x->dk, dv = x->dv;
-  double g = x->g ? x->g[t] : 0;
-  double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk;
+  double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk, *before = q + dk, *after = before + dk;
   memcpy(key, x->k + t * dk, dk * sizeof *key);
   memcpy(coefficient_key, key, dk * sizeof *key);
   memcpy(q, x->q + t * dk, dk * sizeof *q);
   model->rule.keys->apply(dk, key);
   model->coefficient_keys->apply(dk, coefficient_key);
   model->queries->apply(dk, q);
+  const channel_form form = channel_decays(model, x, t, before, after);
+  const double *p = x->p && !model->ignores_p ? x->p + t * dk : NULL;
   efla_coefficients c;
-  double after = form_coefficients(model, efla_lambda(dk, coefficient_key), x->beta[t], g, &c);
-  if (model->read == EFLA_READ_BEFORE) {
+  double later = form_coefficients(model, dot(dk, p ? p : coefficient_key, coefficient_key), x->beta[t],
+                                   efla_token_argument(x, t), &c);
+  if (model->read == EFLA_READ_BEFORE) { /* the state before, decayed */
+    for (size_t i = 0; i < dk; i++) q[i] *= before[i] * after[i];
     read_out(model, dk, dv, q, S, o);
     scale_by(dv, o, c.decay);
   }
-  if (counts)
-    efla_recurrence_f64(1, dk, dv, NULL, key, x->v + t * dv, &c, S, NULL);
+  if (!counts)
+    decay_only(dk, dv, before, after, c.decay, S);
+  else if (form == FLOW)
+    flow(x, t, key, before, S);
   else
-    scale_by(dk * dv, S, c.decay);
-  if (after != 1) scale_by(dk * dv, S, after);
+    efla_recurrence_step_f64(dk, dv, key, p, x->v + t * dv, &c, form == SPLIT ? before : NULL,
+                             form == SPLIT ? after : NULL, S);
+  if (later != 1) scale_by(dk * dv, S, later);
   if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }
 
@@ -110,8 +161,8 @@ static void advance(pass *p, size_t h, size_t s) {
   efla_tokens x = efla_stream_tokens(&p->stream, h);
   const efla_fault_model *model = &p->candidates->candidate[s].model;
   size_t n = x.dk * x.dv, at = h * p->candidates->n + s;
-  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (3 * x.dk + x.dv),
-         *o = scratch + 3 * x.dk;
+  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (SCRATCH * x.dk + x.dv),
+         *o = scratch + SCRATCH * x.dk;
   sums *to = &p->sums[at];
   if (p->stream.begins) start_state(p, model, efla_stream_head(&p->stream.x.initial_state, h), S);
   size_t full = model->tail ? p->stream.length - p->stream.length % model->tail : p->stream.length;
@@ -168,7 +219,7 @@ static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads,
   p->sums = malloc(heads * n * sizeof *p->sums);
   p->S = malloc(heads * n * state * sizeof *p->S);
   p->turned = malloc(state * sizeof *p->turned);
-  p->scratch = malloc(threads * (3 * in->dk + in->dv) * sizeof *p->scratch);
+  p->scratch = malloc(threads * (SCRATCH * in->dk + in->dv) * sizeof *p->scratch);
   return p->sums && p->S && p->turned && p->scratch ? EFLA_OK : efla_fail_memory(why);
 }
 

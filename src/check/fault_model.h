@@ -18,11 +18,13 @@ typedef struct efla_fault_model {
     EFLA_READ_BEFORE,
     EFLA_READ_TRANSPOSED
   } read;           /* o from S after or before the token; S q instead of S^T q */
-  bool decay_after; /* an update without decay, and then S <- d S */
+  bool decay_after; /* an update without decay, and then S <- d S, per channel S <- diag(d) S */
   enum { EFLA_START_GIVEN, EFLA_START_ZERO, EFLA_START_TRANSPOSED, EFLA_START_CARRIED } start;
   bool transposed_final; /* final_state is written as (dv, dk) */
   size_t tail;           /* length of an incomplete last chunk that never enters the state; 0: no such fault */
   bool tail_of_state;    /* ... only in the written final_state; o is not affected */
+  bool mean_decay;       /* of g per channel the mean in every channel */
+  bool ignores_p;        /* k in place of the erase key, in lambda too */
   double epsilon;        /* in the coefficient: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
 } efla_fault_model;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The table of typical faults. */
 #include "check/fault_model.h"
+#include "io/file_decay.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -16,6 +17,12 @@ typedef struct setting {
 static const efla_key_treatment *unit(void) { return &efla_key_treatments[1]; }
 static const efla_key_treatment *raw(void) { return &efla_key_treatments[0]; }
 
+/* g per channel; and of that the exact flow. */
+static bool channels(const setting *s) {
+  return s->in->g_per_channel && efla_decay_tensor(s->spec->rule.decay) == EFLA_G;
+}
+static bool exact_flow(const setting *s) { return channels(s) && s->spec->rule.decay->share == 0; }
+
 /* Each function changes the fault model and describes the fault; false where the inputs cannot show it. */
 
 static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
@@ -27,19 +34,17 @@ static bool other_keys(efla_fault_model *r, const setting *s, char *says) {
 }
 
 static bool raw_lambda_unit_keys(efla_fault_model *r, const setting *s, char *says) {
-  (void)s;
   r->rule.keys = unit(), r->coefficient_keys = raw();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the raw lambda, but the keys are normalised (unit keys)");
-  return true;
+  return !exact_flow(s); /* which has no coefficient */
 }
 
 static bool unit_lambda_raw_keys(efla_fault_model *r, const setting *s, char *says) {
-  (void)s;
   r->rule.keys = raw(), r->coefficient_keys = unit();
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient is taken from the lambda of normalised keys (lambda = 1), but the keys are raw");
-  return true;
+  return !exact_flow(s);
 }
 
 /* Normalisation as in some kernels: k/sqrt(k^T k + 1e-6). */
@@ -60,8 +65,8 @@ static bool epsilon_in_coefficient(efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT,
            "the coefficient has an epsilon, (1 - exp(-beta max(lambda, 1e-6)))/(lambda + 1e-6), expected (1 - "
            "exp(-beta lambda))/lambda");
-  return !strcmp(s->spec->rule.method->name, "exact") &&
-         s->spec->rule.decay->proportional; /* w is e/d, which this is */
+  return !strcmp(s->spec->rule.method->name, "exact") && s->spec->rule.decay->proportional &&
+         !s->in->has[EFLA_P]; /* w is e/d, which this is */
 }
 
 static bool unit_queries(efla_fault_model *r, const setting *s, char *says) {
@@ -151,15 +156,56 @@ static bool decay_missing(efla_fault_model *r, const setting *s, char *says) {
 static bool decay_after(efla_fault_model *r, const setting *s, char *says) {
   r->decay_after = true;
   snprintf(says, EFLA_FAULT_TEXT, "the decay is applied after the token's update, expected %s it",
-           s->spec->rule.decay->proportional ? "before" : "within");
+           s->spec->rule.decay->proportional ? "before"
+           : s->spec->rule.decay->share > 0  ? "half of it before"
+                                             : "within");
   return s->spec->rule.decay->gated;
+}
+
+/* What a decay per channel is called. */
+static const char *composition(const efla_decay *decay) {
+  return decay->share == 1  ? "split as Lie's, all of it before the update (lie)"
+         : decay->share > 0 ? "split as Strang's, half of it before and half after the update (strang)"
+                            : "one flow with the erasure (exact)";
+}
+
+static bool other_composition(const char *name, efla_fault_model *r, const setting *s, char *says) {
+  r->rule.decay = efla_decay_find(name);
+  if (!channels(s) || r->rule.decay == s->spec->rule.decay) return false;
+  snprintf(says, EFLA_FAULT_TEXT, "the decay per channel is %s, expected %s", composition(r->rule.decay),
+           composition(s->spec->rule.decay));
+  return true;
+}
+
+static bool split_as_lie(efla_fault_model *r, const setting *s, char *says) {
+  return other_composition("split", r, s, says);
+}
+static bool split_as_strang(efla_fault_model *r, const setting *s, char *says) {
+  return other_composition("strang", r, s, says);
+}
+
+static bool one_flow(efla_fault_model *r, const setting *s, char *says) { /* which has no erase key */
+  return !s->in->has[EFLA_P] && !strcmp(s->spec->rule.method->name, "exact") && other_composition("joint", r, s, says);
+}
+
+static bool mean_decay(efla_fault_model *r, const setting *s, char *says) {
+  r->mean_decay = true;
+  snprintf(says, EFLA_FAULT_TEXT, "one decay for all channels, of the mean of g, expected one per channel");
+  return channels(s) && s->in->dk > 1;
+}
+
+static bool erase_key_missing(efla_fault_model *r, const setting *s, char *says) {
+  r->ignores_p = true;
+  snprintf(says, EFLA_FAULT_TEXT, "the erase key p is ignored: what is erased is read with k");
+  return s->in->has[EFLA_P];
 }
 
 static bool (*const faults[])(efla_fault_model *, const setting *, char *) = {
     raw_lambda_unit_keys, unit_lambda_raw_keys, other_keys,       epsilon_in_keys, epsilon_in_coefficient,
     unit_queries,         scale_missing,        scale_by_dk,      scale_twice,     nothing_written,
     read_before,          read_transposed,      final_transposed, initial_missing, initial_transposed,
-    state_carried,        decay_missing,        decay_after};
+    state_carried,        decay_missing,        decay_after,      split_as_lie,    split_as_strang,
+    mean_decay,           erase_key_missing,    one_flow};
 enum { FAULTS = sizeof faults / sizeof *faults };
 
 /* The table continues with the coefficients of all other methods, and with chunks whose tail is lost. */
@@ -174,7 +220,7 @@ static bool other_method(size_t i, efla_fault_model *r, const setting *s, char *
   snprintf(says, EFLA_FAULT_TEXT, "%s the coefficient is that of %s (%s), expected that of %s",
            !strcmp(r->rule.method->name, "euler") ? "beta itself is used as the coefficient:" : "another method:",
            r->rule.method->name, r->rule.method->known_as, s->spec->rule.method->name);
-  return r->rule.method != s->spec->rule.method;
+  return r->rule.method != s->spec->rule.method && !exact_flow(s);
 }
 
 /* Whether a sequence ends in an incomplete chunk of this length. */

@@ -7,6 +7,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+/* The second run needs inputs of the same kind. */
+static efla_status check_other(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
+  const efla_decay *decay = s->comparison.spec.rule.decay;
+  efla_status status = ask->decay ? efla_file_decay_by_option(&s->other, ask->decay, &decay, why)
+                                  : efla_file_decay(&s->other, decay, &decay, why);
+  if (status != EFLA_OK) return status;
+  if (efla_decay_tensor(decay) == EFLA_G && s->other.g_per_channel != s->in.g_per_channel)
+    return efla_fail(why, EFLA_INPUT, "%s: g: one number per %s, expected one per %s as in %s", ask->against,
+                     s->other.g_per_channel ? "channel" : "head", s->in.g_per_channel ? "channel" : "head", ask->input);
+  if (s->other.has[EFLA_P] == s->in.has[EFLA_P]) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "%s: p: %s, expected %s as in %s", ask->against,
+                   s->other.has[EFLA_P] ? "there is one" : "no such dataset", s->in.has[EFLA_P] ? "one" : "none",
+                   ask->input);
+}
+
 static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
   efla_status status = efla_tensors_open(&s->in, ask->input, why);
   if (status == EFLA_OK && ask->outputs) status = efla_tensors_open_outputs(&s->separate, ask->outputs, &s->in, why);
@@ -19,9 +34,8 @@ static efla_status open_files(efla_kernel_check *s, const efla_kernel_check_opti
                      ask->input);
   if (ask->against && !s->other.has[EFLA_O])
     return efla_fail(why, EFLA_INPUT, "%s: o: no such dataset, expected one to compare", ask->against);
-  status = efla_file_decay(&s->in, ask->rule.decay, &s->comparison.spec.rule.decay, why);
-  const efla_decay *decay = s->comparison.spec.rule.decay;
-  return status == EFLA_OK && ask->against ? efla_file_decay(&s->other, decay, &decay, why) : status;
+  status = efla_file_decay_by_option(&s->in, ask->decay, &s->comparison.spec.rule.decay, why);
+  return status == EFLA_OK && ask->against ? check_other(s, ask, why) : status;
 }
 
 /* Sets the specification of the kernel: what it computes, its formats and its tolerance. */
@@ -35,7 +49,8 @@ static efla_status set_spec(efla_kernel_check *s, const efla_kernel_check_option
   if (s->in.dk > EFLA_ERROR_BOUND_DK)
     return efla_fail(why, EFLA_INPUT, "%s: q: last size %zu, expected at most %d for a comparison", ask->input,
                      s->in.dk, EFLA_ERROR_BOUND_DK);
-  efla_status status = efla_kernel_spec_check(spec, why);
+  const bool channels = s->in.g_per_channel && efla_decay_tensor(decay) == EFLA_G;
+  efla_status status = efla_kernel_spec_check(spec, channels, s->in.has[EFLA_P], why);
   if (status == EFLA_OK) status = efla_output_format(out, EFLA_O, &spec->o, why);
   spec->state = spec->o;
   if (status == EFLA_OK && out->has[EFLA_FINAL_STATE])
@@ -101,7 +116,9 @@ static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, si
 static efla_status find_fault(efla_kernel_check *s, size_t threads, efla_message *why) {
   const efla_head_result *total = &s->comparison.total;
   size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
-  const efla_effort much = {16, 8, 2 * first + 4096}, little = {4, 1, first + 256};
+  const bool slow = s->in.g_per_channel && efla_decay_tensor(s->comparison.spec.rule.decay) == EFLA_G; /* a series */
+  const efla_effort much = slow ? (efla_effort){4, 2, 2 * first + 128} : (efla_effort){16, 8, 2 * first + 4096},
+                    little = slow ? (efla_effort){1, 1, first + 64} : (efla_effort){4, 1, first + 256};
   efla_fault_candidates_list(&s->candidates, &s->comparison.spec, &s->in);
   efla_status status = efla_fault_candidates_try(&s->candidates, &s->comparison, &much, threads, why);
   if (status != EFLA_OK) return status;

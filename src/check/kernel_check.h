@@ -12,7 +12,8 @@ typedef struct efla_kernel_check_options {
   const char *input;   /* file with q, k, v, beta */
   const char *outputs; /* with o and final_state; NULL: in the input */
   const char *against; /* a second run with inputs and o; NULL: none */
-  efla_rule rule;      /* method and keys; the decay NULL: the one that the file suggests (io/file_decay.h) */
+  efla_rule rule;      /* method and keys */
+  size_t decay;        /* value of an option for it (io/file_decay.h); 0: the one that the file suggests */
   const efla_oracle *truth;
   efla_tolerance tolerance;
   /* Of the kernel's state; NULL: the outputs' attribute `precision`, or else f64 if o is f64 and f32 otherwise. */

@@ -2,6 +2,8 @@
 /* The kernel check as a report to read, and as rows of a table. */
 #include "check/kernel_check_report.h"
 
+#include "io/file_decay.h"
+
 #include <math.h>
 #include <stdint.h>
 
@@ -97,8 +99,9 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   fprintf(out, "%s: %zu sequences, %zu tokens each batch entry, %zu heads, dk %zu, dv %zu, scale %.6g%s%s\n", in->path,
           in->sequences, in->tokens, in->heads, in->dk, in->dv, in->scale,
           spec->rule.decay->gated ? ", with decay" : "", in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
-  fprintf(out, "held against: method %s, decay %s, keys %s, truth %s\n", spec->rule.method->name,
-          spec->rule.decay->name, spec->rule.keys->name, spec->truth->name);
+  fprintf(out, "held against: method %s, decay %s, keys %s%s, truth %s\n", spec->rule.method->name,
+          efla_file_decay_called(in, spec->rule.decay), spec->rule.keys->name, in->has[EFLA_P] ? ", erase key p" : "",
+          spec->truth->name);
   fprintf(out, "o: %s", spec->o.name);
   if (spec->o.digits != outputs->stored[EFLA_O].digits)
     fprintf(out, " (all of its numbers are, stored as %s)", outputs->stored[EFLA_O].name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The diagnosis of a stream of tokens with many heads: which methods are stable on it, and the errors of methods and
- * number formats.
+ * number formats; with g per channel those of the splittings instead.
  *
  *     efla_diagnosis_init(&d, &options, why);
  *     for every sequence, for groups of at most options.slots heads:
@@ -15,6 +15,7 @@
 #define EFLA_DIAGNOSE_DIAGNOSIS_H
 
 #include "diagnose/token_statistics.h"
+#include "diagnose/splitting.h"
 #include "diagnose/stability_run.h"
 
 /* The stream's shape, and what to measure. */
@@ -24,11 +25,14 @@ typedef struct efla_diagnosis_options {
   size_t measure;           /* tokens per head with measured runs: the first ones of the first sequences */
   const efla_oracle *truth; /* the oracle of these runs; longdouble where a decay is within the step */
   const efla_decay *decay;  /* NULL: none */
+  bool channels;            /* tokens have g per channel; of joint it is the exact flow */
+  bool erase_key;           /* tokens have p */
 } efla_diagnosis_options;
 
 typedef struct efla_slot {
-  efla_stability_run stability;
-  efla_place at; /* of the next token */
+  efla_stability_run stability; /* where efla_statistics_runs */
+  efla_splitting splitting;     /* with g per channel and without an erase key */
+  efla_place at;                /* of the next token */
   efla_status status;
   efla_message why; /* where the oracle refused */
 } efla_slot;
@@ -66,6 +70,9 @@ double efla_diagnosis_walk(const efla_statistics *statistics);
 /* The format with the fewest digits whose largest error times efla_diagnosis_walk is at most `tolerance`, of several
  * the one with the smallest error; NULL if there is none, or nothing was measured. */
 const efla_format *efla_diagnosis_sufficient(const efla_statistics *statistics, double tolerance);
+
+/* The decay's name, which tells one per channel from one per head: "lie", "exact". */
+const char *efla_diagnosis_decay(const efla_diagnosis *d);
 
 /* "beta*lambda", the step x in terms of a token's numbers. */
 const char *efla_diagnosis_step(const efla_diagnosis *d);

@@ -41,7 +41,9 @@ efla_status efla_diagnosis_file(efla_diagnosis *d, efla_tensors *file, const efl
                                        .slots = stream.most_heads,
                                        .measure = measure,
                                        .truth = truth,
-                                       .decay = decay};
+                                       .decay = decay,
+                                       .channels = stream.x.g_per_channel,
+                                       .erase_key = stream.x.p.data != NULL};
   status = efla_diagnosis_init(d, &what, why);
   if (status == EFLA_OK) status = read_all(d, &stream, why);
   efla_stream_clear(&stream);

@@ -88,6 +88,7 @@ static json_object *steps(builder *b, efla_statistics *f) {
 /* Half-lives, and where split and joint differ; null without decay. */
 static json_object *fading(builder *b, efla_statistics *f) {
   if (!f->decay || !f->decay->gated) return NULL;
+  const size_t judged = efla_statistics_judged(f);
   json_object *object = new_object(b), *half_lives = new_array(b), *differ = new_array(b);
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
     json_object *quantile = new_object(b);
@@ -95,17 +96,50 @@ static json_object *fading(builder *b, efla_statistics *f) {
     put(b, quantile, "tokens", real(b, efla_statistics_half_life(f, efla_diagnosis_quantiles[i])));
     append(b, half_lives, quantile);
   }
-  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) {
+  for (size_t i = 0; i < EFLA_STATISTICS_UNITS && judged > 0; i++) {
     const efla_format *format = efla_statistics_unit(i);
     json_object *unit = new_object(b);
     put(b, unit, "precision", text(b, format->name));
     put(b, unit, "unit", real(b, efla_format_unit(format)));
     put(b, unit, "tokens", count(b, f->differ[i]));
-    put(b, unit, "share", real(b, (double)f->differ[i] / (double)f->tokens));
+    put(b, unit, "share", real(b, (double)f->differ[i] / (double)judged));
     append(b, differ, unit);
   }
   put(b, object, "half_life", half_lives);
-  put(b, object, "split_differs_from_joint", differ);
+  put(b, object, f->channels ? "lie_differs_from_exact" : "split_differs_from_joint", differ);
+  return object;
+}
+
+/* Splittings beside the exact flow; null without g per channel. */
+static json_object *splittings(builder *b, const efla_statistics *f) {
+  const efla_splitting_statistics *s = &f->splitting;
+  if (s->tokens == 0) return NULL;
+  json_object *object = new_object(b);
+  put(b, object, "tokens", count(b, s->tokens));
+  for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS; i++) {
+    json_object *one = new_object(b);
+    put(b, one, "state_error", real(b, s->error[i].value));
+    put(b, one, "largest_state_error", real(b, s->largest[i].value));
+    put(b, object, efla_statistics_splitting(i), one);
+  }
+  return object;
+}
+
+/* mu = p^T k; null without an erase key. */
+static json_object *erase_key(builder *b, efla_statistics *f) {
+  if (!f->erase_key) return NULL;
+  json_object *object = new_object(b), *quantiles = new_array(b);
+  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) {
+    json_object *quantile = new_object(b);
+    put(b, quantile, "order", real(b, efla_diagnosis_quantiles[i]));
+    put(b, quantile, "mu", real(b, efla_statistics_mu(f, efla_diagnosis_quantiles[i])));
+    append(b, quantiles, quantile);
+  }
+  put(b, object, "quantiles", quantiles);
+  put(b, object, "negative", count(b, f->against.n));
+  put(b, object, "share", real(b, (double)f->against.n / (double)f->tokens));
+  put(b, object, "largest_log_growth", f->against.n > 0 ? real(b, f->rise.value) : NULL);
+  put(b, object, "place", place(b, f->rise.at));
   return object;
 }
 
@@ -180,6 +214,8 @@ static json_object *statistics(builder *b, efla_statistics *f, const efla_diagno
   put(b, object, "largest_lambda", real(b, f->lambda.value));
   put(b, object, "x", steps(b, f));
   put(b, object, "decay", fading(b, f));
+  put(b, object, "splittings", splittings(b, f));
+  put(b, object, "erase_key", erase_key(b, f));
   put(b, object, "methods", methods(b, f));
   put(b, object, "chunks", chunks(b, f));
   put(b, object, "precisions", formats(b, f));
@@ -199,7 +235,7 @@ efla_status efla_diagnosis_write_json(efla_diagnosis *d, const efla_diagnosis_ab
   put(&b, all, "sequences", count(&b, d->options.sequences));
   put(&b, all, "dk", count(&b, d->options.dk));
   put(&b, all, "dv", count(&b, d->options.dv));
-  put(&b, all, "decay", text(&b, d->options.decay->name));
+  put(&b, all, "decay", text(&b, efla_diagnosis_decay(d)));
   put(&b, all, "step", text(&b, efla_diagnosis_step(d)));
   put(&b, all, "truth", text(&b, d->options.truth->name));
   put(&b, all, "verdict", text(&b, sentence));

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "diagnose/diagnosis_report.h"
+#include "diagnose/diagnosis_cells.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
 const double efla_diagnosis_quantiles[EFLA_DIAGNOSIS_QUANTILES] = {0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1};
-
-static double share(size_t part, const efla_statistics *f) { return 100 * (double)part / (double)f->tokens; }
-
-/* Entries of a table, aligned to the right; "-" where there is no value. */
-static void write_number(FILE *out, int width, int digits, double value) {
-  if (isnan(value))
-    fprintf(out, "%*s", width, "-");
-  else
-    fprintf(out, "%*.*g", width, digits, value);
-}
-
-static void write_percent(FILE *out, int width, double value) { fprintf(out, "%*.3g %%", width - 2, value); }
-
-static void write_rate(FILE *out, int width, double value) {
-  if (isnan(value))
-    fprintf(out, "%*s", width, "-");
-  else
-    fprintf(out, "%+*.5f", width, value);
-}
-
-static void write_token(FILE *out, int width, efla_place place) {
-  if (efla_somewhere(place))
-    fprintf(out, "%*zu", width, place.token);
-  else
-    fprintf(out, "%*s", width, "-");
-}
 
 static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *about, FILE *out) {
   const efla_statistics *f = &d->total;
@@ -40,11 +14,20 @@ static void write_head(const efla_diagnosis *d, const efla_diagnosis_about *abou
   if (p->sequences > 1) fprintf(out, "%zu sequences of up to ", p->sequences);
   fprintf(out, "%zu tokens, %zu head%s, dk = %zu, dv = %zu.  Tokens, heads and sequences count from 0.\n", f->longest,
           p->heads, p->heads == 1 ? "" : "s", p->dk, p->dv);
-  fprintf(out, "Measured on %s%zu tokens of every head", f->measured < f->tokens ? "the first " : "all ",
-          f->measured / (p->heads ? p->heads : 1));
-  size_t columns = p->slots > 0 ? d->slot->stability.columns : p->dv;
+  const size_t measured = f->measured + f->splitting.tokens;
+  const bool runs = efla_statistics_runs(f);
+  if (p->erase_key) {
+    fputs("On all tokens.  With an erase key errors, formats and chunks are not measured.\n\n", out);
+    return;
+  }
+  fprintf(out, "Measured on %s%zu tokens of every head", measured < f->tokens ? "the first " : "all ",
+          measured / (p->heads ? p->heads : 1));
+  size_t columns = p->slots == 0 ? p->dv : runs ? d->slot->stability.columns : d->slot->splitting.columns;
   if (columns < p->dv) fprintf(out, " and the first %zu columns of the state", columns);
-  fprintf(out, ", against oracle %s: errors, formats, chunks; on all tokens: the rest.\n\n", p->truth->name);
+  if (runs)
+    fprintf(out, ", against oracle %s: errors, formats, chunks; on all tokens: the rest.\n\n", p->truth->name);
+  else
+    fputs(": splittings; on all tokens: the rest.  Per channel formats and chunks are not measured.\n\n", out);
 }
 
 static void write_quantiles(const efla_diagnosis *d, efla_quantiles *x, FILE *out) {
@@ -55,30 +38,11 @@ static void write_quantiles(const efla_diagnosis *d, efla_quantiles *x, FILE *ou
     if (name)
       fprintf(out, "%10s", name);
     else
-      write_percent(out, 10, 100 * p);
+      efla_write_percent(out, 10, 100 * p);
   }
   fputc('\n', out);
   for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
-    write_number(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
-  fputs("\n\n", out);
-}
-
-static void write_decay_of(efla_statistics *f, FILE *out) {
-  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++)
-    write_number(out, 10, 4, efla_statistics_half_life(f, efla_diagnosis_quantiles[i]));
-  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) write_percent(out, 10, share(f->differ[i], f));
-}
-
-static void write_decay(efla_diagnosis *d, FILE *out) {
-  if (!d->options.decay->gated) return;
-  fprintf(out,
-          "Decay %s: quantiles of the half-life in tokens; tokens where split and joint write differently by more than "
-          "a unit of\n%6s",
-          d->options.decay->name, "head");
-  for (size_t i = 0; i < EFLA_DIAGNOSIS_QUANTILES; i++) write_percent(out, 10, 100 * efla_diagnosis_quantiles[i]);
-  for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) fprintf(out, "%10s", efla_statistics_unit(i)->name);
-  for (size_t h = 0; h < d->options.heads; h++) fprintf(out, "\n%6zu", h), write_decay_of(&d->head[h], out);
-  if (d->options.heads > 1) fprintf(out, "\n%6s", "all"), write_decay_of(&d->total, out);
+    efla_write_number(out, 10, 4, efla_quantiles_at(x, efla_diagnosis_quantiles[i]));
   fputs("\n\n", out);
 }
 
@@ -94,10 +58,10 @@ static void write_histogram(const efla_statistics *f, FILE *out) {
   for (size_t i = first; i <= last; i++)
     if (count[i] > most) most = count[i];
   for (size_t i = first; i <= last; i++) {
-    write_number(out, 12, 3, from[i]);
+    efla_write_number(out, 12, 3, from[i]);
     fputs(" ..", out);
-    write_number(out, 10, 3, to[i]);
-    write_percent(out, 10, share(count[i], f));
+    efla_write_number(out, 10, 3, to[i]);
+    efla_write_percent(out, 10, efla_share(count[i], f));
     fputs("  ", out);
     for (size_t bar = 0; bar < (count[i] * WIDTH + most - 1) / most; bar++) fputc('#', out);
     fputc('\n', out);
@@ -122,7 +86,7 @@ static void write_limits(const efla_diagnosis *d, FILE *out) {
   fprintf(out, "%12s%10s%10s  %-34s%s\n", "beyond", "tokens", "share", "first", "  beyond it");
   for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
     fprintf(out, "    x > %-6.4g%8zu", b->limit, b->tokens);
-    write_percent(out, 10, share(b->tokens, f));
+    efla_write_percent(out, 10, efla_share(b->tokens, f));
     fprintf(out, "  %-34s", efla_place_name(d, b->first, place));
     write_beyond_methods(f, b->limit, false, "overshooting", out);
     write_beyond_methods(f, b->limit, true, "amplifying errors", out);
@@ -139,13 +103,13 @@ static void write_methods(const efla_diagnosis *d, FILE *out) {
           "largest", "lost from", "past f32 from");
   for (const efla_method_statistics *m = f->method; m < f->method + f->methods; m++) {
     fprintf(out, "%12s", m->method->name);
-    write_rate(out, 14, m->rate.value);
+    efla_write_rate(out, 14, m->rate.value);
     fprintf(out, "%8zu", m->rate.at.head);
-    write_rate(out, 12, m->law.value);
-    write_number(out, 11, 3, m->deviation.state.value);
-    write_number(out, 11, 3, m->deviation.readout.value);
-    write_number(out, 11, 3, m->deviation.largest.value);
-    write_token(out, 11, m->deviation.lost);
+    efla_write_rate(out, 12, m->law.value);
+    efla_write_number(out, 11, 3, m->deviation.state.value);
+    efla_write_number(out, 11, 3, m->deviation.readout.value);
+    efla_write_number(out, 11, 3, m->deviation.largest.value);
+    efla_write_token(out, 11, m->deviation.lost);
     fprintf(out, "  %s\n", efla_place_name(d, m->overflow_f32, place));
   }
   fputc('\n', out);
@@ -173,8 +137,8 @@ static void write_chunks(const efla_statistics *f, FILE *out) {
   for (const efla_chunk_statistics *c = f->chunk; c < f->chunk + EFLA_STATISTICS_CHUNKS; c++) {
     fprintf(out, "%12zu", c->chunk);
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) {
-      write_number(out, 23, 4, c->largest[g].value);
-      write_number(out, 11, 4, c->condition[g].value);
+      efla_write_number(out, 23, 4, c->largest[g].value);
+      efla_write_number(out, 11, 4, c->condition[g].value);
     }
     fputc('\n', out);
   }
@@ -190,10 +154,10 @@ static void write_formats(const efla_diagnosis *d, const efla_diagnosis_about *a
           "at the end <=", "overflow");
   for (const efla_format_statistics *i = f->format; i < f->format + f->formats; i++) {
     fprintf(out, "%12s%8d", i->format->name, i->format->digits);
-    write_number(out, 11, 3, i->deviation.state.value);
-    write_number(out, 11, 3, i->deviation.readout.value);
-    write_number(out, 11, 3, i->deviation.largest.value);
-    write_number(out, 14, 3, i->deviation.largest.value * walk);
+    efla_write_number(out, 11, 3, i->deviation.state.value);
+    efla_write_number(out, 11, 3, i->deviation.readout.value);
+    efla_write_number(out, 11, 3, i->deviation.largest.value);
+    efla_write_number(out, 14, 3, i->deviation.largest.value * walk);
     fprintf(out, "  %s\n", efla_place_name(d, i->deviation.overflow, place));
   }
   for (size_t i = 0; i < about->tolerances; i++) {
@@ -212,12 +176,12 @@ static void write_steps(const efla_diagnosis *d, FILE *out) {
   for (size_t h = 0; h < d->options.heads; h++) {
     efla_statistics *f = &d->head[h];
     fprintf(out, "\n%6zu%10zu", h, f->tokens);
-    write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
-    write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
-    write_number(out, 9, 3, efla_quantiles_at(&f->x, 1));
+    efla_write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.5));
+    efla_write_number(out, 9, 3, efla_quantiles_at(&f->x, 0.99));
+    efla_write_number(out, 9, 3, efla_quantiles_at(&f->x, 1));
     for (const efla_beyond *b = f->beyond; b < f->beyond + f->limits; b++) {
-      write_percent(out, 9, share(b->tokens, f));
-      write_token(out, 8, b->first);
+      efla_write_percent(out, 9, efla_share(b->tokens, f));
+      efla_write_token(out, 8, b->first);
     }
   }
   fputs("\n\n", out);
@@ -228,7 +192,7 @@ static void write_rates(const efla_diagnosis *d, FILE *out) {
   for (size_t m = 0; m < d->total.methods; m++) fprintf(out, "%11s", d->total.method[m].method->name);
   for (size_t h = 0; h < d->options.heads; h++) {
     fprintf(out, "\n%6zu", h);
-    for (size_t m = 0; m < d->head[h].methods; m++) write_rate(out, 11, d->head[h].method[m].rate.value);
+    for (size_t m = 0; m < d->head[h].methods; m++) efla_write_rate(out, 11, d->head[h].method[m].rate.value);
   }
   fputs("\n\n", out);
 }
@@ -240,17 +204,17 @@ static void write_costs(const efla_diagnosis *d, const efla_diagnosis_about *abo
           d->total.chunk[longest].chunk);
   fprintf(out, "%6s%11s%11s%11s%14s", "head", "state", "read-out", "lost from", "past f32 from");
   for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++) fprintf(out, "%12s", efla_statistics_coefficient(g)->name);
-  for (size_t i = 0; i < about->tolerances; i++) write_number(out, 10, 6, about->tolerance[i]);
+  for (size_t i = 0; i < about->tolerances; i++) efla_write_number(out, 10, 6, about->tolerance[i]);
   for (size_t h = 0; h < d->options.heads; h++) {
     const efla_statistics *f = &d->head[h];
     const efla_method_statistics *euler = efla_statistics_method(f, "euler");
     fprintf(out, "\n%6zu", h);
-    write_number(out, 11, 3, euler->deviation.state.value);
-    write_number(out, 11, 3, euler->deviation.readout.value);
-    write_token(out, 11, euler->deviation.lost);
-    write_token(out, 14, euler->overflow_f32);
+    efla_write_number(out, 11, 3, euler->deviation.state.value);
+    efla_write_number(out, 11, 3, euler->deviation.readout.value);
+    efla_write_token(out, 11, euler->deviation.lost);
+    efla_write_token(out, 14, euler->overflow_f32);
     for (size_t g = 0; g < EFLA_STATISTICS_COEFFICIENTS; g++)
-      write_number(out, 12, 3, f->chunk[longest].condition[g].value);
+      efla_write_number(out, 12, 3, f->chunk[longest].condition[g].value);
     for (size_t i = 0; i < about->tolerances; i++) {
       const efla_format *format = efla_diagnosis_sufficient(f, about->tolerance[i]);
       fprintf(out, "%10s", format ? format->name : "none");
@@ -266,8 +230,12 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
     write_quantiles(d, &d->total.x, out);
     write_histogram(&d->total, out);
     write_limits(d, out);
-    write_decay(d, out);
+    efla_diagnosis_write_decay(d, out);
+    efla_diagnosis_write_splitting(d, out);
+    efla_diagnosis_write_erase_key(d, out);
     write_methods(d, out);
+  }
+  if (d->total.tokens > 0 && efla_statistics_runs(&d->total)) {
     write_deltanet(&d->total, out);
     write_chunks(&d->total, out);
     write_formats(d, about, out);
@@ -275,7 +243,7 @@ void efla_diagnosis_write_text(efla_diagnosis *d, const efla_diagnosis_about *ab
   if (d->total.tokens > 0 && d->options.heads > 1) {
     write_steps(d, out);
     write_rates(d, out);
-    write_costs(d, about, out);
+    if (efla_statistics_runs(&d->total)) write_costs(d, about, out);
   }
   efla_diagnosis_sentence(d, sentence);
   fprintf(out, "%s\n", sentence);

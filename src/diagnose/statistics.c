@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "diagnose/statistics.h"
 
+#include "ode/channel_decay.h"
 #include "ode/growth.h"
 
 #include <assert.h>
@@ -47,7 +48,11 @@ static size_t find_limits(efla_beyond *beyond) {
 }
 
 efla_status efla_statistics_init(efla_statistics *f) {
-  *f = (efla_statistics){.beta = none, .lambda = none, .least_lambda = INFINITY};
+  *f = (efla_statistics){.beta = none,
+                         .lambda = none,
+                         .least_lambda = INFINITY,
+                         .rise = none,
+                         .splitting = {.error = {none, none}, .largest = {none, none}}};
   efla_status status = efla_quantiles_init(&f->x);
   if (status != EFLA_OK) return status;
   f->limits = find_limits(f->beyond);
@@ -75,7 +80,21 @@ efla_status efla_statistics_set_decay(efla_statistics *f, const efla_decay *deca
   return decay && decay->gated ? efla_quantiles_init(&f->fading) : EFLA_OK;
 }
 
+efla_status efla_statistics_set_erase_key(efla_statistics *f) {
+  f->erase_key = true;
+  efla_status status = efla_quantiles_init(&f->against);
+  return status == EFLA_OK ? efla_quantiles_init(&f->along) : status;
+}
+
+bool efla_statistics_runs(const efla_statistics *f) { return !f->channels && !f->erase_key; }
+
+bool efla_statistics_exact_flow(const efla_statistics *f) { return f->channels && f->decay->share == 0; }
+
+size_t efla_statistics_judged(const efla_statistics *f) { return f->channels ? f->splitting.tokens : f->tokens; }
+
 void efla_statistics_clear(efla_statistics *f) {
+  efla_quantiles_clear(&f->against);
+  efla_quantiles_clear(&f->along);
   efla_quantiles_clear(&f->fading);
   efla_quantiles_clear(&f->x);
   *f = (efla_statistics){0};
@@ -120,13 +139,16 @@ void efla_statistics_finish(efla_statistics *f, size_t head, size_t dk) {
   for (size_t m = 0; m < f->methods; m++) {
     efla_method_statistics *statistics = &f->method[m];
     if (f->tokens > 0) {
-      efla_worst_take(&statistics->rate, statistics->growth / (double)f->tokens, at);
-      efla_worst_take(&statistics->law, mean_law(f, &law, statistics), at);
+      if (!efla_statistics_exact_flow(f) || statistics->method->order == EFLA_ORDER_INFINITE)
+        efla_worst_take(&statistics->rate, statistics->growth / (double)f->tokens, at);
+      if (efla_statistics_runs(f)) efla_worst_take(&statistics->law, mean_law(f, &law, statistics), at);
     }
     if (f->measured > 0) finish_deviation(&statistics->deviation, f, at);
     statistics->diverging = diverges(f, statistics);
     if (statistics->diverging) statistics->divergence = first_sign(statistics);
   }
+  for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS && f->splitting.tokens > 0; i++)
+    efla_worst_take(&f->splitting.error[i], ratio(f->splitting.error_norm[i], f->splitting.norm), at);
   for (size_t i = 0; i < f->formats && f->measured > 0; i++) finish_deviation(&f->format[i].deviation, f, at);
 }
 
@@ -159,6 +181,15 @@ static void merge_methods(efla_statistics *total, const efla_statistics *head) {
   }
 }
 
+static void merge_splitting(efla_splitting_statistics *total, const efla_splitting_statistics *head) {
+  total->tokens += head->tokens, total->norm = hypot(total->norm, head->norm);
+  for (size_t i = 0; i < EFLA_STATISTICS_SPLITTINGS; i++) {
+    total->error_norm[i] = hypot(total->error_norm[i], head->error_norm[i]);
+    merge_worst(&total->error[i], &head->error[i]);
+    merge_worst(&total->largest[i], &head->largest[i]);
+  }
+}
+
 void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) {
   total->tokens += head->tokens, total->measured += head->measured;
   if (head->longest > total->longest) total->longest = head->longest;
@@ -181,6 +212,10 @@ void efla_statistics_merge(efla_statistics *total, const efla_statistics *head) 
   total->log_decay += head->log_decay;
   if (total->fading.bins) efla_quantiles_merge(&total->fading, &head->fading);
   for (size_t i = 0; i < EFLA_STATISTICS_UNITS; i++) total->differ[i] += head->differ[i];
+  merge_splitting(&total->splitting, &head->splitting);
+  if (total->erase_key) efla_quantiles_merge(&total->against, &head->against);
+  if (total->erase_key) efla_quantiles_merge(&total->along, &head->along);
+  merge_worst(&total->rise, &head->rise);
   total->state_norm = hypot(total->state_norm, head->state_norm);
   total->readout_norm = hypot(total->readout_norm, head->readout_norm);
 }
@@ -189,6 +224,18 @@ double efla_statistics_half_life(efla_statistics *f, double order) {
   if (!f->fading.bins) return f->tokens > 0 ? INFINITY : NAN;
   return M_LN2 / efla_quantiles_at(&f->fading, 1 - order);
 }
+
+/* The order statistics of both parts one after another, the negative ones in reverse, interpolated between as within. */
+double efla_statistics_mu(efla_statistics *f, double order) {
+  const size_t below = f->against.n, above = f->along.n;
+  if (!f->erase_key || below + above == 0) return NAN;
+  const double at = order * (double)(below + above - 1), from = (double)below - 1;
+  if (at <= from) return -efla_quantiles_at(&f->against, below > 1 ? 1 - at / from : 0);
+  if (at >= from + 1) return efla_quantiles_at(&f->along, above > 1 ? (at - from - 1) / ((double)above - 1) : 0);
+  return -(from + 1 - at) * f->against.least + (at - from) * f->along.least;
+}
+
+const char *efla_statistics_splitting(size_t i) { return efla_channel_scheme_name(i); }
 
 const efla_format *efla_statistics_unit(size_t i) { return efla_format_find(i == 0 ? "f32" : "bf16"); }
 

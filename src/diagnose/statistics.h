@@ -19,6 +19,7 @@ enum {
   EFLA_STATISTICS_LIMITS = 2 * EFLA_STATISTICS_METHODS,
   EFLA_STATISTICS_CHUNKS = 4,       /* chunk lengths 16, 32, 64, 128 */
   EFLA_STATISTICS_COEFFICIENTS = 2, /* of the chunks' systems: exact, euler */
+  EFLA_STATISTICS_SPLITTINGS = 2,   /* of a decay per channel: lie, strang */
   EFLA_STATISTICS_UNITS = 2         /* formats in which split and joint are told apart: f32, bf16 */
 };
 
@@ -81,17 +82,33 @@ typedef struct efla_chunk_statistics {
       condition[EFLA_STATISTICS_COEFFICIENTS]; /* scaled, as in efla/cpu/chunk.h */
 } efla_chunk_statistics;
 
+/* Of a decay per channel: both splittings beside the exact flow, along the first tokens (diagnose/splitting.h). */
+typedef struct efla_splitting_statistics {
+  size_t tokens; /* sampled */
+  double norm;   /* of the exact states over the compared tokens */
+  double error_norm[EFLA_STATISTICS_SPLITTINGS];
+  efla_worst error[EFLA_STATISTICS_SPLITTINGS];   /* root mean square relative error of the state; worst head */
+  efla_worst largest[EFLA_STATISTICS_SPLITTINGS]; /* at one token */
+} efla_splitting_statistics;
+
 typedef struct efla_statistics {
   size_t tokens, measured; /* of all sequences; those with measured runs */
   size_t longest;          /* tokens of the longest sequence */
   size_t most_measured;    /* of one sequence */
-  efla_quantiles x;        /* the step y + rho*lambda (efla/rule.h): beta*lambda where no decay is within it */
+  efla_quantiles x;        /* the step y + rho*lambda (efla/rule.h): beta*lambda where no decay is within it; with an
+                              erase key lambda is mu = p^T k, and a negative step counts as 0 */
   const efla_decay *decay; /* NULL: none */
+  bool channels;           /* g is per channel; with a decay that takes one per head: the exact flow of all */
+  bool erase_key;          /* tokens have p */
   efla_worst beta, lambda; /* largest */
   double least_lambda;
   double log_decay;                           /* summed logarithms of the exact flow's decay d */
-  efla_quantiles fading;                      /* -log d; without memory where there is no decay */
-  size_t differ[EFLA_STATISTICS_UNITS];       /* tokens where w of split and joint differ by more than a unit */
+  efla_quantiles fading;                      /* -log d, of every channel; without memory where there is no decay */
+  size_t differ[EFLA_STATISTICS_UNITS];       /* tokens where w of split and joint differ by more than a unit; per
+                                                 channel: where Lie's step errs by more than one of the state */
+  efla_splitting_statistics splitting;        /* per channel */
+  efla_quantiles against, along;              /* with an erase key: -mu where mu < 0, and mu where it is not */
+  efla_worst rise;                            /* then: largest -beta*mu, by which the flow itself grows along k */
   size_t limits, methods, formats;            /* rows in use below */
   efla_beyond beyond[EFLA_STATISTICS_LIMITS]; /* increasing limits */
   efla_method_statistics method[EFLA_STATISTICS_METHODS];
@@ -107,7 +124,24 @@ const efla_method *efla_statistics_coefficient(size_t g);
 efla_status efla_statistics_init(efla_statistics *statistics);
 /* The decay of the tokens to come.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_statistics_set_decay(efla_statistics *statistics, const efla_decay *decay);
+/* Tokens to come have an erase key.  Fails with EFLA_NO_MEMORY. */
+efla_status efla_statistics_set_erase_key(efla_statistics *statistics);
 void efla_statistics_clear(efla_statistics *statistics);
+
+/* Whether methods, formats and chunks are measured in runs: with one g per head and without an erase key. */
+bool efla_statistics_runs(const efla_statistics *statistics);
+
+/* Whether the tokens are followed by the exact flow with g per channel, which is of no method but the exact one. */
+bool efla_statistics_exact_flow(const efla_statistics *statistics);
+
+/* The tokens of which differ counts some: all, per channel those sampled. */
+size_t efla_statistics_judged(const efla_statistics *statistics);
+
+/* The quantile of mu = p^T k of this order; nan without an erase key or tokens. */
+double efla_statistics_mu(efla_statistics *statistics, double order);
+
+/* "lie", "strang" */
+const char *efla_statistics_splitting(size_t i);
 
 /* Completes head number `head`: computes the ratios rate, law, state and readout from the sums, and which methods
  * diverge.

@@ -19,10 +19,11 @@ static long double stability_exact_long(long double x) { return expl(-x); }
 static double psi_exact(double y, double x) { return exp(-y) * phi_exact(x); }
 static long double psi_exact_long(long double y, long double x) { return expl(-y) * phi_exact_long(x); }
 
-/* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Below 2 the bracket cancels; there it equals e^-x x^2 sum x^n/(n+2)!, a sum of
- * positive terms, which Horner's rule gives to 4u; the first of the terms left out is 2^24/26! = 4e-20. */
+/* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Near 0 the bracket cancels; up to 2 it equals e^-x x^2 sum x^n/(n+2)!, a sum of
+ * positive terms, which Horner's rule gives to 4u; for x < 0 they alternate, and 16 u are left at -2. The first of the
+ * terms left out is 2^24/26! = 4e-20. */
 static double slope_exact(double x) {
-  if (x >= 2) return -(-expm1(-x) - x * exp(-x)) / x / x;
+  if (fabs(x) >= 2) return -(-expm1(-x) - x * exp(-x)) / x / x;
   double sum = 1;
   for (int n = 23; n >= 1; n--) sum = 1 + x / (n + 2) * sum;
   return -exp(-x) * sum / 2;

@@ -24,8 +24,16 @@ size_t efla_tensors_length(const efla_tensors *file, size_t sequence) {
 }
 
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor) {
-  const size_t widths[] = {[EFLA_WIDTH_DK] = file->dk, [EFLA_WIDTH_DV] = file->dv, [EFLA_WIDTH_ONE] = 1};
+  const size_t widths[] = {[EFLA_WIDTH_DK] = file->dk,
+                           [EFLA_WIDTH_DV] = file->dv,
+                           [EFLA_WIDTH_ONE] = 1,
+                           [EFLA_WIDTH_CHANNELS] = file->g_per_channel ? file->dk : 1};
   return widths[efla_tensor_kinds[tensor].width];
+}
+
+bool efla_tensors_wide(const efla_tensors *file, efla_tensor tensor) {
+  const efla_width width = efla_tensor_kinds[tensor].width;
+  return width == EFLA_WIDTH_CHANNELS ? file->g_per_channel : width != EFLA_WIDTH_ONE;
 }
 
 static size_t state_shape(const efla_tensors *file, hsize_t size[4]) {
@@ -38,9 +46,8 @@ static size_t state_shape(const efla_tensors *file, hsize_t size[4]) {
 }
 
 size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t size[4]) {
-  efla_width width = efla_tensor_kinds[tensor].width;
-  if (width == EFLA_WIDTH_STATE) return state_shape(file, size);
-  efla_axes axes = efla_axes_of(file, width != EFLA_WIDTH_ONE);
+  if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE) return state_shape(file, size);
+  efla_axes axes = efla_axes_of(file, efla_tensors_wide(file, tensor));
   const size_t sizes[] = {file->batch, file->tokens, file->heads, efla_tensors_width(file, tensor)};
   for (size_t i = 0; i < 4; i++)
     if (axes.at[i] >= 0) size[axes.at[i]] = sizes[i];
@@ -49,7 +56,7 @@ size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t 
 
 size_t efla_tensors_heads_at_once(const efla_tensors *file, efla_tensor tensor) {
   const efla_chunks chunks = efla_chunks_of(file->dataset[tensor]);
-  const efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  const efla_axes axes = efla_axes_of(file, efla_tensors_wide(file, tensor));
   if (chunks.rank != axes.rank || axes.at[H] < 0) return SIZE_MAX;
   size_t across = 1; /* chunks along a row of D */
   if (axes.at[D] >= 0) across += (efla_tensors_width(file, tensor) - 1) / chunks.size[axes.at[D]];

@@ -7,7 +7,13 @@
 
 #include <hdf5.h>
 
-typedef enum efla_width { EFLA_WIDTH_DK, EFLA_WIDTH_DV, EFLA_WIDTH_ONE, EFLA_WIDTH_STATE } efla_width;
+typedef enum efla_width {
+  EFLA_WIDTH_DK,
+  EFLA_WIDTH_DV,
+  EFLA_WIDTH_ONE,
+  EFLA_WIDTH_CHANNELS, /* dk where the file has g per channel, otherwise one */
+  EFLA_WIDTH_STATE
+} efla_width;
 
 typedef struct efla_tensor_kind {
   const char *name;
@@ -25,6 +31,9 @@ typedef struct efla_axes {
   size_t rank;
 } efla_axes;
 efla_axes efla_axes_of(const efla_tensors *file, bool wide);
+
+/* Whether a dataset of tokens has the axis D. */
+bool efla_tensors_wide(const efla_tensors *file, efla_tensor tensor);
 
 /* The expected shape of a dataset; returns its rank. */
 size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t size[4]);

@@ -40,11 +40,12 @@ efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla
                           .argument = efla_decay_tensor(walk->decay),
                           .most_sequences = first_sequences(file, walk->sequences),
                           .most_length = walk->length ? walk->length : file->tokens};
-  size_t dk = file->dk, dv = file->dv, g = stream->argument < EFLA_TENSORS ? 1 : 0;
+  size_t dk = file->dk, dv = file->dv, p = file->has[EFLA_P] ? dk : 0,
+         g = stream->argument < EFLA_TENSORS ? efla_tensors_width(file, stream->argument) : 0;
   assert(!g || file->has[stream->argument]);
-  choose_sizes(stream, walk, 2 * dk + dv + 1 + g);
+  choose_sizes(stream, walk, 2 * dk + dv + 1 + g + p);
   size_t n = stream->most_heads * stream->most_tokens, states = stream->most_heads * dk * dv;
-  size_t numbers = n * (2 * dk + dv + 1 + g + (walk->outputs ? dv : 0)),
+  size_t numbers = n * (2 * dk + dv + 1 + g + p + (walk->outputs ? dv : 0)),
          starts = file->has[EFLA_INITIAL_STATE] ? states : 0,
          finals = walk->outputs && walk->outputs->has[EFLA_FINAL_STATE] ? states : 0;
   double *at = stream->memory = malloc((numbers + starts + finals) * sizeof *at);
@@ -53,11 +54,13 @@ efla_status efla_stream_init(efla_stream *stream, efla_tensors *file, const efla
     return efla_fail_memory(why);
   }
   stream->x = (efla_sequence){.batch = 1, .dk = dk, .dv = dv};
+  stream->x.g_per_channel = stream->argument == EFLA_G && file->g_per_channel;
   stream->x.q.data = at, at += n * dk;
   stream->x.k.data = at, at += n * dk;
   stream->x.v.data = at, at += n * dv;
   stream->x.beta.data = at, at += n;
-  if (g) stream->x.g.data = at, at += n;
+  if (g) stream->x.g.data = at, at += n * g;
+  if (p) stream->x.p.data = at, at += n * p;
   if (walk->outputs) stream->y.o.data = at, at += n * dv;
   if (starts) stream->starts = at, at += starts;
   if (finals) stream->finals = at;
@@ -98,11 +101,13 @@ static void move_on(efla_stream *stream) {
 /* Sets the arrays of the block's view: shapes and places in memory. */
 static void describe(efla_stream *stream) {
   efla_sequence *x = &stream->x;
+  const size_t channels = x->g_per_channel ? x->dk : 1;
   x->heads = stream->block.heads, x->tokens = stream->block.tokens;
   struct {
     efla_array *array;
     size_t width;
-  } const rows[] = {{&x->q, x->dk}, {&x->k, x->dk}, {&x->v, x->dv}, {&x->beta, 1}, {&x->g, 1}, {&stream->y.o, x->dv}};
+  } const rows[] = {{&x->q, x->dk},    {&x->k, x->dk}, {&x->v, x->dv},       {&x->beta, 1},
+                    {&x->g, channels}, {&x->p, x->dk}, {&stream->y.o, x->dv}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].array->data)
       *rows[i].array = efla_array_head_major(rows[i].array->data, EFLA_F64, x->tokens, x->heads, rows[i].width);
@@ -118,8 +123,8 @@ static efla_status read_rows(efla_stream *stream, efla_message *why) {
   const struct {
     efla_tensor tensor;
     const efla_array *array;
-  } rows[] = {{EFLA_Q, &x->q},       {EFLA_K, &x->k},           {EFLA_V, &x->v},
-              {EFLA_BETA, &x->beta}, {stream->argument, &x->g}, {EFLA_O, &stream->y.o}};
+  } rows[] = {{EFLA_Q, &x->q},           {EFLA_K, &x->k}, {EFLA_V, &x->v},       {EFLA_BETA, &x->beta},
+              {stream->argument, &x->g}, {EFLA_P, &x->p}, {EFLA_O, &stream->y.o}};
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < sizeof rows / sizeof *rows && status == EFLA_OK; i++)
     if (rows[i].array->data)
@@ -158,7 +163,9 @@ efla_tokens efla_stream_tokens(const efla_stream *stream, size_t h) {
                        .k = efla_stream_head(&x->k, h),
                        .v = efla_stream_head(&x->v, h),
                        .beta = efla_stream_head(&x->beta, h),
-                       .g = efla_stream_head(&x->g, h)};
+                       .g = efla_stream_head(&x->g, h),
+                       .p = efla_stream_head(&x->p, h),
+                       .g_per_channel = x->g_per_channel};
 }
 
 efla_status efla_stream_write(const efla_stream *stream, efla_tensors *out, const efla_result *y, efla_message *why) {

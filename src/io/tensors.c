@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+enum { EFLA_BOTH_SHAPES = 2 * EFLA_SHAPE_TEXT + 4 };
 
 _Static_assert(sizeof(hid_t) == sizeof(int64_t), "the handles in efla_tensors are HDF5's");
 
@@ -19,8 +22,9 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
     [EFLA_K] = {"k", EFLA_WIDTH_DK, true, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_V] = {"v", EFLA_WIDTH_DV, true, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_BETA] = {"beta", EFLA_WIDTH_ONE, true, "a finite number that is not negative", 0, DBL_MAX},
-    [EFLA_G] = {"g", EFLA_WIDTH_ONE, false, "a finite number that is not positive", -DBL_MAX, 0},
+    [EFLA_G] = {"g", EFLA_WIDTH_CHANNELS, false, "a finite number that is not positive", -DBL_MAX, 0},
     [EFLA_ALPHA] = {"alpha", EFLA_WIDTH_ONE, false, "a number from 0 to 1", 0, 1},
+    [EFLA_P] = {"p", EFLA_WIDTH_DK, false, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
     [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, false, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
@@ -155,14 +159,30 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
                    efla_stored_shape(file->rank, size, text));
 }
 
+/* Whether g has a number per channel: q's rank says so, and not its sizes, which may all be 1. */
+static void read_form_of_g(efla_tensors *file) {
+  hsize_t size[H5S_MAX_RANK] = {0};
+  file->g_per_channel = file->has[EFLA_G] && shape_of(file->dataset[EFLA_G], size) == (int)file->rank;
+}
+
 static efla_status written(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
   return efla_stored_written(file->dataset[tensor], file->path, efla_tensor_name(tensor), why);
+}
+
+/* "(2,5,3) or (2,5,3,4)" */
+static void name_both_forms(const efla_tensors *file, char text[EFLA_BOTH_SHAPES]) {
+  char one[EFLA_SHAPE_TEXT], channels[EFLA_SHAPE_TEXT];
+  hsize_t size[4];
+  size_t rank = efla_tensors_shape(file, EFLA_BETA, size);
+  efla_stored_shape(rank, size, one);
+  rank = efla_tensors_shape(file, EFLA_K, size);
+  snprintf(text, EFLA_BOTH_SHAPES, "%s or %s", one, efla_stored_shape(rank, size, channels));
 }
 
 /* Checks that a dataset has the expected shape and that its numbers were written. */
 static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
   hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
-  char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_SHAPE_TEXT], q_text[EFLA_SHAPE_TEXT];
+  char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_BOTH_SHAPES], q_text[EFLA_SHAPE_TEXT];
   int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
   bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
@@ -172,10 +192,11 @@ static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, e
     return written(file, tensor, why);
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
   bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
+  efla_stored_shape(n, wanted, wanted_text), efla_stored_shape(q_rank, q, q_text);
+  if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_CHANNELS) name_both_forms(file, wanted_text);
   return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
                    efla_tensor_name(tensor), exchanged ? "transposed: " : "",
-                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text),
-                   efla_stored_shape(n, wanted, wanted_text), efla_stored_shape(q_rank, q, q_text));
+                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), wanted_text, q_text);
 }
 
 /* Takes dv from v, and checks that a state fits in memory. */
@@ -253,6 +274,7 @@ efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_messag
   if (status == EFLA_OK) status = read_sizes(file, why);
   if (status == EFLA_OK) status = read_value_width(file, why);
   if (status == EFLA_OK) status = read_sequences(file, why);
+  if (status == EFLA_OK) read_form_of_g(file);
   for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
     if (file->has[t]) status = check_dataset(file, t, why);
   return conclude(file, status, why);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write.
  *
- * Datasets are q, k, v, beta and optionally g, alpha, o, initial_state, final_state, cu_seqlens, of any float or
+ * Datasets are q, k, v, beta and optionally g, alpha, p, o, initial_state, final_state, cu_seqlens, of any float or
  * integer type (IEEE half, bfloat16 and other user-defined floats included), which HDF5 converts.  With T tokens, H
  * heads, B batch entries and N sequences:
  *
- *     q, k  (B,T,H,dk)
+ *     q, k, p  (B,T,H,dk)                  p: the erase key, in place of k in what is erased (efla/sequence.h)
  *     v, o  (B,T,H,dv)
  *     beta  (B,T,H)                        >= 0
  *     g, alpha  (B,T,H)                    the argument of a decay (efla/rule.h): g <= 0 the logarithm of one, 0 <=
  *                                          alpha <= 1 a retention; of the two that of the decay in use is read
- *                                          (io/file_decay.h).  These seven may all lack the axis B, or B and H
+ *                                          (io/file_decay.h).  Or g (B,T,H,dk), one per channel of the key; which
+ *                                          of both it is, is told by its rank and not by its sizes: q's, and it is
+ *                                          per channel, also where dk = 1; one less, and it is per head.
+ *                                          These eight may all lack the axis B, or B and H: where q is (T,dk) a g
+ *                                          of shape (T,dk) is per channel, and (T) the one per head
  *     initial_state  (N,H,dk,dv)           or (H,dk,dv), (dk,dv) where N = 1; (N,dk,dv) where q is (T,dk)
  *     final_state                          likewise
  *     cu_seqlens  (N+1)                    0 = c_0 <= c_1 <= ... <= c_N = T, where B = 1: the boundaries of N
@@ -55,6 +59,7 @@ typedef enum efla_tensor {
   EFLA_BETA,
   EFLA_G,
   EFLA_ALPHA,
+  EFLA_P,
   EFLA_O,
   EFLA_INITIAL_STATE,
   EFLA_FINAL_STATE,
@@ -79,6 +84,7 @@ typedef struct efla_tensors {
   double scale;
   efla_layout layout;
   size_t rank;                         /* of q: 4, 3 (no B) or 2 (no H either) */
+  bool g_per_channel;                  /* g has dk numbers a token */
   char precision[16];                  /* the attribute `precision`, in which the file says it was computed; "": none */
   bool has[EFLA_TENSORS];              /* which datasets are there */
   efla_format stored[EFLA_TENSORS];    /* the type of each in the file; a row of efla_formats where there is one */
@@ -110,8 +116,9 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 /* Bytes that o and final_state will take on disk. */
 double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
 
-/* Writes a file of inputs from q, k, v and beta in memory: f32 of any strides, no repeat, no cu_seqlens; g, alpha
- * and initial_state are not written.  Stored as f32, "BTHD".  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; the caller then
+/* Writes a file of inputs from q, k, v and beta in memory, and from g, per head or per channel, and p where they are
+ * there: f32 of any strides, no repeat, no cu_seqlens; x->g is a logarithm, and initial_state is not written.  Stored
+ * as f32, "BTHD".  Fails with EFLA_OUTPUT or EFLA_NO_MEMORY; the caller then
  * removes what is on disk. */
 efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_message *why);
 
@@ -133,7 +140,7 @@ typedef struct efla_tensor_block {
 /* Tokens of a sequence; can be 0 with cu_seqlens only. */
 size_t efla_tensors_length(const efla_tensors *file, size_t sequence);
 
-/* Numbers per token and head: dk, dv or 1. */
+/* Numbers per token and head: dk, dv or 1; of g dk or 1. */
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
 
 /* Reads a block to `to`, or writes one from `from`: an array (heads, tokens, width) of f64 with any strides, whose
@@ -178,7 +185,8 @@ enum { EFLA_STREAM_NUMBERS = 1 << 22 };
 
 typedef struct efla_walk {
   size_t states;            /* states per head that the caller keeps; those of a group have at most 2^22 numbers */
-  const efla_decay *decay;  /* x.g is its argument, which the file has; NULL: a decay without */
+  const efla_decay *decay;  /* x.g is its argument, which the file has, and x.g_per_channel its form; NULL: a decay
+                               without.  x.p is read from every file that has it */
   size_t multiple;          /* longer blocks end at multiples of so many tokens of their sequence; 0: anywhere */
   efla_tensors *outputs;    /* a file whose o, and final_state if there is one, are read too; NULL: none */
   size_t sequences, length; /* only the first ones that are not empty, and of each only the first tokens; 0: all */

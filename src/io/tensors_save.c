@@ -31,7 +31,8 @@ static bool write_entries(hid_t dataset, hid_t space, const efla_sequence *x, co
 }
 
 static bool save(hid_t file, efla_tensor tensor, const efla_sequence *x, const efla_array *array, float *rows) {
-  const size_t rank = tensor == EFLA_BETA ? 3 : 4, width = tensor == EFLA_BETA ? 1 : tensor == EFLA_V ? x->dv : x->dk;
+  const bool one = tensor == EFLA_BETA || (tensor == EFLA_G && !x->g_per_channel);
+  const size_t rank = one ? 3 : 4, width = one ? 1 : tensor == EFLA_V ? x->dv : x->dk;
   const hsize_t size[] = {x->batch, x->tokens, x->heads, width};
   assert(array->type == EFLA_F32 && array->repeat <= 1);
   hid_t space = H5Screate_simple((int)rank, size, NULL), properties = efla_stored_properties();
@@ -49,8 +50,14 @@ efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_mes
   if (!rows) return efla_fail_memory(why);
   efla_stored_begin();
   hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  bool fine = file >= 0 && save(file, EFLA_Q, x, &x->q, rows) && save(file, EFLA_K, x, &x->k, rows) &&
-              save(file, EFLA_V, x, &x->v, rows) && save(file, EFLA_BETA, x, &x->beta, rows);
+  const struct {
+    efla_tensor tensor;
+    const efla_array *array;
+  } arrays[] = {{EFLA_Q, &x->q},       {EFLA_K, &x->k}, {EFLA_V, &x->v},
+                {EFLA_BETA, &x->beta}, {EFLA_G, &x->g}, {EFLA_P, &x->p}};
+  bool fine = file >= 0;
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    if (arrays[i].array->data) fine = fine && save(file, arrays[i].tensor, x, arrays[i].array, rows);
   if (file >= 0) fine &= H5Fclose(file) >= 0;
   free(rows);
   return fine ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());

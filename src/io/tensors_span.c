@@ -13,7 +13,7 @@ enum { B, T, H, D };
 
 static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const efla_tensor_block *block) {
   size_t width = efla_tensors_width(file, tensor);
-  efla_axes axes = efla_axes_of(file, efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE);
+  efla_axes axes = efla_axes_of(file, efla_tensors_wide(file, tensor));
   const size_t start[] = {block->batch, block->first, block->head, 0},
                count[] = {1, block->tokens, block->heads, width};
   efla_box b = {.rank = axes.rank, .n = block->tokens * block->heads * width};
@@ -59,7 +59,7 @@ const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, siz
                                    .first = (file->cu_seqlens ? file->cu_seqlens[sequence] : 0) + token,
                                    .tokens = 1};
     b = token_box(file, tensor, &one);
-    if (efla_tensor_kinds[tensor].width != EFLA_WIDTH_ONE) b.start[b.rank - 1] = entry;
+    if (efla_tensors_wide(file, tensor)) b.start[b.rank - 1] = entry;
   }
   return index_text(tensor, b.rank, b.start, text);
 }

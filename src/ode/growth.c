@@ -35,10 +35,7 @@ double efla_growth_expected(const efla_growth_law *law, double R) {
   return sum / 2 - law->at_one;
 }
 
-double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w) {
-  double along = 0;
-  for (size_t i = 0; i < dk; i++) along += k[i] * w[i];
-  for (size_t i = 0; i < dk; i++) w[i] = d * w[i] - e * along * k[i];
+double efla_growth_rescale(size_t dk, double *w) {
   double norm = sqrt(efla_lambda(dk, w));
   if (!(norm > 0) || isinf(norm)) {
     for (size_t i = 0; i < dk; i++) w[i] = i == 0;
@@ -46,6 +43,21 @@ double efla_growth_transition(size_t dk, const double *k, double d, double e, do
   }
   for (size_t i = 0; i < dk; i++) w[i] /= norm;
   return log(norm);
+}
+
+double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w) {
+  double along = 0;
+  for (size_t i = 0; i < dk; i++) along += k[i] * w[i];
+  for (size_t i = 0; i < dk; i++) w[i] = d * w[i] - e * along * k[i];
+  return efla_growth_rescale(dk, w);
+}
+
+double efla_growth_wide_transition(size_t dk, const double *decay, const double *k, const double *p, double e,
+                                   double *w) {
+  double along = 0;
+  for (size_t i = 0; i < dk; i++) along += p[i] * w[i];
+  for (size_t i = 0; i < dk; i++) w[i] = decay[i] * w[i] - e * along * k[i];
+  return efla_growth_rescale(dk, w);
 }
 
 void efla_growth_start(size_t dk, double *w) {

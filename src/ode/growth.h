@@ -35,6 +35,13 @@ void efla_growth_start(size_t dk, double *w);
  * entry.  Where nothing is left (-inf) or the norm overflows (inf, nan), w starts again as the first unit vector. */
 double efla_growth_transition(size_t dk, const double *k, double d, double e, double *w);
 
+/* The same of w <- D w - e k (p^T w), with D = diag(decay), decay (dk): a decay per channel, or another erase key p. */
+double efla_growth_wide_transition(size_t dk, const double *decay, const double *k, const double *p, double e,
+                                   double *w);
+
+/* Scales w (dk) back to norm one, as these two do. */
+double efla_growth_rescale(size_t dk, double *w);
+
 /* Both rates of one rule along a stream of tokens: as measured on one vector, and as the law says for the x of these
  * tokens if their keys had random directions. */
 typedef struct efla_growth {

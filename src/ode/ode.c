@@ -12,14 +12,16 @@ static void sample_hold(const void *context, double time, double *k, double *v) 
 }
 
 efla_signal efla_signal_hold(const efla_zero_order_hold *hold) {
-  return (efla_signal){.dk = hold->dk, .dv = hold->dv, .sample = sample_hold, .context = hold, .erase = 1, .write = 1};
+  return (efla_signal){
+      .dk = hold->dk, .dv = hold->dv, .sample = sample_hold, .context = hold, .erase = 1, .write = 1, .p = hold->p};
 }
 
 void efla_ode_rhs(const efla_signal *signal, const double *k, const double *v, const double *S, double *dS) {
   size_t dk = signal->dk, dv = signal->dv;
+  const double *p = signal->p ? signal->p : k;
   for (size_t j = 0; j < dv; j++) {
     double u = signal->write * v[j];
-    for (size_t i = 0; i < dk; i++) u -= signal->erase * k[i] * S[i * dv + j];
+    for (size_t i = 0; i < dk; i++) u -= signal->erase * p[i] * S[i * dv + j];
     for (size_t i = 0; i < dk; i++) dS[i * dv + j] = k[i] * u - signal->decay * S[i * dv + j];
   }
 }
@@ -58,19 +60,19 @@ static void explicit_slopes(const efla_tableau *tableau, const efla_signal *sign
   }
 }
 
-/* The slopes K_i of a linear problem solve K_i + h (y I + rho k_i k_i^T) sum_j a_ij K_j = f_i(S): one system for all
+/* The slopes K_i of a linear problem solve K_i + h (y I + rho k_i p^T) sum_j a_ij K_j = f_i(S): one system for all
  * stages, with as many right-hand sides as S has columns. */
 static efla_status implicit_slopes(const efla_tableau *tableau, const efla_signal *signal, double h, const double *S,
                                    workspace w) {
   size_t dk = signal->dk, dv = signal->dv, s = (size_t)tableau->stages, size = s * dk;
   for (size_t i = 0; i < s; i++) {
-    const double *k = w.k + i * dk;
+    const double *k = w.k + i * dk, *p = signal->p ? signal->p : k;
     efla_ode_rhs(signal, k, w.v + i * dv, S, w.slopes + i * dk * dv);
     for (size_t j = 0; j < s; j++)
-      for (size_t p = 0; p < dk; p++)
-        for (size_t q = 0; q < dk; q++)
-          w.matrix[(i * dk + p) * size + j * dk + q] =
-              (i == j && p == q) + h * tableau->a[i][j] * (signal->erase * k[p] * k[q] + (p == q ? signal->decay : 0));
+      for (size_t m = 0; m < dk; m++)
+        for (size_t n = 0; n < dk; n++)
+          w.matrix[(i * dk + m) * size + j * dk + n] =
+              (i == j && m == n) + h * tableau->a[i][j] * (signal->erase * k[m] * p[n] + (m == n ? signal->decay : 0));
   }
   gsl_permutation *permutation = gsl_permutation_alloc(size);
   if (!permutation) return EFLA_NO_MEMORY;

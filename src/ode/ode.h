@@ -30,23 +30,25 @@ int efla_tableau_is_explicit(const efla_tableau *tableau);
 /* phi(x) = b^T (I + x A)^-1 (1,...,1)^T, from R(z) = 1 + z b^T (I - z A)^-1 1 (Hairer and Wanner II, Prop. IV.3.1). */
 double efla_tableau_phi(const efla_tableau *tableau, double x);
 
-/* k(t) (dk) and v(t) (dv) as functions of time, and the rates of decay, erasing and writing per unit of time. */
+/* k(t) (dk) and v(t) (dv) as functions of time, and the rates of decay, erasing and writing per unit of time; a constant
+ * erase key p. */
 typedef struct efla_signal {
   size_t dk, dv;
   void (*sample)(const void *context, double time, double *k, double *v);
   const void *context;
   double decay, erase, write; /* y, rho, b */
+  const double *p;            /* (dk); NULL: k(t) */
 } efla_signal;
 
-/* Zero-order hold: one key and one value at all times. */
+/* Zero-order hold: one key, one value and one erase key (NULL: the key) at all times. */
 typedef struct efla_zero_order_hold {
   size_t dk, dv;
-  const double *k, *v;
+  const double *k, *v, *p;
 } efla_zero_order_hold;
 /* With rates 0, 1, 1: the delta rule without decay, whose time is beta. */
 efla_signal efla_signal_hold(const efla_zero_order_hold *hold);
 
-/* dS = -(y I + rho k k^T) S + b k v^T with the signal's rates (docs/derivations.md#e7; without decay #e1, the
+/* dS = -(y I + rho k p^T) S + b k v^T with the signal's rates (docs/derivations.md#e7; without decay #e1, the
  * paper's Eq. 10); k (dk), v (dv), S, dS (dk, dv), not overlapping. */
 void efla_ode_rhs(const efla_signal *signal, const double *k, const double *v, const double *S, double *dS);
 

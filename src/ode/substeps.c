@@ -42,7 +42,7 @@ static void by_coefficient(efla_substeps *s, const efla_method *method, const ef
 static efla_status by_stages(efla_substeps *s, const efla_tableau *tableau, const efla_tokens *x, size_t n) {
   efla_status status = EFLA_OK;
   for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) {
-    efla_zero_order_hold hold = {s->dk, s->dv, x->k + t * s->dk, x->v + t * s->dv};
+    efla_zero_order_hold hold = {s->dk, s->dv, x->k + t * s->dk, x->v + t * s->dv, NULL};
     efla_signal signal = efla_signal_hold(&hold);
     status = efla_ode_advance(tableau, &signal, 0, x->beta[t], n, s->S, s->scratch);
   }

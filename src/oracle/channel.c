@@ -27,7 +27,7 @@ static efla_status by_dense_exponential(const efla_tokens *x, const double *y, d
     const double *v = x->v + t * dv;
     double c = cblas_dnrm2((int)dv, v, 1);
     const efla_rates rates = efla_token_rates(NULL, x, t);
-    efla_augmented(dk, x->k + t * dk, &rates, c, A);
+    efla_augmented(dk, x->k + t * dk, x->k + t * dk, &rates, c, A);
     for (size_t i = 0; i < dk; i++) A[i * n + i] -= y[t * dk + i];
     if (gsl_linalg_exponential_ss(&matrix.matrix, &exponential.matrix, GSL_PREC_DOUBLE) != GSL_SUCCESS)
       return efla_fail(why, EFLA_UNTRUSTED, "gsl_linalg_exponential_ss failed at token %zu", t + 1);

@@ -49,6 +49,14 @@ static void exponential_minus_one(size_t n, double *A, double *M, double *other)
   }
 }
 
+/* docs/bounds.md#dense, on both blocks of exp(A): max(1, z), and with an erase key what the flow before and after an
+ * error makes of it (docs/bounds.md#erase-key). */
+static double spread(const efla_tokens *x, const efla_rates *rates, size_t t, double carried) {
+  const double reach = efla_token_reach(x, t), mu = efla_token_lambda(x, t),
+               growth = mu < 0 ? exp(-rates->erase * mu) * (reach / mu) * (reach / mu) : INFINITY;
+  return fmax(1, rates->decay + rates->erase * reach) * (x->p ? fmin(carried * carried, growth) : 1);
+}
+
 efla_status efla_expm1_advance(const efla_tokens *x, const efla_decay *decay, long double *S, double *error,
                                efla_message *why) {
   size_t dk = x->dk, dv = x->dv, n = dk + 1, state = dk * dv;
@@ -61,13 +69,13 @@ efla_status efla_expm1_advance(const efla_tokens *x, const efla_decay *decay, lo
     const double *v = x->v + t * dv;
     double norm_S = cblas_dnrm2((int)state, S64, 1), norm_v = cblas_dnrm2((int)dv, v, 1);
     const efla_rates rates = efla_token_rates(decay, x, t);
-    efla_augmented(dk, x->k + t * dk, &rates, 1, A);
+    efla_augmented(dk, x->k + t * dk, efla_token_erase_key(x, t), &rates, 1, A);
     exponential_minus_one(n, A, M, other);
     efla_augmented_apply(dk, dv, M, 1, v, 1, S64, old);
-    /* docs/bounds.md#dense, on both blocks of exp(A); the transition itself never enlarges what was there before. */
-    double norm_w = cblas_dnrm2((int)dk, M + dk, (int)n);
-    *error += (2 * (double)dk + 16) * DBL_EPSILON / 2 *
-              fmax(1, rates.decay + rates.erase * efla_lambda(dk, x->k + t * dk)) * (norm_S + norm_w * norm_v);
+    double norm_w = cblas_dnrm2((int)dk, M + dk, (int)n), carried = fmax(1, efla_transition_norm(x, decay, t));
+    if (!x->p) carried = 1; /* the flow never enlarges what was there before */
+    *error = carried * *error +
+             (2 * (double)dk + 16) * DBL_EPSILON / 2 * spread(x, &rates, t, carried) * (norm_S + norm_w * norm_v);
   }
   for (size_t e = 0; e < state; e++) S[e] = S64[e];
   free(block);

@@ -25,7 +25,7 @@ efla_status efla_gsl_advance(const efla_tokens *x, const efla_decay *decay, long
     const double *v = x->v + t * dv;
     double c = cblas_dnrm2((int)dv, v, 1);
     const efla_rates rates = efla_token_rates(decay, x, t);
-    efla_augmented(dk, x->k + t * dk, &rates, c, A);
+    efla_augmented(dk, x->k + t * dk, efla_token_erase_key(x, t), &rates, c, A);
     if (gsl_linalg_exponential_ss(&matrix.matrix, &exponential.matrix, GSL_PREC_DOUBLE) != GSL_SUCCESS) {
       status = efla_fail(why, EFLA_UNTRUSTED, "gsl_linalg_exponential_ss failed at token %zu", t + 1);
       goto done;

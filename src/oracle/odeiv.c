@@ -69,19 +69,20 @@ static double largest_entry(size_t n, const double *values) {
 }
 
 /* One token.  Without decay beta is the time, with it the rates act for a unit of time.  The tolerance is relative
- * to what a state of this size and this token can reach. */
+ * to what a state of this size and this token can reach, where it grows: to what it grows from. */
 static efla_status integrate(const efla_tokens *x, const efla_decay *decay, size_t t, double *S, efla_message *why) {
-  efla_zero_order_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv};
+  efla_zero_order_hold hold = {x->dk, x->dv, x->k + t * x->dk, x->v + t * x->dv, efla_token_erase_key(x, t)};
   efla_signal signal = efla_signal_hold(&hold);
   const efla_rates r = efla_token_rates(decay, x, t);
-  double lambda = efla_lambda(x->dk, hold.k), z = r.decay + r.erase * lambda, duration = 1;
-  if (!(z > 0 || r.write * lambda > 0)) return EFLA_OK; /* nothing moves */
+  double z = r.decay + r.erase * efla_token_lambda(x, t), size = r.decay + r.erase * efla_token_reach(x, t),
+         duration = 1;
+  if (!(size > 0 || r.write * efla_lambda(x->dk, hold.k) > 0)) return EFLA_OK; /* nothing moves */
   if (r.decay == 0 && r.erase == r.write)
     duration = r.write;
   else
     signal.decay = r.decay, signal.erase = r.erase, signal.write = r.write;
-  double reach = r.write / (1 + z) * largest_entry(x->dk, hold.k) * largest_entry(x->dv, hold.v);
-  return efla_odeiv_integrate(&signal, 0, duration, 0.1 * duration / z, largest_entry(x->dk * x->dv, S) + reach, S,
+  double reach = r.write / (1 + fmax(0, z)) * largest_entry(x->dk, hold.k) * largest_entry(x->dv, hold.v);
+  return efla_odeiv_integrate(&signal, 0, duration, 0.1 * duration / size, largest_entry(x->dk * x->dv, S) + reach, S,
                               why);
 }
 

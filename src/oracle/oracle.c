@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With an erase key the state may grow by e^-(y + rho*lambda) a token: to what f64 can hold, with room for the rest. */
+static const double LARGEST_GROWTH = 600;
+
 /* The limits say from where on an oracle's own error makes it useless as a truth: six digits for the ones in f64. */
 const efla_oracle efla_oracles[] = {
     {.name = "gsl",
@@ -77,7 +80,8 @@ efla_status efla_oracle_raw(const efla_oracle *oracle, const efla_decay *decay, 
 
 /* An upper bound of the norm of the tokens' product of transitions, which carries the error of the state that comes in:
  * of its Frobenius norm, whose own rounding is at most (dk+8) u per token and unit column (docs/bounds.md#step with v =
- * 0), and of the product of the transitions' norms, d each, off by 10 u (docs/bounds.md#rates), the less. */
+ * 0), and of the product of the transitions' norms, the less.  With erase keys the product of norms alone, which may
+ * exceed 1. */
 static efla_status carry(const efla_decay *decay, const efla_tokens *x, double *factor) {
   size_t dk = x->dk;
   *factor = 0;
@@ -86,17 +90,17 @@ static efla_status carry(const efla_decay *decay, const efla_tokens *x, double *
   double *P = block, *zero = block + dk * dk, norms = 1;
   for (size_t i = 0; i < dk; i++) P[i * dk + i] = 1;
   for (size_t t = 0; t < x->tokens; t++) {
-    const double *k = x->k + t * dk;
+    const double *k = x->k + t * dk, norm = efla_transition_norm(x, decay, t);
     efla_rates rates = efla_token_rates(decay, x, t);
     efla_coefficients c;
     rates.before = 0; /* decay_before has it */
     efla_rates_coefficients(efla_method_find("exact"), &rates, efla_lambda(dk, k), &c);
     efla_recurrence_f64(1, dk, dk, NULL, k, zero, &c, P, NULL);
-    if (c.decay < 1) norms *= c.decay * (1 + 6 * DBL_EPSILON);
+    norms *= x->p ? norm : fmin(1, norm);
   }
   *factor = sqrt(efla_lambda(dk * dk, P)) + (double)x->tokens * ((double)dk + 8) * sqrt((double)dk) * DBL_EPSILON / 2;
-  if (norms < *factor) *factor = norms;
-  if (!(*factor < 1)) *factor = 1;
+  if (x->p || norms < *factor) *factor = norms;
+  if (!x->p && !(*factor < 1)) *factor = 1;
   free(block);
   return EFLA_OK;
 }
@@ -111,9 +115,12 @@ efla_status efla_oracle_admits(const efla_oracle *oracle, const efla_decay *deca
   if (x->dk > oracle->largest_dk) return refuse(oracle, why, "dk =", (double)x->dk);
   for (size_t t = 0; t < x->tokens; t++) {
     efla_rates r = efla_token_rates(decay, x, t);
-    double step = r.decay + r.erase * efla_lambda(x->dk, x->k + t * x->dk);
-    if (!(step <= oracle->largest_x)) return refuse(oracle, why, "y + rho*lambda =", step);
+    double step = r.decay + r.erase * efla_token_lambda(x, t);
+    if (!(step <= oracle->largest_x && step >= -LARGEST_GROWTH)) return refuse(oracle, why, "y + rho*lambda =", step);
   }
+  if (x->g_per_channel && decay && decay->gated && decay->share == 0)
+    return efla_fail(why, EFLA_UNTRUSTED, "oracle %s refuses: decay %s with g per channel, which no coefficient solves",
+                     oracle->name, decay->name);
   return EFLA_OK;
 }
 
@@ -147,16 +154,31 @@ static void decay_before(size_t n, long double before, long double *S, double *e
   *error = *error * (double)factor + 2 * (double)LDBL_EPSILON * efla_norm(n, S);
 }
 
+/* A part of the decays of the channels of one token, where it has them: each row as in decay_before. */
+static void decay_channels(const efla_tokens *one, double part, long double *S, double *error) {
+  double most = 0, norm = 0;
+  for (size_t i = 0; i < one->dk && one->g_per_channel && part > 0; i++) {
+    const long double factor = expl((long double)part * (long double)one->g[i]);
+    for (size_t j = 0; j < one->dv; j++) S[i * one->dv + j] *= factor;
+    most = fmax(most, (double)factor);
+    norm = hypot(norm, efla_norm(one->dv, S + i * one->dv));
+  }
+  if (one->g_per_channel && part > 0) *error = *error * most * (1 + DBL_EPSILON) + 2 * (double)LDBL_EPSILON * norm;
+}
+
 efla_status efla_oracle_advance(const efla_oracle *oracle, const efla_decay *decay, const efla_tokens *x,
                                 long double *S, double *error, efla_message *why) {
   const efla_decay *row = decay ? decay : efla_decays;
+  const bool channels = row->gated && x->g_per_channel;
   size_t n = x->dk * x->dv, most = row->gated ? 1 : x->tokens;
   efla_status status = efla_oracle_admits(oracle, row, x, why);
   for (size_t t = 0; t < x->tokens && status == EFLA_OK; t += most) {
     const efla_tokens piece = efla_tokens_slice(x, t, most);
     const efla_rates_long r = efla_token_rates_long(row, &piece, 0);
     if (r.before != 0) decay_before(n, r.before, S, error);
+    if (channels) decay_channels(&piece, row->share, S, error);
     status = advance(oracle, row, &piece, S, error, why);
+    if (channels) decay_channels(&piece, 1 - row->share, S, error);
   }
   if (status == EFLA_OK) return EFLA_OK;
   *error = INFINITY;

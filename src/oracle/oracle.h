@@ -25,7 +25,7 @@ typedef struct efla_oracle {
   const char *trust; /* where it can be trusted, in words */
   efla_error_kind error_kind;
   double limit;      /* it refuses where its own error exceeds this part of the state's norm */
-  double largest_x;  /* it refuses tokens with a larger y + rho*lambda; INFINITY: none */
+  double largest_x;  /* it refuses tokens with a larger y + rho*lambda, INFINITY: none; and all below -600 */
   size_t largest_dk; /* it refuses longer keys */
   /* Advances S (dk, dv) in place over x with the rates of a decay, but for what decays before a token; *error: the
    * error of this alone (Frobenius norm). */
@@ -45,8 +45,9 @@ const efla_oracle *efla_oracle_find(const char *name);
 
 /* S (dk, dv): state in, state out.  *error: on entry how far S is from the true state, on exit the same for the new
  * one (Frobenius norm); the old error is carried through the tokens by the norm of their product of transitions, at
- * most 1. Keys are taken as they are; decay (NULL: none) says how the tokens' rates follow from beta and g.  What
- * decays before a token, as in `split`, is computed in long double whatever the oracle.  Returns
+ * most 1 unless x has erase keys. Keys are taken as they are; decay (NULL: none) says how the tokens' rates follow from
+ * beta and g.  What decays before a token, as in `split`, and with g per channel around it, as in `strang`, is computed
+ * in long double whatever the oracle; `joint` with g per channel is refused (oracle/channel.h has it).  Returns
  *
  *   EFLA_UNTRUSTED  the oracle cannot serve here: S is then all nan, *error inf, and why says where it can be trusted;
  *   EFLA_NOT_BUILT  the library behind it was not there at build time;

@@ -19,7 +19,7 @@ static void kernel(const char *decay, bool f64) {
 
 static efla_kernel_check judge(const char *decay) {
   efla_kernel_check_options ask = faulty_question(path);
-  ask.rule.decay = efla_decay_find(decay);
+  ask.decay = faulty_decay(decay);
   return faulty_check(&ask);
 }
 
@@ -80,7 +80,7 @@ END_TEST
 START_TEST(oracles_agree) {
   kernel("joint", false);
   efla_kernel_check_options ask = faulty_question(path);
-  ask.rule.decay = efla_decay_find("joint");
+  ask.decay = faulty_decay("joint");
   const char *names[] = {"longdouble", EFLA_ORACLE_BEST};
   for (int i = 0; i < 2; i++) {
     ask.truth = efla_oracle_find(names[i]);
@@ -101,7 +101,7 @@ START_TEST(a_second_run_without_the_argument) {
   efla_kernel_check_options ask = faulty_question(path);
   efla_kernel_check check;
   efla_message why = {{0}};
-  ask.against = second, ask.rule.decay = efla_decay_find("joint");
+  ask.against = second, ask.decay = faulty_decay("joint");
   ck_assert_int_eq(efla_kernel_check_run(&check, &ask, 1, &why), EFLA_INPUT);
   ck_assert_msg(strstr(why.text, ".second: g: no such dataset, expected one for decay joint"), "%s", why.text);
   efla_kernel_check_clear(&check);

@@ -10,7 +10,7 @@ static efla_diagnosis diagnose(const char *decay, double beta, size_t tokens, do
   efla_message why;
   efla_tokens x;
   const efla_diagnosis_options options = {
-      1, 1, 1, 1, 1, tokens, efla_oracle_find("longdouble"), efla_decay_find(decay)};
+      1, 1, 1, 1, 1, tokens, efla_oracle_find("longdouble"), efla_decay_find(decay), false, false};
   ck_assert_int_eq(efla_tokens_init(&x, tokens, 1, 1), EFLA_OK);
   for (size_t t = 0; t < tokens; t++) x.q[t] = x.k[t] = x.v[t] = 1, x.beta[t] = beta;
   x.g = argument;

@@ -8,7 +8,8 @@ static const efla_method *method(const char *name) { return efla_method_find(nam
 static efla_diagnosis begin(size_t sequences, size_t heads, size_t dk, size_t dv, size_t measure) {
   efla_diagnosis d;
   efla_message why;
-  const efla_diagnosis_options options = {sequences, heads, dk, dv, 1, measure, efla_oracle_find("longdouble"), NULL};
+  const efla_diagnosis_options options = {sequences, heads, dk,   dv, 1, measure, efla_oracle_find("longdouble"),
+                                          NULL,      false, false};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   return d;
 }

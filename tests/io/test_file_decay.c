@@ -43,9 +43,10 @@ START_TEST(chosen_by_datasets_or_by_name) {
     else
       check_message(&why, "g, alpha: both are there, expected one of them or a decay by name: split or joint take g, "
                           "retention takes alpha");
-    for (size_t i = 0; efla_file_decay_name(i + 1); i++) {
+    for (size_t i = 0; efla_decay_name(i); i++) {
       const efla_decay *asked = efla_file_decay_asked(i + 1);
       ck_assert_str_eq(asked->name, efla_file_decay_name(i + 1));
+      ck_assert_str_eq(asked->name, efla_decay_name(i));
       const efla_tensor argument = efla_decay_tensor(asked);
       const bool right = argument == EFLA_TENSORS || file.has[argument];
       ck_assert_int_eq(efla_file_decay(&file, asked, &chosen, &why), right ? EFLA_OK : EFLA_INPUT);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The matrix ODE: Butcher tableaux against the theory of rooted trees, a step by stages against the coefficient
  * form. */
+#include "stages.h"
 #include "testing.h"
-
-typedef double stages[EFLA_STAGES];
 
 /* A rooted tree as it enters a tableau's order conditions (Hairer, Norsett, Wanner, II.2): sum_i b_i g_i = 1/density.
  */
@@ -101,39 +100,6 @@ START_TEST(tableaux_are_consistent) {
   ck_assert_ptr_null(efla_tableau_find("no such tableau"));
 }
 END_TEST
-
-/* (I + x A)^-1 in long double and what follows from it. */
-typedef struct response {
-  long double inverse[EFLA_STAGES][EFLA_STAGES], phi; /* phi = b^T y */
-  stages y;                                           /* |(I + x A)^-1 1|: stage slopes in units of the first */
-} response;
-
-/* Gauss and Jordan.  Row pivoting only where it can be needed: an explicit tableau is triangular with pivots 1, and
- * its stages grow as powers of x, which pivoting would mix. */
-static response respond(const efla_tableau *t, long double x) {
-  int s = t->stages;
-  long double M[EFLA_STAGES][2 * EFLA_STAGES] = {{0}};
-  response r = {.phi = 0};
-  for (int i = 0; i < s; i++)
-    for (int j = 0; j < s; j++) M[i][j] = (i == j) + x * t->a[i][j], M[i][s + j] = i == j;
-  for (int p = 0; p < s; p++) {
-    int best = p;
-    for (int i = p; i < s && !efla_tableau_is_explicit(t); i++) best = fabsl(M[i][p]) > fabsl(M[best][p]) ? i : best;
-    for (int j = 0; j < 2 * s; j++) {
-      long double swap = M[p][j];
-      M[p][j] = M[best][j], M[best][j] = swap;
-    }
-    for (int j = 2 * s - 1; j >= p; j--) M[p][j] /= M[p][p];
-    for (int i = 0; i < s; i++)
-      for (int j = 2 * s - 1; j >= p; j--) M[i][j] -= i == p ? 0 : M[i][p] * M[p][j];
-  }
-  for (int i = 0; i < s; i++) {
-    long double y = 0;
-    for (int j = 0; j < s; j++) y += r.inverse[i][j] = M[i][s + j];
-    r.y[i] = (double)fabsl(y), r.phi += t->b[i] * y;
-  }
-  return r;
-}
 
 /* sum_i |b_i| sum_j |inverse_ij| e_j: what errors e in the stages do to the result. */
 static double propagate(const efla_tableau *t, const response *r, const double *e) {
@@ -234,7 +200,7 @@ static void check_step(const efla_tableau *t, double x, size_t dk, size_t dv) {
          norm_S = frobenius(state, S);
   response r = respond(t, h * lambda);
   long double a = h * r.phi;
-  efla_zero_order_hold hold = {dk, dv, one.k, one.v};
+  efla_zero_order_hold hold = {dk, dv, one.k, one.v, NULL};
   efla_signal signal = efla_signal_hold(&hold);
   double bound =
       (efla_tableau_is_explicit(t) ? explicit_bound : implicit_bound)(t, &r, dk, h, norm_k, norm_v, norm_S, y0);
@@ -271,7 +237,7 @@ static void check_decay(const efla_tableau *t, double y, double x, size_t dk, si
   for (size_t i = 0; i < dk; i++) k[i] = one.k[i], lambda += k[i] * k[i];
   for (size_t j = 0; j < dv; j++) v[j] = one.v[j];
   for (size_t e = 0; e < state; e++) truth[e] = S[e] = sin(3. * (double)e + 1) / sqrt((double)state);
-  efla_zero_order_hold hold = {dk, dv, one.k, one.v};
+  efla_zero_order_hold hold = {dk, dv, one.k, one.v, NULL};
   efla_signal signal = efla_signal_hold(&hold);
   signal.decay = y, signal.erase = x / (double)lambda, signal.write = 0.7;
   const long double step = signal.erase * lambda, z = y + step, R_y = 1 - y * respond(t, y).phi,

@@ -52,7 +52,7 @@ static double error_of_steps(const held *p, const efla_method *method, const efl
                           NULL);
   } else {
     double *scratch = testing_poison(efla_ode_scratch(tableau, DK, DV));
-    efla_zero_order_hold hold = {DK, DV, p->one.k, p->one.v};
+    efla_zero_order_hold hold = {DK, DV, p->one.k, p->one.v, NULL};
     efla_signal signal = efla_signal_hold(&hold);
     ck_assert_int_eq(efla_ode_advance(tableau, &signal, 0, time, steps, S, scratch), EFLA_OK);
     free(scratch);
@@ -115,7 +115,7 @@ static void sample_smooth(const void *context, double time, double *k, double *v
 }
 
 static void integrate_smooth(const efla_tableau *tableau, double start, size_t steps, double *S) {
-  efla_signal signal = {DK, DV, sample_smooth, &start, 0, 1, 1};
+  efla_signal signal = {DK, DV, sample_smooth, &start, 0, 1, 1, NULL};
   double *scratch = testing_poison(efla_ode_scratch(tableau, DK, DV));
   for (size_t e = 0; e < STATE; e++) S[e] = 1 + (double)e;
   ck_assert_int_eq(efla_ode_advance(tableau, &signal, start, 1, steps, S, scratch), EFLA_OK);

@@ -55,7 +55,7 @@ START_TEST(resting_keys_are_exact) {
   double k[D], v[DV], S[D * DV], T[D * DV], *scratch = testing_poison(efla_zero_order_hold_scratch(D, DV)), coefficient;
   for (int i = 0; i < D; i++) k[i] = cos(i);
   for (int j = 0; j < DV; j++) v[j] = sin(1 + j);
-  efla_zero_order_hold hold = {D, DV, k, v};
+  efla_zero_order_hold hold = {D, DV, k, v, NULL};
   efla_signal signal = efla_signal_hold(&hold);
   for (double duration = 0.01; duration < 2000; duration *= 10)
     for (size_t steps = 1; steps <= 64; steps *= 4) {

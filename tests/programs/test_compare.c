@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bin/compare, run as a program: report, table, exit status. */
+#include "channel_kernel.h"
 #include "faulty.h"
 #include "files.h"
 #include "testing.h"
@@ -140,11 +141,40 @@ START_TEST(python_example) {
                 said);
   ck_assert_msg(strstr(said, "Gated DeltaNet as split: within the tolerance: \n") != NULL, "%s", said);
   ck_assert_msg(strstr(said, "Gated DeltaNet as joint: outside the tolerance: ") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "Kimi Delta Attention as lie: within the tolerance: \n") != NULL, "%s", said);
+  ck_assert_msg(strstr(said, "Kimi Delta Attention as strang: outside the tolerance: ") != NULL, "%s", said);
+}
+END_TEST
+
+/* g per channel and an erase key, from a file: lie is what the file suggests, and no other passes. */
+START_TEST(decays_per_channel) {
+  static const struct {
+    const char *kernel, *arguments, *expected;
+    int status;
+  } runs[] = {
+      {"lie", "", "\nheld against: method exact, decay lie, keys raw, erase key p, truth longdouble\n", 0},
+      {"lie", "--decay lie --truth longdouble", "\nverdict: within the tolerance\n", 0},
+      {"lie", "--decay strang",
+       "\nfault: the decay per channel is split as Lie's, all of it before the update (lie), expected", 1},
+      {"lie", "--decay none", "\nfault: ", 1},
+      {"strang", "--decay strang", "\nverdict: within the tolerance\n", 0},
+      {"exact", "--decay exact", "\nheld against: method exact, decay exact, keys raw, truth longdouble\n", 0},
+      {"exact", "--decay lie", "\nfault: the decay per channel is one flow with the erasure (exact)", 1},
+      {"split", "--decay split", "\nheld against: method exact, decay split, keys raw, erase key p", 0},
+  };
+  set_up("compare-channels");
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    channel_kernel k = channel_kernel_right(runs[i].kernel);
+    k.erase_key = strcmp(k.decay, "exact") != 0;
+    channel_kernel_write(&k, path);
+    ck_assert_msg(run(runs[i].arguments) == runs[i].status, "%s %s: %s", k.decay, runs[i].arguments, said);
+    ck_assert_msg(strstr(said, runs[i].expected) != NULL, "%s %s: %s", k.decay, runs[i].arguments, said);
+  }
 }
 END_TEST
 
 int main(void) {
   const TTest *const tests[] = {report_and_table, tolerances_and_separate_outputs, questions_that_cannot_be_answered,
-                                python_example};
+                                decays_per_channel, python_example};
   return testing_main("compare", tests, sizeof tests / sizeof *tests, 120);
 }

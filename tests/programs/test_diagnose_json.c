@@ -14,7 +14,7 @@ static efla_diagnosis by_the_library(const h5_sizes *sizes) {
   ck_assert_int_eq(efla_tensors_open(&file, ran.in, &why), EFLA_OK);
   ck_assert_int_eq(efla_stream_init(&stream, &file, &(efla_walk){0}, &why), EFLA_OK);
   const efla_diagnosis_options options = {
-      sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble"), NULL};
+      sizes->batch, sizes->heads, sizes->dk, sizes->dv, 3, 2048, efla_oracle_find("longdouble"), NULL, false, false};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   while (efla_stream_next(&stream, &why) == EFLA_OK && !stream.done)
     for (size_t h = 0; h < stream.x.heads; h++) {

@@ -34,15 +34,16 @@ static int run(const char *options) {
 
 static long double phi(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
 
-/* One token of the exact flow by docs/derivations.md#e7: d = e^-y and what is left of e/d is rho phi(x); split decays
- * by e^g first. */
+/* One token of the exact flow by docs/derivations.md#e7: d = e^-y and what is left of e/d is rho phi(x); split and
+ * strang decay by e^g first, and strang writes what decays by e^(g/2). */
 static void step(const char *decay, size_t i, const double *k, const double *v, double beta, long double *S) {
   long double y = 0, rho = beta, before = 0, lambda = 0;
-  if (!strcmp(decay, "split")) before = g_of(i);
+  if (!strcmp(decay, "split") || !strcmp(decay, "strang")) before = g_of(i);
   if (!strcmp(decay, "joint")) y = -(long double)g_of(i);
   if (!strcmp(decay, "retention")) y = 1 - (long double)alpha_of(i), rho = (long double)alpha_of(i) * beta;
   for (size_t a = 0; a < DK; a++) lambda += (long double)k[a] * k[a];
-  const long double d = expl(before - y), e = d * rho * phi(rho * lambda), w = beta * phi(y + rho * lambda);
+  const long double d = expl(before - y), e = d * rho * phi(rho * lambda),
+                    later = strcmp(decay, "strang") ? 1 : expl(before / 2), w = later * beta * phi(y + rho * lambda);
   for (size_t j = 0; j < DV; j++) {
     long double s = 0;
     for (size_t a = 0; a < DK; a++) s += S[a * DV + j] * k[a];

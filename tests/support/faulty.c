@@ -173,6 +173,13 @@ efla_kernel_check_options faulty_question(const char *file) {
                                      .truth = efla_oracle_find("longdouble")};
 }
 
+size_t faulty_decay(const char *name) {
+  size_t i = 0;
+  while (efla_file_decay_name(i) && strcmp(efla_file_decay_name(i), name) != 0) i++;
+  ck_assert_ptr_nonnull(efla_file_decay_name(i));
+  return i;
+}
+
 efla_kernel_check faulty_check(const efla_kernel_check_options *ask) {
   efla_kernel_check check;
   efla_message why = {{0}};

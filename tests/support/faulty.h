@@ -43,6 +43,8 @@ void faulty_write(const faulty *f, const char *path);
 /* Is the file's o right for the exact coefficient, raw keys, and the tolerance that is derived?  And the kernel check;
  * the test ends where it fails. */
 efla_kernel_check_options faulty_question(const char *file);
+/* The value of --decay that has this name. */
+size_t faulty_decay(const char *name);
 efla_kernel_check faulty_check(const efla_kernel_check_options *ask);
 
 double faulty_euler(double beta, double lambda);

@@ -166,6 +166,9 @@ static void read_blocks(efla_tensors *file, const char *path) {
       efla_tokens x = efla_stream_tokens(&stream, h);
       for (size_t t = 0; t < x.tokens; t++)
         readers_expect(isfinite(x.beta[t]) && x.beta[t] >= 0, "beta is a number and not negative");
+      for (size_t e = 0; x.g && e < x.tokens * (x.g_per_channel ? x.dk : 1); e++)
+        readers_expect(isfinite(x.g[e]), "the argument of a decay is a number");
+      for (size_t e = 0; x.p && e < x.tokens * x.dk; e++) readers_expect(isfinite(x.p[e]), "p is a number");
     }
   }
   efla_stream_clear(&stream);

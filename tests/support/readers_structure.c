@@ -62,7 +62,9 @@ static efla_status check_stream(const structure *s, efla_tensors *file, const ef
     if (s->faults > 0) continue;
     check_block(s, &stream, EFLA_Q, &x->q, x->dk), check_block(s, &stream, EFLA_K, &x->k, x->dk);
     check_block(s, &stream, EFLA_V, &x->v, x->dv), check_block(s, &stream, EFLA_O, &stream.y.o, x->dv);
-    check_block(s, &stream, EFLA_BETA, &x->beta, 1), check_block(s, &stream, stream.argument, &x->g, 1);
+    check_block(s, &stream, EFLA_BETA, &x->beta, 1), check_block(s, &stream, EFLA_P, &x->p, x->dk);
+    check_block(s, &stream, stream.argument, &x->g, x->g_per_channel ? x->dk : 1);
+    readers_expect(x->g_per_channel == (stream.argument == EFLA_G && s->g_per_channel), "g has the form of the file");
   }
   efla_stream_clear(&stream);
   return status;
@@ -91,7 +93,7 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
   struct stat made;
   snprintf(path, sizeof path, "%s.out", file->path);
   const efla_forward_spec forward = {
-      .rule = {.method = &efla_methods[0], .decay = decay, .keys = &efla_key_treatments[0]},
+      .rule = {.method = efla_method_find("exact"), .decay = decay, .keys = &efla_key_treatments[0]},
       .form = &efla_forms[0],
       .format = efla_format_find("f64"),
       .chunk = 16,
@@ -103,7 +105,7 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
   efla_bad bad;
   efla_message why = {{0}};
   efla_status status = efla_tensors_create(&out, path, file, forward.format, &why);
-  if (status == EFLA_OK) status = efla_forward_stream(&forward, file, &out, 1, &bad, &why);
+  if (status == EFLA_OK) status = efla_forward_stream(&forward, "reference", file, &out, 1, &bad, &why);
   readers_expect(status == EFLA_OK, why.text);
   readers_expect(efla_tensors_close(&out, &why) == EFLA_OK, why.text);
   readers_expect(stat(path, &made) == 0 && (double)made.st_size <= bytes + REST, "outputs are no larger than foretold");
@@ -112,6 +114,7 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
 
 static efla_status read_all(const structure *s, efla_tensors *file, efla_message *why) {
   bool plain = s->faults == 0;
+  const efla_decay *decay;
   if (plain)
     readers_expect(file->batch == s->batch && file->tokens == s->tokens && file->heads == s->heads &&
                        file->dk == s->dk && file->dv == s->dv && file->sequences == s->sequences &&
@@ -121,12 +124,14 @@ static efla_status read_all(const structure *s, efla_tensors *file, efla_message
     readers_expect((double)file->cu_seqlens[i] == (s->boundaries.written == ALL ? s->boundary[i] : 0),
                    "boundaries are those of the file");
   efla_status status = EFLA_OK;
-  for (const efla_decay *decay = efla_decays; decay->name && status == EFLA_OK; decay++)
-    if (!decay->argument || file->has[efla_decay_tensor(decay)]) status = check_stream(s, file, decay, why);
+  for (size_t i = 1; efla_file_decay_name(i) && status == EFLA_OK; i++)
+    if (efla_file_decay_by_option(file, i, &decay, NULL) == EFLA_OK) status = check_stream(s, file, decay, why);
   for (efla_tensor t = EFLA_INITIAL_STATE; t <= EFLA_FINAL_STATE && status == EFLA_OK; t++)
     if (file->has[t]) status = check_states(s, file, t, why);
-  for (const efla_decay *decay = efla_decays; decay->name && status == EFLA_OK; decay++)
-    if (!decay->argument || file->has[efla_decay_tensor(decay)]) check_pass(file, decay);
+  for (size_t i = 1; efla_file_decay_name(i) && status == EFLA_OK; i++)
+    if (efla_file_decay_by_option(file, i, &decay, NULL) == EFLA_OK &&
+        !(efla_file_decay_exact(file, decay) && file->has[EFLA_P]))
+      check_pass(file, decay);
   return status;
 }
 

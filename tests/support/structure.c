@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { PLACES = 100 };
+enum { PLACES = 110 };
 
 /* The bytes that are left; after the last one come zeros. */
 typedef struct draw {
@@ -19,7 +19,7 @@ static size_t pick(draw *d, size_t n) {
   return *d->bytes++ % n;
 }
 
-/* Whether this place for a fault, of about 100 in a description, is one of those chosen for this file. */
+/* Whether this place for a fault, of about 110 in a description, is one of those chosen for this file. */
 static bool fault(draw *d, const char *what) {
   size_t place = d->places++;
   if (place != d->chosen[0] && place != d->chosen[1]) return false;
@@ -57,11 +57,11 @@ static void shape_of_states(const structure *s, structure_dataset *d, bool in_fu
 }
 
 /* Faults in the shape.  No fault: the last size of v, which tells dv where nothing else does, and a state of one number
- * with an axis more or less, which can be the other way to store it. */
+ * with an axis more or less, which can be the other way to store it; nor g without the axis of channels. */
 static void spoil_shape(draw *d, structure_dataset *x, bool state) {
-  bool one = state && structure_entries(x) == 1;
-  if (!one && fault(d, "an axis more")) x->size[x->rank++] = 1 + pick(d, 2);
-  if (!one && fault(d, "an axis less")) x->rank--;
+  bool one = state && structure_entries(x) == 1, g = *x->name == 'g';
+  if (!one && fault(d, "an axis more")) x->size[x->rank++] = g ? d->s->dk + 1 : 1 + pick(d, 2);
+  if (!one && !(g && d->s->g_per_channel) && fault(d, "an axis less")) x->rank--;
   size_t axis = x->rank ? pick(d, x->rank) : 0;
   if (x->rank == 0) return;
   if (*x->name == 'v' && axis + 1 == x->rank) axis = 0;
@@ -131,6 +131,7 @@ static void plan_sizes(draw *d) {
   s->tokens = 1 + pick(d, 12);
   s->heads = s->rank >= 3 ? 1 + pick(d, 4) : 1;
   s->dk = 1 + pick(d, 6), s->dv = 1 + pick(d, 6);
+  s->g_per_channel = pick(d, 2);
   s->sequences = s->batch;
   if (fault(d, "a huge claim")) s->tokens = (size_t)1 << (20 + pick(d, 30));
 }
@@ -162,6 +163,12 @@ static void plan_boundaries(draw *d) {
   plan_storage(d, x);
 }
 
+/* Numbers per token; 0: without an axis for them. */
+static size_t width_of(const structure *s, efla_tensor tensor) {
+  if (tensor == EFLA_BETA || tensor == EFLA_ALPHA || (tensor == EFLA_G && !s->g_per_channel)) return 0;
+  return tensor == EFLA_V || tensor == EFLA_O ? s->dv : s->dk;
+}
+
 void structure_plan(structure *s, const uint8_t *bytes, size_t n) {
   *s = (structure){.fault = NULL};
   draw d = {bytes, n, 0, {SIZE_MAX, SIZE_MAX}, s};
@@ -178,7 +185,7 @@ void structure_plan(structure *s, const uint8_t *bytes, size_t n) {
     if (state)
       shape_of_states(s, x, pick(&d, 2));
     else
-      shape_of_tokens(s, x, t == EFLA_Q || t == EFLA_K ? s->dk : t == EFLA_V || t == EFLA_O ? s->dv : 0);
+      shape_of_tokens(s, x, width_of(s, t));
     plan_dataset(&d, x, t);
   }
   s->scale = (structure_attribute)choose(&d, ATTRIBUTES_RIGHT, ATTRIBUTES, "attribute scale");

@@ -105,6 +105,7 @@ typedef struct structure {
   structure_dataset dataset[EFLA_TENSORS], boundaries; /* the latter is cu_seqlens */
   double boundary[STRUCTURE_BOUNDARIES];
   size_t batch, tokens, heads, dk, dv, rank, sequences;
+  bool g_per_channel;
   efla_layout order;
   structure_attribute scale, layout, precision;
   bool latest;       /* HDF5's latest format, with other indices of chunks */

@@ -7,12 +7,14 @@
 #define REAL       double
 #define NAME(stem) stem##_f64
 #include "efla/reference/recurrence.inc"
+#include "efla/reference/recurrence_step.inc"
 #undef REAL
 #undef NAME
 
 #define REAL       float
 #define NAME(stem) stem##_f32
 #include "efla/reference/recurrence.inc"
+#include "efla/reference/recurrence_step.inc"
 #undef REAL
 #undef NAME
 
@@ -21,3 +23,4 @@
 #define REAL         long double
 #define NAME(stem)   stem##_long
 #include "efla/reference/recurrence.inc"
+#include "efla/reference/recurrence_step.inc"

@@ -26,6 +26,20 @@ void efla_recurrence_f32(size_t tokens, size_t dk, size_t dv, const float *q, co
 void efla_recurrence_long(size_t tokens, size_t dk, size_t dv, const long double *q, const long double *k,
                           const long double *v, const efla_coefficients_long *c, long double *S, long double *o);
 
+/* One step with an erase key of its own and decays of the rows of S, of which the coefficients know nothing:
+ *
+ *     S <- diag(before) S,   S <- d S + k (w v - e S^T p)^T,   S <- diag(after) S
+ *
+ * k, p, before, after (dk), v (dv), S (dk, dv); p NULL: k, before and after NULL: ones.  The arrays do not overlap, but
+ * p may be k, and after may be before. */
+void efla_recurrence_step_f64(size_t dk, size_t dv, const double *k, const double *p, const double *v,
+                              const efla_coefficients *c, const double *before, const double *after, double *S);
+void efla_recurrence_step_f32(size_t dk, size_t dv, const float *k, const float *p, const float *v,
+                              const efla_coefficients *c, const float *before, const float *after, float *S);
+void efla_recurrence_step_long(size_t dk, size_t dv, const long double *k, const long double *p, const long double *v,
+                               const efla_coefficients_long *c, const long double *before, const long double *after,
+                               long double *S);
+
 /* The coefficients of a step without decay, from a. */
 static inline efla_coefficients efla_coefficients_of(double a) { return (efla_coefficients){1, a, a}; }
 static inline efla_coefficients_long efla_coefficients_of_long(long double a) {

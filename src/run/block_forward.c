@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/block_forward.h"
+
+#include "efla/forward.h"
+#include "efla/reference/recurrence.h"
+#include "io/file_decay.h"
+#include "ode/channel_exact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay) {
+  return file->has[EFLA_P] || (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
+}
+
+static bool wide(const efla_block_forward *f) { return f->forward->format->digits > 24; }
+
+static efla_status check(const efla_block_forward *f, const efla_stream *stream, efla_message *why) {
+  const efla_forward_spec *forward = f->forward;
+  const char *what = stream->x.p.data ? "an erase key p" : "g per channel", *path = stream->file->path;
+  if (f->exact && stream->x.p.data)
+    return efla_fail(why, EFLA_USAGE, "%s: p: the exact flow with g per channel has no erase key", path);
+  if (f->exact && forward->rule.method->order != EFLA_ORDER_INFINITE)
+    return efla_fail(why, EFLA_USAGE, "%s: method %s: decay exact is the flow itself, expected method exact", path,
+                     forward->rule.method->name);
+  if (forward->form != &efla_forms[0])
+    return efla_fail(why, EFLA_USAGE, "%s: form %s: with %s, expected form %s", path, forward->form->name, what,
+                     efla_forms[0].name);
+  if (wide(f) || (!f->exact && forward->format->digits == 24)) return EFLA_OK;
+  return efla_fail(why, EFLA_USAGE, "%s: precision %s: with %s, expected f64%s", path, forward->format->name,
+                   f->exact ? "decay exact" : what, f->exact ? "" : " or f32");
+}
+
+efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_spec *forward, const char *backend,
+                                    size_t threads, const efla_stream *stream, efla_message *why) {
+  const efla_sequence *x = &stream->x;
+  const size_t tokens = stream->most_heads * stream->most_tokens, states = stream->most_heads * x->dk * x->dv;
+  *f = (efla_block_forward){
+      .forward = forward, .threads = threads, .exact = efla_file_decay_exact(stream->file, forward->rule.decay)};
+  efla_status status = check(f, stream, why);
+  if (status != EFLA_OK || f->exact) return status;
+  if (!wide(f)) f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof *f->narrow);
+  if (!wide(f) && !f->narrow) return efla_fail_memory(why);
+  const efla_options options = {.threads = threads};
+  status = efla_backend_open(backend, &options, &f->backend);
+  return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
+}
+
+void efla_block_forward_clear(efla_block_forward *f) {
+  efla_backend_close(f->backend);
+  free(f->narrow);
+  *f = (efla_block_forward){0};
+}
+
+/* ---- the exact flow ---- */
+
+/* One head: token by token, since every one is read out.  Fails with EFLA_NO_MEMORY. */
+static efla_status advance_exactly(const efla_block_forward *f, const efla_sequence *x, size_t h, double *S,
+                                   double *o) {
+  const size_t dk = x->dk, dv = x->dv;
+  double *key = malloc(2 * dk * sizeof *key), *y = key + dk;
+  efla_status status = key ? EFLA_OK : EFLA_NO_MEMORY;
+  for (size_t t = 0; t < x->tokens && status == EFLA_OK; t++) {
+    const double *g = efla_stream_head(&x->g, h) + t * dk;
+    const efla_tokens one = {.tokens = 1,
+                             .dk = dk,
+                             .dv = dv,
+                             .k = key,
+                             .v = efla_stream_head(&x->v, h) + t * dv,
+                             .beta = efla_stream_head(&x->beta, h) + t};
+    memcpy(key, efla_stream_head(&x->k, h) + t * dk, dk * sizeof *key);
+    f->forward->rule.keys->apply(dk, key);
+    for (size_t i = 0; i < dk; i++) y[i] = -g[i];
+    status = efla_channel_exact_f64(&one, y, S, NULL);
+    efla_readout_f64(dk, dv, efla_stream_head(&x->q, h) + t * dk, S, o + t * dv);
+  }
+  free(key);
+  return status;
+}
+
+static efla_status advance_heads_exactly(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                                         efla_message *why) {
+  bool failed = false;
+#pragma omp parallel for schedule(dynamic, 1) num_threads((int)f->threads) reduction(|| : failed)
+  for (size_t h = 0; h < x->heads; h++)
+    failed |= advance_exactly(f, x, h, S + h * x->dk * x->dv, o + h * x->tokens * x->dv) != EFLA_OK;
+  return failed ? efla_fail_memory(why) : EFLA_OK;
+}
+
+/* ---- by a backend ---- */
+
+static efla_status call(const efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
+  efla_rule rule = f->forward->rule;
+  rule.scale = 0; /* the file's, which may be 0, comes later */
+  efla_status status = efla_forward(f->backend, &rule, x, y);
+  if (status == EFLA_OK) return EFLA_OK;
+  if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
+  return efla_fail(why, EFLA_USAGE, "backend %s: %s", efla_backend_opened(f->backend), efla_last_message(f->backend));
+}
+
+/* n numbers rounded to `at`, which moves on. */
+static float *narrow(float **at, const double *from, size_t n) {
+  float *to = *at;
+  for (size_t i = 0; i < n; i++) to[i] = (float)from[i];
+  *at += n;
+  return to;
+}
+
+static efla_status call_in_f32(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                               efla_message *why) {
+  const size_t n = x->heads * x->tokens, states = x->heads * x->dk * x->dv;
+  float *at = f->narrow;
+  efla_sequence x32 = *x;
+  struct {
+    efla_array *array;
+    size_t width;
+  } const rows[] = {{&x32.q, x->dk}, {&x32.k, x->dk}, {&x32.v, x->dv},
+                    {&x32.beta, 1},  {&x32.p, x->dk}, {&x32.g, x->g_per_channel ? x->dk : 1}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].array->data)
+      rows[i].array->data = narrow(&at, rows[i].array->data, n * rows[i].width), rows[i].array->type = EFLA_F32;
+  float *S32 = narrow(&at, S, states), *o32 = at;
+  x32.initial_state = efla_array_states(S32, EFLA_F32, x->heads, x->dk, x->dv);
+  const efla_result y = {.o = efla_array_head_major(o32, EFLA_F32, x->tokens, x->heads, x->dv),
+                         .final_state = x32.initial_state};
+  efla_status status = call(f, &x32, &y, why);
+  for (size_t e = 0; e < states && status == EFLA_OK; e++) S[e] = (double)S32[e];
+  for (size_t e = 0; e < n * x->dv && status == EFLA_OK; e++) o[e] = (double)o32[e];
+  return status;
+}
+
+static efla_status call_in_f64(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                               efla_message *why) {
+  efla_sequence states = *x;
+  states.initial_state = efla_array_states(S, EFLA_F64, x->heads, x->dk, x->dv);
+  const efla_result y = {.o = efla_array_head_major(o, EFLA_F64, x->tokens, x->heads, x->dv),
+                         .final_state = states.initial_state};
+  return call(f, &states, &y, why);
+}
+
+efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+                                       efla_message *why) {
+  if (x->tokens == 0) return EFLA_OK;
+  efla_status status = f->exact  ? advance_heads_exactly(f, x, S, o, why)
+                       : wide(f) ? call_in_f64(f, x, S, o, why)
+                                 : call_in_f32(f, x, S, o, why);
+  const double scale = f->forward->scale;
+  for (size_t e = 0; e < x->heads * x->tokens * x->dv && status == EFLA_OK && scale != 1; e++) o[e] *= scale;
+  return status;
+}
