@@ -12,6 +12,9 @@
  *           stopped run is resumed and finished configs are kept. --generate continues a text. */
 #include "laboratory.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static efla_text_study study;
 static const char *corpus_path;
 
@@ -25,10 +28,11 @@ static const efla_option options[] = {
     {"channels", NULL, NULL, NULL, "decays split and strang are per channel", EFLA_FLAG, &study.channels, 0, 0, NULL},
     {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.treatments, 0, 0, efla_key_treatment_name},
     {"beta", "LIST", "sigmoid", NULL, "maps of beta", EFLA_NAMES, &study.maps, 0, 0, efla_beta_map_name},
-    {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
-    {"seeds", "LIST", "42", NULL, "seeds of parameters and windows", EFLA_COUNTS, &study.seeds, 0, 4294967295., NULL},
+    {"lr", "LIST", "3e-3", "1e-2", "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
+    {"seeds", "LIST", "42", NULL, "seeds of parameters and windows, beside the common one", EFLA_COUNTS, &study.seeds,
+     0, 4294967295., NULL},
     {"width", "N", "128", "64", "width of the model", EFLA_COUNT, &study.plan.options.model.width, 8, 8192, NULL},
-    {"layers", "N", "4", "2", "layers", EFLA_COUNT, &study.plan.options.model.layers, 1, 100, NULL},
+    {"layers", "N", "4", "1", "layers", EFLA_COUNT, &study.plan.options.model.layers, 1, 100, NULL},
     {"heads", "N", "4", "2", "heads, a divisor of the width", EFLA_COUNT, &study.plan.options.model.heads, 1, 256,
      NULL},
     {"hidden", "N", "352", "176", "width of SwiGLU", EFLA_COUNT, &study.plan.options.model.hidden, 1, 65536, NULL},
@@ -37,11 +41,11 @@ static const efla_option options[] = {
     {"batch", "N", "12", NULL, "sequences of a step", EFLA_COUNT, &study.plan.options.batch, 1, 1e5, NULL},
     {"group", "N", "6", NULL, "sequences that a thread takes together, a divisor of the batch", EFLA_COUNT,
      &study.plan.options.group, 1, 1e5, NULL},
-    {"steps", "N", "2000", "600", "steps of training", EFLA_COUNT, &study.plan.schedule.steps, 1, 1e9, NULL},
-    {"warmup", "N", "100", "50", "steps in which the learning rate rises", EFLA_COUNT, &study.plan.schedule.warmup, 0,
+    {"steps", "N", "2000", "250", "steps of training", EFLA_COUNT, &study.plan.schedule.steps, 1, 1e9, NULL},
+    {"warmup", "N", "100", "20", "steps in which the learning rate rises", EFLA_COUNT, &study.plan.schedule.warmup, 0,
      1e9, NULL},
-    {"every", "N", "250", "200", "steps between evaluations", EFLA_COUNT, &study.plan.every, 1, 1e9, NULL},
-    {"windows", "N", "1000", "100", "windows of an evaluation, at most", EFLA_COUNT, &study.plan.windows, 1, 1e9, NULL},
+    {"every", "N", "250", "125", "steps between evaluations", EFLA_COUNT, &study.plan.every, 1, 1e9, NULL},
+    {"windows", "N", "1000", "50", "windows of an evaluation, at most", EFLA_COUNT, &study.plan.windows, 1, 1e9, NULL},
     {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
      NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
@@ -52,6 +56,11 @@ static const efla_option options[] = {
      NULL},
     {.name = NULL},
 };
+
+static void remarks(FILE *header) {
+  const char *directory = corpus_path && *corpus_path ? corpus_path : getenv("EFLA_CORPUS");
+  fprintf(header, "# text: %s\n", directory && *directory ? directory : "Shakespeare");
+}
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
@@ -71,7 +80,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_corpus corpus;
   efla_status status = efla_corpus_read(&corpus, corpus_path, why);
   if (status != EFLA_OK) return status;
-  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads;
+  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
@@ -91,10 +100,11 @@ int main(int argc, char **argv) {
           "Gated DeltaNet that with the decay split, Kimi Delta Attention that per channel. The learning rate rises "
           "in proportion and falls along a cosine to a tenth. A training needs about 40 times context * group * "
           "layers * width bytes per thread, and 4 bytes times 3 and one per group for every parameter. The same bits "
-          "for any number of threads. The common seed is not used.",
+          "for any number of threads.",
       .options = options,
       .columns = efla_text_study_columns,
       .run = run,
-      .check = check};
+      .check = check,
+      .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

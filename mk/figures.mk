@@ -24,12 +24,13 @@ build-verdict: $(BUILD)/verdict
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
+RUN_lm                 := $(BIN)/lm $(if $(QUICK),,--method exact,euler --keys raw,unit --width 64 --heads 2 --layers 2 --hidden 176 --lr 1e-2 --steps 800 --every 100 --windows 300)
 
 # The study of robustness: its models take an hour to train, so its tables are kept in gallery/ and its figures are drawn from there.
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
-FIGURES := order accumulation accumulation-readout growth reference coefficient stability precision chunk zero_order_hold channel_decay decay noise throughput throughput-tokens \
+FIGURES := order accumulation accumulation-readout growth reference coefficient stability precision chunk zero_order_hold channel_decay decay noise lm throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation

@@ -2,6 +2,7 @@
 #include "task/text_study.h"
 
 #include "app/sweep.h"
+#include "base/seed.h"
 #include "io/lock.h"
 
 #include <errno.h>
@@ -109,7 +110,8 @@ static bool config_of(const efla_text_study *s, size_t i, efla_text_plan *plan, 
   efla_sweep_at(lists, i, at);
   *plan = s->plan;
   efla_lm_config *c = &plan->options.model;
-  plan->options.seed = r->seed = s->seeds.count[at[0]], plan->schedule.rate = r->lr = s->rates.value[at[1]];
+  r->seed = s->seeds.count[at[0]], plan->options.seed = efla_seed(s->seed, r->seed);
+  plan->schedule.rate = r->lr = s->rates.value[at[1]];
   c->softmax = s->mixers.row[at[2]] == 1;
   c->rule = (efla_rule){.method = &efla_methods[s->methods.row[at[3]]],
                         .decay = &efla_decays[s->decays.row[at[4]]],

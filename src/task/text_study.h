@@ -16,7 +16,8 @@ const char *efla_mixer_name(size_t i); /* "delta", "softmax" */
 typedef struct efla_text_study {
   efla_text_plan plan; /* common to all configs; its path is set for each */
   efla_list mixers, methods, decays, treatments, maps, rates, seeds; /* softmax: once for every rate and seed */
-  bool channels;                                                     /* decays that can be are per channel */
+  size_t seed;         /* from which, with those of the list, the trainings' follow */
+  bool channels;       /* decays that can be are per channel */
   const char *configs; /* directory of the checkpoints, made where it is missing; NULL: none are kept */
   const char *prompt;  /* a text that each model continues, on standard error; NULL: none */
   size_t length;

@@ -27,6 +27,7 @@ static const struct row {
     {"I/N", NULL, {"no-such", "''", "1.5/2", "0/1", "2/1"}},
     {"FILE", NULL, {NULL}}, /* any name may be one of a file */
     {"DIR", NULL, {NULL}},
+    {"TEXT", NULL, {NULL}}, /* any text may be continued */
 };
 
 /* One line of --help: "  --family=LIST   text". */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* bin/lm: rows of small trainings, interrupted ones, divergence as data, texts that cannot be used. */
+#include "files.h"
+#include "tables.h"
+#include "testing.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SMALL                                                                                                          \
+  "lm --quick --width 16 --layers 1 --heads 2 --hidden 16 --context 16 --batch 4 --group 2 --steps 12 --warmup 2 "     \
+  "--every 5 --windows 4 "
+
+static char out[1 << 16], err[1 << 16];
+
+static int run(const char *arguments) {
+  char command[2048];
+  snprintf(command, sizeof command, TEST_BIN "/" SMALL "%s", arguments);
+  return testing_shell(command, out, err, sizeof out);
+}
+
+static size_t count(const efla_csv *csv, const char *study, const char *part) {
+  size_t n = 0;
+  for (size_t r = 0; r < csv->rows; r++)
+    n += !strcmp(efla_csv_text(csv, r, "study"), study) && (!part || !strcmp(efla_csv_text(csv, r, "part"), part));
+  return n;
+}
+
+/* 3 evaluations; at the end 3 parts in windows of 16, 64, 256 tokens: a row of all and one of each octave, 6, 8, 10. */
+START_TEST(rows) {
+  efla_csv csv = run_table(SMALL "--method exact,euler --mixer delta,softmax");
+  ck_assert_uint_eq(csv.rows, 3 * (2 * 3 + 3 * (6 + 8 + 10)));
+  ck_assert_uint_eq(count(&csv, "training", NULL), 3 * 3);
+  ck_assert_uint_eq(count(&csv, "along", "valid"), 3 * 3);
+  ck_assert_uint_eq(count(&csv, "end", "test"), 3 * 24);
+  for (size_t r = 0; r < csv.rows; r++) {
+    const bool softmax = !strcmp(efla_csv_text(&csv, r, "mixer"), "softmax");
+    ck_assert(softmax == !strcmp(efla_csv_text(&csv, r, "method"), "-"));
+    const double bits = efla_csv_real(&csv, r, "bits");
+    ck_assert_msg(bits > 3 && bits < 9, "row %zu: %g", r, bits); /* 8 before training */
+  }
+  efla_csv_clear(&csv);
+}
+END_TEST
+
+START_TEST(resumed) {
+  efla_csv whole = run_table(SMALL), again;
+  ck_assert_int_eq(run("--configs " TEST_WORK "/lm --threads 2 --save-every 1 >/dev/null"), 0);
+  again = run_table(SMALL "--configs " TEST_WORK "/lm"); /* all of it from the checkpoint */
+  ck_assert_uint_eq(whole.rows, again.rows);
+  for (size_t r = 0; r < whole.rows; r++)
+    ck_assert_str_eq(efla_csv_text(&whole, r, "bits"), efla_csv_text(&again, r, "bits"));
+  efla_csv_clear(&whole), efla_csv_clear(&again);
+  ck_assert_int_eq(run("--configs " TEST_WORK "/lm --hidden 17"), 3);
+  ck_assert_msg(strstr(err, "hidden 16") && strstr(err, "hidden 17"), "%s", err);
+}
+END_TEST
+
+START_TEST(divergence_is_data) {
+  efla_csv csv = run_table(SMALL "--lr 1000 --warmup 0 --method euler --decay none");
+  size_t lost = 0;
+  for (size_t r = 0; r < csv.rows; r++) lost += isnan(efla_csv_real(&csv, r, "bits")) ? 1 : 0;
+  ck_assert_uint_eq(csv.rows, 2 * 3 + 72);
+  ck_assert_uint_ge(lost, 72);
+  efla_csv_clear(&csv);
+}
+END_TEST
+
+START_TEST(decays_per_channel_and_texts) {
+  ck_assert_int_eq(
+      run("--decay split,strang,joint,retention --channels --generate 'To be' --length 20 --out /dev/null"), 0);
+  ck_assert_msg(strstr(err, "decay split channels") && strstr(err, "decay strang channels") &&
+                    strstr(err, "decay joint,") && strstr(err, "To be") && strstr(err, "bytes/s"),
+                "%s", err);
+  ck_assert_int_eq(run("--mixer softmax --generate x"), 1);
+  ck_assert_msg(strstr(err, "softmax"), "%s", err);
+}
+END_TEST
+
+static void write_text(const char *name, const char *text, size_t n) {
+  FILE *file = fopen(name, "wb");
+  ck_assert_ptr_nonnull(file);
+  fwrite(text, 1, n, file);
+  fclose(file);
+}
+
+START_TEST(wrong_input) {
+  static const struct {
+    const char *arguments;
+    int status;
+    const char *said;
+  } wrong[] = {{"--heads 3", 2, "--heads: 3"},
+               {"--group 3", 2, "--group: 3"},
+               {"--warmup 12", 2, "--warmup: 12"},
+               {"--corpus " TEST_WORK "/no-text", 3, "no-text"},
+               {"--corpus " TEST_WORK "/text", 3, "10 bytes"},
+               {"--configs /dev/null/x --out /dev/null", 3, "/dev/null/x"}};
+  mkdir(TEST_WORK "/text", 0777);
+  write_text(TEST_WORK "/text/train.txt", "0123456789", 10), write_text(TEST_WORK "/text/valid.txt", "0123456789", 10);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    const int status = run(wrong[i].arguments);
+    ck_assert_msg(status == wrong[i].status && strstr(err, wrong[i].said), "%s: status %d, %s", wrong[i].arguments,
+                  status, err);
+  }
+  write_text(TEST_WORK "/text/train.txt", "01234\0\0006789abcdefghijklmnop", 26);
+  ck_assert_int_eq(run("--corpus " TEST_WORK "/text"), 3);
+  ck_assert_msg(strstr(err, "train.txt"), "%s", err);
+}
+END_TEST
+
+/* A checkpoint that is damaged is refused; nothing is lost. */
+START_TEST(damaged_checkpoint) {
+  const char *path = TEST_WORK "/damaged/delta-exact-none-raw-sigmoid-0.01-42.h5";
+  ck_assert_int_eq(run("--configs " TEST_WORK "/damaged --out /dev/null"), 0);
+  ck_assert_int_eq(truncate(path, 5000), 0);
+  ck_assert_int_eq(run("--configs " TEST_WORK "/damaged --out /dev/null"), 3);
+  ck_assert_msg(strstr(err, "0.01-42.h5"), "%s", err);
+  struct stat info;
+  ck_assert(stat(path, &info) == 0 && info.st_size == 5000);
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {rows,        resumed,           divergence_is_data, decays_per_channel_and_texts,
+                                wrong_input, damaged_checkpoint};
+  return testing_main("lm", tests, sizeof tests / sizeof *tests, 120);
+}
