@@ -16,6 +16,7 @@
 #include "ode/chunk_system.h"                   /* the triangular system of a chunk, and its inverse */
 #include "ode/chunk_form.h"                     /* ... ways to solve it */
 #include "ode/growth.h"                         /* growth rates of the product of transitions */
+#include "ode/step_factors.h"                   /* what one step does across and along its key */
 #include "ode/ode.h"                            /* the delta rule as an ODE, by Runge-Kutta methods */
 #include "ode/substeps.h"                       /* ... in substeps of a token */
 #include "ode/zero_order_hold.h"                /* ... with k and v that change within a token */
