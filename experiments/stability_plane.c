@@ -9,7 +9,7 @@
  *           bounded; random keys: law of growth.h) and measured with its 95 % interval.
  * Expects   with one key Euler's limit of 2 at 1 + e^y where the decay comes before the step, at 2 - y within it; with
  *           random keys beyond 2 either way; no limit for the exact flow (docs/derivations.md#e7).
- * Writes    one row per point of the plane; per method, decay and y one row of each limit. */
+ * Writes    one row per point of the plane; per method, decay and y one row of each limit, and where it is measured. */
 #include "laboratory.h"
 
 #include <math.h>
@@ -42,7 +42,7 @@ typedef struct row {
 } row;
 
 static const efla_column columns[] = {
-    EFLA_COLUMN(row, study, "", "plane: one step; limit: x at which something ends"),
+    EFLA_COLUMN(row, study, "", "plane: one step; limit: x at which something ends; stream: the same beside streams"),
     EFLA_COLUMN(row, method, "", "one-step method"),
     EFLA_COLUMN(row, decay, "", "decay"),
     EFLA_COLUMN(row, rate, "per token", "decay rate y"),
@@ -80,7 +80,18 @@ static void plane(const efla_rule *rule, double y, efla_table *table) {
 
 /* All limits at one rate; streams: of so many tokens, 0: none. */
 static efla_status limits(efla_rule rule, double y, size_t streams, efla_table *table, efla_message *why) {
-  row r = {"limit", rule.method->name, rule.decay->name, y, NAN, NAN, NAN, 0, 0, 0, "monotone", unknown};
+  row r = {streams ? "stream" : "limit",
+           rule.method->name,
+           rule.decay->name,
+           y,
+           NAN,
+           NAN,
+           NAN,
+           0,
+           0,
+           0,
+           "monotone",
+           unknown};
   efla_spec random = efla_spec_default(efla_family_find("gaussian")), one = efla_spec_default(efla_family_find("cone"));
   random.dk = one.dk = d, random.dv = one.dv = 1, random.seed = one.seed = seed, one.rho = 1;
   r.at.predicted = efla_step_monotone_limit(&rule, y);
