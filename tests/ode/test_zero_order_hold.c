@@ -68,7 +68,8 @@ START_TEST(resting_keys_are_exact) {
       double bound = 16 * U * (sqrt((double)steps) + log2(1 + duration * efla_lambda(D, k))) * 3;
       for (int e = 0; e < D * DV; e++) CHECK_BOUND(fabs(S[e] - T[e]), bound);
       for (int e = 0; e < D * DV; e++) S[e] = cos(3 * e);
-      efla_zero_order_hold_advance(efla_method_find("exact"), 0.5, &signal, 0, duration, steps, S, scratch);
+      efla_zero_order_hold_advance(&(efla_rule){.method = efla_method_find("exact")}, 0.5, &signal, 0, duration, steps,
+                                   S, scratch);
       for (int e = 0; e < D * DV; e++) CHECK_BOUND(fabs(S[e] - T[e]), bound);
     }
   free(scratch);
@@ -76,10 +77,10 @@ START_TEST(resting_keys_are_exact) {
 END_TEST
 
 static void advance(int scheme, const efla_signal *signal, size_t steps, double *S, double *scratch) {
-  const efla_method *exact = efla_method_find("exact");
+  const efla_rule rule = {.method = efla_method_find("exact"), .decay = efla_decay_find("joint")};
   for (int e = 0; e < D * DV; e++) S[e] = cos(e);
-  if (scheme == 0) efla_zero_order_hold_advance(exact, 0, signal, 1, 2, steps, S, scratch);
-  if (scheme == 1) efla_zero_order_hold_advance(exact, 0.5, signal, 1, 2, steps, S, scratch);
+  if (scheme == 0) efla_zero_order_hold_advance(&rule, 0, signal, 1, 2, steps, S, scratch);
+  if (scheme == 1) efla_zero_order_hold_advance(&rule, 0.5, signal, 1, 2, steps, S, scratch);
   if (scheme == 2) efla_cf4_advance(signal, 1, 2, steps, S, scratch);
 }
 
