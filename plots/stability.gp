@@ -5,8 +5,7 @@ height = 1000
 load 'plots/style.gp'
 methods = values('method', 'study=map')
 explicit = values('method', 'study=phase')
-first_decay = 'decay='.word(values('decay', ''), 1).' '
-of(where) = pick(first_decay.where)
+of(where) = pick(first_decay(where))
 set multiplot layout 2,4 margins 0.05,0.985,0.09,0.91 spacing 0.065,0.15 \
   title 'From which key norm on does each method blow up?  Below its limit old errors fade (γ < 0), above it they grow' font ',16'
 unset key
@@ -71,7 +70,7 @@ plot for [m in explicit] of('study=correlated method='.m) using 'parameter':'mea
 
 # heat map: measured; line: the law's zero
 first = word(explicit, 1)
-rest(m) = real(word(values('predicted', first_decay.'study=map keys=raw norm=1 method='.m), 1))
+rest(m) = real(word(values('predicted', first_decay('study=map keys=raw norm=1 method='.m)), 1))
 zero(m, g) = g > 0 ? rest_of[row(m)] / (rest_of[row(m)] - g) : NaN   # fraction f with f g + (1 - f) rest = 0
 array rest_of[20]
 do for [m in explicit] { rest_of[row(m)] = rest(m) }

@@ -57,6 +57,7 @@
 #include "run/forward_stream.h"        /* a forward pass through a tensor file */
 #include "run/block_forward.h"         /* ... with g per channel or an erase key */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
+#include "run/chunk_problem.h"         /* one chunk, for the forms of chunks */
 #include "run/error_parts.h"           /* ... what the error of one consists of */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
 #include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */
