@@ -12,13 +12,13 @@ static bool is(const efla_spec *spec, const char *family) { return !strcmp(spec-
 /* A rule with one argument of its decay for all tokens. */
 typedef struct gated {
   efla_rule rule;
-  bool gated, unit; /* takes the argument; treats keys to norm one */
+  bool unit; /* treats keys to norm one */
   double g;
 } gated;
 
 static gated gated_of(const efla_rule *rule, double y) {
   const bool gates = rule->decay && rule->decay->gated;
-  return (gated){*rule, gates, rule->keys && rule->keys->unit, gates ? rule->decay->at_rate(y) : 0};
+  return (gated){*rule, rule->keys && rule->keys->unit, gates ? rule->decay->at_rate(y) : 0};
 }
 
 /* Of Gaussian keys of this norm: quadrature over beta and lambda, where they vary, of the law for one token. */
@@ -39,28 +39,27 @@ static efla_status measure(const gated *of, const efla_spec *spec, size_t tokens
                            efla_message *why) {
   efla_source source;
   efla_tokens x = {0};
-  efla_growth growth = {0};
-  double means[BATCHES] = {0}, *g = NULL;
-  const size_t length = tokens / BATCHES;
+  const size_t length = tokens / BATCHES, dk = spec->dk;
+  double means[BATCHES] = {0}, total = 0, *w = malloc(dk * sizeof *w);
   efla_status status = efla_source_init(&source, spec, why);
-  if (status != EFLA_OK) return status;
-  if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK ||
-      efla_growth_init(&growth, &of->rule, spec->dk) != EFLA_OK || !(g = malloc((length + 1) * sizeof *g)))
-    status = efla_fail_memory(why);
-  for (size_t t = 0; t < length && g; t++) g[t] = of->g;
-  x.g = of->gated ? g : NULL;
+  if (status != EFLA_OK) return free(w), status;
+  if (!w || efla_tokens_init(&x, length, dk, spec->dv) != EFLA_OK) status = efla_fail_memory(why);
+  if (w) efla_growth_start(dk, w);
   for (int b = 0; b < BATCHES && status == EFLA_OK; b++) {
-    const double before = growth.measured;
+    const double before = total;
     status = efla_source_next(&source, &x, why);
     if (of->rule.keys) efla_keys_apply(of->rule.keys, &x);
-    efla_growth_advance(&growth, &x);
-    means[b] = (growth.measured - before) / (double)length;
+    for (size_t t = 0; t < length; t++) {
+      efla_coefficients c;
+      efla_rule_coefficients(&of->rule, efla_lambda(dk, x.k + t * dk), x.beta[t], of->g, &c);
+      total += efla_growth_transition(dk, x.k + t * dk, c.decay, c.erase, w);
+    }
+    means[b] = (total - before) / (double)length;
   }
   efla_student_mean(means, BATCHES, gamma);
   efla_source_clear(&source);
   efla_tokens_clear(&x);
-  efla_growth_clear(&growth);
-  free(g);
+  free(w);
   return status;
 }
 
