@@ -20,7 +20,7 @@ START_TEST(limits_of_norms) {
     double limit;
   } known[] = {{"none", 1.82}, {"split", 2.40}, {"joint", 2.35}, {"retention", 2.41}};
   efla_csv csv = run_table("stability --decay all --methods euler,rk4,exact --lengths 32 --norms 1 --rho 0 --fractions "
-                           "0.01 --sizes 4 --tokens 20000");
+                           "0.01 --sizes 4 --tokens 5000");
   FOR_ROWS (&csv, r, 4 * (3 + 2 + 3), "study=point|phase|threshold method=euler|rk4|exact")
     if (!isinf(at(&csv, r, "predicted"))) check_measured(&csv, r, 0);
   FOR_ROWS (&csv, r, 4, "study=threshold method=exact") ck_assert(isinf(at(&csv, r, "measured")));
@@ -51,7 +51,7 @@ static double limit_of_one_key(const char *decay, double s, double y) {
 START_TEST(limits_of_steps) {
   efla_csv csv =
       run_table("stability_plane --methods euler,rk4,exact --rates 0.1,0.5 --most-y 2 --most-x 4 --per-unit 4 "
-                "--dk 32 --tokens 10000");
+                "--dk 32 --tokens 4000");
   FOR_ROWS (&csv, r, 2 * 2 * 3, "study=stream method=euler|rk4 limit=one") {
     const char *decay = efla_csv_text(&csv, r, "decay"), *method = efla_csv_text(&csv, r, "method");
     const double y = at(&csv, r, "rate"), predicted = at(&csv, r, "predicted"), kept = exp(-y) * (1 - y);
