@@ -95,11 +95,11 @@ START_TEST(chunks) {
 }
 END_TEST
 
-/* The exact method in f64 stays at rounding level (docs/bounds.md#long-run and #rates, as accumulation does); what f16
+/* The exact method in f64 stays at rounding level (docs/bounds.md#long-run and #rates, as accumulation does); what 16-bit
  * formats add is as predicted, and saturates also where keys leave directions untouched: docs/bounds.md#drift. */
 START_TEST(precisions) {
-  enum { DK = 32, WORDS = 8 };
-  const double y = 0.05, kept = exp(-2 * y), walk = sqrt(3. / (2 * DK * DK)), norm = sqrt(1. / (2 * WORDS * DK * 0.75));
+  enum { DK = 32 };
+  const double y = 0.05, kept = exp(-2 * y), walk = sqrt(3. / (2 * DK * DK)), norm = sqrt(0.44 * tanh(y)) / 2;
   const double spread = hypot(walk, norm);
   efla_csv csv = run_table("precision --decay all --rate 0.05 --precision f64,fp16,bf16 --methods exact,euler --dk 32 "
                            "--tokens 5000");
