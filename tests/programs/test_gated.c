@@ -4,6 +4,9 @@
 
 #include "tables.h"
 
+#define GATED "split|joint|retention|strang"
+enum { GATES = 4, DECAYS = GATES + 1 };
+
 static double at(const efla_csv *csv, size_t r, const char *column) { return efla_csv_real(csv, r, column); }
 
 /* Prediction and measurement within 5 standard errors of the measurement, whose interval has 2 on each side. */
@@ -18,12 +21,12 @@ START_TEST(limits_of_norms) {
   static const struct {
     const char *decay;
     double limit;
-  } known[] = {{"none", 1.82}, {"split", 2.40}, {"joint", 2.35}, {"retention", 2.41}};
+  } known[] = {{"none", 1.82}, {"split", 2.40}, {"joint", 2.35}, {"retention", 2.41}, {"strang", 2.40}};
   efla_csv csv = run_table("stability --decay all --methods euler,rk4,exact --lengths 32 --norms 1 --rho 0 --fractions "
                            "0.01 --sizes 4 --tokens 5000");
-  FOR_ROWS (&csv, r, 4 * (3 + 2 + 3), "study=point|phase|threshold method=euler|rk4|exact")
+  FOR_ROWS (&csv, r, DECAYS * (3 + 2 + 3), "study=point|phase|threshold method=euler|rk4|exact")
     if (!isinf(at(&csv, r, "predicted"))) check_measured(&csv, r, 0);
-  FOR_ROWS (&csv, r, 4, "study=threshold method=exact") ck_assert(isinf(at(&csv, r, "measured")));
+  FOR_ROWS (&csv, r, DECAYS, "study=threshold method=exact") ck_assert(isinf(at(&csv, r, "measured")));
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     char where[80];
     snprintf(where, sizeof where, "study=threshold method=euler decay=%s", known[i].decay);
@@ -83,14 +86,14 @@ END_TEST
 /* The bounds of test_laboratory's chunk_conditions hold with every decay (docs/bounds.md#chunk). */
 START_TEST(chunks) {
   efla_csv csv = run_table("chunk --chunk 16,64,128 --dk 32 --decay all --methods exact");
-  FOR_ROWS (&csv, r, 3 * 2 * 3 * 4 * 7, "method=exact") { /* cosines, norms, lengths, decays, forms */
+  FOR_ROWS (&csv, r, 3 * 2 * 3 * DECAYS * 7, "method=exact") { /* cosines, norms, lengths, decays, forms */
     const double C = at(&csv, r, "chunk");
     CHECK_BOUND(at(&csv, r, "largest"), 1 + C * C * U);
     CHECK_BOUND(at(&csv, r, "condition"), C * C * (1 + C * C * U));
   }
-  FOR_ROWS (&csv, r, 3 * 2 * 3 * 4 * 3, "form=substitution|inverse|recurrence")
+  FOR_ROWS (&csv, r, 3 * 2 * 3 * DECAYS * 3, "form=substitution|inverse|recurrence")
     CHECK_BOUND(at(&csv, r, "error"), 64 * U32);
-  FOR_ROWS (&csv, r, 2 * 2 * 4, "form=doubling cosine>0.5 chunk=128") ck_assert(!(at(&csv, r, "error") < 1e-3));
+  FOR_ROWS (&csv, r, 2 * 2 * DECAYS, "form=doubling cosine>0.5 chunk=128") ck_assert(!(at(&csv, r, "error") < 1e-3));
   efla_csv_clear(&csv);
 }
 END_TEST
@@ -103,12 +106,11 @@ START_TEST(precisions) {
   const double spread = hypot(walk, norm);
   efla_csv csv = run_table("precision --decay all --rate 0.05 --precision f64,fp16,bf16 --methods exact,euler --dk 32 "
                            "--tokens 5000");
-  FOR_ROWS (&csv, r, 2 * 4, "study=law name=f64") {
+  FOR_ROWS (&csv, r, 2 * DECAYS, "study=law name=f64") {
     const double walked = row_is(&csv, r, "decay", "none") ? sqrt(5000) : 3 / y;
     CHECK_BOUND(at(&csv, r, "error"), (sqrt(2 * DK) + 10 + walked) * U);
   }
-  FOR_ROWS (&csv, r, 2 * 2 * 3 * 2,
-            "study=tokens name=fp16|bf16 decay=split|joint|retention stored=state tokens=5000") {
+  FOR_ROWS (&csv, r, 2 * 2 * GATES * 2, "study=tokens name=fp16|bf16 decay=" GATED " stored=state tokens=5000") {
     const char *family = efla_csv_text(&csv, r, "family"), *rounding = efla_csv_text(&csv, r, "rounding");
     const efla_format *format = efla_format_find(efla_csv_text(&csv, r, "name"));
     const double error = at(&csv, r, "error"), u = efla_format_unit(format);
@@ -124,18 +126,19 @@ START_TEST(precisions) {
 END_TEST
 
 /* docs/bounds.md#orders: a hold keeps orders 1 and 2, and its extrapolation 4, where the decay is part of the flow; the
- * split step and retention are off by O(h) a step, and have order 1 however k and v are sampled. */
+ * split step and retention are off by O(h) a step, and have order 1 however k and v are sampled; Strang's splitting is
+ * symmetric and has the orders of the flow. */
 START_TEST(holds) {
   static const struct {
     const char *rows;
     size_t n;
     double order, slack;
-  } known[] = {{"scheme=left decay=split|joint|retention h_lambda<0.06", 2 * 3, 1, 0.1},
-               {"scheme=midpoint decay=joint h_lambda<0.06", 2, 2, 0.1},
+  } known[] = {{"scheme=left decay=" GATED " h_lambda<0.06", 2 * GATES, 1, 0.1},
+               {"scheme=midpoint decay=joint|strang h_lambda<0.06", 2 * 2, 2, 0.1},
                {"scheme=midpoint|richardson decay=split|retention h_lambda<0.06", 2 * 2 * 2, 1, 0.1},
-               {"scheme=richardson decay=joint h_lambda<0.06", 2, 4, 0.15},
-               {"scheme=rk4|cf4 decay=split|joint|retention h_lambda<0.06", 2 * 2 * 3, 4, 0.15}};
-  efla_csv csv = run_table("zero_order_hold --lambda 3 --steps 512 --decay split,joint,retention --rate 0.5");
+               {"scheme=richardson decay=joint|strang h_lambda<0.06", 2 * 2, 4, 0.15},
+               {"scheme=rk4|cf4 decay=" GATED " h_lambda<0.06", 2 * 2 * GATES, 4, 0.15}};
+  efla_csv csv = run_table("zero_order_hold --lambda 3 --steps 512 --decay split,joint,retention,strang --rate 0.5");
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     FOR_ROWS (&csv, r, known[i].n, known[i].rows)
       CHECK_BOUND(fabs(at(&csv, r, "order") - known[i].order), known[i].slack);
@@ -148,15 +151,15 @@ END_TEST
 START_TEST(recall) {
   efla_csv csv = run_table("noise --quick --trials 100 --decay all --perturbations scaling --methods "
                            "exact,implicit,euler,rk4 --candidates 0.5,1");
-  FOR_ROWS (&csv, r, 4 * 2, "study=level method=euler|rk4 keys=raw step=same")
+  FOR_ROWS (&csv, r, DECAYS * 2, "study=level method=euler|rk4 keys=raw step=same")
     CHECK_BOUND(at(&csv, r, "accuracy"), 1. / 24 + 5 * 0.0042);
   FOR_ROWS (&csv, r, 2, "study=level method=exact|implicit keys=raw step=same decay=none")
     ck_assert_double_ge(at(&csv, r, "accuracy"), 0.88 - 5 * 0.01);
-  FOR_ROWS (&csv, r, 3 * 2, "study=level method=exact|implicit keys=raw step=same decay=split|joint|retention")
+  FOR_ROWS (&csv, r, GATES * 2, "study=level method=exact|implicit keys=raw step=same decay=" GATED)
     CHECK_BOUND(fabs(at(&csv, r, "accuracy") - 0.70), 5 * 0.014);
-  FOR_ROWS (&csv, r, 3 * 2 * 2, "study=level decay=split|joint|retention method=exact|euler keys=raw")
+  FOR_ROWS (&csv, r, GATES * 2 * 2, "study=level decay=" GATED " method=exact|euler keys=raw")
     ck_assert_double_eq(at(&csv, r, "rate"), 0.05);
-  FOR_ROWS (&csv, r, 4 * 2, "study=level method=exact keys=raw") /* each against the one with its own decay */
+  FOR_ROWS (&csv, r, DECAYS * 2, "study=level method=exact keys=raw") /* each against the one with its own decay */
     ck_assert_double_eq(at(&csv, r, "difference"), 0);
   FOR_ROWS (&csv, r, 2, "study=level method=euler keys=unit decay=split")
     ck_assert(row_is(&csv, r, "known_as", "Gated DeltaNet"));
