@@ -64,7 +64,7 @@ static void write_row(const efla_effect *e, efla_table *table) {
   efla_table_put(table, &(row){e->panel, v->method ? v->method : "-", v->keys ? v->keys : "-",
                                isnan(v->lr) ? efla_text("-") : efla_real(v->lr), c->perturbation,
                                isinf(c->level) ? efla_text("mean") : efla_real(c->level), e->seeds, e->interval.mean,
-                               e->interval.low, e->interval.high, efla_published_name(v->method, v->keys)});
+                               e->interval.low, e->interval.high, efla_published_name(v->method, "none", v->keys)});
 }
 
 static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_table *table, efla_message *why) {

@@ -20,7 +20,7 @@
 
 static size_t family, d;
 static bool quick;
-static efla_list methods, treatments, perturbations, candidates;
+static efla_list methods, decays, treatments, perturbations, candidates;
 static efla_recall_trials recall;
 
 static const efla_option options[] = {
@@ -31,6 +31,8 @@ static const efla_option options[] = {
     {"beta", "B", "1", NULL, "the step that is the same for all", EFLA_REAL, &recall.spec.beta, 0, 1e6, NULL},
     {"candidates", "LIST", "0.1,0.2,0.3,0.35,0.4,0.45,0.5,0.55,0.6,0.65,0.7,0.8,0.9,1,1.2,1.4,1.7,2,3", NULL,
      "steps among which each takes its best", EFLA_REALS, &candidates, 0, 1e6, NULL},
+    {"decay", "LIST", "none", NULL, "decays", EFLA_NAMES, &decays, 0, 0, efla_decay_name},
+    {"rate", "R", "0.05", NULL, "their rate y per pair", EFLA_REAL, &recall.rate, 0, 1, NULL},
     {"keys", "LIST", "all", NULL, "key treatments", EFLA_NAMES, &treatments, 0, 0, efla_key_treatment_name},
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
     {"perturbations", "LIST", "all", NULL, "perturbations", EFLA_NAMES, &perturbations, 0, 0, efla_perturbation_name},
@@ -43,8 +45,8 @@ static const efla_option options[] = {
 typedef struct row {
   const char *study, *perturbation;
   double level;
-  const char *method, *keys, *known_as, *step;
-  double beta;
+  const char *method, *decay, *keys, *known_as, *step;
+  double rate, beta;
   efla_interval accuracy, error, snr, difference;
   const char *verdict;
 } row;
@@ -54,14 +56,17 @@ static const efla_column columns[] = {
     EFLA_COLUMN(row, perturbation, "", "perturbation of the inputs"),
     EFLA_COLUMN(row, level, "", "level of the perturbation; nan: mean over levels"),
     EFLA_COLUMN(row, method, "", "one-step method"),
+    EFLA_COLUMN(row, decay, "", "decay"),
     EFLA_COLUMN(row, keys, "", "keys raw or scaled to norm one (unit)"),
     EFLA_COLUMN(row, known_as, "", "name under which this method with these keys is published; - for none"),
     EFLA_COLUMN(row, step, "", "same: beta the same for all; tuned: on clean pairs"),
+    EFLA_COLUMN(row, rate, "per token", "decay rate y"),
     EFLA_COLUMN(row, beta, "", "step beta"),
     EFLA_COLUMN_INTERVAL(row, accuracy, "", "share of values recognised; mean over trials"),
     EFLA_COLUMN_INTERVAL(row, error, "", "relative error of the read-out; up to a gain, mean; inf: not finite"),
     EFLA_COLUMN_INTERVAL(row, snr, "dB", "signal to noise; mean"),
-    EFLA_COLUMN_INTERVAL(row, difference, "", "difference of accuracy; exact with raw keys minus this row, by trial"),
+    EFLA_COLUMN_INTERVAL(row, difference, "",
+                         "difference of accuracy; exact with raw keys and this decay minus this row, by trial"),
     EFLA_COLUMN(row, verdict, "", "of that difference: better, worse, no difference seen"),
     EFLA_COLUMNS_END(row)};
 
@@ -70,37 +75,24 @@ static efla_status write_rows(efla_recall_comparison *c, double level, const dou
                               efla_message *why) {
   for (size_t i = 0; i < recall.n_configs; i++) {
     const efla_recall_config *config = &recall.configs[i];
-    const char *method = config->method->name, *keys = config->keys->name;
+    const efla_decay *decay = config->rule.decay;
+    const char *method = config->rule.method->name, *keys = config->rule.keys->name;
     efla_recall_summary s;
     efla_status status = efla_recall_trials_summarise(&recall, scores, i, &s, why);
     if (status != EFLA_OK) return status;
     if (!isnan(level)) efla_recall_comparison_count(c, config, s.difference);
-    efla_table_put(rows, &(row){isnan(level) ? "mean" : "level", c->perturbation, level, method, keys,
-                                efla_published_name(method, keys), config->tuned ? "tuned" : "same", config->beta,
-                                s.accuracy, s.error, s.snr, s.difference, efla_difference_verdict(s.difference)});
+    efla_table_put(rows, &(row){isnan(level) ? "mean" : "level", c->perturbation, level, method, decay->name, keys,
+                                efla_published_name(method, decay->name, keys), config->tuned ? "tuned" : "same",
+                                decay->gated ? recall.rate : 0, config->beta, s.accuracy, s.error, s.snr, s.difference,
+                                efla_difference_verdict(s.difference)});
   }
   return EFLA_OK;
 }
 
-/* One perturbation, at every level. */
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   efla_recall_comparison *c = (efla_recall_comparison *)context + i;
   const efla_perturbation *p = &efla_perturbations[perturbations.row[i]];
-  const size_t n = efla_recall_trials_scores(&recall);
-  efla_status status = EFLA_OK;
-  double *scores = calloc(2 * n, sizeof *scores), *means = scores ? scores + n : NULL; /* of trials, over levels */
-  if (!scores) return efla_fail_memory(why);
-  c->perturbation = p->name;
-  for (size_t l = 0; l < EFLA_LEVELS && p->levels[l] > 0 && status == EFLA_OK; l++) {
-    if (quick && p->levels[l] != p->quick) continue;
-    status = efla_recall_trials_run(&recall, p, p->levels[l], scores, why);
-    if (status == EFLA_OK) status = write_rows(c, p->levels[l], scores, rows, why);
-    for (size_t e = 0; e < n; e++) means[e] += scores[e];
-    c->levels += status == EFLA_OK;
-  }
-  for (size_t e = 0; e < n; e++) means[e] /= c->levels;
-  if (status == EFLA_OK) status = write_rows(c, NAN, means, rows, why);
-  free(scores);
+  efla_status status = efla_recall_comparison_run(c, &recall, p, quick, write_rows, rows, why);
   efla_progress_add(progress, 1);
   return status == EFLA_NOT_BUILT ? EFLA_OK : status; /* its rows are missing, and what is printed says why */
 }
@@ -124,13 +116,12 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_recall_comparison *comparisons = calloc(perturbations.n, sizeof *comparisons);
   if (!comparisons) return efla_fail_memory(why);
   quick = cli->quick;
-  for (size_t i = 0; i < methods.n * treatments.n; i++)
-    efla_recall_trials_add(&recall, &efla_methods[methods.row[i / treatments.n]],
-                           &efla_key_treatments[treatments.row[i % treatments.n]]);
+  for (size_t i = 0; i < decays.n; i++)
+    efla_recall_trials_add_all(&recall, &methods, &efla_decays[decays.row[i]], &treatments);
   efla_status status = efla_recall_trials_tune(&recall, candidates.value, candidates.n, why);
   if (status == EFLA_OK)
     status = efla_program_parallel(table, perturbations.n, study, comparisons, "perturbations", perturbations.n, why);
-  if (status == EFLA_OK) efla_recall_comparison_print(stderr, recall.trials, perturbations.n, comparisons);
+  if (status == EFLA_OK) efla_recall_comparison_print(stderr, recall.trials, &decays, perturbations.n, comparisons);
   free(comparisons);
   return status;
 }

@@ -3,7 +3,7 @@
  *
  * Inputs    keys N(0, norm^2 I/dk) with beta = sigmoid(N(0,1)), raw or scaled to norm one; the same with a
  *           fraction of long keys; keys correlated from token to token.
- * Varies    method, key norm, x = beta*lambda, dk, fraction and size of the long keys, correlation.
+ * Varies    method, decay, key norm, x = beta*lambda, dk, fraction and size of the long keys, correlation.
  * Measures  growth rate gamma, the mean log growth per token of the product of transitions, predicted (law
  *           of growth.h) and measured on a stream with its 95 % interval; the norm at which gamma is zero.
  * Expects   thresholds near norm 1.8 for Euler, RK2, RK4 at dk = 32, lower for correlated keys or with a few
@@ -15,10 +15,14 @@
 #include <stdint.h>
 
 static size_t tokens, d, seed;
-static efla_list methods, lengths, correlations, norms, fractions, sizes;
+static double rate;
+static efla_list methods, decays, lengths, correlations, norms, fractions, sizes;
+static const efla_list treatments = {.n = 2}, norm_grid = {.n = 61}, x_grid = {.n = 81}; /* of map and curve */
 
 static const efla_option options[] = {
     {"methods", "LIST", "all", NULL, "methods", EFLA_NAMES, &methods, 0, 0, efla_method_name},
+    {"decay", "LIST", "none", NULL, "decays", EFLA_NAMES, &decays, 0, 0, efla_decay_name},
+    {"rate", "R", "0.05", NULL, "their rate y per token", EFLA_REAL, &rate, 0, 1, NULL},
     {"tokens", "N", "20000", "2000", "length of a stream", EFLA_COUNT, &tokens, 100, 1e8, NULL},
     {"dk", "N", "32", NULL, "length of keys", EFLA_COUNT, &d, 2, 1024, NULL},
     {"lengths", "LIST", "4,8,16,32,64,128,256", "8,32", "lengths of keys for the thresholds", EFLA_COUNTS, &lengths, 2,
@@ -35,9 +39,10 @@ static const efla_option options[] = {
 };
 
 typedef struct row {
-  const char *study, *method, *keys;
+  const char *study, *method, *decay, *keys;
   size_t dk;
-  double norm, parameter, predicted, measured, low, high;
+  double norm, rate, parameter;
+  efla_stability_point at;
 } row;
 
 static const efla_column columns[] = {
@@ -46,87 +51,70 @@ static const efla_column columns[] = {
         "map: gamma over norm; curve: over x for unit keys; point: measured; threshold: norm where gamma is zero, over dk; "
         "phase: a fraction of long keys; correlated: threshold for correlated keys"),
     EFLA_COLUMN(row, method, "", "one-step method"),
+    EFLA_COLUMN(row, decay, "", "decay"),
     EFLA_COLUMN(row, keys, "", "keys raw or scaled to norm one (unit)"),
     EFLA_COLUMN(row, dk, "", "length of keys, dk"),
     EFLA_COLUMN(row, norm, "", "root mean square key norm; phase: of the long keys"),
+    EFLA_COLUMN(row, rate, "per token", "decay rate y"),
     EFLA_COLUMN(row, parameter, "", "parameter of the study; curve: x; phase: fraction; correlated: rho"),
-    EFLA_COLUMN(row, predicted, "", "predicted; thresholds are norms, all else gamma per token; inf: stable always"),
-    EFLA_COLUMN(row, measured, "", "measured; nan: not of this study"),
-    EFLA_COLUMN(row, low, "", "low end of the 95 % interval"),
-    EFLA_COLUMN(row, high, "", "high end of the 95 % interval"),
+    EFLA_COLUMN_NAMED("predicted", row, at.predicted, "",
+                      "predicted; thresholds are norms, all else gamma per token; inf: stable always"),
+    EFLA_COLUMN_NAMED("measured", row, at.measured.mean, "", "measured; nan: not of this study"),
+    EFLA_COLUMN_NAMED("low", row, at.measured.low, "", "low end of the 95 % interval"),
+    EFLA_COLUMN_NAMED("high", row, at.measured.high, "", "high end of the 95 % interval"),
     EFLA_COLUMNS_END(row)};
 
-static efla_spec spec_of(const char *family, size_t dk, double norm) {
-  efla_spec spec = efla_spec_default(efla_family_find(family));
-  spec.dk = dk, spec.dv = 1, spec.norm = norm, spec.seed = seed;
-  return spec;
+/* The keys of point i of a study, other than those of its family, and the columns that tell it from the others. */
+static void map_keys(size_t i, row *r, efla_spec *spec) {
+  r->keys = i / norm_grid.n ? "unit" : "raw";
+  r->norm = spec->norm = 0.5 * pow(2, (double)(i % norm_grid.n) / 12);
 }
 
-/* gamma against norm and against x on fine grids. */
-static efla_status predict(const efla_method *method, efla_table *rows, efla_message *why) {
-  efla_stability_limit_law law;
-  if (efla_stability_limit_law_init(&law, d) != EFLA_OK) return efla_fail_memory(why);
-  for (int unit = 0; unit < 2; unit++)
-    for (int i = 0; i <= 60; i++) {
-      double norm = 0.5 * pow(2, i / 12.), gamma = efla_stability_limit_expected(&law, method, norm, unit);
-      efla_table_put(rows, &(row){"map", method->name, unit ? "unit" : "raw", d, norm, NAN, gamma, NAN, NAN, NAN});
-    }
-  for (int i = 0; i <= 80; i++) {
-    double x = 0.1 * pow(10, i / 32.), gamma = efla_growth_expected(&law.directions, efla_stability(method, x));
-    efla_table_put(rows, &(row){"curve", method->name, "unit", d, NAN, x, gamma, NAN, NAN, NAN});
-  }
-  return EFLA_OK;
+static void curve_keys(size_t i, row *r, efla_spec *spec) {
+  r->keys = "unit", r->parameter = spec->beta = 0.1 * pow(10, (double)i / 32);
 }
 
-/* The keys of point i of a study that measures, and the columns that tell it from the others. */
-static efla_spec point_keys(size_t i, row *r) {
-  r->norm = norms.value[i];
-  return spec_of("gaussian", d, r->norm);
+static void point_keys(size_t i, row *r, efla_spec *spec) { r->norm = spec->norm = norms.value[i]; }
+
+static void phase_keys(size_t i, row *r, efla_spec *spec) {
+  r->parameter = spec->fraction = fractions.value[i / sizes.n];
+  r->norm = spec->size = sizes.value[i % sizes.n];
 }
 
-static efla_spec phase_keys(size_t i, row *r) {
-  efla_spec spec = spec_of("spikes", d, 1);
-  spec.fraction = r->parameter = fractions.value[i / sizes.n];
-  spec.size = r->norm = sizes.value[i % sizes.n];
-  return spec;
-}
+static void threshold_keys(size_t i, row *r, efla_spec *spec) { r->dk = spec->dk = lengths.count[i]; }
 
-static efla_spec threshold_keys(size_t i, row *r) { return r->dk = lengths.count[i], spec_of("gaussian", r->dk, 1); }
-
-static efla_spec correlated_keys(size_t i, row *r) {
-  efla_spec spec = spec_of("ar1", d, 1);
-  spec.rho = r->parameter = correlations.value[i];
-  return spec;
-}
-
-typedef efla_status measurement(const efla_method *method, const efla_spec *spec, size_t tokens,
-                                efla_stability_point *point, efla_message *why);
+static void correlated_keys(size_t i, row *r, efla_spec *spec) { r->parameter = spec->rho = correlations.value[i]; }
 
 static const struct study {
-  const char *name;
-  efla_spec (*keys)(size_t i, row *r);
+  const char *name, *family;
+  void (*keys)(size_t i, row *r, efla_spec *spec);
   const efla_list *list, *other; /* points are their combinations */
-  measurement *measure;
+  efla_stability_sought sought;
   bool all;       /* not explicit methods only */
   size_t longest; /* keys that are measured; longer ones: the law alone */
-} studies[] = {{"point", point_keys, &norms, NULL, efla_stability_point_rate, true, SIZE_MAX},
-               {"phase", phase_keys, &fractions, &sizes, efla_stability_point_rate, false, SIZE_MAX},
-               {"threshold", threshold_keys, &lengths, NULL, efla_stability_point_threshold, true, 64},
-               {"correlated", correlated_keys, &correlations, NULL, efla_stability_point_threshold, false, SIZE_MAX}};
+} studies[] = {{"map", "gaussian", map_keys, &treatments, &norm_grid, EFLA_STABILITY_RATE, true, 0},
+               {"curve", "gaussian", curve_keys, &x_grid, NULL, EFLA_STABILITY_RATE, true, 0},
+               {"point", "gaussian", point_keys, &norms, NULL, EFLA_STABILITY_RATE, true, SIZE_MAX},
+               {"phase", "spikes", phase_keys, &fractions, &sizes, EFLA_STABILITY_RATE, false, SIZE_MAX},
+               {"threshold", "gaussian", threshold_keys, &lengths, NULL, EFLA_STABILITY_NORM, true, 64},
+               {"correlated", "ar1", correlated_keys, &correlations, NULL, EFLA_STABILITY_NORM, false, SIZE_MAX}};
 enum { STUDIES = sizeof studies / sizeof *studies };
 
 static efla_status study(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why) {
   (void)context;
   const struct study *s = &studies[i % STUDIES];
-  const efla_method *method = &efla_methods[methods.row[i / STUDIES]];
-  size_t points = !s->all && isinf(method->stable) ? 0 : s->list->n * (s->other ? s->other->n : 1);
-  efla_status status = i % STUDIES == 0 ? predict(method, rows, why) : EFLA_OK;
+  efla_rule rule = {.method = &efla_methods[methods.row[i / STUDIES / decays.n]],
+                    .decay = &efla_decays[decays.row[i / STUDIES % decays.n]]};
+  size_t points = !s->all && isinf(rule.method->stable) ? 0 : s->list->n * (s->other ? s->other->n : 1);
+  efla_status status = EFLA_OK;
   for (size_t n = 0; n < points && status == EFLA_OK; n++) {
-    efla_stability_point p;
-    row r = {.study = s->name, .method = method->name, .keys = "raw", .dk = d, .norm = NAN, .parameter = NAN};
-    const efla_spec spec = s->keys(n, &r);
-    status = s->measure(method, &spec, r.dk <= s->longest ? tokens : 0, &p, why);
-    r.predicted = p.predicted, r.measured = p.measured.mean, r.low = p.measured.low, r.high = p.measured.high;
+    row r = {.study = s->name, .method = rule.method->name, .decay = rule.decay->name, .keys = "raw", .dk = d};
+    r.norm = r.parameter = NAN, r.rate = rule.decay->gated ? rate : 0;
+    efla_spec spec = efla_spec_default(efla_family_find(s->family));
+    spec.dk = d, spec.dv = 1, spec.seed = seed;
+    s->keys(n, &r, &spec);
+    rule.keys = efla_key_treatment_find(r.keys);
+    status = efla_stability_point_find(&rule, rate, &spec, s->sought, r.dk <= s->longest ? tokens : 0, &r.at, why);
     efla_table_put(rows, &r);
   }
   efla_progress_add(progress, 1);
@@ -135,7 +123,8 @@ static efla_status study(void *context, size_t i, efla_table *rows, efla_progres
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   seed = cli->seed;
-  return efla_program_parallel(table, STUDIES * methods.n, study, NULL, "studies", STUDIES * methods.n, why);
+  return efla_program_parallel(table, STUDIES * methods.n * decays.n, study, NULL, "studies",
+                               STUDIES * methods.n * decays.n, why);
 }
 
 int main(int argc, char **argv) {

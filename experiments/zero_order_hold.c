@@ -19,10 +19,14 @@
 
 static const double DURATION = 4, BAND = 1;
 static size_t d, most_steps;
-static efla_list stiffness;
+static double rate;
+static efla_list stiffness, decays;
+enum { MOST_ROWS = 24, REPEATS = 5 };
 
 static const efla_option options[] = {
     {"lambda", "LIST", "3,30,300,3000", "3,30", "mean squares of |k(t)|", EFLA_REALS, &stiffness, 1e-3, 1e5, NULL},
+    {"decay", "LIST", "none", NULL, "decays, by which EFLA steps", EFLA_NAMES, &decays, 0, 0, efla_decay_name},
+    {"rate", "R", "0.5", NULL, "their rate y per unit of time", EFLA_REAL, &rate, 0, 1, NULL},
     {"steps", "N", "16384", "512", "most steps (a power of 2 from 4 on)", EFLA_COUNT, &most_steps, 8, 1 << 20, NULL},
     {"dk", "N", "8", NULL, "length of keys and values", EFLA_COUNT, &d, 1, 256, NULL},
     {.name = NULL},
@@ -30,6 +34,8 @@ static const efla_option options[] = {
 
 typedef struct row {
   double lambda;
+  const char *decay;
+  double rate;
   const char *scheme;
   size_t steps;
   double h_lambda, error, floor, order, seconds;
@@ -37,6 +43,8 @@ typedef struct row {
 
 static const efla_column columns[] = {
     EFLA_COLUMN(row, lambda, "", "lambda, mean square of |k(t)|"),
+    EFLA_COLUMN(row, decay, "", "decay"),
+    EFLA_COLUMN(row, rate, "per unit of time", "decay rate y"),
     EFLA_COLUMN(row, scheme, "", "scheme; or crossover"),
     EFLA_COLUMN(row, steps, "", "steps over a time of 4; frequencies up to 1"),
     EFLA_COLUMN(row, h_lambda, "", "step times lambda; crossover: where RK4 starts to beat EFLA with midpoint samples"),
@@ -47,96 +55,77 @@ static const efla_column columns[] = {
     EFLA_COLUMNS_END(row)};
 
 typedef struct problem {
-  const struct scheme *scheme;
+  const efla_hold_scheme *scheme;
+  efla_rule rule;
   size_t steps;
   efla_signal signal;
   double *start, *S, *truth, *scratch; /* (d, d) three times */
   double floor;                        /* relative error of the truth */
 } problem;
 
-static void left(const problem *p, size_t steps) {
-  efla_zero_order_hold_advance(efla_method_find("exact"), 0, &p->signal, 0, DURATION, steps, p->S, p->scratch);
-}
-
-static void midpoint(const problem *p, size_t steps) {
-  efla_zero_order_hold_advance(efla_method_find("exact"), 0.5, &p->signal, 0, DURATION, steps, p->S, p->scratch);
-}
-
-static void richardson(const problem *p, size_t steps) {
-  efla_zero_order_hold_extrapolate(efla_method_find("exact"), &p->signal, 0, DURATION, steps, p->S, p->scratch);
-}
-
-static void by_tableau(const problem *p, const char *name, size_t steps) {
-  (void)efla_ode_advance(efla_tableau_find(name), &p->signal, 0, DURATION, steps, p->S,
-                         p->scratch); /* explicit: cannot fail */
-}
-static void euler(const problem *p, size_t steps) { by_tableau(p, "euler", steps); }
-static void rk4(const problem *p, size_t steps) { by_tableau(p, "rk4", steps); }
-static void cf4(const problem *p, size_t steps) { efla_cf4_advance(&p->signal, 0, DURATION, steps, p->S, p->scratch); }
-
-static const struct scheme {
-  const char *name, *what; /* what: its entry in the legend of the figure */
-  void (*advance)(const problem *p, size_t steps);
-} schemes[] = {{"left", "EFLA, k and v at the left end", left},
-               {"midpoint", "EFLA, k and v at the midpoint", midpoint},
-               {"richardson", "EFLA midpoint, extrapolated", richardson},
-               {"euler", "Euler on the true ODE", euler},
-               {"rk4", "RK4 on the true ODE", rk4},
-               {"cf4", "exponential integrator CF4", cf4}};
-enum { SCHEMES = sizeof schemes / sizeof *schemes, MOST_ROWS = 24, REPEATS = 5 };
-
 static void advance(void *context) {
   const problem *p = context;
   memcpy(p->S, p->start, d * d * sizeof *p->S);
-  p->scheme->advance(p, p->steps);
+  p->scheme->advance(&p->rule, &p->signal, 0, DURATION, p->steps, p->S, p->scratch);
 }
 
-/* All schemes with 4, 8, 16, ... steps; prints orders, and where RK4 passes EFLA with midpoint samples for good. */
-static void study(problem *p, double lambda, efla_table *table) {
-  double errors[SCHEMES][MOST_ROWS];
-  size_t rows = 0;
-  for (size_t s = 0; s < SCHEMES; s++) {
-    fprintf(stderr, "%7g  %-11s", lambda, schemes[s].name);
-    rows = 0;
-    for (size_t steps = 4; steps <= most_steps && rows < MOST_ROWS; steps *= 2, rows++) {
-      p->scheme = &schemes[s], p->steps = steps;
-      double seconds = efla_shortest_seconds(advance, p, REPEATS, 0),
-             error = efla_relative_distance(d * d, p->S, p->truth);
-      bool clear = rows > 0 && isfinite(errors[s][rows - 1]) && error > 4 * p->floor;
-      double order = clear ? log2(errors[s][rows - 1] / error) : NAN;
-      errors[s][rows] = error;
-      fprintf(stderr, isfinite(order) ? " %5.2f" : "     .", order);
-      efla_table_put(table, &(row){lambda, schemes[s].name, steps, DURATION / (double)steps * lambda, error, p->floor,
-                                   order, seconds});
-    }
-    fputc('\n', stderr);
+/* One scheme with 4, 8, 16, ... steps, whose errors it leaves; prints orders.  Returns the number of rows. */
+static size_t follow(problem *p, row r, double errors[MOST_ROWS], efla_table *table) {
+  size_t n = 0;
+  fprintf(stderr, "%7g  %-11s", r.lambda, p->scheme->name);
+  for (size_t steps = 4; steps <= most_steps && n < MOST_ROWS; steps *= 2, n++) {
+    r.scheme = p->scheme->name, r.steps = p->steps = steps, r.h_lambda = DURATION / (double)steps * r.lambda;
+    r.seconds = efla_shortest_seconds(advance, p, REPEATS, 0);
+    r.error = errors[n] = efla_relative_distance(d * d, p->S, p->truth);
+    r.order = n > 0 && isfinite(errors[n - 1]) && r.error > 4 * p->floor ? log2(errors[n - 1] / r.error) : NAN;
+    fprintf(stderr, isfinite(r.order) ? " %5.2f" : "     .", r.order);
+    efla_table_put(table, &r);
   }
-  double crossover = DURATION / 4 * lambda * exp2(-efla_log_crossing(rows, errors[4], errors[1])); /* rk4, midpoint */
+  fputc('\n', stderr);
+  return n;
+}
+
+/* All schemes by one decay; prints where RK4 passes EFLA with midpoint samples for good. */
+static void study(problem *p, double lambda, const efla_decay *decay, efla_table *table) {
+  double rk4[MOST_ROWS], midpoint[MOST_ROWS], other[MOST_ROWS];
+  size_t rows = 0;
+  row r = {.lambda = lambda, .decay = decay->name, .rate = p->signal.decay, .floor = p->floor};
+  p->rule = (efla_rule){.method = efla_method_find("exact"), .decay = decay};
+  if (decay->gated) fprintf(stderr, "%7g  decay %s\n", lambda, decay->name);
+  for (p->scheme = efla_hold_schemes; p->scheme->name; p->scheme++) {
+    bool is_rk4 = !strcmp(p->scheme->name, "rk4"), is_midpoint = !strcmp(p->scheme->name, "midpoint");
+    rows = follow(p, r, is_rk4 ? rk4 : is_midpoint ? midpoint : other, table);
+  }
+  double crossover = DURATION / 4 * lambda * exp2(-efla_log_crossing(rows, rk4, midpoint));
   if (isfinite(crossover))
     fprintf(stderr, "%7g  RK4 beats EFLA with midpoint samples below h*lambda = %.2f\n", lambda, crossover);
-  efla_table_put(table, &(row){lambda, "crossover", 0, crossover, NAN, NAN, NAN, NAN});
+  r.scheme = "crossover", r.h_lambda = crossover, r.error = r.floor = r.order = r.seconds = NAN;
+  efla_table_put(table, &r);
 }
 
 static void remarks(FILE *header) {
-  for (size_t s = 0; s < SCHEMES; s++) fprintf(header, "# scheme %s: %s\n", schemes[s].name, schemes[s].what);
+  for (const efla_hold_scheme *s = efla_hold_schemes; s->name; s++)
+    fprintf(header, "# scheme %s: %s\n", s->name, s->what);
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  size_t n = d * d, scratch = efla_ode_scratch(efla_tableau_find("rk4"), d, d) + efla_zero_order_hold_scratch(d, d);
+  size_t n = d * d, scratch = efla_hold_scheme_scratch(d, d);
   double *block = malloc((3 * n + scratch) * sizeof *block);
   if (!block) return efla_fail_memory(why);
   problem p = {.start = block, .S = block + n, .truth = block + 2 * n, .scratch = block + 3 * n};
   efla_status status = EFLA_OK;
   fprintf(stderr, " lambda  scheme      observed order from n/2 to n steps, n = 4, 8, ...\n");
-  for (size_t i = 0; i < stiffness.n && status == EFLA_OK; i++) {
-    const double lambda = stiffness.value[i];
+  for (size_t i = 0; i < stiffness.n * decays.n && status == EFLA_OK; i++) {
+    const double lambda = stiffness.value[i / decays.n];
+    const efla_decay *decay = &efla_decays[decays.row[i % decays.n]];
     efla_waves waves;
     status = efla_waves_init(&waves, d, d, lambda, BAND, cli->seed);
     if (status != EFLA_OK) return free(block), efla_fail_memory(why);
     p.signal = efla_waves_signal(&waves);
+    p.signal.decay = decay->gated ? rate : 0;
     for (size_t e = 0; e < n; e++) p.start[e] = p.truth[e] = cos((double)e);
     status = efla_odeiv_confirm(&p.signal, 0, DURATION, 0.1 / lambda, 1, 2 * most_steps, p.truth, &p.floor, why);
-    if (status == EFLA_OK) study(&p, lambda, table);
+    if (status == EFLA_OK) study(&p, lambda, decay, table);
     efla_waves_clear(&waves);
   }
   free(block);

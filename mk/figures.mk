@@ -30,7 +30,7 @@ RUN_lm                 := $(BIN)/lm $(if $(QUICK),,--method exact,euler --keys r
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
-FIGURES := order accumulation accumulation-readout growth reference coefficient stability precision chunk zero_order_hold channel_decay decay noise lm throughput throughput-tokens \
+FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation

@@ -9,6 +9,7 @@ SMALL_precision    := --quick --tokens 200
 SMALL_reference    := --quick --dk 4 --largest 100
 SMALL_smnist       := --quick --width 16 --train-images 20 --eval-images 4 --batch 20
 SMALL_stability    := --quick --tokens 100 --dk 8 --lengths 8 --norms 1 --rho 0 --sizes 4
+SMALL_stability_plane := --quick --tokens 100 --dk 8 --per-unit 1 --most-y 1 --most-x 2
 SMALL_throughput   := --quick --panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4 # for races; it times, which valgrind forbids
 TENSOR_FILE        := tests/corpus/tensors/whole-4.h5
 SMALL_run          := --input $(TENSOR_FILE) --output $(BUILD)/tests/work/small.h5

@@ -32,7 +32,7 @@ do for [p in panels] {
   set title title_of(f, s)
   set xlabel (i > 6 ? label('tokens') : '')
   set ylabel (i % 3 == 1 ? label(column_of_error) : '')
-  where = 'decay='.word(values('decay', ''), 1).' family='.f.' norm='.s.' truth='
+  where = first_decay('family='.f).' norm='.s.' truth='
   plot pick(where.truth_of.' method=exact precision=f64') using 'tokens':floor_of:(1e-17) with filledcurves lc rgb shade, \
        for [m in methods] pick(where.reference.' precision=f64 method='.m) using 'tokens':column_of_error with lines ls row(m), \
        pick(where.reference.' precision=f32 method=exact') using 'tokens':column_of_error with lines lc rgb 'black' lw 2 dt 2, \

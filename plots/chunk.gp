@@ -32,7 +32,7 @@ do for [c in cosines] {
   set yrange [1e-9:1e6]
   set label 1 'overflow' at 1.1, 3e5 tc rgb theory font ',11' front
   plot 1e5 with lines dt 3 lc rgb theory, \
-    for [i=1:words(forms)] pick('method=exact cosine='.c.' norm='.word(norms, words(norms)).' form='.word(forms, i)) \
+    for [i=1:words(forms)] pick(first_decay('method=exact cosine='.c.' norm='.word(norms, words(norms)).' form='.word(forms, i))) \
       using 'chunk':(beyond(column('error'), 1e5)) with linespoints ls 100 + i
   unset label 1
 }
@@ -44,18 +44,18 @@ set ytics 1,1e6,1e30
 unset mytics
 set label 1 'theorem: at most 1 for 0 ≤ aλ ≤ 1' at 1.1, 1e-2 tc rgb theory font ',11' front
 plot 1 with lines dt 2 lc rgb theory, \
-  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+  for [m in methods] for [s in norms] for [c in cosines] pick(first_decay('form=recurrence method='.m.' cosine='.c.' norm='.s)) \
     using 'chunk':(beyond(column('largest'), 1e29)) with lines ls row(m), \
-  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+  for [m in methods] for [s in norms] for [c in cosines] pick(first_decay('form=recurrence method='.m.' cosine='.c.' norm='.s)) \
     using 'chunk':(beyond(column('largest'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 set title 'condition number of the scaled system'
 set ylabel label('condition')
 set label 1 'theorem: at most C^2' at 500, 1e9 right tc rgb theory font ',11' front
 plot x**2 with lines dt 2 lc rgb theory, \
-  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+  for [m in methods] for [s in norms] for [c in cosines] pick(first_decay('form=recurrence method='.m.' cosine='.c.' norm='.s)) \
     using 'chunk':(beyond(column('condition'), 1e29)) with lines ls row(m), \
-  for [m in methods] for [s in norms] for [c in cosines] pick('form=recurrence method='.m.' cosine='.c.' norm='.s) \
+  for [m in methods] for [s in norms] for [c in cosines] pick(first_decay('form=recurrence method='.m.' cosine='.c.' norm='.s)) \
     using 'chunk':(beyond(column('condition'), 1e29)) with points ls row(m) lw 1.2 pt (real(s) > 1 ? 7 : 6) ps 0.9
 unset label 1
 

@@ -11,7 +11,7 @@ correlated = 'flat ar1 dictionary'
 set multiplot layout 2,2 margins 0.065,0.98,0.085,0.92 spacing 0.085,0.125 \
   title 'The mean growth rate γ per token decides: below zero old errors fade, above zero the state explodes after about 710/γ tokens' font ',16'
 unset key
-rate(m, f, p) = pick('decay='.word(values('decay', ''), 1).' tokens='.last.' truth='.reference.' method='.m.' family='.f.' precision='.p)
+rate(m, f, p) = pick(first_decay('tokens='.last.' truth='.reference.' method='.m.' family='.f.' precision='.p))
 
 set format '%g'
 set xlabel label('growth_predicted')

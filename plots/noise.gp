@@ -15,7 +15,7 @@ set yrange [0:1.03]
 configs = 'exact:raw exact:unit euler:raw euler:unit rk2:raw rk4:raw implicit:raw'
 method(c) = c[1:strstrt(c, ':') - 1]
 keys(c) = c[strstrt(c, ':') + 1:*]
-where(c, step) = 'method='.method(c).' keys='.keys(c).' step='.step
+where(c, step) = first_decay('method='.method(c).' keys='.keys(c).' step='.step)
 known_as(c) = values('known_as', where(c, 'same'))
 name(c) = (known_as(c) eq '-' ? '' : known_as(c).': ').method(c).', '.keys(c).' keys'
 dash(c) = keys(c) eq 'unit' ? 2 : 1

@@ -19,8 +19,8 @@ set logscale xy
 set xlabel label('tokens')
 set ylabel label('error')
 set yrange [1e-9:10]
-curve(f, stored, rounding, name) = pick('study=tokens family='.f.' stored='.stored.' rounding='.rounding.' name='.name)
-number_of(column, f, name) = real(word(values(column, 'study=law stored=state rounding=nearest family='.f.' name='.name), 1))
+curve(f, stored, rounding, name) = pick(first_decay('study=tokens family='.f.' stored='.stored.' rounding='.rounding.' name='.name))
+number_of(column, f, name) = real(word(values(column, first_decay('study=law stored=state rounding=nearest family='.f.' name='.name)), 1))
 # Where nothing of the state is left, the prediction ends.
 known(column) = column(column) < 0.7 ? column(column) : NaN
 states(f) = sprintf("plot 0.5 with lines dt 3 lc rgb theory, \
@@ -60,9 +60,9 @@ set style arrow 1 nohead lc rgb theory dt 3
 do for [x in sprintf('%d %d', words(methods), words(methods) + words(formats))] { set arrow from x + 0.5, graph 0 to x + 0.5, graph 1 as 1 }
 do for [f in 'gaussian dictionary'] {
   set title 'parts of the error after '.last.' tokens, '.(f eq 'gaussian' ? 'Gaussian keys' : '8 keys, revisited')
-  plot pick('study=contribution stored=discretisation family='.f) using ($0 + 1):'error':xtic(3) with points pt 7 ps 1.8 lc rgb '#d55e00', \
-    pick('study=contribution stored=rounding family='.f) using ($0 + 1 + words(methods)):'error':xtic(3) with points pt 5 ps 1.8 lc rgb '#0072b2', \
-    pick('study=contribution stored=chunking family='.f) using (parts):'error':xtic(stringcolumn(3)) with points pt 9 ps 2 lc rgb '#009e73'
+  plot pick(first_decay('study=contribution stored=discretisation family='.f)) using ($0 + 1):'error':xtic(stringcolumn('name')) with points pt 7 ps 1.8 lc rgb '#d55e00', \
+    pick(first_decay('study=contribution stored=rounding family='.f)) using ($0 + 1 + words(methods)):'error':xtic(stringcolumn('name')) with points pt 5 ps 1.8 lc rgb '#0072b2', \
+    pick(first_decay('study=contribution stored=chunking family='.f)) using (parts):'error':xtic(stringcolumn('name')) with points pt 9 ps 2 lc rgb '#009e73'
 }
 unset arrow
 

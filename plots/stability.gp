@@ -5,6 +5,7 @@ height = 1000
 load 'plots/style.gp'
 methods = values('method', 'study=map')
 explicit = values('method', 'study=phase')
+of(where) = pick(first_decay(where))
 set multiplot layout 2,4 margins 0.05,0.985,0.09,0.91 spacing 0.065,0.15 \
   title 'From which key norm on does each method blow up?  Below its limit old errors fade (γ < 0), above it they grow' font ',16'
 unset key
@@ -26,11 +27,11 @@ set yrange [0.5:words(methods) + 0.5]
 set ytics ()
 do for [i=1:words(methods)] { set ytics add (word(methods, i) i) }
 step = 2**(1 / 24.)
-plot for [i=1:words(methods)] pick('study=map keys=raw method='.word(methods, i)) \
+plot for [i=1:words(methods)] of('study=map keys=raw method='.word(methods, i)) \
   using 'norm':(i):(column('norm') / step):(column('norm') * step):(i - 0.5):(i + 0.5):(clip(column('predicted'))) with boxxyerror fs solid noborder lc palette
 set title 'the same, keys scaled to norm one (DeltaNet)'
 set format y ''
-plot for [i=1:words(methods)] pick('study=map keys=unit method='.word(methods, i)) \
+plot for [i=1:words(methods)] of('study=map keys=unit method='.word(methods, i)) \
   using 'norm':(i):(column('norm') / step):(column('norm') * step):(i - 0.5):(i + 0.5):(clip(column('predicted'))) with boxxyerror fs solid noborder lc palette
 
 set grid
@@ -41,14 +42,14 @@ set ytics autofreq
 set yrange [-0.03:0.08]
 set xrange [0.5:4.4]
 set xzeroaxis lc rgb theory
-plot for [m in methods] pick('study=map keys=raw method='.m) using 'norm':'predicted' with lines ls row(m), \
-  for [m in methods] pick('study=point method='.m) using 'norm':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.6
+plot for [m in methods] of('study=map keys=raw method='.m) using 'norm':'predicted' with lines ls row(m), \
+  for [m in methods] of('study=point method='.m) using 'norm':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.6
 set title 'γ against x = βλ (fixed)'
 set xlabel 'x = βλ'
 unset logscale x
 set logscale x
 set xrange [0.1:30]
-plot for [m in methods] pick('study=curve method='.m) using 'parameter':'predicted' with lines ls row(m)
+plot for [m in methods] of('study=curve method='.m) using 'parameter':'predicted' with lines ls row(m)
 
 set title 'limit of stability against d_k'
 set ylabel 'key norm at which γ = 0'
@@ -57,19 +58,19 @@ set logscale x 2
 set xrange [3:400]
 set yrange [1.2:2.6]
 unset xzeroaxis
-plot for [m in explicit] pick('study=threshold method='.m) using 'dk':'predicted' with lines ls row(m), \
-  for [m in explicit] pick('study=threshold method='.m) using 'dk':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8
+plot for [m in explicit] of('study=threshold method='.m) using 'dk':'predicted' with lines ls row(m), \
+  for [m in explicit] of('study=threshold method='.m) using 'dk':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8
 set title 'limit against correlation of successive keys'
 set xlabel 'ρ'
 unset logscale x
 set xrange [-0.02:1.02]
 set yrange [0.5:2.6]
-plot for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8, \
-  for [m in explicit] pick('study=correlated method='.m) using 'parameter':'measured' with lines ls row(m)
+plot for [m in explicit] of('study=correlated method='.m) using 'parameter':'measured':'low':'high' with yerrorbars ls row(m) pt 7 ps 0.8, \
+  for [m in explicit] of('study=correlated method='.m) using 'parameter':'measured' with lines ls row(m)
 
 # heat map: measured; line: the law's zero
 first = word(explicit, 1)
-rest(m) = real(word(values('predicted', 'study=map keys=raw norm=1 method='.m), 1))
+rest(m) = real(word(values('predicted', first_decay('study=map keys=raw norm=1 method='.m)), 1))
 zero(m, g) = g > 0 ? rest_of[row(m)] / (rest_of[row(m)] - g) : NaN   # fraction f with f g + (1 - f) rest = 0
 array rest_of[20]
 do for [m in explicit] { rest_of[row(m)] = rest(m) }
@@ -82,9 +83,9 @@ set yrange [7.5e-4:0.42]
 set format y '10^{%T}'
 unset grid
 set colorbox
-plot pick('study=phase method='.first) \
+plot of('study=phase method='.first) \
   using 'norm':'parameter':(column('norm') / 1.19):(column('norm') * 1.19):(column('parameter') / 1.34):(column('parameter') * 1.34):(clip(column('measured'))) with boxxyerror fs solid noborder lc palette, \
-  for [m in explicit] pick('study=map keys=raw method='.m) using (column('norm')):(zero(m, column('predicted'))) with lines ls row(m) lw 3
+  for [m in explicit] of('study=map keys=raw method='.m) using (column('norm')):(zero(m, column('predicted'))) with lines ls row(m) lw 3
 
 set title 'points: 95 % intervals from batch means'
 unset colorbox

@@ -21,6 +21,8 @@ pick(where) = sprintf("< awk -F, -v where='%s' -f plots/pick.awk '%s'", where, t
 values(column, where) = system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s'", column, where, table))
 largest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | tail -n 1", column, where, table)))
 smallest(column, where) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sort -g | head -n 1", column, where, table)))
+# Of a table with several decays a figure that does not compare them shows the first.
+first_decay(where) = 'decay='.word(values('decay', ''), 1).' '.where
 # what an axis of that column is called, with its unit: the table says it
 label(column) = system(sprintf("awk -v label=%s -v blank='%s' -f plots/pick.awk '%s'", column, blank, table))
 # a text of the table in the notation of figures

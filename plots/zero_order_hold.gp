@@ -23,19 +23,19 @@ middle = word(stiffness, words(stiffness) > 1 ? 2 : 1)
 do for [i=1:panels] {
   l = word(stiffness, i)
   set title 'λ = '.l.', frequencies up to 1, over a time of 4'
-  x = values('h_lambda', 'scheme=crossover lambda='.l)
+  x = values('h_lambda', first_decay('scheme=crossover lambda='.l))
   if (x ne 'nan') { set arrow 1 from real(x), graph 0 to real(x), graph 1 nohead dt 3 lc rgb theory; \
                     set label 1 sprintf('RK4 ahead below %.1f', real(x)) at real(x), 30 right offset -0.5,0 tc rgb theory font ',11' front }
   set xrange [4. * real(l) / real(header('steps')) * 0.7 : 1.4 * real(l)]
-  plot pick('scheme=left lambda='.l) using 'h_lambda':'floor':(1e-14) with filledcurves lc rgb shade, \
-    for [s=1:words(schemes)] pick('lambda='.l.' scheme='.word(schemes, s)) using 'h_lambda':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
+  plot pick(first_decay('scheme=left lambda='.l)) using 'h_lambda':'floor':(1e-14) with filledcurves lc rgb shade, \
+    for [s=1:words(schemes)] pick(first_decay('lambda='.l.' scheme='.word(schemes, s))) using 'h_lambda':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
   unset arrow 1
   unset label 1
 }
 set title 'work and precision, λ = '.middle
 set xlabel label('seconds')
 set xrange [*:*]
-plot for [s=1:words(schemes)] pick('lambda='.middle.' scheme='.word(schemes, s)) using 'seconds':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
+plot for [s=1:words(schemes)] pick(first_decay('lambda='.middle.' scheme='.word(schemes, s))) using 'seconds':(column('error') < 1e4 ? column('error') : 1e4) with linespoints ls 100 + s
 set title 'reference: GSL''s adaptive rk8pd; '.square(header('dk'))
 entries = words(schemes) + 2
 load 'plots/legend.gp'

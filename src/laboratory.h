@@ -17,6 +17,7 @@
 #include "ode/chunk_system.h"                   /* the triangular system of a chunk, and its inverse */
 #include "ode/chunk_form.h"                     /* ... ways to solve it */
 #include "ode/growth.h"                         /* growth rates of the product of transitions */
+#include "ode/step_factors.h"                   /* what one step does across and along its key */
 #include "ode/ode.h"                            /* the delta rule as an ODE, by Runge-Kutta methods */
 #include "ode/substeps.h"                       /* ... in substeps of a token */
 #include "ode/zero_order_hold.h"                /* ... with k and v that change within a token */
@@ -60,6 +61,8 @@
 #include "run/forward_stream.h"        /* a forward pass through a tensor file */
 #include "run/block_forward.h"         /* ... with g per channel or an erase key */
 #include "run/lockstep.h"              /* runs of several methods and formats beside oracles */
+#include "run/chunk_problem.h"         /* one chunk, for the forms of chunks */
+#include "run/error_parts.h"           /* ... what the error of one consists of */
 #include "run/stability_point.h"       /* rates and limits of stability, predicted and measured */
 #include "run/channel_run.h"           /* schemes for decay per channel beside an oracle */
 #include "run/decay_comparison.h"      /* joint, split and retention beside the exact joint flow */

@@ -52,3 +52,28 @@ verdict verdict_split_decay(const efla_csv *csv) {
            direction[0], most, error[1], direction[1], unit);
   return f;
 }
+
+/* Bounded and monotone at every point of the plane, and streams without a limit; beside it Euler's limit with one key. */
+verdict verdict_gated_stability(const efla_csv *csv) {
+  verdict f = {0};
+  size_t steps = 0, streams = 0, failed = 0;
+  double y = INFINITY, limit[2] = {NAN, NAN}; /* at the smallest rate: split, joint */
+  for (size_t r = 0; r < csv->rows; r++) {
+    const bool exact = verdict_cell_is(csv, r, "method", "exact"), plane = verdict_cell_is(csv, r, "study", "plane"),
+               stream = verdict_cell_is(csv, r, "study", "stream");
+    if (exact && plane)
+      steps++, failed += !verdict_cell_is(csv, r, "bounded", "1") || !verdict_cell_is(csv, r, "monotone", "1");
+    if (exact && stream && !verdict_cell_is(csv, r, "limit", "monotone"))
+      streams++, failed += !isinf(efla_csv_real(csv, r, "measured"));
+    if (!stream || !verdict_cell_is(csv, r, "method", "euler") || !verdict_cell_is(csv, r, "limit", "one")) continue;
+    y = fmin(y, efla_csv_real(csv, r, "rate"));
+    for (int joint = 0; joint < 2; joint++)
+      if (verdict_cell_is(csv, r, "decay", joint ? "joint" : "split") && efla_csv_real(csv, r, "rate") == y)
+        limit[joint] = efla_csv_real(csv, r, "measured");
+  }
+  f.ruling = !steps || !streams ? MISSING : failed ? NOT_SEEN : HOLDS;
+  snprintf(f.evidence, sizeof f.evidence,
+           "%zu of %zu steps and streams not bounded; one key, y = %g: Euler to x = %.3f split, %.3f joint", failed,
+           steps + streams, y, limit[0], limit[1]);
+  return f;
+}

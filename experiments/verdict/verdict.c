@@ -32,6 +32,7 @@ static const struct claim {
     {"free of error accumulation", "accumulation", "accumulation", .decide = verdict_accumulation},
     {"DeltaNet's error accumulates", "accumulation", "accumulation", .decide = verdict_euler_accumulation},
     {"gated exact flow: exact", "decay", "decay", .decide = verdict_gated_exactness},
+    {"gated exact flow: stable", "stability_plane", "stability_plane", .decide = verdict_gated_stability},
     {"split step: error below bf16's unit", "decay", "decay", .decide = verdict_split_decay},
     {"chunkwise form is equivalent", "chunk", "chunk", .decide = verdict_chunks},
     {"linear time", "throughput", "throughput", .decide = verdict_linear_time},

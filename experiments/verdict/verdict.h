@@ -29,6 +29,7 @@ verdict verdict_linear_time(const efla_csv *throughput);
 /* Of decay within a token (gated.c). */
 verdict verdict_gated_exactness(const efla_csv *decay);
 verdict verdict_split_decay(const efla_csv *decay);
+verdict verdict_gated_stability(const efla_csv *stability_plane);
 
 /* Of its robustness under one perturbation, in recall and of trained models (robustness.c); `clean` for trained models
  * without any. */

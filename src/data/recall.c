@@ -11,14 +11,15 @@
 efla_status efla_recall_init(efla_recall *recall, size_t pairs, size_t dk, size_t dv) {
   *recall = (efla_recall){0};
   if (efla_tokens_init(&recall->x, pairs, dk, dv) != EFLA_OK) return EFLA_NO_MEMORY;
-  recall->codes = calloc(pairs * dv + dk * dv + dv + 3 * pairs, sizeof *recall->codes);
+  recall->codes = calloc(pairs * dv + dk * dv + dv + 4 * pairs, sizeof *recall->codes);
   if (!recall->codes) {
     efla_tokens_clear(&recall->x);
     return EFLA_NO_MEMORY;
   }
   recall->S = recall->codes + pairs * dv;
   recall->o = recall->S + dk * dv;
-  void *c = recall->o + dv;
+  recall->x.g = recall->o + dv;
+  void *c = recall->x.g + pairs;
   recall->c = c;
   return EFLA_OK;
 }
@@ -54,12 +55,13 @@ static int recognised(const efla_recall *recall, size_t t) {
   return largest > -INFINITY && !memcmp(recall->codes + best * dv, recall->codes + t * dv, dv * sizeof *recall->codes);
 }
 
-efla_recall_score efla_recall_run(efla_recall *recall, const efla_method *method) {
+efla_recall_score efla_recall_run(efla_recall *recall, const efla_rule *rule, double y) {
   const efla_tokens *x = &recall->x;
   size_t dk = x->dk, dv = x->dv, n = x->tokens;
   double signal = 0, noise = 0, right = 0;
   memset(recall->S, 0, dk * dv * sizeof *recall->S);
-  efla_token_coefficients(&(efla_rule){.method = method}, x, recall->c);
+  for (size_t t = 0; t < n && rule->decay && rule->decay->gated; t++) x->g[t] = rule->decay->at_rate(y);
+  efla_token_coefficients(rule, x, recall->c);
   efla_recurrence_f64(n, dk, dv, NULL, x->k, x->v, recall->c, recall->S, NULL);
   for (size_t t = 0; t < n; t++) {
     const double *code = recall->codes + t * dv;

@@ -9,7 +9,7 @@
 #include "data/source.h"
 
 typedef struct efla_recall {
-  efla_tokens x;        /* (pairs): k and v as written, perhaps perturbed; q: the clean key */
+  efla_tokens x;        /* (pairs): k and v as written, perhaps perturbed; q: the clean key; g: set by a run */
   double *codes;        /* (pairs, dv): the clean values */
   double *S, *o;        /* (dk, dv), (dv): scratch of the scoring */
   efla_coefficients *c; /* (pairs) */
@@ -29,7 +29,8 @@ typedef struct efla_recall_score {
   double accuracy, error, snr;
 } efla_recall_score;
 
-/* Writes all pairs to the zero state with a method and raw keys, and scores the read-outs. */
-efla_recall_score efla_recall_run(efla_recall *recall, const efla_method *method);
+/* Writes all pairs to the zero state by a rule, its keys as they are, each with the decay rate y >= 0, and scores the
+ * read-outs. */
+efla_recall_score efla_recall_run(efla_recall *recall, const efla_rule *rule, double y);
 
 #endif

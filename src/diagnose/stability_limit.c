@@ -5,8 +5,6 @@
 #include <gsl/gsl_integration.h>
 #include <math.h>
 
-enum { BATCHES = 20 };
-
 /* Gauss-Laguerre quadrature over the weight x^alpha e^-x / Gamma(alpha + 1): GSL's type with the total mass 1, as its
  * own mass Gamma(alpha + 1) overflows from alpha = 171 on. */
 static int check_laguerre(size_t n, const gsl_integration_fixed_params *params) {
@@ -40,73 +38,4 @@ efla_status efla_stability_limit_law_init(efla_stability_limit_law *law, size_t 
   gsl_integration_fixed_free(normal);
   gsl_integration_fixed_free(gamma);
   return status;
-}
-
-double efla_stability_limit_expected(const efla_stability_limit_law *law, const efla_method *method, double norm,
-                                     bool unit) {
-  double sum = 0;
-  for (int i = 0; i < EFLA_RATE_NODES; i++)
-    for (int j = 0; j < (unit ? 1 : EFLA_RATE_NODES); j++) {
-      double lambda = unit ? 1 : norm * norm * law->lambda[j],
-             weight = law->beta_weight[i] * (unit ? 1 : law->lambda_weight[j]);
-      sum += weight * efla_growth_expected(&law->directions, efla_stability(method, law->beta[i] * lambda));
-    }
-  return sum;
-}
-
-efla_status efla_stability_limit_measure(const efla_method *method, const efla_spec *spec, size_t tokens,
-                                         efla_interval *gamma, efla_message *why) {
-  efla_source source;
-  efla_tokens x = {0};
-  efla_growth growth = {0};
-  double means[BATCHES] = {0};
-  size_t length = tokens / BATCHES;
-  efla_status status = efla_source_init(&source, spec, why);
-  if (status != EFLA_OK) return status;
-  if (efla_tokens_init(&x, length, spec->dk, spec->dv) != EFLA_OK ||
-      efla_growth_init(&growth, &(efla_rule){.method = method}, spec->dk) != EFLA_OK)
-    status = efla_fail_memory(why);
-  for (int b = 0; b < BATCHES && status == EFLA_OK; b++) {
-    double before = growth.measured;
-    status = efla_source_next(&source, &x, why);
-    efla_growth_advance(&growth, &x);
-    means[b] = (growth.measured - before) / (double)length;
-  }
-  efla_student_mean(means, BATCHES, gamma);
-  efla_source_clear(&source);
-  efla_tokens_clear(&x);
-  efla_growth_clear(&growth);
-  return status;
-}
-
-efla_status efla_stability_limit_measure_threshold(const efla_method *method, efla_spec spec, size_t tokens,
-                                                   efla_interval *norm, efla_message *why) {
-  double low = 0.1, high = 10;
-  efla_interval at = {0}, below = {0}, above = {0};
-  *norm = (efla_interval){INFINITY, INFINITY, INFINITY};
-  if (isinf(method->stable)) return EFLA_OK;
-  efla_status status = EFLA_OK;
-  for (int i = 0; i < 12 && status == EFLA_OK; i++) {
-    spec.norm = sqrt(low * high);
-    status = efla_stability_limit_measure(method, &spec, tokens, &at, why);
-    *(at.mean > 0 ? &high : &low) = spec.norm;
-  }
-  double found = sqrt(low * high);
-  spec.norm = 0.95 * found;
-  if (status == EFLA_OK) status = efla_stability_limit_measure(method, &spec, tokens, &below, why);
-  spec.norm = 1.05 * found;
-  if (status == EFLA_OK) status = efla_stability_limit_measure(method, &spec, tokens, &above, why);
-  double half = (at.high - at.mean) * 0.1 * found / (above.mean - below.mean);
-  *norm = (efla_interval){found, found - half, found + half};
-  return status;
-}
-
-double efla_stability_limit_expected_threshold(const efla_stability_limit_law *law, const efla_method *method) {
-  double low = 0.1, high = 10;
-  if (isinf(method->stable)) return INFINITY;
-  while (high - low > 1e-6 * low) {
-    double middle = sqrt(low * high);
-    *(efla_stability_limit_expected(law, method, middle, false) > 0 ? &high : &low) = middle;
-  }
-  return sqrt(low * high);
 }

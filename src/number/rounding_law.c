@@ -8,12 +8,19 @@ efla_drift efla_drift_start(const efla_storage *storage, size_t dk, size_t direc
   return (efla_drift){.added = kappa * u * u, .dk = (double)dk, .m = (double)(directions < dk ? directions : dk)};
 }
 
-void efla_drift_advance(efla_drift *drift, const efla_method *method, const efla_tokens *x) {
-  double share = drift->m / drift->dk;
+/* Both terms of a decay are 0 without one, whose numbers they must not change. */
+void efla_drift_advance(efla_drift *drift, const efla_rule *rule, const efla_tokens *x) {
+  const bool decays = rule->decay && rule->decay->gated;
+  const double share = drift->m / drift->dk;
   for (size_t t = 0; t < x->tokens; t++) {
-    double R = efla_stability(method, efla_token_x(x, t)), added = drift->added * (1 + drift->seen + drift->unseen);
-    drift->seen += share * added - (1 - R * R) / drift->m * drift->seen;
-    drift->unseen += (1 - share) * added;
+    const double lambda = efla_lambda(x->dk, x->k + t * x->dk),
+                 added = drift->added * (1 + drift->seen + drift->unseen);
+    efla_coefficients c = {.decay = 1};
+    if (decays) efla_rule_coefficients(rule, lambda, x->beta[t], x->g ? x->g[t] : 0, &c);
+    const double along = decays ? c.decay - c.erase * lambda : efla_stability(rule->method, efla_token_x(x, t));
+    const double kept = c.decay * c.decay;
+    drift->seen += share * added - (kept - along * along) / drift->m * drift->seen - (1 - kept) * drift->seen;
+    drift->unseen += (1 - share) * added - (1 - kept) * drift->unseen;
   }
 }
 

@@ -6,13 +6,15 @@
  *
  *     kappa u^2 s^2,  kappa = (2/9) log 2 = 0.154 to nearest,  twice that stochastically.
  *
- * Every token adds this over the whole state, its error included.  A key of length sqrt(lambda) multiplies the error
- * along it by R(-beta*lambda); if keys come in m random directions, the part of the error in their span thus loses a
- * share (1 - R^2)/m per token, and the part outside, to which (1 - m/dk) of what is added belongs, loses nothing.
- * In units of |S|^2 (Frobenius):
+ * Every token adds this over the whole state, its error included.  It multiplies the error across its key by the decay
+ * d and along it by D = d - e lambda, R(-beta*lambda) where there is no decay; if keys come in m random directions, the
+ * part of the error in their span thus keeps d^2 - (d^2 - D^2)/m of its square per token, and the part outside, to which
+ * (1 - m/dk) of what is added belongs, d^2.  In units of |S|^2 (Frobenius), which does not grow:
  *
- *     seen'   = (1 - (1 - R^2)/m) seen + (m/dk) kappa u^2 (1 + seen + unseen)        a plateau,
- *     unseen' = unseen + (1 - m/dk) kappa u^2 (1 + seen + unseen)   a random walk: t^(1/2), exponential in the end.
+ *     seen'   = (d^2 - (d^2 - D^2)/m) seen + (m/dk) kappa u^2 (1 + seen + unseen)        a plateau,
+ *     unseen' = d^2 unseen + (1 - m/dk) kappa u^2 (1 + seen + unseen),
+ *
+ * a random walk where d = 1, t^(1/2) and exponential in the end; a plateau too where the state decays.
  *
  * Not in it: the rounding of f32 arithmetic itself, overflow, and updates too small to move an entry. */
 #ifndef EFLA_NUMBER_ROUNDING_LAW_H
@@ -31,7 +33,8 @@ typedef struct efla_drift {
 /* No error so far; directions >= 1, those beyond dk count as dk.  The state is stored after every token, whatever
  * storage says of state and chunk. */
 efla_drift efla_drift_start(const efla_storage *storage, size_t dk, size_t directions);
-void efla_drift_advance(efla_drift *drift, const efla_method *method, const efla_tokens *x);
+/* The rule's decay has its arguments in x. */
+void efla_drift_advance(efla_drift *drift, const efla_rule *rule, const efla_tokens *x);
 
 /* The relative error of the state, root mean square. */
 double efla_drift_error(const efla_drift *drift);

@@ -3,6 +3,8 @@
 #ifndef EFLA_ODE_CHUNK_FORM_H
 #define EFLA_ODE_CHUNK_FORM_H
 
+#include "efla/rule.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,16 +16,17 @@ typedef enum efla_chunk_solver {
 } efla_chunk_solver;
 
 typedef struct efla_chunk_form {
-  const char *name;
+  const char *name, *what; /* what: its entry in the legend of figures */
   efla_chunk_solver solver;
   bool round_T, round_U, round_S; /* stored in bf16 */
 } efla_chunk_form;
 
 extern const efla_chunk_form efla_chunk_forms[]; /* ends with a row whose name is NULL */
 
-/* One chunk of docs/derivations.md#e4 with everything in the open: keys and values (C, d), coefficient (C), S (d, d) in
- * place; scratch (4 C C + 2 C d). */
+/* One chunk of docs/derivations.md#e4 with everything in the open: keys and values (C, d), coefficients c (C), which are
+ * taken in f32, S (d, d) in place; scratch (4 C C + 2 C d + 3 C).  A token with e = d w is taken in two factors, as in
+ * efla/reference/recurrence.h. */
 void efla_chunk_form_advance(const efla_chunk_form *form, size_t C, size_t d, const float *k, const float *v,
-                             const float *coefficient, float *S, float *scratch);
+                             const efla_coefficients *c, float *S, float *scratch);
 
 #endif

@@ -15,6 +15,11 @@
 void efla_chunk_system_f64(size_t C, size_t dk, const double *k, const double *coefficient, double *L);
 void efla_chunk_system_f32(size_t C, size_t dk, const float *k, const float *coefficient, float *L);
 
+/* With decays: entry (i, j) of L is multiplied by d_{j+1} ... d_{i-1} own_i; decay, own (C).  L is that of
+ * docs/derivations.md#e4 from the coefficients e and own = 1, or from e/d and own = d. */
+void efla_chunk_fade_f64(size_t C, const double *decay, const double *own, double *L);
+void efla_chunk_fade_f32(size_t C, const float *decay, const float *own, float *L);
+
 /* T = (I + L)^-1 (C, C) by forward substitution, column after column. */
 void efla_chunk_invert_f64(size_t C, const double *L, double *T);
 void efla_chunk_invert_f32(size_t C, const float *L, float *T);

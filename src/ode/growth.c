@@ -2,6 +2,7 @@
 #include "ode/growth.h"
 
 #include <gsl/gsl_sf_gamma.h>
+#include <gsl/gsl_sf_psi.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -33,6 +34,16 @@ double efla_growth_expected(const efla_growth_law *law, double R) {
   for (size_t i = law->nodes; i > 0 && law->square[i - 1] > least; i--)
     sum += law->weight[i - 1] * log1p(R2 * law->square[i - 1]);
   return sum / 2 - law->at_one;
+}
+
+/* What is left where d is 0 lies along the key: log |e lambda| and the mean of log|c|, c^2 ~ Beta(1/2, (dk-1)/2). */
+double efla_growth_of_token(const efla_growth_law *law, const efla_rule *rule, double lambda, double beta, double g,
+                            efla_coefficients *c) {
+  efla_rule_coefficients(rule, lambda, beta, g, c);
+  if (!rule->decay || !rule->decay->gated)
+    return efla_growth_expected(law, efla_stability(rule->method, beta * lambda));
+  if (c->decay == 0) return log(fabs(c->erase) * lambda) + (gsl_sf_psi(0.5) - gsl_sf_psi((double)law->dk / 2)) / 2;
+  return log(fabs(c->decay)) + efla_growth_expected(law, (c->decay - c->erase * lambda) / c->decay);
 }
 
 double efla_growth_rescale(size_t dk, double *w) {
@@ -83,12 +94,9 @@ void efla_growth_advance(efla_growth *growth, const efla_tokens *x) {
   const efla_rule *rule = &growth->rule;
   for (size_t t = 0; t < x->tokens; t++) {
     const double *k = x->k + t * x->dk, lambda = efla_lambda(x->dk, k), beta = x->beta[t];
-    const bool decays = rule->decay && rule->decay->gated;
     efla_coefficients c;
-    efla_rule_coefficients(rule, lambda, beta, x->g ? x->g[t] : 0, &c);
-    double R = decays ? (c.decay - c.erase * lambda) / c.decay : efla_stability(rule->method, beta * lambda);
+    growth->predicted += efla_growth_of_token(&growth->law, rule, lambda, beta, x->g ? x->g[t] : 0, &c);
     growth->measured += efla_growth_transition(x->dk, k, c.decay, c.erase, growth->w);
-    growth->predicted += c.decay == 0 ? -INFINITY : log(fabs(c.decay)) + efla_growth_expected(&growth->law, R);
   }
   growth->tokens += x->tokens;
 }

@@ -27,6 +27,11 @@ void efla_growth_law_init(efla_growth_law *law, size_t dk);
 /* The expectation of that change, for any R: absolute error about 1e-14 (1 + log(1 + |R|)). */
 double efla_growth_expected(const efla_growth_law *law, double R);
 
+/* The same of one token by a rule, and its coefficients: log|d| and the expectation for R = (d - e lambda)/d, -inf where
+ * nothing is left. */
+double efla_growth_of_token(const efla_growth_law *law, const efla_rule *rule, double lambda, double beta, double g,
+                            efla_coefficients *c);
+
 /* A generic vector of norm one to start with, w (dk): no entry is zero and none equals another, so that no family of
  * keys is orthogonal to it. */
 void efla_growth_start(size_t dk, double *w);
@@ -55,7 +60,6 @@ typedef struct efla_growth {
 /* Fails with EFLA_NO_MEMORY. */
 efla_status efla_growth_init(efla_growth *growth, const efla_rule *rule, size_t dk);
 void efla_growth_clear(efla_growth *growth);
-/* The law's part of a token with decay: log|d| and that of R = (d - e lambda)/d; -inf where d is 0. */
 void efla_growth_advance(efla_growth *growth, const efla_tokens *x);
 
 #endif

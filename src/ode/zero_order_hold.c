@@ -8,24 +8,26 @@
 
 size_t efla_zero_order_hold_scratch(size_t dk, size_t dv) { return 2 * dk + 4 * dv + dk * dv; }
 
-void efla_zero_order_hold_advance(const efla_method *method, double point, const efla_signal *signal, double time,
+void efla_zero_order_hold_advance(const efla_rule *rule, double point, const efla_signal *signal, double time,
                                   double duration, size_t steps, double *S, double *scratch) {
   size_t dk = signal->dk;
   double h = duration / (double)steps, *k = scratch, *v = scratch + dk;
+  double g = rule->decay && rule->decay->gated ? rule->decay->at_rate(signal->decay * h) : 0;
   for (size_t i = 0; i < steps; i++) {
+    efla_coefficients c;
     signal->sample(signal->context, time + ((double)i + point) * h, k, v);
-    efla_coefficients c = efla_coefficients_of(efla_coefficient(method, h, efla_lambda(dk, k)));
+    efla_rule_coefficients(rule, efla_lambda(dk, k), h, g, &c);
     efla_recurrence_f64(1, dk, signal->dv, NULL, k, v, &c, S, NULL);
   }
 }
 
-void efla_zero_order_hold_extrapolate(const efla_method *method, const efla_signal *signal, double time,
-                                      double duration, size_t steps, double *S, double *scratch) {
+void efla_zero_order_hold_extrapolate(const efla_rule *rule, const efla_signal *signal, double time, double duration,
+                                      size_t steps, double *S, double *scratch) {
   size_t n = signal->dk * signal->dv;
   double *coarse = scratch, *rest = scratch + n;
   memcpy(coarse, S, n * sizeof *S);
-  efla_zero_order_hold_advance(method, 0.5, signal, time, duration, steps, coarse, rest);
-  efla_zero_order_hold_advance(method, 0.5, signal, time, duration, 2 * steps, S, rest);
+  efla_zero_order_hold_advance(rule, 0.5, signal, time, duration, steps, coarse, rest);
+  efla_zero_order_hold_advance(rule, 0.5, signal, time, duration, 2 * steps, S, rest);
   for (size_t e = 0; e < n; e++) S[e] += (S[e] - coarse[e]) / 3;
 }
 
@@ -86,9 +88,13 @@ void efla_cf4_advance(const efla_signal *signal, double time, double duration, s
   size_t dk = signal->dk, dv = signal->dv;
   double h = duration / (double)steps, *k = scratch, *v = k + 2 * dk, *y = v + 2 * dv;
   double early[2] = {large * h, small * h}, late[2] = {small * h, large * h};
+  const double kept = exp(-signal->decay * h),
+               kept_of[2] = {exp(-signal->decay * (0.5 + root) * h), exp(-signal->decay * (0.5 - root) * h)};
   for (size_t i = 0; i < steps; i++) {
     signal->sample(signal->context, time + ((double)i + 0.5 - root) * h, k, v);
     signal->sample(signal->context, time + ((double)i + 0.5 + root) * h, k + dk, v + dv);
+    for (size_t e = 0; e < dk * dv; e++) S[e] *= kept;
+    for (size_t j = 0; j < 2 * dv; j++) v[j] *= kept_of[j / dv];
     efla_flow_of_two(dk, dv, k, v, early, S, y);
     efla_flow_of_two(dk, dv, k, v, late, S, y);
   }

@@ -81,7 +81,7 @@ static efla_status advance(efla_lockstep *l, size_t count, efla_message *why) {
   for (size_t i = 0; i < l->growths; i++) efla_growth_advance(&l->growth[i], &block);
   for (size_t i = 0; i < l->runs; i++) {
     efla_run_advance(&l->run[i], &block);
-    efla_drift_advance(&l->drift[i], l->run[i].rule.method, &block);
+    efla_drift_advance(&l->drift[i], &l->run[i].rule, &block);
   }
   return EFLA_OK;
 }

@@ -40,7 +40,7 @@ efla_status efla_lockstep_init(efla_lockstep *l, const efla_spec *spec, const ef
 void efla_lockstep_clear(efla_lockstep *l);
 
 /* Every token from now on has the decay rate y >= 0 by a decay that takes an argument; references follow it, and
- * runs and growth rates that are added are to have it in their rules; their laws of rounding (drift) do not know it.  Fails with EFLA_NO_MEMORY. */
+ * runs and growth rates that are added are to have it in their rules.  Fails with EFLA_NO_MEMORY. */
 efla_status efla_lockstep_decay(efla_lockstep *l, const efla_decay *decay, double y);
 
 /* All three fail with EFLA_NO_MEMORY. */

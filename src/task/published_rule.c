@@ -5,11 +5,16 @@
 #include <string.h>
 
 static const struct published_rule {
-  const char *name, *method, *keys;
-} rules[] = {{"EFLA", "exact", "raw"}, {"DeltaNet", "euler", "unit"}, {"Longhorn", "implicit", "raw"}};
+  const char *name, *method, *decay, *keys;
+} rules[] = {{"EFLA", "exact", "none", "raw"},
+             {"gated EFLA", "exact", "retention", "raw"},
+             {"DeltaNet", "euler", "none", "unit"},
+             {"Gated DeltaNet", "euler", "split", "unit"},
+             {"Longhorn", "implicit", "none", "raw"}};
 
-const char *efla_published_name(const char *method, const char *keys) {
-  for (size_t r = 0; r < sizeof rules / sizeof *rules && method && keys; r++)
-    if (!strcmp(rules[r].method, method) && !strcmp(rules[r].keys, keys)) return rules[r].name;
+const char *efla_published_name(const char *method, const char *decay, const char *keys) {
+  for (size_t r = 0; r < sizeof rules / sizeof *rules && method && decay && keys; r++)
+    if (!strcmp(rules[r].method, method) && !strcmp(rules[r].decay, decay) && !strcmp(rules[r].keys, keys))
+      return rules[r].name;
   return "-";
 }

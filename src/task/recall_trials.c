@@ -32,25 +32,32 @@ static void workspace_clear(workspace *ws) {
   gsl_rng_free(ws->draw);
 }
 
-static efla_recall_score score(workspace *ws, const efla_recall_config *config, double beta) {
+static efla_recall_score score(workspace *ws, const efla_recall_config *config, double beta, double rate) {
   efla_tokens_copy(&ws->recall.x, &ws->written);
   for (size_t t = 0; t < ws->written.tokens; t++) ws->recall.x.beta[t] = beta;
-  efla_keys_apply(config->keys, &ws->recall.x);
-  return efla_recall_run(&ws->recall, config->method);
+  efla_keys_apply(config->rule.keys, &ws->recall.x);
+  return efla_recall_run(&ws->recall, &config->rule, rate);
 }
 
-void efla_recall_trials_add(efla_recall_trials *r, const efla_method *method, const efla_key_treatment *keys) {
-  assert(r->n_configs + 2 <= EFLA_RECALL_CONFIGS);
-  for (int tuned = 0; tuned < 2; tuned++)
-    r->configs[r->n_configs++] = (efla_recall_config){method, keys, tuned, r->spec.beta};
+void efla_recall_trials_add_all(efla_recall_trials *r, const efla_list *methods, const efla_decay *decay,
+                                const efla_list *treatments) {
+  assert(r->n_configs + 2 * methods->n * treatments->n <= EFLA_RECALL_CONFIGS);
+  for (size_t i = 0; i < 2 * methods->n * treatments->n; i++) {
+    const efla_rule rule = {.method = &efla_methods[methods->row[i / 2 / treatments->n]],
+                            .decay = decay,
+                            .keys = &efla_key_treatments[treatments->row[i / 2 % treatments->n]]};
+    r->configs[r->n_configs++] = (efla_recall_config){rule, i % 2, r->spec.beta};
+  }
 }
 
-size_t efla_recall_trials_find(const efla_recall_trials *r, const char *method, const char *keys, bool tuned) {
-  size_t c = 0;
-  while (c < r->n_configs && (strcmp(r->configs[c].method->name, method) != 0 ||
-                              strcmp(r->configs[c].keys->name, keys) != 0 || r->configs[c].tuned != tuned))
-    c++;
-  return c;
+size_t efla_recall_trials_efla(const efla_recall_trials *r, const efla_recall_config *config) {
+  for (size_t c = 0; c < r->n_configs; c++) {
+    const efla_rule *rule = &r->configs[c].rule;
+    if (!strcmp(rule->method->name, "exact") && !strcmp(rule->keys->name, "raw") && rule->decay == config->rule.decay &&
+        r->configs[c].tuned == config->tuned)
+      return c;
+  }
+  return r->n_configs;
 }
 
 efla_status efla_recall_trials_tune(efla_recall_trials *r, const double *candidates, size_t n, efla_message *why) {
@@ -63,7 +70,8 @@ efla_status efla_recall_trials_tune(efla_recall_trials *r, const double *candida
     efla_tokens_copy(&ws.written, &ws.recall.x);
     for (size_t i = 0; i < r->n_configs * n && status == EFLA_OK; i++)
       if (r->configs[i / n].tuned)
-        sums[i] += score(&ws, &r->configs[i / n], candidates[i % n]).snr; /* not the accuracy, which saturates */
+        sums[i] +=
+            score(&ws, &r->configs[i / n], candidates[i % n], r->rate).snr; /* not the accuracy, which saturates */
   }
   for (size_t c = 0; c < r->n_configs && status == EFLA_OK; c++) {
     size_t best = 0;
@@ -88,7 +96,7 @@ efla_status efla_recall_trials_run(const efla_recall_trials *r, const efla_pertu
     if (status == EFLA_OK) status = efla_perturb(perturbation, &ws.recall.x, level, ws.draw, why);
     efla_tokens_copy(&ws.written, &ws.recall.x);
     for (size_t c = 0; c < r->n_configs && status == EFLA_OK; c++) {
-      efla_recall_score s = score(&ws, &r->configs[c], r->configs[c].beta);
+      efla_recall_score s = score(&ws, &r->configs[c], r->configs[c].beta, r->rate);
       scores[c * r->trials + t] = s.accuracy;
       scores[(r->n_configs + c) * r->trials + t] = s.error;
       scores[(2 * r->n_configs + c) * r->trials + t] = s.snr;
@@ -102,7 +110,7 @@ efla_status efla_recall_trials_summarise(const efla_recall_trials *r, const doub
                                          efla_recall_summary *summary, efla_message *why) {
   efla_interval *const means[] = {&summary->accuracy, &summary->error, &summary->snr};
   const double *own = scores + config * r->trials;
-  size_t efla = efla_recall_trials_find(r, "exact", "raw", r->configs[config].tuned);
+  size_t efla = efla_recall_trials_efla(r, &r->configs[config]);
   efla_status status = EFLA_OK;
   summary->difference = (efla_interval){NAN, NAN, NAN};
   for (size_t k = 0; k < 3 && status == EFLA_OK; k++)

@@ -156,20 +156,21 @@ END_TEST
 
 /* Orthonormal keys written with Euler at beta = 1 come back exactly; a state that is not finite recognises nothing. */
 START_TEST(recall_scores) {
+  const efla_rule euler = {.method = efla_method_find("euler")}, exact = {.method = efla_method_find("exact")};
   efla_recall recall;
   ck_assert_int_eq(efla_recall_init(&recall, 4, 4, 3), EFLA_OK);
   for (size_t t = 0; t < 4; t++) {
     recall.x.q[t * 4 + t] = recall.x.k[t * 4 + t] = 1, recall.x.beta[t] = 1;
     for (size_t j = 0; j < 3; j++) recall.codes[t * 3 + j] = recall.x.v[t * 3 + j] = cos((double)(t * t + j + 1));
   }
-  efla_recall_score score = efla_recall_run(&recall, efla_method_find("euler"));
+  efla_recall_score score = efla_recall_run(&recall, &euler, 0);
   ck_assert_double_eq(score.accuracy, 1);
-  CHECK_BOUND(score.error, 8 * U);                             /* the fitted gain rounds */
-  score = efla_recall_run(&recall, efla_method_find("exact")); /* writes 63 % of each: a gain, which does not count */
+  CHECK_BOUND(score.error, 8 * U);             /* the fitted gain rounds */
+  score = efla_recall_run(&recall, &exact, 0); /* writes 63 % of each: a gain, which does not count */
   ck_assert_double_eq(score.accuracy, 1);
   CHECK_BOUND(score.error, 8 * U);
   recall.x.k[0] = 1e200;
-  score = efla_recall_run(&recall, efla_method_find("euler"));
+  score = efla_recall_run(&recall, &euler, 0);
   ck_assert_double_eq(score.accuracy, 0);
   ck_assert(isinf(score.error) && score.snr == -INFINITY);
   efla_recall_clear(&recall);

@@ -33,18 +33,16 @@ END_TEST
 START_TEST(a_stream_of_long_keys) {
   static const size_t lengths[] = {32, 512};
   for (size_t i = 0; i < 2; i++) {
-    const efla_method *euler = efla_method_find("euler");
-    efla_stability_limit_law law;
-    efla_interval rate;
+    const efla_rule euler = {.method = efla_method_find("euler")};
+    efla_stability_point at;
     efla_message why;
     efla_spec spec = efla_spec_default(efla_family_find("gaussian"));
     spec.dk = lengths[i], spec.dv = 1, spec.norm = 2, spec.seed = 7;
-    ck_assert_int_eq(efla_stability_limit_law_init(&law, spec.dk), EFLA_OK);
-    ck_assert_int_eq(efla_stability_limit_measure(euler, &spec, 20000, &rate, &why), EFLA_OK);
-    double expected = efla_stability_limit_expected(&law, euler, 2, false);
-    ck_assert_msg(fabs(rate.mean - expected) <= 3 * (rate.high - rate.mean),
-                  "dk %zu: measured %g [%g %g], predicted %g", spec.dk, rate.mean, rate.low, rate.high, expected);
-    ck_assert(rate.high - rate.mean < fabs(expected) / 2); /* else nothing would be seen */
+    ck_assert_int_eq(efla_stability_point_find(&euler, 0, &spec, EFLA_STABILITY_RATE, 20000, &at, &why), EFLA_OK);
+    const efla_interval rate = at.measured;
+    ck_assert_msg(fabs(rate.mean - at.predicted) <= 3 * (rate.high - rate.mean),
+                  "dk %zu: measured %g [%g %g], predicted %g", spec.dk, rate.mean, rate.low, rate.high, at.predicted);
+    ck_assert(rate.high - rate.mean < fabs(at.predicted) / 2); /* else nothing would be seen */
   }
 }
 END_TEST

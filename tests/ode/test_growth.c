@@ -29,6 +29,21 @@ START_TEST(quadrature_at_the_ends) {
 }
 END_TEST
 
+/* A token of Euler's that leaves nothing across its key, d = 0 at the joint rate y = 1, x = 2: log 2 + E log|c|, whose
+ * mean over the plane is -log 2 (R to infinity above), to which d = 1e-9 is as near as 1/R and the change of 2 - d;
+ * nothing at all without a key. */
+START_TEST(a_token_that_forgets) {
+  const efla_rule rule = {.method = efla_method_find("euler"), .decay = efla_decay_find("joint")};
+  efla_coefficients c;
+  efla_growth_law law;
+  efla_growth_law_init(&law, 2);
+  CHECK_BOUND(fabs(efla_growth_of_token(&law, &rule, 1, 2, -(1 - 1e-9), &c)), 1e-9);
+  CHECK_BOUND(fabs(efla_growth_of_token(&law, &rule, 1, 2, -1, &c)), 1e-14);
+  ck_assert_double_eq(c.decay, 0);
+  ck_assert_double_eq(efla_growth_of_token(&law, &rule, 0, 2, -1, &c), -INFINITY);
+}
+END_TEST
+
 /* The mean over a run of isotropic keys agrees with the expectation within 5 standard errors of that mean. */
 START_TEST(a_run_agrees_with_the_quadrature) {
   static const char *const names[] = {"euler", "rk4", "implicit", "exact"};
@@ -55,6 +70,7 @@ START_TEST(a_run_agrees_with_the_quadrature) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {quadrature_in_the_plane, quadrature_at_the_ends, a_run_agrees_with_the_quadrature};
+  const TTest *const tests[] = {quadrature_in_the_plane, quadrature_at_the_ends, a_token_that_forgets,
+                                a_run_agrees_with_the_quadrature};
   return testing_main("growth", tests, sizeof tests / sizeof *tests, 60);
 }

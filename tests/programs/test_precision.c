@@ -143,18 +143,18 @@ END_TEST
 START_TEST(drift_in_closed_form) {
   enum { TOKENS = 1000 };
   efla_tokens x = testing_tokens("unit", 1, TOKENS, D, D);
-  const efla_method *exact = efla_method_find("exact");
+  const efla_rule exact = {.method = efla_method_find("exact")};
   efla_storage storage = efla_storage_state(efla_format_find("bf16"));
   efla_drift all = efla_drift_start(&storage, D, 3 * D), none = all, some = efla_drift_start(&storage, D, D / 4);
   for (size_t t = 0; t < TOKENS; t++) x.beta[t] = 1 / efla_lambda(D, x.k + t * D);
-  efla_drift_advance(&all, exact, &x);
-  efla_drift_advance(&some, exact, &x);
+  efla_drift_advance(&all, &exact, &x);
+  efla_drift_advance(&some, &exact, &x);
   double added = all.added, lost = -expm1(-2) / D - added, plateau = added / lost, slack = 2 * TOKENS * D * U;
   CHECK_BOUND(fabs(efla_drift_error(&all) / sqrt(-plateau * expm1(TOKENS * log1p(-lost))) - 1), slack);
   CHECK_BOUND(fabs(some.unseen / (0.75 * added * TOKENS) - 1), TOKENS * added); /* of which it feeds on itself */
   CHECK_BOUND(some.seen, (1 + some.unseen) * 0.25 * added / (-expm1(-2) / (D / 4.) - added));
   for (size_t t = 0; t < TOKENS; t++) x.beta[t] = 0;
-  efla_drift_advance(&none, exact, &x);
+  efla_drift_advance(&none, &exact, &x);
   CHECK_BOUND(fabs(efla_drift_error(&none) / sqrt(expm1(TOKENS * log1p(added))) - 1), slack);
   efla_tokens_clear(&x);
 }

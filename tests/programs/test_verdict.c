@@ -4,10 +4,10 @@
 
 static const struct {
   const char *name, *arguments;
-} programs[] = {{"reference", ""}, {"zero_order_hold", ""},
-                {"order", ""},     {"accumulation", ""},
-                {"chunk", ""},     {"decay", ""},
-                {"noise", ""},     {"throughput", " --panels tokens --tokens 1024,2048,4096"}};
+} programs[] = {
+    {"reference", ""},    {"zero_order_hold", ""}, {"order", ""},
+    {"accumulation", ""}, {"chunk", ""},           {"decay", ""},
+    {"noise", ""},        {"stability_plane", ""}, {"throughput", " --panels tokens --tokens 1024,2048,4096"}};
 
 static int verdict(char *out, char *err, size_t size) {
   return testing_shell(TEST_BUILD "/verdict " TEST_WORK "/verdict " TEST_BIN, out, err, size);
@@ -36,6 +36,7 @@ START_TEST(verdict_of_quick_tables) {
   ck_assert_ptr_nonnull(strstr(out, "DeltaNet's error accumulates                 not seen"));
   ck_assert_ptr_nonnull(strstr(out, "chunkwise form is equivalent                 holds"));
   ck_assert_ptr_nonnull(strstr(out, "gated exact flow: exact                      holds"));
+  ck_assert_ptr_nonnull(strstr(out, "gated exact flow: stable                     holds"));
   ck_assert_ptr_nonnull(strstr(out, "split step: error below bf16's unit          not seen"));
   ck_assert_ptr_nonnull(strstr(out, "not asked (no MNIST"));
   ck_assert_ptr_nonnull(strstr(out, "linear time")); /* of time itself nothing is asserted here */
@@ -71,6 +72,8 @@ START_TEST(missing_rows) {
                {"DeltaNet's error accumulates", "accumulation", ",euler,"},
                {"chunkwise form is equivalent", "chunk", ",substitution,"},
                {"gated exact flow: exact", "decay", "^stream,.*,exact,joint,"},
+               {"gated exact flow: stable", "stability_plane", "^plane,exact,"},
+               {"gated exact flow: stable", "stability_plane", "^stream,exact,"},
                {"split step: error below bf16's unit", "decay", "^stream,.*,exact,split,"},
                {"linear time", "throughput", ",1024,"},
                {"robust against DeltaNet: burst", "noise", ",burst,"}};
