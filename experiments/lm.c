@@ -73,6 +73,9 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
   if (study.plan.schedule.warmup >= study.plan.schedule.steps)
     return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", study.plan.schedule.warmup,
                      study.plan.schedule.steps);
+  for (size_t i = 0; i < study.mixers.n && study.prompt; i++)
+    if (study.mixers.row[i] == 1)
+      return efla_fail(why, EFLA_USAGE, "--generate: softmax attention has no state of constant size to decode with");
   return EFLA_OK;
 }
 
@@ -98,9 +101,9 @@ int main(int argc, char **argv) {
           "The model is a stack of blocks with short convolutions, the delta rule in heads, and SwiGLU. Every "
           "combination of the lists is trained: EFLA is the exact method with raw keys, DeltaNet Euler with unit keys, "
           "Gated DeltaNet that with the decay split, Kimi Delta Attention that per channel. The learning rate rises "
-          "in proportion and falls along a cosine to a tenth. A training needs about 40 times context * group * "
-          "layers * width bytes per thread, and 4 bytes times 3 and one per group for every parameter. The same bits "
-          "for any number of threads.",
+          "in proportion and falls along a cosine to a tenth. Memory in bytes: for each thread 4 * group * context * "
+          "(layers * (16 * width + 3 * hidden) + 12 * width + 256), and 4 * (3 + batch/group) for every parameter. "
+          "The same bits for any number of threads.",
       .options = options,
       .columns = efla_text_study_columns,
       .run = run,

@@ -248,10 +248,12 @@ void efla_cli_clear(efla_cli *cli) {
 }
 
 int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *why) {
-  static const int codes[] = {
-      [EFLA_OK] = EFLA_EXIT_FINE,     [EFLA_NO_MEMORY] = EFLA_EXIT_IO,    [EFLA_INPUT] = EFLA_EXIT_IO,
-      [EFLA_OUTPUT] = EFLA_EXIT_IO,   [EFLA_UNTRUSTED] = EFLA_EXIT_CHECK, [EFLA_NOT_BUILT] = EFLA_EXIT_USAGE,
-      [EFLA_USAGE] = EFLA_EXIT_USAGE, [EFLA_OUTSIDE] = EFLA_EXIT_CHECK,   [EFLA_NOT_FINITE] = EFLA_EXIT_NOT_FINITE};
+  static const int codes[] = {[EFLA_OK] = EFLA_EXIT_FINE,           [EFLA_INVALID] = EFLA_EXIT_USAGE,
+                              [EFLA_UNSUPPORTED] = EFLA_EXIT_USAGE, [EFLA_DEVICE_FAILED] = EFLA_EXIT_IO,
+                              [EFLA_NO_MEMORY] = EFLA_EXIT_IO,      [EFLA_INPUT] = EFLA_EXIT_IO,
+                              [EFLA_OUTPUT] = EFLA_EXIT_IO,         [EFLA_UNTRUSTED] = EFLA_EXIT_CHECK,
+                              [EFLA_NOT_BUILT] = EFLA_EXIT_USAGE,   [EFLA_USAGE] = EFLA_EXIT_USAGE,
+                              [EFLA_OUTSIDE] = EFLA_EXIT_CHECK,     [EFLA_NOT_FINITE] = EFLA_EXIT_NOT_FINITE};
   if (*why->text) fprintf(stderr, "%s: %s\n", cli->name, why->text);
   return codes[status];
 }

@@ -29,11 +29,11 @@ const efla_column efla_text_study_columns[] = {
     EFLA_COLUMN(row, beta, "", "map of beta"),
     EFLA_COLUMN(row, lr, "", "largest learning rate"),
     EFLA_COLUMN(row, seed, "", "seed of parameters and windows"),
-    EFLA_COLUMN(row, step, "", "steps of training so far"),
+    EFLA_COLUMN(row, step, "", "steps of training"),
     EFLA_COLUMN(row, part, "", "part of the text: train, valid, test"),
     EFLA_COLUMN(row, context, "", "tokens of a window"),
-    EFLA_COLUMN(row, place, "", "0: all of a window; else its tokens from this number on, below twice as many"),
-    EFLA_COLUMN(row, bits, "bits", "bits per byte; nan: diverged, or the part is shorter than a window"),
+    EFLA_COLUMN(row, place, "", "place in the window; tokens from this number on, below twice as many, 0: all"),
+    EFLA_COLUMN(row, bits, "", "bits per byte; nan: diverged, or the part is shorter than a window"),
     EFLA_COLUMNS_END(row)};
 
 const char *efla_mixer_name(size_t i) {
@@ -150,8 +150,9 @@ static void report(const efla_text_run *run, const row *r, efla_progress *progre
   const efla_text_options *o = &run->plan.options;
   const efla_trainer *t = &run->trainer;
   const double tokens = (double)(t->step * o->batch * o->context);
-  efla_progress_say(progress, "%s %s, decay %s, %s keys, lr %g, seed %zu: %zu parameters, ", r->mixer, r->method,
-                    r->decay, r->keys, r->lr, r->seed, efla_lm_parameters(&o->model));
+  efla_progress_say(progress, "%s %s, decay %s, %s keys, lr %g, seed %zu: %zu parameters, %.0f MB, ", r->mixer,
+                    r->method, r->decay, r->keys, r->lr, r->seed, efla_lm_parameters(&o->model),
+                    efla_text_bytes(o) * 1e-6);
   if (t->diverged)
     efla_progress_say(progress, "diverged in step %zu\n", t->step);
   else

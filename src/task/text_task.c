@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_task.h"
 
-#include "efla/internal/threads.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

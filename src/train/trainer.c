@@ -2,11 +2,11 @@
 #include "train/trainer.h"
 
 #include "app/progress.h"
-#include "efla/internal/threads.h"
 #include "efla/cpu/isa.h"
 #include "train/checkpoint.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +48,8 @@ static efla_status compute_groups(efla_trainer *t, efla_message *why) {
     float *gradient = t->gradients + g * l->numbers;
     efla_message mine;
     memset(gradient, 0, l->numbers * sizeof *gradient);
-    const efla_status status =
-        l->gradient(l->context, efla_thread(), t->step + 1, g, t->parameters, gradient, &t->parts[g], &mine);
+    const efla_status status = l->gradient(l->context, (size_t)omp_get_thread_num(), t->step + 1, g, t->parameters,
+                                           gradient, &t->parts[g], &mine);
     if (status == EFLA_OK) continue;
 #pragma omp critical(efla_trainer_message)
     worst = status, *why = mine;

@@ -105,6 +105,18 @@ START_TEST(divergence_is_data) {
 }
 END_TEST
 
+/* The formula that bin/lm --help states, with what it leaves out: norms, betas and gates, 3 % here. */
+START_TEST(memory) {
+  efla_text_plan p = plan_of(2, NULL);
+  efla_text_options *o = &p.options;
+  o->model.width = 128, o->model.hidden = 192, o->model.layers = 3;
+  const double W = 128, per_token = 3 * (16 * W + 3 * 192) + 12 * W + EFLA_BYTES,
+               numbers = (double)efla_lm_numbers(&o->model),
+               expected = 2 * 4. * (double)(o->group * o->context) * per_token + 4 * (3 + 3) * numbers;
+  CHECK_BOUND(fabs(efla_text_bytes(o) / expected - 1), .03);
+}
+END_TEST
+
 START_TEST(short_texts) {
   efla_text_plan p = plan_of(1, NULL);
   efla_text_run run;
@@ -146,7 +158,7 @@ START_TEST(texts) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {learns_and_evaluates, same_bits_however_it_is_run, divergence_is_data, short_texts,
-                                texts};
+  const TTest *const tests[] = {
+      learns_and_evaluates, same_bits_however_it_is_run, divergence_is_data, memory, short_texts, texts};
   return testing_main("text_task", tests, sizeof tests / sizeof *tests, 60);
 }
