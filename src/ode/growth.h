@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#define EFLA_GROWTH_NODES 256
+#define EFLA_GROWTH_NODES 512
 
 /* The law for independent keys of uniformly random direction: one token whose key multiplies what lies along it by R
  * changes the norm of a vector by log(1 + (R^2 - 1) c^2)/2, where c^2 ~ Beta(1/2, (dk-1)/2) is the squared cosine

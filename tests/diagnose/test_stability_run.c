@@ -259,7 +259,8 @@ START_TEST(a_refusal_is_told) {
   x.beta[4] = 1e6;
   efla_diagnosis d;
   efla_message why = {""};
-  const efla_diagnosis_options options = {1, 1, DK, DV, 1, 10, efla_oracle_find("odeiv"), NULL};
+  const efla_diagnosis_options options = {
+      .sequences = 1, .heads = 1, .dk = DK, .dv = DV, .slots = 1, .measure = 10, .truth = efla_oracle_find("odeiv")};
   ck_assert_int_eq(efla_diagnosis_init(&d, &options, &why), EFLA_OK);
   efla_diagnosis_start(&d, 0, 0, 0, NULL, x.tokens);
   efla_diagnosis_advance(&d, 0, &x);
