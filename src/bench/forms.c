@@ -175,7 +175,7 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
   const efla_heads *h = &given->heads;
   double worst = 0, u = (given->f64 ? DBL_EPSILON : (double)FLT_EPSILON) / 2;
   double steps = (double)(h->tokens + 1) * (double)(h->dk + 16);
-  long double *work = malloc((h->dk * h->dv + 2 * h->dk + 2 * h->dv) * sizeof *work);
+  long double *work = calloc(h->dk * h->dv + 2 * h->dk + 2 * h->dv, sizeof *work);
   if (!work) return INFINITY;
   for (size_t s = 0; s < efla_heads_sequences(h); s++)
     for (size_t head = 0; head < h->heads; head++)

@@ -123,6 +123,7 @@ static efla_status read_xz(efla_packed *file, void *bytes, size_t wanted, size_t
 }
 
 efla_status efla_packed_read(efla_packed *file, void *bytes, size_t wanted, size_t *got, efla_message *why) {
+  assert(file);
   *got = 0;
   efla_status status = (file->gz ? read_gzip : read_xz)(file, bytes, wanted, got, why);
   file->offset += *got;

@@ -3,11 +3,13 @@
 
 #include "nn/language_parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static efla_status open_layer(efla_lm_decoder *d, size_t l, efla_message *why) {
   const efla_lm_config *c = &d->lm.config;
   const efla_device *on = d->lm.device;
+  assert(d->recent && d->z && d->y);
   const size_t n = EFLA_CONVOLUTION * 3 * c->width, head = c->width / c->heads;
   d->recent[l] = on->row->allocate(n), d->z[l] = on->row->allocate(n), d->y[l] = on->row->allocate(n);
   if (!d->recent[l] || !d->z[l] || !d->y[l]) return efla_fail_memory(why);

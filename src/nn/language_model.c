@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "nn/language_model.h"
 
+#include <assert.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <math.h>
@@ -25,6 +26,7 @@ static bool of_layer(efla_lm_parameter p) {
 }
 
 static efla_lm_place shape(const efla_lm_config *c, efla_lm_parameter p) {
+  assert(c->heads > 0);
   const size_t W = c->width, betas = c->softmax ? 0 : c->heads;
   const efla_lm_place shapes[EFLA_LM_PARAMETERS] = {
       [EFLA_LM_EMBEDDING] = {0, c->vocabulary, W},

@@ -94,7 +94,7 @@ void efla_cf4_advance(const efla_signal *signal, double time, double duration, s
     signal->sample(signal->context, time + ((double)i + 0.5 - root) * h, k, v);
     signal->sample(signal->context, time + ((double)i + 0.5 + root) * h, k + dk, v + dv);
     for (size_t e = 0; e < dk * dv; e++) S[e] *= kept;
-    for (size_t j = 0; j < 2 * dv; j++) v[j] *= kept_of[j / dv];
+    for (size_t j = 0; j < dv; j++) v[j] *= kept_of[0], v[dv + j] *= kept_of[1];
     efla_flow_of_two(dk, dv, k, v, early, S, y);
     efla_flow_of_two(dk, dv, k, v, late, S, y);
   }

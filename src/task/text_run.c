@@ -123,7 +123,7 @@ static size_t draw_byte(const double *logits, double temperature, gsl_rng *draw)
 efla_status efla_text_generate(const efla_text_run *run, const char *prompt, size_t length, double temperature,
                                size_t seed, FILE *file, double *speed, efla_message *why) {
   efla_lm_decoder d;
-  double logits[EFLA_BYTES];
+  double logits[EFLA_BYTES] = {0};
   efla_status status =
       efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.devices[0], run->trainer.parameters, why);
   if (status != EFLA_OK) return status;

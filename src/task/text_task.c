@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_task.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static efla_status gradient(void *context, size_t thread, size_t step, size_t gr
                             float *gradient, double *loss, efla_message *why) {
   efla_text_task *task = context;
   const efla_text_options *o = &task->options;
+  assert(task->models && task->tokens && task->labels);
   efla_lm *m = &task->models[thread];
   uint32_t *tokens = task->tokens + thread * m->rows;
   int32_t *labels = task->labels + thread * m->rows;

@@ -129,7 +129,7 @@ static void set_erase_key(size_t kind, efla_tokens *one, double *p) {
 static void check_rates(double y, double x, size_t dk, size_t kind) {
   const efla_rule rule = {.method = efla_method_find("exact")};
   efla_tokens one = one_token(x, dk, 1);
-  double erase[8];
+  double erase[8] = {0};
   set_erase_key(kind, &one, erase);
   const double rho = one.beta[0], b = 3 * rho;
   arb_mat_t E;

@@ -65,8 +65,8 @@ typedef struct truth {
 /* How the steps are composed: share c of the decay before the step; per head the argument's coefficients. */
 typedef struct rule {
   const char *options;
-  long double share; /* < 0: the exact flow */
-  bool euler;        /* of unit keys */
+  double share; /* < 0: the exact flow */
+  bool euler;   /* of unit keys */
 } rule;
 
 static void step(truth *s, const contents *c, const rule *r, size_t i, const double *given, const double *v,
@@ -233,32 +233,31 @@ END_TEST
 
 START_TEST(refusals) {
   static const struct {
-    contents c;
-    const char *options;
+    const char *options, *words;
     int status;
-    const char *words;
+    contents c;
   } cases[] = {
-      {{true, true, false, false}, "--decay joint", 3, "in.h5: g: one number per channel, expected one per head"},
-      {{true, false, false, false}, "--decay lie", 3, "in.h5: g: one number per head, expected one number per channel"},
-      {{false, false, false, false}, "--decay exact", 3, "in.h5: g: no such dataset, expected one number per channel"},
-      {{true, true, false, false},
-       "--decay exact --precision f32",
+      {"--decay joint", "in.h5: g: one number per channel, expected one per head", 3, {true, true, false, false}},
+      {"--decay lie", "in.h5: g: one number per head, expected one number per channel", 3, {true, false, false, false}},
+      {"--decay exact", "in.h5: g: no such dataset, expected one number per channel", 3, {false, false, false, false}},
+      {"--decay exact --precision f32",
+       "in.h5: precision f32: with decay exact, expected f64",
        2,
-       "in.h5: precision f32: with decay exact, expected f64"},
-      {{true, true, false, false},
-       "--decay exact --method euler",
+       {true, true, false, false}},
+      {"--decay exact --method euler",
+       "in.h5: method euler: decay exact is the flow itself, expected method exact",
        2,
-       "in.h5: method euler: decay exact is the flow itself, expected method exact"},
-      {{true, true, true, false}, "--decay exact", 2, "in.h5: p: the exact flow with g per channel has no erase key"},
-      {{true, true, false, false},
-       "--precision bf16",
+       {true, true, false, false}},
+      {"--decay exact", "in.h5: p: the exact flow with g per channel has no erase key", 2, {true, true, true, false}},
+      {"--precision bf16",
+       "in.h5: precision bf16: with g per channel, expected f64 or f32",
        2,
-       "in.h5: precision bf16: with g per channel, expected f64 or f32"},
-      {{false, false, true, false},
-       "--form chunk",
+       {true, true, false, false}},
+      {"--form chunk",
+       "in.h5: form chunk: with an erase key p, expected form recurrence",
        2,
-       "in.h5: form chunk: with an erase key p, expected form recurrence"},
-      {{true, true, false, false}, "--backend no-such", 2, "'no-such'"}};
+       {false, false, true, false}},
+      {"--backend no-such", "'no-such'", 2, {true, true, false, false}}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     make(&cases[i].c);
     remove(out);
