@@ -33,6 +33,9 @@
 #include "io/packed.h"                /* files of bytes, plain or compressed */
 #include "io/idx.h"                   /* ... with a header (MNIST) */
 #include "data/text.h"                /* texts as bytes */
+#include "data/token_task.h"          /* synthetic tasks on tokens */
+#include "data/mqar.h"                /* ... recall of many queries */
+#include "data/mad.h"                 /* ... the tasks of MAD */
 #include "data/mnist.h"               /* MNIST as keys and values */
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */
