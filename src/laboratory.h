@@ -48,6 +48,7 @@
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
 #include "task/text_study.h"          /* language models of bytes */
+#include "task/token_study.h"         /* ... on synthetic tasks */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 

@@ -175,7 +175,8 @@ efla_status efla_packed_whole(unsigned char **bytes, size_t *count, size_t most,
   assert(most < SIZE_MAX);
   *bytes = NULL, *count = 0;
   efla_status status = efla_packed_open(&file, path, why);
-  if (status == EFLA_OK) status = read_all(file, bytes, count, most, why);
+  if (!file) return status;
+  status = read_all(file, bytes, count, most, why);
   status = efla_packed_close(file, status, why);
   if (status != EFLA_OK || *count == 0) {
     free(*bytes);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_study.h"
 
+#include "task/lm_grid.h"
+
 #include "app/sweep.h"
 #include "base/seed.h"
 #include "io/lock.h"
@@ -35,11 +37,6 @@ const efla_column efla_text_study_columns[] = {
     EFLA_COLUMN(row, place, "", "place in the window; tokens from this number on, below twice as many, 0: all"),
     EFLA_COLUMN(row, bits, "", "bits per byte; nan: diverged, or the part is shorter than a window"),
     EFLA_COLUMNS_END(row)};
-
-const char *efla_mixer_name(size_t i) {
-  static const char *const names[] = {"delta", "softmax"};
-  return i < sizeof names / sizeof *names ? names[i] : NULL;
-}
 
 /* ---- rows ---- */
 

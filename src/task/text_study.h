@@ -7,11 +7,10 @@
 #include "app/cli.h"
 #include "app/progress.h"
 #include "app/table.h"
+#include "task/lm_grid.h"
 #include "task/text_run.h"
 
 extern const efla_column efla_text_study_columns[];
-
-const char *efla_mixer_name(size_t i); /* "delta", "softmax" */
 
 typedef struct efla_text_study {
   efla_text_plan plan; /* common to all configs; its path is set for each */

@@ -143,7 +143,8 @@ START_TEST(fuzzy_recall_draws_its_sizes_uniformly) {
 END_TEST
 
 /* Where keys are too many to be drawn twice, the probe comes first at the first pair from some place on, which is
- * uniform among 1024 - 2*4 to 1024 - 2*6: a quarter of them each, within 5 standard errors and the 6 tokens of a pair. */
+ * uniform among 1024 - 2*4 to 1024 - 2*6: a quarter of them each, within 5 standard errors and the 6 tokens of a
+ * pair. */
 START_TEST(the_probe_is_anywhere) {
   enum { N = 3000 };
   static const efla_token_settings s = {.vocabulary = 1000, .length = 1024};

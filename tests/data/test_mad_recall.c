@@ -112,7 +112,7 @@ START_TEST(the_protected_pair_and_the_last_key) {
 }
 END_TEST
 
-/* The next input everywhere, and at the end the value of the last key, or for fuzzy recall the last token of a value. */
+/* The next input everywhere, and at the end the value of the last key, or for fuzzy recall a token of a value. */
 START_TEST(training_asks_for_every_next_token) {
   const efla_token_task *const tasks[] = {&efla_mad_in_context_recall, &efla_mad_noisy_recall, &efla_mad_fuzzy_recall};
   for (int k = 0; k < 3; k++) {

@@ -148,8 +148,8 @@ START_TEST(at_most_so_many_bytes) {
 }
 END_TEST
 
-/* A header that asks for a dictionary of 4 GB: it is the one property of the filter with the number 0x21 and stands under
- * the checksum of the block's header, which begins at byte 12 with its length. */
+/* A header that asks for a dictionary of 4 GB: it is the one property of the filter with the number 0x21 and stands
+ * under the checksum of the block's header, which begins at byte 12 with its length. */
 START_TEST(memory_that_a_header_asks_for) {
   unsigned char *bytes;
   size_t count, n;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configs of a study of language models: one for each combination of what is varied. */
+#ifndef EFLA_TASK_LM_GRID_H
+#define EFLA_TASK_LM_GRID_H
+
+#include "app/cli.h"
+#include "nn/language_model.h"
+
+const char *efla_mixer_name(size_t i); /* "delta", "softmax" */
+
+typedef struct efla_lm_grid {
+  efla_list mixers, methods, decays, treatments, maps, rates, seeds;
+  size_t seed;   /* from which, with those of the list, the trainings' follow */
+  bool channels; /* decays that can be are per channel */
+} efla_lm_grid;
+
+/* A config by its names, "-" where softmax attention has none; decay: "split channels" where it is per channel. */
+typedef struct efla_lm_variant {
+  const char *mixer, *method, *decay, *keys, *beta;
+  double rate;
+  size_t listed, seed; /* the seed in the list, and that of the training */
+} efla_lm_variant;
+
+size_t efla_lm_grid_size(const efla_lm_grid *grid);
+
+/* Config i: its names, and model's mixer, rule and map. The seed varies most slowly, so that an unfinished study has all
+ * combinations for some seeds. False where it is another config's equal: softmax attention has no rule to vary. */
+bool efla_lm_grid_at(const efla_lm_grid *grid, size_t i, efla_lm_config *model, efla_lm_variant *variant);
+
+/* DIRECTORY/PREFIX-mixer-method-... .h5, to be freed; made where the directory is missing. *path is NULL where
+ * directory is. Fails with EFLA_OUTPUT and EFLA_NO_MEMORY. */
+efla_status efla_lm_variant_path(const efla_lm_variant *variant, const char *directory, const char *prefix, char **path,
+                                 efla_message *why);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A language model as a trainer sees it, whatever its sequences are: devices and workspaces of the threads, and a
+ * function that makes the sequences of a step. */
+#ifndef EFLA_TASK_LM_LEARNER_H
+#define EFLA_TASK_LM_LEARNER_H
+
+#include "nn/language_model.h"
+#include "train/trainer.h"
+
+typedef struct efla_lm_source {
+  void *context;
+  /* Sequence i of the batch of step `step` (from 1): tokens and labels (positions). Called by thread `thread`, of
+   * several at the same time. */
+  void (*make)(void *context, size_t thread, size_t step, size_t i, uint32_t *tokens, int32_t *labels);
+} efla_lm_source;
+
+typedef struct efla_lm_learner {
+  efla_lm_config model;
+  efla_lm_source source;
+  size_t positions;    /* tokens of a sequence */
+  size_t batch, group; /* sequences of a step, and of one gradient; group divides batch */
+  size_t threads;      /* at least 1 */
+  /* While it is open: */
+  efla_device *devices; /* (threads) */
+  efla_lm *models;      /* (threads), for `group` sequences */
+  uint32_t *tokens;     /* (threads, group, positions) */
+  int32_t *labels;
+} efla_lm_learner;
+
+/* The first fields are set. Fails as efla_lm_init does and with EFLA_NO_MEMORY; the rest is then zero. */
+efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why);
+void efla_lm_learner_close(efla_lm_learner *l); /* accepts one that is not open */
+
+/* The loss is the mean over the groups of the mean over their labels that count, in nats. l must not be moved. */
+efla_learner efla_lm_learner_trainee(efla_lm_learner *l);
+
+/* A trainer with the parameters of a seed. Fails as efla_trainer_init does. */
+efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_schedule *schedule, const efla_adamw *rule,
+                                  size_t seed, efla_trainer *trainer, efla_message *why);
+
+/* Bytes of memory that a training needs: workspaces, parameters, moments, gradients. */
+double efla_lm_learner_bytes(const efla_lm_learner *l);
+
+#endif
