@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Models on token tasks: published scores by hand, training that learns, same bits however it is run. */
+#include "testing.h"
+
+#include "task/token_run.h"
+#include "task/token_score.h"
+
+#include <unistd.h>
+
+/* By example: 1 of 2, 1 of 1, none is scored. By label: 5 is right once in two, 6 once in one, 7 is only answered. */
+START_TEST(scores) {
+  enum { N = 3, _ = EFLA_UNSCORED };
+  static const uint16_t labels[] = {5, _, 5, _, 6, _, _, _, _}, answers[] = {5, 9, 7, 9, 6, 9, 9, 9, 9};
+  efla_message why;
+  double accuracy;
+  ck_assert_int_eq(efla_token_score_of(EFLA_SCORE_EXAMPLES, 10, N, 3, labels, answers, &accuracy, &why), EFLA_OK);
+  CHECK_BOUND(fabs(accuracy - (.5 + 1 + 0) / 3), 2 * U);
+  ck_assert_int_eq(efla_token_score_of(EFLA_SCORE_LABELS, 10, N, 3, labels, answers, &accuracy, &why), EFLA_OK);
+  CHECK_BOUND(fabs(accuracy - (.5 + 1 + 0) / 3), 2 * U);
+}
+END_TEST
+
+/* Batches of 128 examples are averaged by themselves: 128 of label 1, all right, then one of label 2, wrong. */
+START_TEST(scores_of_batches) {
+  enum { N = 129 };
+  uint16_t labels[N], answers[N];
+  efla_message why;
+  double accuracy;
+  for (size_t i = 0; i < N; i++) labels[i] = i < 128 ? 1 : 2, answers[i] = i < 128 ? 1 : 2 + 1;
+  ck_assert_int_eq(efla_token_score_of(EFLA_SCORE_LABELS, 4, N, 1, labels, answers, &accuracy, &why), EFLA_OK);
+  ck_assert_double_eq(accuracy, .5);
+}
+END_TEST
+
+static efla_token_plan plan_of(size_t threads, size_t steps, const char *path) {
+  efla_token_plan p = {.task = efla_token_task_find("mqar"),
+                       .batch = 16,
+                       .group = 4,
+                       .threads = threads,
+                       .seed = 7,
+                       .tested = 40,
+                       .schedule = {.steps = steps, .warmup = 5, .rate = 1e-2, .least = .1},
+                       .rule = efla_adamw_default(0),
+                       .path = path,
+                       .save = 3};
+  p.settings = p.task->settings;
+  p.settings.vocabulary = 18, p.settings.length = 8, p.settings.items = 2, p.settings.random_filler = false;
+  p.model = (efla_lm_config){.width = 32, .layers = 2, .heads = 1, .hidden = 32, .beta = efla_beta_maps};
+  efla_rule_find("exact", "none", "unit", &p.model.rule);
+  return p;
+}
+
+/* Two pairs among 8 keys and 9 values: from one in nine to nearly all. */
+START_TEST(learns) {
+  const efla_token_plan p = plan_of(2, 250, NULL);
+  efla_token_run run;
+  efla_message why;
+  double accuracy, loss;
+  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
+  ck_assert_msg(accuracy < .4 && fabs(loss - log(18)) < .3, "accuracy %g, loss %g", accuracy, loss);
+  ck_assert_int_eq(efla_token_run_finish(&run, NULL, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
+  ck_assert_msg(accuracy > .8, "accuracy %g, loss %g", accuracy, loss);
+  efla_token_run_clear(&run);
+}
+END_TEST
+
+START_TEST(same_bits_however_it_is_run) {
+  const char *path = TEST_WORK "/token_run.h5";
+  const efla_token_plan whole = plan_of(1, 10, NULL), kept = plan_of(3, 10, path);
+  efla_token_run a, b;
+  efla_message why;
+  unlink(path);
+  ck_assert_int_eq(efla_token_run_open(&a, &whole, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_finish(&a, NULL, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_open(&b, &kept, &why), EFLA_OK);
+  for (int i = 0; i < 5; i++) ck_assert_int_eq(efla_trainer_step(&b.trainer, &why), EFLA_OK);
+  ck_assert_int_eq(efla_trainer_save(&b.trainer, path, b.settings, 0, NULL, &why), EFLA_OK);
+  efla_token_run_clear(&b);
+  ck_assert_int_eq(efla_token_run_open(&b, &kept, &why), EFLA_OK);
+  ck_assert_uint_eq(b.trainer.step, 5);
+  ck_assert_int_eq(efla_token_run_finish(&b, NULL, NULL, &why), EFLA_OK);
+  ck_assert_mem_eq(a.trainer.parameters, b.trainer.parameters,
+                   a.trainer.learner.numbers * sizeof *a.trainer.parameters);
+  efla_token_run_clear(&a), efla_token_run_clear(&b);
+}
+END_TEST
+
+START_TEST(divergence_and_refusals) {
+  efla_token_plan p = plan_of(1, 20, NULL);
+  efla_token_run run;
+  efla_message why;
+  double accuracy, loss;
+  p.schedule.rate = 1e30, p.schedule.warmup = 0;
+  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_finish(&run, NULL, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
+  ck_assert(run.trainer.diverged && isnan(accuracy) && isnan(loss));
+  efla_token_run_clear(&run);
+  p.settings.items = 3; /* 4 tokens each, of 8 */
+  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_USAGE);
+  p.task = efla_token_task_find("compression"), p.settings = p.task->settings;
+  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_USAGE);
+  ck_assert(strstr(why.text, "compression"));
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {scores, scores_of_batches, learns, same_bits_however_it_is_run,
+                                divergence_and_refusals};
+  return testing_main("token_run", tests, sizeof tests / sizeof *tests, 60);
+}
