@@ -3,6 +3,7 @@
 
 #include "task/token_score.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 /* Example i of a source as tokens and labels; room (2 positions). */
 static void make_example(const efla_token_source *source, size_t i, uint16_t *room, uint32_t *tokens, int32_t *labels) {
   const size_t n = source->positions;
+  assert(room && tokens && labels);
   efla_token_example(source, i, room, room + n);
   for (size_t t = 0; t < n; t++) {
     tokens[t] = room[t];
@@ -133,7 +135,7 @@ static efla_status answer(const efla_token_run *run, efla_lm *m, size_t i, uint1
     memcpy(labels, room + n, n * sizeof *labels);
     status = efla_lm_forward(m, run->trainer.parameters, tokens, wanted, 0, &sum, why);
   }
-  for (size_t t = 0; t < n && status == EFLA_OK; t++)
+  for (size_t t = 0; t < n && status == EFLA_OK && wanted; t++)
     if (wanted[t] >= 0) answers[t] = likeliest((const float *)m->logits + t * V, V), ++*counted;
   *loss += sum;
   free(tokens), free(wanted);
@@ -143,10 +145,11 @@ static efla_status answer(const efla_token_run *run, efla_lm *m, size_t i, uint1
 efla_status efla_token_run_test(efla_token_run *run, double *accuracy, double *loss, efla_message *why) {
   const size_t n = run->test.positions, examples = run->plan.tested;
   efla_lm m = {.layers = NULL};
-  uint16_t *labels = malloc(2 * examples * n * sizeof *labels), *answers = labels + examples * n;
+  uint16_t *labels = malloc(2 * examples * n * sizeof *labels);
   size_t counted = 0;
   *accuracy = *loss = NAN;
   if (!labels) return efla_fail_memory(why);
+  uint16_t *answers = labels + examples * n;
   double sum = 0;
   efla_status status = EFLA_OK;
   if (!run->trainer.diverged) status = efla_lm_init(&m, &run->plan.model, &run->learner.devices[0], 1, n, why);
