@@ -33,6 +33,7 @@
 #include "io/packed.h"                /* files of bytes, plain or compressed */
 #include "io/idx.h"                   /* ... with a header (MNIST) */
 #include "data/text.h"                /* texts as bytes */
+#include "data/judgement.h"           /* ... and texts to judge language models on */
 #include "data/mnist.h"               /* MNIST as keys and values */
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */
