@@ -5,7 +5,9 @@
  *           trained from the seed on random windows.
  * Varies    mixer, method, decay, keys, map of beta, learning rate, seed: every combination is a config.
  * Measures  bits per byte: of training batches, of the validation text along training, and at the end of all
- *           parts, in windows of the training length and of 4 and 16 times as much, by place in the window.
+ *           parts, in windows of the training length and of 4 and 16 times as much, by place in the window; on
+ *           request which of two sentences is likelier, whether last words are predicted, and bits per byte with
+ *           substituted bytes and with scaled keys.
  * Expects   small differences between methods at equal keys, larger ones between learning rates; Euler with
  *           raw keys to diverge where keys grow.
  * Writes    one row per config and mean; a training that diverges has nan from then on. With --configs a
@@ -16,7 +18,8 @@
 #include <stdlib.h>
 
 static efla_text_study study;
-static const char *corpus_path;
+static const char *corpus_path, *blimp_path, *lambada_path;
+static size_t most_pairs, most_passages;
 
 static const efla_option options[] = {
     {"corpus", "DIR", NULL, NULL,
@@ -49,6 +52,17 @@ static const efla_option options[] = {
     {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
      NULL},
     {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
+    {"blimp", "DIR", NULL, NULL, "directory of blimp.tsv and paradigms.tsv (or .gz, .xz): pairs of sentences to judge",
+     EFLA_TEXT, &blimp_path, 0, 0, NULL},
+    {"pairs", "N", "50", "5", "pairs of each paradigm, at most", EFLA_COUNT, &most_pairs, 1, 1e9, NULL},
+    {"lambada", "FILE", NULL, NULL, "passages, one a line (or .gz, .xz), whose last words are to be predicted",
+     EFLA_TEXT, &lambada_path, 0, 0, NULL},
+    {"passages", "N", "500", "50", "passages, at most", EFLA_COUNT, &most_passages, 1, 1e9, NULL},
+    {"robustness", NULL, NULL, NULL, "evaluate with substituted bytes and with scaled keys", EFLA_FLAG,
+     &study.judges.robust, 0, 0, NULL},
+    {"shares", "LIST", "0,0.01,0.05,0.1,0.2", NULL, "shares of substituted bytes", EFLA_REALS, &study.judges.shares, 0,
+     1, NULL},
+    {"factors", "LIST", "2,4,8", NULL, "factors of raw keys", EFLA_REALS, &study.judges.factors, 1e-6, 1e6, NULL},
     {"generate", "TEXT", NULL, NULL, "a text that each model continues, on standard error", EFLA_TEXT, &study.prompt, 0,
      0, NULL},
     {"length", "N", "500", "200", "bytes that are generated", EFLA_COUNT, &study.length, 1, 1e9, NULL},
@@ -79,17 +93,24 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
   return EFLA_OK;
 }
 
+static efla_status read_texts(efla_corpus *corpus, efla_message *why) {
+  efla_status status = efla_corpus_read(corpus, corpus_path, why);
+  if (status == EFLA_OK && blimp_path) status = efla_pairs_read(&study.judges.pairs, blimp_path, most_pairs, why);
+  if (status == EFLA_OK && lambada_path)
+    status = efla_passages_read(&study.judges.passages, lambada_path, most_passages, why);
+  return status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_corpus corpus;
-  efla_status status = efla_corpus_read(&corpus, corpus_path, why);
-  if (status != EFLA_OK) return status;
+  efla_status status = read_texts(&corpus, why);
   study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
   study.plan.rule.beta2 = 0.95, study.plan.rule.decay = 0.1;
-  status = efla_text_study_run(&study, table, why);
-  efla_corpus_clear(&corpus);
+  if (status == EFLA_OK) status = efla_text_study_run(&study, table, why);
+  efla_corpus_clear(&corpus), efla_pairs_clear(&study.judges.pairs), efla_passages_clear(&study.judges.passages);
   return status;
 }
 

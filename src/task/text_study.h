@@ -6,17 +6,15 @@
 
 #include "app/cli.h"
 #include "app/progress.h"
-#include "app/table.h"
-#include "task/text_run.h"
-
-extern const efla_column efla_text_study_columns[];
+#include "task/text_rows.h"
 
 const char *efla_mixer_name(size_t i); /* "delta", "softmax" */
 
 typedef struct efla_text_study {
   efla_text_plan plan; /* common to all configs; its path is set for each */
   efla_list mixers, methods, decays, treatments, maps, rates, seeds; /* softmax: once for every rate and seed */
-  size_t seed;         /* from which, with those of the list, the trainings' follow */
+  size_t seed; /* from which, with those of the list, the trainings' follow */
+  efla_text_judges judges;
   bool channels;       /* decays that can be are per channel */
   const char *configs; /* directory of the checkpoints, made where it is missing; NULL: none are kept */
   const char *prompt;  /* a text that each model continues, on standard error; NULL: none */
