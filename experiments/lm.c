@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 static efla_text_study study;
-static const char *corpus_path, *blimp_path, *lambada_path;
+static const char *corpus_path, *blimp_path, *lambada_path, *layers_path;
 static size_t most_pairs, most_passages;
 
 static const efla_option options[] = {
@@ -63,6 +63,11 @@ static const efla_option options[] = {
     {"shares", "LIST", "0,0.01,0.05,0.1,0.2", NULL, "shares of substituted bytes", EFLA_REALS, &study.judges.shares, 0,
      1, NULL},
     {"factors", "LIST", "2,4,8", NULL, "factors of raw keys", EFLA_REALS, &study.judges.factors, 1e-6, 1e6, NULL},
+    {"distributions", "FILE", NULL, NULL, "table of beta, lambda, beta*lambda, decays and state norms of each layer",
+     EFLA_RESULT, &layers_path, 0, 0, NULL},
+    {"tensors", "DIR", NULL, NULL,
+     "where q, k, v, beta and g of each layer go, before and after training, as files for diagnose", EFLA_TEXT,
+     &study.tensors, 0, 0, NULL},
     {"generate", "TEXT", NULL, NULL, "a text that each model continues, on standard error", EFLA_TEXT, &study.prompt, 0,
      0, NULL},
     {"length", "N", "500", "200", "bytes that are generated", EFLA_COUNT, &study.length, 1, 1e9, NULL},
@@ -71,6 +76,8 @@ static const efla_option options[] = {
     {.name = NULL},
 };
 
+static const efla_further_table further[] = {{"distributions", efla_text_layer_columns}, {NULL, NULL}};
+
 static void remarks(FILE *header) {
   const char *directory = corpus_path && *corpus_path ? corpus_path : getenv("EFLA_CORPUS");
   fprintf(header, "# text: %s\n", directory && *directory ? directory : "Shakespeare");
@@ -78,19 +85,7 @@ static void remarks(FILE *header) {
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
-  const efla_text_options *o = &study.plan.options;
-  if (o->model.width % o->model.heads != 0)
-    return efla_fail(why, EFLA_USAGE, "--heads: %zu, expected a divisor of the width %zu", o->model.heads,
-                     o->model.width);
-  if (o->batch % o->group != 0)
-    return efla_fail(why, EFLA_USAGE, "--group: %zu, expected a divisor of the batch %zu", o->group, o->batch);
-  if (study.plan.schedule.warmup >= study.plan.schedule.steps)
-    return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", study.plan.schedule.warmup,
-                     study.plan.schedule.steps);
-  for (size_t i = 0; i < study.mixers.n && study.prompt; i++)
-    if (study.mixers.row[i] == 1)
-      return efla_fail(why, EFLA_USAGE, "--generate: softmax attention has no state of constant size to decode with");
-  return EFLA_OK;
+  return efla_text_study_check(&study, why);
 }
 
 static efla_status read_texts(efla_corpus *corpus, efla_message *why) {
@@ -103,13 +98,18 @@ static efla_status read_texts(efla_corpus *corpus, efla_message *why) {
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_corpus corpus;
+  efla_table layers = {.file = NULL};
   efla_status status = read_texts(&corpus, why);
+  if (status == EFLA_OK && layers_path)
+    status = efla_table_open_further(&layers, cli, "distributions", layers_path, why), study.layers = &layers;
   study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
   study.plan.rule.beta2 = 0.95, study.plan.rule.decay = 0.1;
   if (status == EFLA_OK) status = efla_text_study_run(&study, table, why);
+  if (status == EFLA_OK && layers_path) status = efla_table_close(&layers, why);
+  efla_table_abandon(&layers);
   efla_corpus_clear(&corpus), efla_pairs_clear(&study.judges.pairs), efla_passages_clear(&study.judges.passages);
   return status;
 }
@@ -127,6 +127,7 @@ int main(int argc, char **argv) {
           "The same bits for any number of threads.",
       .options = options,
       .columns = efla_text_study_columns,
+      .further = further,
       .run = run,
       .check = check,
       .remarks = remarks};

@@ -45,7 +45,8 @@
 #include "task/recall_trials.h"       /* ... repeated under perturbations */
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
-#include "task/text_study.h"          /* language models of bytes */
+#include "task/text_layers.h"         /* language models of bytes: what the rule reads */
+#include "task/text_study.h"          /* ... trainings and their results */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 

@@ -4,6 +4,7 @@
 #include "app/sweep.h"
 #include "base/seed.h"
 #include "io/lock.h"
+#include "task/text_layers.h"
 
 #include <errno.h>
 #include <math.h>
@@ -41,20 +42,31 @@ static bool config_of(const efla_text_study *s, size_t i, efla_text_plan *plan, 
   return true;
 }
 
-static efla_status path_of(const efla_text_study *s, const efla_text_row *r, char **path, efla_message *why) {
+/* A path of the config in a directory, which is made where it is missing; NULL without one. */
+static efla_status path_of(const char *directory, const efla_text_row *r, const char *ending, char **path,
+                           efla_message *why) {
   *path = NULL;
-  if (!s->configs) return EFLA_OK;
-  if (mkdir(s->configs, 0777) != 0 && errno != EEXIST)
-    return efla_fail(why, EFLA_OUTPUT, "%s: %s", s->configs, strerror(errno));
+  if (!directory) return EFLA_OK;
+  if (mkdir(directory, 0777) != 0 && errno != EEXIST)
+    return efla_fail(why, EFLA_OUTPUT, "%s: %s", directory, strerror(errno));
   char name[256];
-  snprintf(name, sizeof name, "%s-%s-%s-%s-%s-%g-%zu.h5", r->mixer, r->method, r->decay, r->keys, r->beta, r->lr,
-           r->seed);
+  snprintf(name, sizeof name, "%s-%s-%s-%s-%s-%g-%zu%s", r->mixer, r->method, r->decay, r->keys, r->beta, r->lr,
+           r->seed, ending);
   for (char *c = name; *c; c++)
     if (*c == ' ') *c = '-';
-  *path = malloc(strlen(s->configs) + strlen(name) + 2);
+  *path = malloc(strlen(directory) + strlen(name) + 2);
   if (!*path) return efla_fail_memory(why);
-  sprintf(*path, "%s/%s", s->configs, name);
+  sprintf(*path, "%s/%s", directory, name);
   return EFLA_OK;
+}
+
+static efla_status inspect(const efla_text_study *s, const efla_text_run *run, const efla_text_row *r,
+                           efla_message *why) {
+  char *stem;
+  efla_status status = path_of(s->tensors, r, "", &stem, why);
+  if (status == EFLA_OK) status = efla_text_inspect(run, r, stem, s->layers, why);
+  free(stem);
+  return status;
 }
 
 static void count_step(void *progress, const efla_text_run *run) {
@@ -84,7 +96,7 @@ static efla_status run_config(const efla_text_study *s, size_t i, efla_table *ta
   char *path;
   efla_text_row r = {.accuracy = NAN};
   if (!config_of(s, i, &plan, &r)) return EFLA_OK;
-  efla_status status = path_of(s, &r, &path, why);
+  efla_status status = path_of(s->configs, &r, ".h5", &path, why);
   if (status == EFLA_OK && path) status = efla_lock_take(&lock, path, true, why);
   plan.path = path;
   if (status == EFLA_OK) status = efla_text_run_open(&run, &plan, why);
@@ -93,6 +105,7 @@ static efla_status run_config(const efla_text_study *s, size_t i, efla_table *ta
     status = efla_text_run_finish(&run, count_step, progress, why);
     if (status == EFLA_OK) report(&run, &r, progress);
     if (status == EFLA_OK) status = efla_text_write_rows(&run, &s->judges, r, table, why);
+    if (status == EFLA_OK) status = inspect(s, &run, &r, why);
     double speed;
     if (status == EFLA_OK && s->prompt && !run.trainer.diverged) {
       status = efla_text_generate(&run, s->prompt, s->length, s->temperature, r.seed, stderr, &speed, why);
@@ -103,6 +116,28 @@ static efla_status run_config(const efla_text_study *s, size_t i, efla_table *ta
   efla_lock_release(&lock);
   free(path);
   return status;
+}
+
+efla_status efla_text_study_check(const efla_text_study *s, efla_message *why) {
+  const efla_text_options *o = &s->plan.options;
+  if (o->model.width % o->model.heads != 0)
+    return efla_fail(why, EFLA_USAGE, "--heads: %zu, expected a divisor of the width %zu", o->model.heads,
+                     o->model.width);
+  if (o->batch % o->group != 0)
+    return efla_fail(why, EFLA_USAGE, "--group: %zu, expected a divisor of the batch %zu", o->group, o->batch);
+  if (s->plan.schedule.warmup >= s->plan.schedule.steps)
+    return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", s->plan.schedule.warmup,
+                     s->plan.schedule.steps);
+  for (size_t i = 0; i < s->mixers.n && s->prompt; i++)
+    if (s->mixers.row[i] == 1)
+      return efla_fail(why, EFLA_USAGE, "--generate: softmax attention has no state of constant size to decode with");
+  for (size_t i = 0; i < s->decays.n && s->tensors; i++) {
+    const efla_decay *d = &efla_decays[s->decays.row[i]];
+    if (d->gated && strcmp(d->argument, "g") != 0)
+      return efla_fail(why, EFLA_USAGE, "--tensors: a tensor file has no place for the argument of the decay %s",
+                       d->name);
+  }
+  return EFLA_OK;
 }
 
 efla_status efla_text_study_run(const efla_text_study *s, efla_table *table, efla_message *why) {
