@@ -60,7 +60,7 @@ static const efla_option options[] = {
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
-  return efla_token_plan_check(&study.plan, why);
+  return efla_lm_check(&study.plan.model, study.plan.batch, study.plan.group, &study.plan.schedule, why);
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {

@@ -32,10 +32,9 @@
 
 #include "io/packed.h"                /* files of bytes, plain or compressed */
 #include "io/idx.h"                   /* ... with a header (MNIST) */
-#include "data/text.h"                /* texts as bytes */
 #include "data/token_task.h"          /* synthetic tasks on tokens */
-#include "data/mqar.h"                /* ... recall of many queries */
-#include "data/mad.h"                 /* ... the tasks of MAD */
+#include "data/text.h"                /* texts as bytes */
+#include "data/judgement.h"           /* ... and texts to judge language models on */
 #include "data/mnist.h"               /* MNIST as keys and values */
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */
@@ -47,8 +46,9 @@
 #include "task/recall_trials.h"       /* ... repeated under perturbations */
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
-#include "task/text_study.h"          /* language models of bytes */
-#include "task/token_study.h"         /* ... on synthetic tasks */
+#include "task/text_layers.h"         /* language models of bytes: what the rule reads */
+#include "task/token_study.h"         /* language models on synthetic tasks */
+#include "task/text_study.h"          /* ... trainings and their results */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 

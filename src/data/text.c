@@ -10,22 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PATH = 4096 };
-
-static const char *const endings[] = {"", ".gz", ".xz"};
-
-/* Sets path (PATH) to the file of a part; to "" where there is none. */
-static efla_status find_part(char *path, const char *directory, const char *name, efla_message *why) {
-  for (size_t e = 0; e < sizeof endings / sizeof *endings; e++) {
-    int length = snprintf(path, PATH, "%s/%s.txt%s", directory, name, endings[e]);
-    if (length < 0 || length >= PATH) return efla_fail(why, EFLA_INPUT, "corpus: the directory's name is too long");
-    if (access(path, F_OK) == 0) return EFLA_OK;
-  }
-  *path = 0;
-  return EFLA_OK;
-}
 
 static efla_status check_text(const efla_corpus_part *part, const char *path, efla_message *why) {
   if (part->count == 0) return efla_fail(why, EFLA_INPUT, "%s: empty, expected a text", path);
@@ -38,13 +24,10 @@ static efla_status check_text(const efla_corpus_part *part, const char *path, ef
 
 static efla_status read_part(efla_corpus_part *part, const char *directory, const char *name, bool needed,
                              efla_message *why) {
-  char path[PATH];
-  efla_status status = find_part(path, directory, name, why);
-  if (status != EFLA_OK) return status;
-  if (!*path && needed)
-    return efla_fail(why, EFLA_INPUT, "corpus: no file %s.txt, %s.txt.gz or %s.txt.xz in %s", name, name, name,
-                     directory);
-  if (!*path) return EFLA_OK;
+  char path[PATH], file[16];
+  snprintf(file, sizeof file, "%s.txt", name);
+  efla_status status = efla_packed_find(path, sizeof path, directory, file, needed, why);
+  if (status != EFLA_OK || !*path) return status;
   status = efla_packed_whole(&part->bytes, &part->count, EFLA_CORPUS_MOST, path, why);
   return status == EFLA_OK ? check_text(part, path, why) : status;
 }

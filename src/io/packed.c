@@ -10,6 +10,7 @@
 #include <lzma.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,4 +184,18 @@ efla_status efla_packed_whole(unsigned char **bytes, size_t *count, size_t most,
     *bytes = NULL, *count = 0;
   }
   return status;
+}
+
+efla_status efla_packed_find(char *path, size_t room, const char *directory, const char *name, bool needed,
+                             efla_message *why) {
+  static const char *const endings[] = {"", ".gz", ".xz"};
+  for (size_t e = 0; e < sizeof endings / sizeof *endings; e++) {
+    const int length = snprintf(path, room, "%s/%s%s", directory, name, endings[e]);
+    if (length < 0 || (size_t)length >= room)
+      return efla_fail(why, EFLA_INPUT, "%s: the directory's name is too long", name);
+    if (access(path, F_OK) == 0) return EFLA_OK;
+  }
+  *path = 0;
+  if (!needed) return EFLA_OK;
+  return efla_fail(why, EFLA_INPUT, "no file %s, %s.gz or %s.xz in %s", name, name, name, directory);
 }

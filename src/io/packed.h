@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct efla_packed efla_packed;
@@ -35,5 +36,10 @@ efla_status efla_packed_close(efla_packed *file, efla_status status, efla_messag
  * with EFLA_INPUT where there are more than `most` bytes; *bytes is then NULL and *count 0.  Memory grows with what is
  * read. */
 efla_status efla_packed_whole(unsigned char **bytes, size_t *count, size_t most, const char *path, efla_message *why);
+
+/* Sets path (room) to the first file that exists of NAME, NAME.gz and NAME.xz in a directory; to "" where there is none
+ * and none is `needed`. Fails with EFLA_INPUT where one is, or where the path is too long. */
+efla_status efla_packed_find(char *path, size_t room, const char *directory, const char *name, bool needed,
+                             efla_message *why);
 
 #endif

@@ -31,7 +31,8 @@ typedef struct efla_device_row {
   void (*read)(size_t n, const void *from, double *to);
   void (*add)(size_t n, const void *x, void *y); /* y += x */
   void (*copy)(size_t n, const void *x, void *y);
-  void (*zero)(size_t rows, size_t n, void *x, size_t x_row); /* rows of n numbers, x_row apart */
+  void (*zero)(size_t rows, size_t n, void *x, size_t x_row);                 /* rows of n numbers, x_row apart */
+  void (*scale)(size_t rows, size_t n, double factor, void *x, size_t x_row); /* the same times a factor */
   /* C (rows, columns) = A B + keep C; A (rows, inner), with `left` stored as its transpose; B (inner, columns), with
    * `right` stored as its transpose; rows of A, B, C are a, b, c numbers apart. */
   void (*product)(bool left, bool right, size_t rows, size_t columns, size_t inner, const void *A, size_t a,

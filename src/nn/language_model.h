@@ -33,7 +33,8 @@ typedef struct efla_lm_config {
   bool softmax;                                    /* the mixer is softmax attention, and no rule is used */
   efla_rule rule;
   const efla_beta_map *beta;
-  bool per_channel; /* the rule's decay has one argument per channel, which it takes (efla_decay.share) */
+  bool per_channel;  /* the rule's decay has one argument per channel, which it takes (efla_decay.share) */
+  double key_factor; /* of k between convolution and rule, to see what a model does beyond its keys; 0 means 1 */
 } efla_lm_config;
 
 typedef enum efla_lm_parameter {

@@ -67,13 +67,21 @@ static efla_status say(const efla_lm *m, efla_status status, efla_message *why) 
   return status == EFLA_OK ? EFLA_OK : efla_fail(why, status, "%s", efla_last_message(m->device->backend));
 }
 
-/* q of norm one, beta and the decay's argument. */
+/* Keys, or the derivative by them, in rows of q, k, v; the factor is the same for both. */
+static void scale_keys(const efla_lm *m, void *qkv) {
+  const size_t W = m->config.width;
+  if (m->config.key_factor != 0)
+    m->device->row->scale(m->rows, W, m->config.key_factor, efla_device_at(m->device, qkv, W), 3 * W);
+}
+
+/* q of norm one, k, beta and the decay's argument. */
 void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer) {
   const efla_lm_config *c = &m->config;
   const efla_device_row *on = m->device->row;
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = c->width, H = c->heads, G = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
   on->norm(m->device, m->rows, H, W / H, l->y, 3 * W, NULL, l->q, l->q_by);
+  scale_keys(m, l->y);
   linear(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
   on->map(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer), l->beta);
   if (G == 0) return;
@@ -105,6 +113,7 @@ static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer
   if (G > 0) dx.g = c->per_channel ? efla_lm_heads(m, m->d_small[1], W, d) : efla_lm_heads(m, m->d_small[1], H, 1);
   const efla_status status = say(m, efla_backward(m->device->backend, &rule, &x, &dy, &dx), why);
   if (status != EFLA_OK) return status;
+  scale_keys(m, m->d_wide);
   on->map_backward(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer),
                    m->d_small[0], m->d_small[0], efla_lm_at(m, gradient, EFLA_LM_BETA_BIAS, layer));
   linear_backward(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), m->d_small[0], 1, m->d_r,

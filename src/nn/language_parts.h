@@ -14,7 +14,7 @@ efla_array efla_lm_heads(const efla_lm *m, const void *x, size_t row, size_t n);
 efla_rule efla_lm_rule(const efla_lm_config *c);
 efla_sequence efla_lm_sequence(const efla_lm *m, size_t layer);
 
-/* Of a layer in turn: x to qkv; after the convolution q, beta and the decay's argument; and after the rule, o to the
+/* Of a layer in turn: x to qkv; after the convolution q, k, beta and the decay's argument; and after the rule, o to the
  * layer's result, which is efla_lm_next. */
 void efla_lm_project(efla_lm *m, const void *parameters, size_t layer);
 void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer);

@@ -51,15 +51,15 @@ bool efla_lm_grid_at(const efla_lm_grid *g, size_t i, efla_lm_config *model, efl
   return true;
 }
 
-efla_status efla_lm_variant_path(const efla_lm_variant *v, const char *directory, const char *prefix, char **path,
-                                 efla_message *why) {
+efla_status efla_lm_variant_path(const efla_lm_variant *v, const char *directory, const char *prefix,
+                                 const char *ending, char **path, efla_message *why) {
   char name[256];
   *path = NULL;
   if (!directory) return EFLA_OK;
   if (mkdir(directory, 0777) != 0 && errno != EEXIST)
     return efla_fail(why, EFLA_OUTPUT, "%s: %s", directory, strerror(errno));
-  snprintf(name, sizeof name, "%s%s-%s-%s-%s-%s-%g-%zu.h5", prefix, v->mixer, v->method, v->decay, v->keys, v->beta,
-           v->rate, v->listed);
+  snprintf(name, sizeof name, "%s%s-%s-%s-%s-%s-%g-%zu%s", prefix, v->mixer, v->method, v->decay, v->keys, v->beta,
+           v->rate, v->listed, ending);
   for (char *c = name; *c; c++)
     if (*c == ' ') *c = '-';
   *path = malloc(strlen(directory) + strlen(name) + 2);

@@ -27,9 +27,9 @@ size_t efla_lm_grid_size(const efla_lm_grid *grid);
  * combinations for some seeds. False where it is another config's equal: softmax attention has no rule to vary. */
 bool efla_lm_grid_at(const efla_lm_grid *grid, size_t i, efla_lm_config *model, efla_lm_variant *variant);
 
-/* DIRECTORY/PREFIX-mixer-method-... .h5, to be freed; made where the directory is missing. *path is NULL where
- * directory is. Fails with EFLA_OUTPUT and EFLA_NO_MEMORY. */
-efla_status efla_lm_variant_path(const efla_lm_variant *variant, const char *directory, const char *prefix, char **path,
-                                 efla_message *why);
+/* A path of the config in a directory, which is made where it is missing: its names between prefix and ending, to be
+ * freed; NULL where directory is. Fails with EFLA_OUTPUT and EFLA_NO_MEMORY. */
+efla_status efla_lm_variant_path(const efla_lm_variant *variant, const char *directory, const char *prefix,
+                                 const char *ending, char **path, efla_message *why);
 
 #endif

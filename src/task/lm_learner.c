@@ -4,6 +4,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
+efla_status efla_lm_check(const efla_lm_config *model, size_t batch, size_t group, const efla_schedule *schedule,
+                          efla_message *why) {
+  if (model->width % model->heads != 0)
+    return efla_fail(why, EFLA_USAGE, "--heads: %zu, expected a divisor of the width %zu", model->heads, model->width);
+  if (batch % group != 0)
+    return efla_fail(why, EFLA_USAGE, "--group: %zu, expected a divisor of the batch %zu", group, batch);
+  if (schedule->warmup >= schedule->steps)
+    return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", schedule->warmup,
+                     schedule->steps);
+  return EFLA_OK;
+}
+
 efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why) {
   const size_t n = l->threads, rows = l->group * l->positions;
   l->devices = calloc(n, sizeof *l->devices), l->models = calloc(n, sizeof *l->models);

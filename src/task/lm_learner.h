@@ -27,6 +27,11 @@ typedef struct efla_lm_learner {
   int32_t *labels;
 } efla_lm_learner;
 
+/* EFLA_USAGE, and which option is wrong, where heads do not divide the width, group not the batch, or the warm-up is not
+ * shorter than the training. */
+efla_status efla_lm_check(const efla_lm_config *model, size_t batch, size_t group, const efla_schedule *schedule,
+                          efla_message *why);
+
 /* The first fields are set. Fails as efla_lm_init does and with EFLA_NO_MEMORY; the rest is then zero. */
 efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why);
 void efla_lm_learner_close(efla_lm_learner *l); /* accepts one that is not open */

@@ -38,23 +38,13 @@ static void describe(efla_text_run *run) {
            (unsigned long)crc32(0, o->corpus->train.bytes, (uInt)o->corpus->train.count));
 }
 
-static efla_status open_trainer(efla_text_run *run, efla_message *why) {
-  const efla_text_plan *p = &run->plan;
-  const efla_learner learner = efla_text_learner(&run->task);
-  double *start = malloc(learner.numbers * sizeof *start);
-  if (!start) return efla_fail_memory(why);
-  efla_status status = efla_lm_start(&p->options.model, p->options.seed, start, why);
-  if (status == EFLA_OK)
-    status = efla_trainer_init(&run->trainer, &learner, &p->schedule, &p->rule, p->options.threads, start, why);
-  free(start);
-  return status;
-}
-
 efla_status efla_text_run_open(efla_text_run *run, const efla_text_plan *plan, efla_message *why) {
   *run = (efla_text_run){.plan = *plan};
   describe(run);
   efla_status status = efla_text_task_init(&run->task, &plan->options, why);
-  if (status == EFLA_OK) status = open_trainer(run, why);
+  if (status == EFLA_OK)
+    status =
+        efla_lm_learner_start(&run->task.learner, &plan->schedule, &plan->rule, plan->options.seed, &run->trainer, why);
   size_t n = efla_text_evaluations(plan);
   run->bits = calloc(n + 1, sizeof *run->bits);
   if (status == EFLA_OK && !run->bits) status = efla_fail_memory(why);
@@ -125,7 +115,7 @@ efla_status efla_text_generate(const efla_text_run *run, const char *prompt, siz
   efla_lm_decoder d;
   double logits[EFLA_BYTES] = {0};
   efla_status status =
-      efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.devices[0], run->trainer.parameters, why);
+      efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0], run->trainer.parameters, why);
   if (status != EFLA_OK) return status;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   if (!draw) status = efla_fail_memory(why);

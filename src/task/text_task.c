@@ -6,67 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A window of length + 1 bytes as tokens and the labels that follow them. */
+static void split_window(const unsigned char *bytes, size_t length, uint32_t *tokens, int32_t *labels) {
+  assert(tokens && labels);
+  for (size_t i = 0; i < length; i++) tokens[i] = bytes[i], labels[i] = bytes[i + 1];
+}
+
+static void make_window(void *context, size_t thread, size_t step, size_t i, uint32_t *tokens, int32_t *labels) {
+  const efla_text_options *o = &((const efla_text_task *)context)->options;
+  (void)thread;
+  split_window(efla_corpus_window(&o->corpus->train, o->context + 1, o->seed, step, i), o->context, tokens, labels);
+}
+
 efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *options, efla_message *why) {
   *task = (efla_text_task){.options = *options};
-  const size_t n = options->threads, rows = options->group * options->context;
   if (options->corpus->train.count <= options->context)
     return efla_fail(why, EFLA_INPUT, "the training text has %zu bytes, expected more than the context of %zu",
                      options->corpus->train.count, options->context);
-  task->devices = calloc(n, sizeof *task->devices), task->models = calloc(n, sizeof *task->models);
-  task->tokens = calloc(n * rows, sizeof *task->tokens), task->labels = calloc(n * rows, sizeof *task->labels);
-  efla_status status = task->devices && task->models && task->tokens && task->labels ? EFLA_OK : efla_fail_memory(why);
-  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
-    status = efla_device_open(&task->devices[i], efla_device_find("cpu", EFLA_F32), NULL, why);
-    if (status == EFLA_OK)
-      status =
-          efla_lm_init(&task->models[i], &options->model, &task->devices[i], options->group, options->context, why);
-  }
+  task->learner = (efla_lm_learner){.model = options->model,
+                                    .source = {task, make_window},
+                                    .positions = options->context,
+                                    .batch = options->batch,
+                                    .group = options->group,
+                                    .threads = options->threads};
+  const efla_status status = efla_lm_learner_open(&task->learner, why);
   if (status != EFLA_OK) efla_text_task_clear(task);
   return status;
 }
 
 void efla_text_task_clear(efla_text_task *task) {
-  for (size_t i = 0; i < task->options.threads && task->models; i++) efla_lm_clear(&task->models[i]);
-  for (size_t i = 0; i < task->options.threads && task->devices; i++) efla_device_close(&task->devices[i]);
-  free(task->devices), free(task->models), free(task->tokens), free(task->labels);
-  *task = (efla_text_task){.devices = NULL};
-}
-
-/* A window of length + 1 bytes as tokens and the labels that follow them. */
-static void split_window(const unsigned char *bytes, size_t length, uint32_t *tokens, int32_t *labels) {
-  for (size_t i = 0; i < length; i++) tokens[i] = bytes[i], labels[i] = bytes[i + 1];
-}
-
-static efla_status gradient(void *context, size_t thread, size_t step, size_t group, const float *parameters,
-                            float *gradient, double *loss, efla_message *why) {
-  efla_text_task *task = context;
-  const efla_text_options *o = &task->options;
-  assert(task->models && task->tokens && task->labels);
-  efla_lm *m = &task->models[thread];
-  uint32_t *tokens = task->tokens + thread * m->rows;
-  int32_t *labels = task->labels + thread * m->rows;
-  for (size_t i = 0; i < o->group; i++)
-    split_window(efla_corpus_window(&o->corpus->train, o->context + 1, o->seed, step, group * o->group + i), o->context,
-                 tokens + i * o->context, labels + i * o->context);
-  const double weight = 1 / (double)(o->batch * o->context);
-  efla_status status = efla_lm_forward(m, parameters, tokens, labels, weight, loss, why);
-  *loss *= weight;
-  return status == EFLA_OK ? efla_lm_backward(m, parameters, gradient, why) : status;
-}
-
-efla_learner efla_text_learner(efla_text_task *task) {
-  const efla_text_options *o = &task->options;
-  return (efla_learner){.context = task,
-                        .numbers = efla_lm_numbers(&o->model),
-                        .decayed = efla_lm_matrices(&o->model),
-                        .groups = o->batch / o->group,
-                        .gradient = gradient};
-}
-
-double efla_text_bytes(const efla_text_options *o) {
-  const double numbers = (double)efla_lm_numbers(&o->model);
-  return (double)o->threads * efla_lm_bytes(&o->model, efla_device_find("cpu", EFLA_F32), o->group, o->context) +
-         (3 + (double)(o->batch / o->group)) * numbers * sizeof(float);
+  efla_lm_learner_close(&task->learner);
+  *task = (efla_text_task){.learner = {.threads = 0}};
 }
 
 /* ---- evaluation ---- */
@@ -79,7 +49,8 @@ static efla_status add_windows(const efla_text_task *task, size_t thread, const 
   uint32_t *tokens = malloc(context * sizeof *tokens);
   int32_t *labels = malloc(context * sizeof *labels);
   efla_status status = tokens && labels ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) status = efla_lm_init(&m, &task->options.model, &task->devices[thread], 1, context, why);
+  if (status == EFLA_OK)
+    status = efla_lm_init(&m, &task->options.model, &task->learner.devices[thread], 1, context, why);
   for (size_t w = thread; w < windows && status == EFLA_OK; w += task->options.threads) {
     double loss;
     split_window(part->bytes + w * context, context, tokens, labels);

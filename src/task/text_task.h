@@ -4,8 +4,7 @@
 #define EFLA_TASK_TEXT_TASK_H
 
 #include "data/text.h"
-#include "nn/language_model.h"
-#include "train/trainer.h"
+#include "task/lm_learner.h"
 
 enum { EFLA_BYTES = 256 }; /* the vocabulary */
 
@@ -18,26 +17,15 @@ typedef struct efla_text_options {
   size_t threads;      /* at least 1 */
 } efla_text_options;
 
-/* What the threads work with. */
 typedef struct efla_text_task {
   efla_text_options options;
-  efla_device *devices; /* (threads) */
-  efla_lm *models;      /* (threads), for `group` sequences of `context` tokens */
-  uint32_t *tokens;     /* (threads, group, context) */
-  int32_t *labels;
+  efla_lm_learner learner; /* a batch: `batch` random windows of the training text (efla_corpus_window) */
 } efla_text_task;
 
 /* Fails with EFLA_INPUT where the training text is shorter than a window of context + 1 bytes, as efla_lm_init does,
  * and with EFLA_NO_MEMORY; task is then zeroed. It must not be moved after that. */
 efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *options, efla_message *why);
 void efla_text_task_clear(efla_text_task *task);
-
-/* The task as a trainer sees it; a batch is `batch` random windows of the training text (efla_corpus_window), its loss
- * the mean over their bytes, in nats. */
-efla_learner efla_text_learner(efla_text_task *task);
-
-/* Bytes of memory that a training needs: arrays of the groups in progress, parameters, moments, gradients. */
-double efla_text_bytes(const efla_text_options *options);
 
 /* The mean loss of a part, in bits per byte: windows of `context` tokens one after another, each from the zero state,
  * the first `windows` of them or all there are, the last incomplete one left out. positions (context, NULL: not

@@ -45,18 +45,6 @@ static void describe(efla_token_run *run) {
       p->batch, p->group, p->seed, p->examples, p->schedule.rate, p->schedule.warmup, p->schedule.steps, p->rule.decay);
 }
 
-efla_status efla_token_plan_check(const efla_token_plan *p, efla_message *why) {
-  if (p->model.width % p->model.heads != 0)
-    return efla_fail(why, EFLA_USAGE, "--heads: %zu, expected a divisor of the width %zu", p->model.heads,
-                     p->model.width);
-  if (p->batch % p->group != 0)
-    return efla_fail(why, EFLA_USAGE, "--group: %zu, expected a divisor of the batch %zu", p->group, p->batch);
-  if (p->schedule.warmup >= p->schedule.steps)
-    return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", p->schedule.warmup,
-                     p->schedule.steps);
-  return EFLA_OK;
-}
-
 static efla_status open_run(efla_token_run *run, efla_message *why) {
   const efla_token_plan *p = &run->plan;
   efla_status status = efla_token_source_init(&run->training, p->task, &p->settings, p->seed, true, why);

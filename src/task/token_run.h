@@ -30,9 +30,6 @@ typedef struct efla_token_run {
   char settings[512];
 } efla_token_run;
 
-/* EFLA_USAGE and which option is wrong where group does not divide batch, heads width, or warmup >= steps. */
-efla_status efla_token_plan_check(const efla_token_plan *plan, efla_message *why);
-
 /* Resumes from the checkpoint where there is one. Fails with EFLA_USAGE where the task has no such settings or is not for
  * such models, with EFLA_INPUT where the checkpoint is of another training, and as efla_lm_learner_open does; run is
  * then zeroed. It must not be moved after that. */

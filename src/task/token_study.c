@@ -84,7 +84,7 @@ static efla_status run_config(const efla_token_study *s, const efla_token_proble
   plan.task = problem->task, plan.settings = problem->settings, plan.seed = v.seed, plan.schedule.rate = v.rate;
   snprintf(prefix, sizeof prefix, "%s-%zu-%zu-%zu-%g-", problem->task->name, problem->settings.vocabulary,
            problem->settings.length, problem->settings.items, problem->settings.noise);
-  efla_status status = efla_lm_variant_path(&v, s->configs, prefix, &path, why);
+  efla_status status = efla_lm_variant_path(&v, s->configs, prefix, ".h5", &path, why);
   if (status == EFLA_OK && path) status = efla_lock_take(&lock, path, true, why);
   plan.path = path;
   row r = row_of(problem, &v);

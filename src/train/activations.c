@@ -47,10 +47,17 @@ efla_status efla_activations_record(efla_activations *x, efla_training_f32 *trai
   return EFLA_OK;
 }
 
-efla_status efla_activations_save(const efla_activations *x, const char *path, efla_message *why) {
+efla_status efla_inputs_save(const efla_sequence *x, const char *path, efla_message *why) {
   efla_output output;
   efla_status status = efla_output_begin(&output, path, why);
   if (status != EFLA_OK) return status;
+  status = efla_tensors_save(efla_output_name(&output), x, why);
+  if (status == EFLA_OK) status = efla_output_finish(&output, why);
+  efla_output_abandon(&output);
+  return status;
+}
+
+efla_status efla_activations_save(const efla_activations *x, const char *path, efla_message *why) {
   const size_t n = x->tokens, width = x->width;
   const efla_sequence view = {.batch = x->images,
                               .heads = 1,
@@ -61,15 +68,12 @@ efla_status efla_activations_save(const efla_activations *x, const char *path, e
                               .k = efla_array_token_major(x->k, EFLA_F32, n, 1, width),
                               .v = efla_array_token_major(x->v, EFLA_F32, n, 1, width),
                               .beta = efla_array_token_major(x->beta, EFLA_F32, n, 1, 1)};
-  status = efla_tensors_save(efla_output_name(&output), &view, why);
-  if (status == EFLA_OK) status = efla_output_finish(&output, why);
-  efla_output_abandon(&output);
-  return status;
+  return efla_inputs_save(&view, path, why);
 }
 
-/* Sorts values (n).  With an infinite value GSL's running mean is infinite or nan, depending on the order of the
+/* With an infinite value GSL's running mean is infinite or nan, depending on the order of the
  * values: all is nan then. */
-static efla_distribution distribution(const char *quantity, size_t n, double *values) {
+efla_distribution efla_distribution_of(const char *quantity, size_t n, double *values) {
   efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
   bool finite = isfinite(d.mean);
   gsl_sort(values, 1, n);
@@ -91,9 +95,9 @@ efla_status efla_activations_summarise(const efla_activations *x, efla_distribut
     beta[t] = (double)x->beta[t], lambda[t] = efla_kernel_lambda_f32(x->width, k, k);
     product[t] = beta[t] * lambda[t];
   }
-  distributions[0] = distribution("beta", n, beta);
-  distributions[1] = distribution("lambda", n, lambda);
-  distributions[2] = distribution("x", n, product);
+  distributions[0] = efla_distribution_of("beta", n, beta);
+  distributions[1] = efla_distribution_of("lambda", n, lambda);
+  distributions[2] = efla_distribution_of("x", n, product);
   free(values);
   return EFLA_OK;
 }

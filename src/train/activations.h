@@ -23,6 +23,9 @@ void efla_activations_clear(efla_activations *activations);
  * EFLA_NO_MEMORY. */
 efla_status efla_activations_save(const efla_activations *activations, const char *path, efla_message *why);
 
+/* The same of any inputs of the rule, as efla_tensors_save takes them. */
+efla_status efla_inputs_save(const efla_sequence *x, const char *path, efla_message *why);
+
 /* The distribution of one quantity over all tokens. */
 enum { EFLA_QUANTILES = 7 };
 extern const double efla_activations_quantiles[EFLA_QUANTILES]; /* .01, .05, .25, .5, .75, .95, .99 */
@@ -32,7 +35,10 @@ typedef struct efla_distribution {
 } efla_distribution;
 enum { EFLA_DISTRIBUTIONS = 3 };
 
-/* Fails with EFLA_NO_MEMORY.  Where a value is nan or infinite, the whole distribution of its quantity is nan. */
+/* Of n >= 1 values, which it sorts.  Where a value is nan or infinite, the whole distribution is nan. */
+efla_distribution efla_distribution_of(const char *quantity, size_t n, double *values);
+
+/* Fails with EFLA_NO_MEMORY. */
 efla_status efla_activations_summarise(const efla_activations *activations,
                                        efla_distribution distributions[EFLA_DISTRIBUTIONS], efla_message *why);
 

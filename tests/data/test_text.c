@@ -127,7 +127,7 @@ START_TEST(what_is_refused) {
   memset(longest, 'a', sizeof longest);
   longest[sizeof longest - 1] = 0;
   directory = longest;
-  check_refused("corpus: ", "too long");
+  check_refused("train.txt: ", "too long");
 }
 END_TEST
 

@@ -14,19 +14,21 @@ enum { SEQUENCES = 2, TOKENS = 21, ROWS = SEQUENCES * TOKENS, VOCABULARY = 11 };
 static const struct kind {
   const char *method, *decay, *keys, *beta;
   bool per_channel, softmax;
-} kinds[] = {{"exact", "none", "raw", "sigmoid", false, false},
-             {"euler", "none", "unit", "sigmoid", false, false},
-             {"exact", "split", "raw", "softplus", false, false},
-             {"implicit", "joint", "unit", "twice-sigmoid", false, false},
-             {"exact", "split", "unit", "sigmoid", true, false},
-             {"exact", "strang", "raw", "sigmoid", true, false},
-             {"exact", "retention", "raw", "softplus", false, false},
+  double key_factor;
+} kinds[] = {{.method = "exact", .decay = "none", .keys = "raw", .beta = "sigmoid"},
+             {.method = "euler", .decay = "none", .keys = "unit", .beta = "sigmoid"},
+             {.method = "exact", .decay = "split", .keys = "raw", .beta = "softplus"},
+             {.method = "implicit", .decay = "joint", .keys = "unit", .beta = "twice-sigmoid"},
+             {.method = "exact", .decay = "split", .keys = "unit", .beta = "sigmoid", .per_channel = true},
+             {.method = "exact", .decay = "strang", .keys = "raw", .beta = "sigmoid", .per_channel = true},
+             {.method = "exact", .decay = "retention", .keys = "raw", .beta = "softplus"},
+             {.method = "exact", .decay = "split", .keys = "raw", .beta = "sigmoid", .key_factor = 1.7},
              {.beta = "sigmoid", .softmax = true}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static efla_lm_config config_of(const struct kind *kind) {
   efla_lm_config c = {.vocabulary = VOCABULARY, .width = 24, .layers = 2, .heads = 3, .hidden = 20};
-  c.softmax = kind->softmax, c.per_channel = kind->per_channel;
+  c.softmax = kind->softmax, c.per_channel = kind->per_channel, c.key_factor = kind->key_factor;
   for (c.beta = efla_beta_maps; strcmp(c.beta->name, kind->beta) != 0;) c.beta++;
   ck_assert(kind->softmax || efla_rule_find(kind->method, kind->decay, kind->keys, &c.rule) == EFLA_OK);
   return c;

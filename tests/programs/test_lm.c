@@ -84,6 +84,40 @@ static void write_text(const char *name, const char *text, size_t n) {
   fclose(file);
 }
 
+/* Of rows of a study: the sum of a column. */
+static double sum(const efla_csv *csv, const char *study, const char *column) {
+  double total = 0;
+  for (size_t r = 0; r < csv->rows; r++)
+    if (!strcmp(efla_csv_text(csv, r, "study"), study)) total += efla_csv_real(csv, r, column);
+  return total;
+}
+
+#define JUDGED                                                                                                         \
+  "--blimp " TEST_WORK "/judged --lambada " TEST_WORK "/judged/passages.txt --robustness --shares 0,0.5 --factors 2 "
+
+/* Two fields and all; of one paradigm two pairs of three. */
+START_TEST(judgements) {
+  static const char paradigms[] = "paradigm\tfield\na\tx\nb\ty\n",
+                    pairs[] = "a\tIt.\tIs.\na\tI.\tO.\na\tU.\tV.\nb\tWe.\tUs.\n", passages[] = "to be\nor not\nto be\n";
+  mkdir(TEST_WORK "/judged", 0777);
+  write_text(TEST_WORK "/judged/paradigms.tsv", paradigms, sizeof paradigms - 1);
+  write_text(TEST_WORK "/judged/blimp.tsv", pairs, sizeof pairs - 1);
+  write_text(TEST_WORK "/judged/passages.txt", passages, sizeof passages - 1);
+  efla_csv csv = run_table(SMALL JUDGED "--pairs 2 --passages 2 --keys raw,unit --mixer delta,softmax");
+  ck_assert_uint_eq(csv.rows, 3 * (2 * 3 + 72 + 3 + 1 + 2) + 1);
+  ck_assert_double_eq(sum(&csv, "blimp", "count"), 3 * (2 + 1 + 3));
+  ck_assert_double_eq(sum(&csv, "lambada", "count"), 3 * 2);
+  ck_assert_double_eq(sum(&csv, "substituted", "level"), 3 * .5);
+  ck_assert_double_eq(sum(&csv, "scaled", "level"), 2); /* raw keys only */
+  ck_assert(sum(&csv, "blimp", "bits") > 9 * 3 && sum(&csv, "blimp", "accuracy") >= 0);
+  efla_csv_clear(&csv);
+  csv = run_table(SMALL JUDGED "--lr 1000 --warmup 0 --method euler");
+  ck_assert_uint_eq(count(&csv, "blimp", NULL) + count(&csv, "scaled", NULL), 4);
+  ck_assert(isnan(sum(&csv, "blimp", "accuracy")) && isnan(sum(&csv, "substituted", "bits")));
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 START_TEST(wrong_input) {
   static const struct {
     const char *arguments;
@@ -94,6 +128,9 @@ START_TEST(wrong_input) {
                {"--warmup 12", 2, "--warmup: 12"},
                {"--corpus " TEST_WORK "/no-text", 3, "no-text"},
                {"--corpus " TEST_WORK "/text", 3, "10 bytes"},
+               {"--blimp " TEST_WORK "/no-pairs", 3, "no file paradigms.tsv"},
+               {"--lambada " TEST_WORK "/no-passages", 3, "no-passages"},
+               {"--lambada " TEST_WORK "/text/train.txt", 3, "train.txt: line 1"},
                {"--configs /dev/null/x --out /dev/null", 3, "/dev/null/x"}};
   mkdir(TEST_WORK "/text", 0777);
   write_text(TEST_WORK "/text/train.txt", "0123456789", 10), write_text(TEST_WORK "/text/valid.txt", "0123456789", 10);
@@ -122,7 +159,7 @@ START_TEST(damaged_checkpoint) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rows,        resumed,           divergence_is_data, decays_per_channel_and_texts,
-                                wrong_input, damaged_checkpoint};
+  const TTest *const tests[] = {
+      rows, resumed, divergence_is_data, decays_per_channel_and_texts, wrong_input, damaged_checkpoint, judgements};
   return testing_main("lm", tests, sizeof tests / sizeof *tests, 120);
 }
