@@ -125,7 +125,10 @@ int main(int argc, char **argv) {
           "Gated DeltaNet that with the decay split, Kimi Delta Attention that per channel. The learning rate rises "
           "in proportion and falls along a cosine to a tenth. Memory in bytes: for each thread 4 * group * context * "
           "(layers * (16 * width + 3 * hidden) + 12 * width + 256), and 4 * (3 + batch/group) for every parameter. "
-          "The same bits for any number of threads.",
+          "The same bits for any number of threads. Sentences and passages begin in the zero state after a line feed; a "
+          "sentence is right where its bytes and a line feed are likelier than the other's, a last word where each of "
+          "its bytes is the likeliest one. Substituted bytes come from random places of the validation text, and what "
+          "is to be predicted stays. Of --passages a group takes as much memory as of windows of their lengths.",
       .options = options,
       .columns = efla_text_study_columns,
       .further = further,
