@@ -66,6 +66,15 @@ static void add_gradients(const efla_trainer *t) {
       for (size_t i = first; i < first + EFLA_PAD; i++) t->gradients[i] += t->gradients[g * n + i];
 }
 
+/* Numbers first, ..., end - 1. */
+static void update(efla_trainer *t, const efla_adamw *rule, double norm, size_t first, size_t end) {
+  enum { SLICE = 16384 };
+#pragma omp parallel for schedule(static) num_threads((int)t->threads) if (t->threads > 1)
+  for (size_t i = first; i < end; i += SLICE)
+    efla_adamw_step_f32(rule, t->step, norm, end - i < SLICE ? end - i : SLICE, t->gradients + i, t->parameters + i,
+                        t->moment1 + i, t->moment2 + i);
+}
+
 efla_status efla_trainer_step(efla_trainer *t, efla_message *why) {
   const double begin = efla_seconds();
   const size_t n = t->learner.numbers, decayed = t->learner.decayed;
@@ -80,11 +89,7 @@ efla_status efla_trainer_step(efla_trainer *t, efla_message *why) {
   t->diverged = !isfinite(loss) || !isfinite(norm);
   efla_adamw rule = t->rule, plain = t->rule;
   rule.lr = plain.lr = efla_schedule_rate(&t->schedule, t->step), plain.decay = 0;
-  if (!t->diverged) {
-    efla_adamw_step_f32(&rule, t->step, norm, decayed, t->gradients, t->parameters, t->moment1, t->moment2);
-    efla_adamw_step_f32(&plain, t->step, norm, n - decayed, t->gradients + decayed, t->parameters + decayed,
-                        t->moment1 + decayed, t->moment2 + decayed);
-  }
+  if (!t->diverged) update(t, &rule, norm, 0, decayed), update(t, &plain, norm, decayed, n);
   t->seconds += efla_seconds() - begin;
   return EFLA_OK;
 }
