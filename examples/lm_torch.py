@@ -12,6 +12,7 @@ They run in turn. Per run: tokens per second of training, and the mean bits per 
 the draw only; then the medians, of the ratios too. PyTorch's first step is not timed.
 """
 import argparse
+import csv
 import math
 import os
 import pathlib
@@ -191,8 +192,8 @@ def train_lm(o):
     speed = re.search(r"([0-9.e+]+) tokens/s", done.stderr)
     if done.returncode or not speed:
         sys.exit(f"lm_torch.py: {o.program} failed: {done.stderr.strip()}")
-    bits = next(line for line in done.stdout.splitlines() if line.startswith("training,")).rsplit(",", 1)[1]
-    return float(speed.group(1)), float(bits)
+    table = csv.DictReader(line for line in done.stdout.splitlines() if not line.startswith("#"))
+    return float(speed.group(1)), next(float(row["bits"]) for row in table if row["study"] == "training")
 
 
 def main():
