@@ -12,6 +12,7 @@ They run in turn. Per run: tokens per second of training, and the mean bits per 
 the draw only; then the medians, of the ratios too. PyTorch's first step is not timed.
 """
 import argparse
+import csv
 import math
 import os
 import pathlib
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def parse():
-    p = argparse.ArgumentParser(description=__doc__.split("   (")[0])
+    p = argparse.ArgumentParser(description=__doc__.split("  python3")[0])
     sizes = dict(width=128, layers=4, heads=4, hidden=352, context=64, batch=12, group=6, threads=1, steps=50, runs=5)
     for name, value in sizes.items():
         p.add_argument(f"--{name}", type=int, default=value, metavar="N", help=f"{name} ({value})")
@@ -67,7 +68,7 @@ def recurrent(q, k, v, a):
 
 
 def chunkwise(q, k, v, a, chunk):
-    """The same, chunk by chunk: (1 + strict lower part of a k k^T) (U | W) = a (v | k), U less W S is what is written."""
+    """The same, chunk by chunk: (1 + strict lower part of a k k^T) (U | W) = a (v | k); U - W S is written."""
     n = q.shape[2] // chunk
     q, k, v = (x.unflatten(2, (n, chunk)) for x in (q, k, v))
     a = a.unflatten(2, (n, chunk))[..., None]
@@ -191,8 +192,8 @@ def train_lm(o):
     speed = re.search(r"([0-9.e+]+) tokens/s", done.stderr)
     if done.returncode or not speed:
         sys.exit(f"lm_torch.py: {o.program} failed: {done.stderr.strip()}")
-    bits = next(line for line in done.stdout.splitlines() if line.startswith("training,")).rsplit(",", 1)[1]
-    return float(speed.group(1)), float(bits)
+    table = csv.DictReader(line for line in done.stdout.splitlines() if not line.startswith("#"))
+    return float(speed.group(1)), next(float(row["bits"]) for row in table if row["study"] == "training")
 
 
 def main():
