@@ -33,6 +33,8 @@
 #include "io/packed.h"                /* files of bytes, plain or compressed */
 #include "io/idx.h"                   /* ... with a header (MNIST) */
 #include "data/token_task.h"          /* synthetic tasks on tokens */
+#include "data/mqar.h"                /* ... recall of many queries */
+#include "data/mad.h"                 /* ... the tasks of MAD */
 #include "data/text.h"                /* texts as bytes */
 #include "data/judgement.h"           /* ... and texts to judge language models on */
 #include "data/mnist.h"               /* MNIST as keys and values */
@@ -47,8 +49,8 @@
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
 #include "task/text_layers.h"         /* language models of bytes: what the rule reads */
-#include "task/token_study.h"         /* language models on synthetic tasks */
 #include "task/text_study.h"          /* ... trainings and their results */
+#include "task/token_study.h"         /* ... on synthetic tasks */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 
@@ -56,10 +58,6 @@
 #include "oracle/odeiv.h"       /* ... of the ODE with k and v that change within a token */
 #include "oracle/reference.h"   /* errors against an oracle along a stream */
 #include "oracle/exponential.h" /* oracles of one matrix exponential */
-#include "oracle/oracle.h"      /* what is true, and how sure we are */
-#include "oracle/odeiv.h"       /* the ODE for moving k, v */
-#include "oracle/reference.h"   /* errors along a stream */
-#include "oracle/exponential.h" /* ... and of one matrix exponential */
 #include "oracle/channel.h"     /* the same for decay per channel */
 
 #include "run/forward_stream.h"        /* a forward pass through a tensor file */
