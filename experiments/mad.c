@@ -59,12 +59,8 @@ static const efla_option options[] = {
 };
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
+  static efla_token_problem problems[EFLA_LIST_MAX];
   (void)cli;
-  return efla_lm_check(&study.plan.model, study.plan.batch, study.plan.group, &study.plan.schedule, why);
-}
-
-static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_token_problem problems[EFLA_LIST_MAX];
   for (size_t i = 0; i < tasks.n; i++) {
     const struct size *size = &sizes[tasks.row[i]];
     problems[i] = (efla_token_problem){efla_token_task_find(size->task), efla_token_task_find(size->task)->settings};
@@ -73,6 +69,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
       s->vocabulary = size->vocabulary + s->noise_vocabulary, s->length = size->length, s->items = size->items;
   }
   study.problems = problems, study.n = tasks.n;
+  return efla_token_study_check(&study, why);
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   study.plan.threads = cli->threads, study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0), study.plan.rule.decay = 0.1;
   return efla_token_study_run(&study, table, why);

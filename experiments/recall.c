@@ -50,18 +50,18 @@ static const efla_option options[] = {
 };
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
+  static efla_token_problem problems[EFLA_LIST_MAX];
   (void)cli;
-  return efla_lm_check(&study.plan.model, study.plan.batch, study.plan.group, &study.plan.schedule, why);
-}
-
-static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  efla_token_problem problems[EFLA_LIST_MAX];
   for (size_t i = 0; i < pairs.n; i++) {
     problems[i] = (efla_token_problem){efla_token_task_find("mqar"), efla_token_task_find("mqar")->settings};
     efla_token_settings *s = &problems[i].settings;
     s->vocabulary = vocabulary, s->length = length, s->items = pairs.count[i], s->random_filler = !zeros;
   }
   study.problems = problems, study.n = pairs.n;
+  return efla_token_study_check(&study, why);
+}
+
+static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   study.plan.threads = cli->threads, study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0), study.plan.rule.decay = 0.1;
   return efla_token_study_run(&study, table, why);

@@ -25,10 +25,10 @@ efla_status efla_decoder_open(efla_backend *backend, const efla_rule *rule, cons
                               efla_decoder **decoder);
 void efla_decoder_close(efla_decoder *decoder); /* NULL is accepted */
 
-/* Processes one token for every state: `token` has the decoder's batch, heads, dk and dv, one token, no
- * initial_state and no cu_seqlens; o (batch, heads, 1, dv), NULL or absent: not wanted, and then q may be
- * absent. The rule is that of efla_forward, the order of its sums differs. After an invalid argument the
- * states are unchanged. */
+/* Processes one token for every state: `token` has the decoder's batch, heads, dk and dv, one token, no initial_state
+ * and no cu_seqlens, with g per channel or not and p or not as it comes; o (batch, heads, 1, dv), NULL or absent: not
+ * wanted, and then q may be absent. The rule is that of efla_forward, the order of its sums differs. After an invalid
+ * argument the states are unchanged. */
 efla_status efla_decoder_step(efla_decoder *decoder, const efla_sequence *token, const efla_array *o);
 
 /* Sets all states (batch, heads, dk, dv), or copies them out. */

@@ -142,8 +142,9 @@ typedef struct efla_decay {
  *
  * split and strang also take one g per channel, that is per row of the state (sequence.h): with c = 1 or 1/2,
  *
- *     S' = D S + p (w v - e S^T r)^T,   D = diag exp(g),  p = exp((1 - c) g) k,  r = exp(c g) k,  e = w = a,
+ *     S' = D S + (exp((1 - c) g) k) (w v - e S^T (exp(c g) p))^T,   D = diag exp(g),   e = w = a,   lambda = p^T k,
  *
+ * p being the erase key (sequence.h), without one k;
  * Lie splitting (Kimi Delta Attention, arXiv 2510.26692), of first order, and Strang's, of second. */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
 const char *efla_decay_name(size_t i);
@@ -203,7 +204,9 @@ void efla_rates_coefficients_long(const efla_method *method, const efla_rates_lo
  * argument, in its range, not used by a decay that is not gated. Relative errors of a few u, and of what the
  * rounding of y and x causes; near a zero of R, phi or psi the absolute errors above. Numbers that are too
  * large or too small overflow or underflow: g = -inf forgets the state. Outside this domain the formulas are
- * evaluated unchanged. EFLA_INVALID where a pointer or the method is NULL. */
+ * evaluated unchanged: for lambda < 0, of an erase key, the flow grows by exp(rho |lambda|) a token, and a method's
+ * coefficients do as R does, up to its pole (implicit: z = -1, trapezoid: z = -2), next to which they lose their
+ * digits. EFLA_INVALID where a pointer or the method is NULL. */
 efla_status efla_rule_coefficients(const efla_rule *rule, double lambda, double beta, double g, efla_coefficients *c);
 efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambda, long double beta, long double g,
                                         efla_coefficients_long *c);

@@ -46,8 +46,8 @@ typedef struct efla_device_row {
                const void *scale, void *y, void *by);
   void (*norm_backward)(const efla_device *device, size_t rows, size_t parts, size_t n, const void *x, size_t x_row,
                         const void *scale, const void *by, const void *d_y, void *d_x, void *d_scale);
-  /* z: causal convolution of each sequence of x (sequences, tokens, n), y = silu(z). Backward: d_z (as z) is scratch;
-   * adds to d_w, overwrites d_x. */
+  /* z: causal convolution of each sequence of x (sequences, tokens, n), y = silu(z). Backward: d_z (as z, and may
+   * be z) is scratch; adds to d_w, overwrites d_x. */
   void (*convolve)(const efla_device *device, size_t sequences, size_t tokens, size_t n, const void *x, const void *w,
                    void *z, void *y);
   void (*convolve_backward)(const efla_device *device, size_t sequences, size_t tokens, size_t n, const void *x,
@@ -56,7 +56,7 @@ typedef struct efla_device_row {
   void (*swiglu)(const efla_device *device, size_t rows, size_t n, const void *ab, void *y);
   void (*swiglu_backward)(const efla_device *device, size_t rows, size_t n, const void *ab, const void *d_y,
                           void *d_ab);
-  /* y (rows, n) = f(x + bias), bias (n). Backward adds to d_bias. */
+  /* y (rows, n) = f(x + bias), bias (n). Backward adds to d_bias; d_x may be d_y. */
   void (*map)(efla_map map, size_t rows, size_t n, const void *x, const void *bias, void *y);
   void (*map_backward)(efla_map map, size_t rows, size_t n, const void *x, const void *bias, const void *d_y, void *d_x,
                        void *d_bias);

@@ -21,11 +21,12 @@ static efla_status open_layer(efla_lm_decoder *d, size_t l, efla_message *why) {
 
 efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, const efla_device *device,
                                  const void *parameters, efla_message *why) {
-  *d = (efla_lm_decoder){.parameters = parameters};
+  *d = (efla_lm_decoder){.states = NULL};
   if (c->softmax)
     return efla_fail(why, EFLA_UNSUPPORTED, "softmax attention has no state of constant size to decode with");
   efla_status status = efla_lm_init(&d->lm, c, device, 1, 1, why);
   if (status != EFLA_OK) return status;
+  d->parameters = parameters;
   d->states = calloc(c->layers, sizeof *d->states), d->recent = calloc(3 * c->layers, sizeof *d->recent);
   if (!d->states || !d->recent) status = efla_fail_memory(why);
   if (status == EFLA_OK) d->z = d->recent + c->layers, d->y = d->z + c->layers;

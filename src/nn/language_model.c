@@ -80,10 +80,11 @@ size_t efla_lm_parameters(const efla_lm_config *c) {
   return sum;
 }
 
-/* Half-lives of 8 ... 512 tokens, in proportion: -softplus(bias) = -log(2)/life, or sigmoid(bias) = 2^(-1/life). */
+/* Half-lives of 8 ... 512 tokens, in proportion: a decay rate y = log(2)/life, that is -softplus(bias) = -y, or 1 -
+ * sigmoid(bias) = y where the argument is alpha. */
 static double decay_bias(const efla_lm_config *c, size_t i, size_t n) {
   const double life = 8 * pow(64, n > 1 ? (double)i / (double)(n - 1) : 0.5), y = M_LN2 / life;
-  return !strcmp(c->rule.decay->argument, "alpha") ? -log(expm1(y)) : log(expm1(y));
+  return !strcmp(c->rule.decay->argument, "alpha") ? log(1 / y - 1) : log(expm1(y));
 }
 
 static void start_parameter(const efla_lm_config *c, efla_lm_parameter p, const efla_lm_place *at, gsl_rng *draw,
@@ -193,10 +194,10 @@ static bool allocate(const efla_device *device, const need *list, size_t n) {
 
 efla_status efla_lm_init(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
                          size_t tokens, efla_message *why) {
-  *m = (efla_lm){.config = *c, .device = device, .sequences = sequences, .tokens = tokens};
-  m->rows = sequences * tokens;
+  *m = (efla_lm){.layers = NULL};
   if (c->width % c->heads != 0)
     return efla_fail(why, EFLA_INPUT, "%zu heads do not divide the width %zu", c->heads, c->width);
+  *m = (efla_lm){.config = *c, .device = device, .sequences = sequences, .tokens = tokens, .rows = sequences * tokens};
   need list[LAYER_ARRAYS];
   m->layers = calloc(c->layers, sizeof *m->layers), m->losses = calloc(m->rows, sizeof *m->losses);
   bool whole = m->layers && m->losses;

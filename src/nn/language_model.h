@@ -7,7 +7,7 @@
  *       delta:    beta = f(W_b r + b_b), a map of a table; with a decay its argument -softplus(W_g r + b_g), or for
  *                 alpha sigmoid(W_g r + b_g), one per head or per channel; q scaled to norm one;
  *                 o = the rule on q, k, v, beta, g from the zero state
- *       softmax:  o = causal softmax attention
+ *       softmax:  o = causal softmax attention, without positions but those of the convolution
  *       x <- x + W_o RMSNorm_head(o)
  *       x <- x + W_down swiglu(W_up RMSNorm(x))
  *     logits = W_out RMSNorm(x)
@@ -56,7 +56,8 @@ typedef enum efla_lm_parameter {
   EFLA_LM_PARAMETERS
 } efla_lm_parameter;
 
-/* Where a parameter of a layer (0 where there is one for all) lies in the block, and its shape; rows 0: there is none. */
+/* Where a parameter of a layer (0 where there is one for all) lies in the block, and its shape; rows 0: there is
+ * none. */
 typedef struct efla_lm_place {
   size_t first, rows, columns;
 } efla_lm_place;

@@ -23,8 +23,8 @@ typedef struct efla_lm_variant {
 
 size_t efla_lm_grid_size(const efla_lm_grid *grid);
 
-/* Config i: its names, and model's mixer, rule and map. The seed varies most slowly, so that an unfinished study has all
- * combinations for some seeds. False where it is another config's equal: softmax attention has no rule to vary. */
+/* Config i: its names, and model's mixer, rule and map. The seed varies most slowly, so that an unfinished study has
+ * all combinations for some seeds. False where it is another config's equal: softmax attention has no rule to vary. */
 bool efla_lm_grid_at(const efla_lm_grid *grid, size_t i, efla_lm_config *model, efla_lm_variant *variant);
 
 /* A path of the config in a directory, which is made where it is missing: its names between prefix and ending, to be

@@ -57,7 +57,7 @@ static efla_status gradient(void *context, size_t thread, size_t step, size_t gr
   return status == EFLA_OK ? efla_lm_backward(m, parameters, gradient, why) : status;
 }
 
-efla_learner efla_lm_learner_trainee(efla_lm_learner *l) {
+efla_learner efla_lm_learner_as_learner(efla_lm_learner *l) {
   return (efla_learner){.context = l,
                         .numbers = efla_lm_numbers(&l->model),
                         .decayed = efla_lm_matrices(&l->model),
@@ -67,7 +67,7 @@ efla_learner efla_lm_learner_trainee(efla_lm_learner *l) {
 
 efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_schedule *schedule, const efla_adamw *rule,
                                   size_t seed, efla_trainer *trainer, efla_message *why) {
-  const efla_learner learner = efla_lm_learner_trainee(l);
+  const efla_learner learner = efla_lm_learner_as_learner(l);
   double *start = malloc(learner.numbers * sizeof *start);
   if (!start) return efla_fail_memory(why);
   efla_status status = efla_lm_start(&l->model, seed, start, why);

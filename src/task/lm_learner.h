@@ -27,8 +27,8 @@ typedef struct efla_lm_learner {
   int32_t *labels;
 } efla_lm_learner;
 
-/* EFLA_USAGE, and which option is wrong, where heads do not divide the width, group not the batch, or the warm-up is not
- * shorter than the training. */
+/* EFLA_USAGE, and which option is wrong, where heads do not divide the width, group not the batch, or the warm-up is
+ * not shorter than the training. */
 efla_status efla_lm_check(const efla_lm_config *model, size_t batch, size_t group, const efla_schedule *schedule,
                           efla_message *why);
 
@@ -37,13 +37,14 @@ efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why);
 void efla_lm_learner_close(efla_lm_learner *l); /* accepts one that is not open */
 
 /* The loss is the mean over the groups of the mean over their labels that count, in nats. l must not be moved. */
-efla_learner efla_lm_learner_trainee(efla_lm_learner *l);
+efla_learner efla_lm_learner_as_learner(efla_lm_learner *l);
 
 /* A trainer with the parameters of a seed. Fails as efla_trainer_init does. */
 efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_schedule *schedule, const efla_adamw *rule,
                                   size_t seed, efla_trainer *trainer, efla_message *why);
 
-/* Bytes of memory that a training needs: workspaces, parameters, moments, gradients. */
+/* Bytes of memory that the steps of a training need: workspaces, parameters, moments, gradients; without the backend's
+ * workspace and evaluations, which take their own. */
 double efla_lm_learner_bytes(const efla_lm_learner *l);
 
 #endif

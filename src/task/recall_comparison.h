@@ -25,8 +25,8 @@ typedef struct efla_recall_comparison {
 typedef efla_status efla_recall_write(efla_recall_comparison *c, double level, const double *scores, efla_table *rows,
                                       efla_message *why);
 
-/* Runs the trials at every level of the perturbation, or at its quick one only, and hands their scores on, and in the end
- * the means over levels.  Fails as efla_recall_trials_run does. */
+/* Runs the trials at every level of the perturbation, or at its quick one only, and hands their scores on, and in the
+ * end the means over levels.  Fails as efla_recall_trials_run does. */
 efla_status efla_recall_comparison_run(efla_recall_comparison *c, const efla_recall_trials *trials,
                                        const efla_perturbation *perturbation, bool quick, efla_recall_write *write,
                                        efla_table *rows, efla_message *why);

@@ -29,8 +29,8 @@ typedef struct efla_recall_trials {
 void efla_recall_trials_add_all(efla_recall_trials *r, const efla_list *methods, const efla_decay *decay,
                                 const efla_list *treatments);
 
-/* Number of the config of EFLA, exact with raw keys, that has the decay and the tuning of this one; n_configs where there
- * is none. */
+/* Number of the config of EFLA, exact with raw keys, that has the decay and the tuning of this one; n_configs where
+ * there is none. */
 size_t efla_recall_trials_efla(const efla_recall_trials *r, const efla_recall_config *config);
 
 /* Sets beta of every tuned config to the candidate (n of them) with the best mean signal-to-noise ratio on unperturbed

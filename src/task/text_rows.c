@@ -35,9 +35,10 @@ const efla_column efla_text_study_columns[] = {
 
 /* The mean loss of the batches of steps from+1 ... to, in bits. */
 static double mean_loss(const efla_text_run *run, size_t from, size_t to) {
+  const efla_trainer *t = &run->trainer;
+  const size_t known = t->diverged ? t->step - 1 : t->step; /* the last step's loss, or its gradient, is not finite */
   double sum = 0;
-  for (size_t s = from; s < to; s++)
-    sum += s < run->trainer.step && !run->trainer.diverged ? run->trainer.losses[s] : NAN;
+  for (size_t s = from; s < to; s++) sum += s < known ? t->losses[s] : NAN;
   return sum / (double)(to - from) / M_LN2;
 }
 

@@ -25,17 +25,16 @@ static void describe(efla_text_run *run) {
   const efla_text_plan *p = &run->plan;
   const efla_text_options *o = &p->options;
   const efla_lm_config *c = &o->model;
-  const bool gated = !c->softmax && c->rule.decay->gated;
-  snprintf(run->settings, sizeof run->settings,
-           "lm, mixer %s, method %s, decay %s%s, keys %s, beta %s, width %zu, layers %zu, heads %zu, hidden %zu, "
-           "context %zu, batch %zu, group %zu, seed %zu, lr %.17g, warmup %zu, steps %zu, least %g, decay %g, clip %g, "
-           "beta2 %g, evaluated every %zu on %zu windows, text of %zu bytes (%08lx)",
-           c->softmax ? "softmax" : "delta", c->softmax ? "-" : c->rule.method->name,
-           gated || !c->softmax ? c->rule.decay->name : "-", c->per_channel ? " per channel" : "",
-           c->softmax ? "-" : c->rule.keys->name, c->softmax ? "-" : c->beta->name, c->width, c->layers, c->heads,
-           c->hidden, o->context, o->batch, o->group, o->seed, p->schedule.rate, p->schedule.warmup, p->schedule.steps,
-           p->schedule.least, p->rule.decay, p->rule.clip, p->rule.beta2, p->every, p->windows, o->corpus->train.count,
-           (unsigned long)crc32(0, o->corpus->train.bytes, (uInt)o->corpus->train.count));
+  snprintf(
+      run->settings, sizeof run->settings,
+      "lm, %s, %s, %s%s, %s, %s, width %zu, layers %zu, heads %zu, hidden %zu, context %zu, batch %zu/%zu, seed %zu, "
+      "lr %.17g, steps %zu/%zu, least %g, decay %g, clip %g, beta2 %g, every %zu, windows %zu, texts %08lx %08lx",
+      c->softmax ? "softmax" : "delta", c->softmax ? "-" : c->rule.method->name, c->softmax ? "-" : c->rule.decay->name,
+      c->per_channel ? " per channel" : "", c->softmax ? "-" : c->rule.keys->name, c->softmax ? "-" : c->beta->name,
+      c->width, c->layers, c->heads, c->hidden, o->context, o->batch, o->group, o->seed, p->schedule.rate,
+      p->schedule.warmup, p->schedule.steps, p->schedule.least, p->rule.decay, p->rule.clip, p->rule.beta2, p->every,
+      p->windows, crc32_z(0, o->corpus->train.bytes, o->corpus->train.count),
+      crc32_z(0, o->corpus->valid.bytes, o->corpus->valid.count));
 }
 
 efla_status efla_text_run_open(efla_text_run *run, const efla_text_plan *plan, efla_message *why) {

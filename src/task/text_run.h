@@ -42,8 +42,8 @@ typedef void efla_text_callback(void *context, const efla_text_run *run);
  * efla_trainer_step, efla_text_evaluate and efla_trainer_save do. */
 efla_status efla_text_run_finish(efla_text_run *run, efla_text_callback *callback, void *context, efla_message *why);
 
-/* Writes to `file` the prompt, not empty, and `length` bytes that follow it, drawn with a temperature, 0: the likeliest;
- * *speed: of them per second. Fails as efla_lm_decoder_open. */
+/* Writes to `file` the prompt, not empty, and `length` bytes that follow it, drawn with a temperature, 0: the
+ * likeliest; *speed: of them per second. Fails as efla_lm_decoder_open. */
 efla_status efla_text_generate(const efla_text_run *run, const char *prompt, size_t length, double temperature,
                                size_t seed, FILE *file, double *speed, efla_message *why);
 

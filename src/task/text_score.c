@@ -136,7 +136,7 @@ efla_status efla_text_judge_passages(const efla_text_task *task, const float *pa
 
 /* ---- substituted bytes ---- */
 
-/* Two draws for each byte, whatever the share. */
+/* Each byte has a stream of its own, so that a larger share substitutes the same bytes and more. */
 static void substitute(const efla_corpus_part *part, size_t n, double share, size_t seed, unsigned char *bytes) {
   for (size_t i = 0; i < n; i++) {
     efla_draw draw = efla_draw_begin(efla_seed_64(seed, i));

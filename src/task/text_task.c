@@ -19,10 +19,11 @@ static void make_window(void *context, size_t thread, size_t step, size_t i, uin
 }
 
 efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *options, efla_message *why) {
-  *task = (efla_text_task){.options = *options};
+  *task = (efla_text_task){.learner = {.threads = 0}};
   if (options->corpus->train.count <= options->context)
     return efla_fail(why, EFLA_INPUT, "the training text has %zu bytes, expected more than the context of %zu",
                      options->corpus->train.count, options->context);
+  task->options = *options;
   task->learner = (efla_lm_learner){.model = options->model,
                                     .source = {task, make_window},
                                     .positions = options->context,
@@ -80,6 +81,10 @@ efla_status efla_text_evaluate(const efla_text_task *task, const float *paramete
 #pragma omp critical(efla_text_message)
     worst = status, *why = mine;
   }
+  if (worst != EFLA_OK) {
+    free(losses);
+    return worst;
+  }
   for (size_t i = 0; i < windows * context; i++) sum += losses[i];
   *bits = sum / (double)(windows * context) / M_LN2;
   for (size_t i = 0; i < context && positions; i++) {
@@ -88,5 +93,5 @@ efla_status efla_text_evaluate(const efla_text_task *task, const float *paramete
     positions[i] = mean / (double)windows / M_LN2;
   }
   free(losses);
-  return worst;
+  return EFLA_OK;
 }

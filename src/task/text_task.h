@@ -29,7 +29,8 @@ void efla_text_task_clear(efla_text_task *task);
 
 /* The mean loss of a part, in bits per byte: windows of `context` tokens one after another, each from the zero state,
  * the first `windows` of them or all there are, the last incomplete one left out. positions (context, NULL: not
- * wanted): the means of each place in a window. nan where the part is shorter than one. Fails as efla_lm_forward does. */
+ * wanted): the means of each place in a window. nan where the part is shorter than one. Fails as efla_lm_forward
+ * does. */
 efla_status efla_text_evaluate(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
                                size_t context, size_t windows, double *bits, double *positions, efla_message *why);
 

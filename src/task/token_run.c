@@ -37,12 +37,13 @@ static void describe(efla_token_run *run) {
       run->settings, sizeof run->settings,
       "%s, vocabulary %zu, length %zu, items %zu, noise %g of %zu, exponent %g, filler %s, mixer %s, method %s, "
       "decay %s%s, keys %s, beta %s, width %zu, layers %zu, heads %zu, hidden %zu, batch %zu, group %zu, seed %zu, "
-      "examples %zu, lr %.17g, warmup %zu, steps %zu, decay %g",
+      "examples %zu, lr %.17g, warmup %zu, steps %zu, least %g, decay %g, clip %g, beta2 %g",
       p->task->name, s->vocabulary, s->length, s->items, s->noise, s->noise_vocabulary, s->exponent,
       s->random_filler ? "random" : "0", c->softmax ? "softmax" : "delta", c->softmax ? "-" : c->rule.method->name,
       c->softmax ? "-" : c->rule.decay->name, c->per_channel ? " per channel" : "",
       c->softmax ? "-" : c->rule.keys->name, c->softmax ? "-" : c->beta->name, c->width, c->layers, c->heads, c->hidden,
-      p->batch, p->group, p->seed, p->examples, p->schedule.rate, p->schedule.warmup, p->schedule.steps, p->rule.decay);
+      p->batch, p->group, p->seed, p->examples, p->schedule.rate, p->schedule.warmup, p->schedule.steps,
+      p->schedule.least, p->rule.decay, p->rule.clip, p->rule.beta2);
 }
 
 static efla_status open_run(efla_token_run *run, efla_message *why) {
@@ -68,11 +69,12 @@ static efla_status open_run(efla_token_run *run, efla_message *why) {
 }
 
 efla_status efla_token_run_open(efla_token_run *run, const efla_token_plan *plan, efla_message *why) {
-  *run = (efla_token_run){.plan = *plan};
-  run->plan.model.vocabulary = plan->settings.vocabulary;
+  *run = (efla_token_run){.plan = {.task = NULL}};
   if (plan->task->whole)
     return efla_fail(why, EFLA_USAGE, "%s: its labels are to follow from what is kept after the last token",
                      plan->task->name);
+  run->plan = *plan;
+  run->plan.model.vocabulary = plan->settings.vocabulary;
   describe(run);
   const efla_status status = open_run(run, why);
   if (status != EFLA_OK) efla_token_run_clear(run);
@@ -102,7 +104,7 @@ efla_status efla_token_run_finish(efla_token_run *run, efla_token_callback *call
 
 /* ---- test ---- */
 
-static uint16_t likeliest(const float *logits, size_t n) {
+static uint16_t likeliest(const double *logits, size_t n) {
   size_t best = 0;
   for (size_t i = 1; i < n; i++)
     if (logits[i] > logits[best]) best = i;
@@ -116,17 +118,21 @@ static efla_status answer(const efla_token_run *run, efla_lm *m, size_t i, uint1
   uint16_t *room = run->room;
   uint32_t *tokens = malloc(n * sizeof *tokens);
   int32_t *wanted = malloc(n * sizeof *wanted);
-  efla_status status = tokens && wanted ? EFLA_OK : efla_fail_memory(why);
+  double *logits = malloc(V * sizeof *logits);
+  efla_status status = tokens && wanted && logits ? EFLA_OK : efla_fail_memory(why);
   double sum = 0;
   if (status == EFLA_OK) {
     make_example(&run->test, i, room, tokens, wanted);
     memcpy(labels, room + n, n * sizeof *labels);
     status = efla_lm_forward(m, run->trainer.parameters, tokens, wanted, 0, &sum, why);
   }
-  for (size_t t = 0; t < n && status == EFLA_OK && wanted; t++)
-    if (wanted[t] >= 0) answers[t] = likeliest((const float *)m->logits + t * V, V), ++*counted;
+  for (size_t t = 0; t < n && status == EFLA_OK && wanted && logits; t++) {
+    if (wanted[t] < 0) continue;
+    m->device->row->read(V, efla_device_at(m->device, m->logits, t * V), logits);
+    answers[t] = likeliest(logits, V), ++*counted;
+  }
   *loss += sum;
-  free(tokens), free(wanted);
+  free(tokens), free(wanted), free(logits);
   return status;
 }
 

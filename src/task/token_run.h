@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A language model's training on a synthetic task of tokens (data/token_task.h) from its first step or its checkpoint to
- * its end, and its accuracy on examples of the test set. */
+/* A language model's training on a synthetic task of tokens (data/token_task.h) from its first step or its checkpoint
+ * to its end, and its accuracy on examples of the test set. */
 #ifndef EFLA_TASK_TOKEN_RUN_H
 #define EFLA_TASK_TOKEN_RUN_H
 
@@ -30,9 +30,9 @@ typedef struct efla_token_run {
   char settings[512];
 } efla_token_run;
 
-/* Resumes from the checkpoint where there is one. Fails with EFLA_USAGE where the task has no such settings or is not for
- * such models, with EFLA_INPUT where the checkpoint is of another training, and as efla_lm_learner_open does; run is
- * then zeroed. It must not be moved after that. */
+/* Resumes from the checkpoint where there is one. Fails with EFLA_USAGE where the task has no such settings or is not
+ * for such models, with EFLA_INPUT where the checkpoint is of another training, and as efla_lm_learner_open does; run
+ * is then zeroed. It must not be moved after that. */
 efla_status efla_token_run_open(efla_token_run *run, const efla_token_plan *plan, efla_message *why);
 void efla_token_run_clear(efla_token_run *run);
 

@@ -95,6 +95,16 @@ static efla_status run_config(const efla_token_study *s, const efla_token_proble
   return status;
 }
 
+efla_status efla_token_study_check(const efla_token_study *s, efla_message *why) {
+  efla_status status = efla_lm_check(&s->plan.model, s->plan.batch, s->plan.group, &s->plan.schedule, why);
+  for (size_t i = 0; i < s->n && status == EFLA_OK; i++) {
+    efla_token_source source;
+    status = efla_token_source_init(&source, s->problems[i].task, &s->problems[i].settings, 0, true, why);
+    efla_token_source_clear(&source);
+  }
+  return status;
+}
+
 efla_status efla_token_study_run(const efla_token_study *s, efla_table *table, efla_message *why) {
   const size_t n = efla_lm_grid_size(&s->grid);
   efla_lm_config model;

@@ -45,7 +45,7 @@ START_TEST(missing_datasets_and_wrong_shapes) {
       {"v", ": v: shape (2,5,3)", "expected (2,5,3,1)", 3, {2, 5, 3}},
       {"beta", ": beta: shape (2,5,3,1)", "expected (2,5,3)", 4, {2, 5, 3, 1}},
       {"beta", ": beta: shape (2,3,5)", "expected (2,5,3)", 3, {2, 3, 5}},
-      {"g", ": g: shape (2,5,3,4)", "expected (2,5,3)", 4, {2, 5, 3, 4}},
+      {"g", ": g: shape (2,5,3,5)", "expected (2,5,3) or (2,5,3,4)", 4, {2, 5, 3, 5}},
       {"o", ": o: shape (2,5,3,4)", "expected (2,5,3,6)", 4, {2, 5, 3, 4}},
       {"initial_state", ": initial_state: transposed: shape (2,3,6,4)", "expected (2,3,4,6)", 4, {2, 3, 6, 4}},
       {"final_state", ": final_state: shape (3,4,6)", "expected (2,3,4,6)", 3, {3, 4, 6}},

@@ -24,6 +24,7 @@ START_TEST(recall) {
 END_TEST
 
 START_TEST(mad) {
+  testing_shell("rm -rf " TEST_WORK "/mad", NULL, NULL, 0); /* of an earlier run */
   const char *command = "mad --quick --steps 6 --tested 5 --tasks all --configs " TEST_WORK "/mad";
   efla_csv first = run_table(command), second = run_table(command); /* then from the checkpoints */
   ck_assert_uint_eq(first.rows, 5);
@@ -41,12 +42,14 @@ END_TEST
 START_TEST(wrong_options) {
   static const struct {
     const char *arguments, *said;
-  } wrong[] = {{"recall --quick --pairs 9 --length 32", "mqar"}, {"recall --quick --vocabulary 32 --length 32", "mqar"},
-               {"recall --quick --heads 3", "--heads: 3"},       {"recall --quick --group 3", "--group: 3"},
-               {"mad --quick --warmup 40", "--warmup: 40"},      {"mad --quick --tasks compression", "compression"}};
+  } wrong[] = {
+      {"recall --quick --pairs 2,9 --length 32", "mqar"}, {"recall --quick --vocabulary 32 --length 32", "mqar"},
+      {"recall --quick --heads 3", "--heads: 3"},         {"recall --quick --group 3", "--group: 3"},
+      {"mad --quick --warmup 40", "--warmup: 40"},        {"mad --quick --tasks compression", "compression"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     const int status = run(wrong[i].arguments);
-    ck_assert_msg(status == 2 && strstr(err, wrong[i].said), "%s: status %d, %s", wrong[i].arguments, status, err);
+    ck_assert_msg(status == 2 && strstr(err, wrong[i].said) && !strstr(err, "accuracy"), "%s: status %d, %s",
+                  wrong[i].arguments, status, err);
   }
 }
 END_TEST

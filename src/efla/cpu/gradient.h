@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs,
- * and by its inputs.
+/* What a backward pass reads and writes: all of the forward pass's inputs, the loss's derivatives by its outputs, and
+ * by its inputs.
  *
  * With the coefficients d, e, w of token t, y_t = v_t - S_{t-1}^T k_t, S_t = d S_{t-1} + k_t (w v_t - e S_{t-1}^T
- * k_t)^T and o_t = S_t^T q_t.  They depend, through lambda = k^T k, on the key: their slopes carry that to d_k.  How
- * they depend on beta and a decay's argument is the caller's to add. */
+ * k_t)^T and o_t = S_t^T q_t; with a diagonal decay and a second key as in diagonal.inc.  They depend, through lambda =
+ * k^T k, on the key: their slopes carry that to d_k.  How they depend on beta and a decay's argument is the caller's to
+ * add. */
 #ifndef EFLA_CPU_GRADIENT_H
 #define EFLA_CPU_GRADIENT_H
 

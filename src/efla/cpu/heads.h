@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A batch of heads: the shape of what attention kernels take, and how it lies in memory.
  *
- * Rows q_t, k_t (dk), v_t, o_t (dv) and scalars beta_t, coefficient_t, g_t of every batch entry, head and token; states
- * (sequences, heads, dk, dv). A sequence may be empty: it has no rows, and ends in the state that it starts from. */
+ * Rows q_t, k_t, and with them g_t and p_t (dk), v_t, o_t (dv), and coefficients of every batch entry, head and token;
+ * states (sequences, heads, dk, dv). A sequence may be empty: it has no rows, and ends in the state that it starts
+ * from. */
 #ifndef EFLA_CPU_HEADS_H
 #define EFLA_CPU_HEADS_H
 

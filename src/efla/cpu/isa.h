@@ -153,10 +153,10 @@ EFLA_ADJOINT_TYPE(float, f32)
 EFLA_ADJOINT_TYPE(double, f64)
 
 /* Numbers of scratch: [Q; K], [dQ; dK] and K^T, [dO; -dY], U and dU with their transposes, and the chunk's small
- * matrices; with a diagonal decay or a second key 14 rows more a token. */
+ * matrices; with a diagonal decay or a second key 11 rows more a token. */
 static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_ADJOINT_TOKENS };
-  return (4 + 14) * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
+  return (4 + 11) * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
          2 * efla_padded(dv) * efla_row(C) + 6 * C * efla_row(C) + 2 * C;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for
- * decoding.
+/* The delta rule at the machine's speed: batch x heads x tokens, any dk and dv, and one token at a time for decoding.
  *
- * E3 as it stands, with the coefficients of any rule: S <- d S + k (w v - e S^T k)^T.  Columns of S do not see each
- * other: every tile of 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).  The naive
- * recurrence is what this answers to: the same sums in another order. */
+ * The recurrence (docs/derivations.md#e3) with the coefficients of any rule: S <- d S + k (w v - e S^T k)^T.  Columns
+ * of S do not see each other: every tile of 128 bytes of columns runs through the tokens on its own (isa.h, tile.inc).
+ * The naive recurrence is the reference for tests: the same sums in another order. */
 #ifndef EFLA_CPU_KERNEL_H
 #define EFLA_CPU_KERNEL_H
 
@@ -67,8 +66,8 @@ void efla_decode_load_f64(const efla_heads *heads, const double *S, double *stat
 void efla_decode_store_f32(const efla_heads *heads, const float *states, float *S);
 void efla_decode_store_f64(const efla_heads *heads, const double *states, double *S);
 
-/* One token for every state: q, k (batch, heads, dk), v, o (batch, heads, dv), coefficient and g (batch, heads).
- * heads->tokens is 1; initial, final, last are not used.  Never fails, never allocates. */
+/* One token for every state: q, k, g, p (batch, heads, dk), v, o (batch, heads, dv), write, erase, decay (batch,
+ * heads). heads->tokens is 1; initial, final, last are not used.  Never fails, never allocates. */
 void efla_decode_step_f32(const efla_heads *heads, const efla_kernel_f32 *x, float *states);
 void efla_decode_step_f64(const efla_heads *heads, const efla_kernel_f64 *x, double *states);
 
