@@ -3,6 +3,7 @@
 
 #include "io/packed.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static efla_status read_text(char **text, const char *path, efla_message *why) {
         efla_fail(why, EFLA_INPUT, "%s: offset %zu: byte 0x00, expected text without it", path, (size_t)(zero - bytes));
   else if (!(*text = realloc(bytes, count + 1)))
     status = efla_fail_memory(why);
-  if (status == EFLA_OK)
+  if (status == EFLA_OK && *text)
     (*text)[count] = 0;
   else
     free(bytes);
@@ -35,6 +36,7 @@ static efla_status read_text(char **text, const char *path, efla_message *why) {
 
 static size_t count_lines(const char *text) {
   size_t n = 0;
+  assert(text);
   for (; *text; n++) text += strcspn(text, "\n"), text += *text == '\n';
   return n;
 }
@@ -42,6 +44,7 @@ static size_t count_lines(const char *text) {
 /* The next line, ended in place; NULL after the last one. */
 static char *next_line(char **rest) {
   char *line = *rest;
+  assert(line);
   if (!*line) return NULL;
   *rest += strcspn(line, "\n");
   if (**rest) *(*rest)++ = 0;
@@ -173,7 +176,7 @@ efla_status efla_passages_read(efla_passages *passages, const char *path, size_t
   passages->passage = calloc(count_lines(passages->text), sizeof *passages->passage);
   if (!passages->passage) status = efla_fail_memory(why);
   char *rest = passages->text, *line;
-  while (status == EFLA_OK && passages->count < most && (line = next_line(&rest))) {
+  while (status == EFLA_OK && passages->passage && passages->count < most && (line = next_line(&rest))) {
     const size_t length = unescape(line);
     size_t word = length;
     while (word > 0 && line[word - 1] != ' ' && line[word - 1] != '\n') word--;

@@ -4,6 +4,7 @@
 #include "nn/language_parts.h"
 #include "train/activations.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static efla_status read_states(const efla_lm *m, size_t layer, double *norms, ef
   const size_t H = m->config.heads, d = m->config.width / H, n = m->sequences * H;
   const efla_rule rule = efla_lm_rule(&m->config);
   const efla_sequence x = efla_lm_sequence(m, layer);
+  assert(d > 0);
   void *states = on->row->allocate(n * d * d);
   double *wide = malloc(d * d * sizeof *wide);
   efla_status status = states && wide ? EFLA_OK : efla_fail_memory(why);

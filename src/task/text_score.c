@@ -3,6 +3,7 @@
 
 #include "base/draw.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,14 @@ static efla_status score_batch(const efla_text_task *task, const efla_device *de
   double loss;
   efla_lm m = {.layers = NULL};
   for (size_t s = 0; s < n; s++) longest = texts[s].count > longest ? texts[s].count : longest;
+  assert(n > 0 && longest > 0);
   uint32_t *tokens = calloc(n * longest, sizeof *tokens);
-  int32_t *labels = malloc(n * longest * sizeof *labels);
-  efla_status status = tokens && labels ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) status = efla_lm_init(&m, &task->options.model, device, n, longest, why);
+  int32_t *labels = calloc(n * longest, sizeof *labels);
+  if (!tokens || !labels) {
+    free(tokens), free(labels);
+    return efla_fail_memory(why);
+  }
+  efla_status status = efla_lm_init(&m, &task->options.model, device, n, longest, why);
   for (size_t s = 0; s < n && status == EFLA_OK; s++)
     for (size_t i = 0; i < longest; i++) {
       const bool there = i < texts[s].count;
@@ -92,15 +97,18 @@ efla_status efla_text_judge_pairs(const efla_text_task *task, const float *param
                                   efla_text_verdict *verdicts, efla_message *why) {
   size_t room = 0, used = 0, bytes[EFLA_MOST_FIELDS + 1] = {0};
   for (size_t i = 0; i < pairs->count; i++) room += strlen(pairs->pair[i].good) + strlen(pairs->pair[i].bad) + 4;
-  unsigned char *block = malloc(room + 1);
+  unsigned char *block = calloc(room + 1, 1);
   efla_scored_text *texts = calloc(2 * pairs->count + 1, sizeof *texts);
-  efla_status status = block && texts ? EFLA_OK : efla_fail_memory(why);
-  for (size_t i = 0; i < 2 * pairs->count && status == EFLA_OK; i++) {
+  if (!block || !texts) {
+    free(block), free(texts);
+    return efla_fail_memory(why);
+  }
+  for (size_t i = 0; i < 2 * pairs->count; i++) {
     const char *text = i % 2 ? pairs->pair[i / 2].bad : pairs->pair[i / 2].good;
     texts[i] = scored(block + used, text, strlen(text), 0, true);
     used += strlen(text) + 2;
   }
-  if (status == EFLA_OK) status = efla_text_score(task, parameters, 2 * pairs->count, texts, why);
+  const efla_status status = efla_text_score(task, parameters, 2 * pairs->count, texts, why);
   for (size_t f = 0; f <= pairs->fields; f++) verdicts[f] = (efla_text_verdict){.count = 0};
   for (size_t i = 0; i < pairs->count && status == EFLA_OK; i++) {
     const size_t of[2] = {pairs->pair[i].field, pairs->fields};
@@ -115,15 +123,18 @@ efla_status efla_text_judge_passages(const efla_text_task *task, const float *pa
                                      efla_text_verdict *verdict, efla_message *why) {
   size_t room = 0, used = 0, bytes = 0;
   for (size_t i = 0; i < passages->count; i++) room += passages->passage[i].length + 2;
-  unsigned char *block = malloc(room + 1);
+  unsigned char *block = calloc(room + 1, 1);
   efla_scored_text *texts = calloc(passages->count + 1, sizeof *texts);
-  efla_status status = block && texts ? EFLA_OK : efla_fail_memory(why);
-  for (size_t i = 0; i < passages->count && status == EFLA_OK; i++) {
+  if (!block || !texts) {
+    free(block), free(texts);
+    return efla_fail_memory(why);
+  }
+  for (size_t i = 0; i < passages->count; i++) {
     const efla_passage *p = &passages->passage[i];
     texts[i] = scored(block + used, p->text, p->length, p->word, false);
     used += p->length + 2;
   }
-  if (status == EFLA_OK) status = efla_text_score(task, parameters, passages->count, texts, why);
+  const efla_status status = efla_text_score(task, parameters, passages->count, texts, why);
   *verdict = (efla_text_verdict){.count = status == EFLA_OK ? passages->count : 0};
   for (size_t i = 0; i < verdict->count; i++) {
     verdict->accuracy += texts[i].likeliest, verdict->bits += texts[i].nats / M_LN2;
@@ -152,14 +163,17 @@ efla_status efla_text_evaluate_substituted(const efla_text_task *task, const flo
   if (windows > there) windows = there;
   *bits = NAN;
   if (windows == 0) return EFLA_OK;
-  unsigned char *bytes = malloc(windows * context);
+  unsigned char *bytes = calloc(windows * context, 1);
   efla_scored_text *texts = calloc(windows, sizeof *texts);
-  efla_status status = bytes && texts ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) substitute(part, windows * context, share, seed, bytes);
-  for (size_t w = 0; w < windows && status == EFLA_OK; w++)
+  if (!bytes || !texts) {
+    free(bytes), free(texts);
+    return efla_fail_memory(why);
+  }
+  substitute(part, windows * context, share, seed, bytes);
+  for (size_t w = 0; w < windows; w++)
     texts[w] = (efla_scored_text){
         .read = bytes + w * context, .next = part->bytes + w * context + 1, .count = context, .first = 0};
-  if (status == EFLA_OK) status = efla_text_score(task, parameters, windows, texts, why);
+  const efla_status status = efla_text_score(task, parameters, windows, texts, why);
   double sum = 0;
   for (size_t w = 0; w < windows && status == EFLA_OK; w++) sum += texts[w].nats;
   if (status == EFLA_OK) *bits = sum / (double)(windows * context) / M_LN2;
