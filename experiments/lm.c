@@ -48,7 +48,7 @@ static const efla_option options[] = {
     {"steps", "N", "2000", "250", "steps of training", EFLA_COUNT, &study.plan.schedule.steps, 1, 1e9, NULL},
     {"warmup", "N", "100", "20", "steps in which the learning rate rises", EFLA_COUNT, &study.plan.schedule.warmup, 0,
      1e9, NULL},
-    {"every", "N", "250", "125", "steps between evaluations", EFLA_COUNT, &study.plan.every, 1, 1e9, NULL},
+    {"every", "N", "250", "50", "steps between evaluations", EFLA_COUNT, &study.plan.every, 1, 1e9, NULL},
     {"windows", "N", "1000", "50", "windows of an evaluation, at most", EFLA_COUNT, &study.plan.windows, 1, 1e9, NULL},
     {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
      NULL},

@@ -4,27 +4,26 @@ width = 1300
 height = 620
 load 'plots/style.gp'
 methods = values('method', 'mixer=delta')
-softmax = words(values('mixer', 'mixer=softmax')) > 0
 keys = values('keys', 'mixer=delta')
 decays = values('decay', 'mixer=delta')
-one(list, name) = words(list) > 1 ? ', '.name : ''
-seeds = words(values('seed', ''))
 trained = header('context')
 contexts = values('context', 'study=end')
 dash(k, d) = 1 + (k eq word(keys, 1) ? 0 : 2)
 config(m, k, d) = 'mixer=delta method='.m.' keys='.k.' decay='.d
-name(m, k, d) = m.(words(keys) > 1 ? ', '.k.' keys' : '').(words(decays) > 1 ? ', '.d : '')
+lost(m, k, d) = words(values('step', config(m, k, d).' study=along bits=nan')) > 0 ? ' (diverged)' : ''
+name(m, k, d) = m.(words(keys) > 1 ? ', '.k.' keys' : '').(words(decays) > 1 ? ', '.d : '').lost(m, k, d)
 set multiplot layout 1,2 margins 0.06,0.985,0.13,0.86 spacing 0.07,0.1 \
   title 'Language models of bytes: '.header('width').' wide, '.header('layers').' layers'.(words(keys) > 1 ? '' : ', '.keys.' keys').', on '.header('text') font ',15'
 set format x '%g'
 set format y '%g'
-set ylabel label('bits')
+set ylabel 'bits per byte'
 set xlabel label('step')
-set title 'validation text along training (dotted: training batches)'
+first(m, k, d) = m eq word(methods, 1) && k eq word(keys, 1) && d eq word(decays, 1)
+set title 'validation text along training'
 set key top right
 set yrange [*:*]
-plot for [m in methods] for [k in keys] for [d in decays] pick(config(m, k, d).' study=along') using 'step':'bits' smooth unique with lines ls row(m) dt dash(k, d) title name(m, k, d), \
-  for [m in methods] for [k in keys] for [d in decays] pick(config(m, k, d).' study=training') using 'step':'bits' smooth unique with lines ls row(m) dt 3 lw 1 notitle
+plot for [m in methods] for [k in keys] for [d in decays] pick(config(m, k, d).' study=along') using 'step':'bits' smooth unique with linespoints ls row(m) dt dash(k, d) title name(m, k, d), \
+  for [m in methods] for [k in keys] for [d in decays] pick(config(m, k, d).' study=training') using 'step':'bits' smooth unique with lines lc rgb theory dt 3 lw 1.2 title first(m, k, d) ? 'training batches, each config' : ''
 set title 'test text by place in windows of '.word(contexts, words(contexts)).' tokens; training had '.trained
 set xlabel label('place')
 set logscale x 2
