@@ -30,8 +30,9 @@ static efla_status find_coefficients(efla_chunk_problem *p, const efla_rule *rul
 
 static efla_status find_truth(efla_chunk_problem *p) {
   const size_t d = p->d;
-  long double *k = malloc(2 * d * sizeof *k), *v = k + d;
+  long double *k = malloc(2 * d * sizeof *k);
   if (!k) return EFLA_NO_MEMORY;
+  long double *v = k + d;
   for (size_t e = 0; e < p->C * d; e++) p->k[e] = (float)p->x.k[e], p->v[e] = (float)p->x.v[e];
   for (size_t e = 0; e < d * d; e++) p->truth[e] = start(p, e);
   p->scale = efla_norm(d * d, p->truth);
@@ -58,7 +59,8 @@ efla_status efla_chunk_problem_init(efla_chunk_problem *p, const efla_spec *spec
   p->truth = malloc(n * sizeof *p->truth);
   if (efla_tokens_init(&p->x, C, d, d) != EFLA_OK || !p->c || !p->S64 || !p->k || !p->truth)
     status = efla_fail_memory(why);
-  p->system = p->S64 + n, p->v = p->k + C * d, p->S = p->v + C * d, p->scratch = p->S + n;
+  else
+    p->system = p->S64 + n, p->v = p->k + C * d, p->S = p->v + C * d, p->scratch = p->S + n;
   if (status == EFLA_OK) status = efla_source_next(&source, &p->x, why);
   if (status == EFLA_OK && (find_coefficients(p, rule, y) != EFLA_OK || find_truth(p) != EFLA_OK))
     status = efla_fail_memory(why);
