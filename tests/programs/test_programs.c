@@ -235,5 +235,5 @@ int main(void) {
   unsetenv("EFLA_MNIST");
   const TTest *const tests[] = {quick_runs, version, wrong_command_lines, output_that_cannot_be_written,
                                 mnist_that_is_not_there};
-  return testing_main("programs", tests, sizeof tests / sizeof *tests, 300);
+  return testing_main("programs", tests, sizeof tests / sizeof *tests, 600);
 }
