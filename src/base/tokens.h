@@ -2,9 +2,9 @@
 /* A block of tokens: the input of one head.
  *
  * Row t holds q_t, k_t (dk), v_t (dv), beta_t, the time for which k_t and v_t act on the state (zero-order hold), and
- * where there is a decay its argument g_t (efla_decay), one number or one per row of the state.  The erase key p_t takes
- * the place of k_t in what is erased (docs/derivations.md#e7); lambda is p^T k then, and may be negative.  Row-major, so
- * that row t of k is k + t*dk. */
+ * where there is a decay its argument g_t (efla_decay), one number or one per row of the state.  The erase key p_t
+ * takes the place of k_t in what is erased (docs/derivations.md#e7); lambda is p^T k then, and may be negative.
+ * Row-major, so that row t of k is k + t*dk. */
 #ifndef EFLA_BASE_TOKENS_H
 #define EFLA_BASE_TOKENS_H
 
@@ -26,8 +26,8 @@ typedef struct efla_tokens {
   void *block; /* what clear frees; NULL in a slice */
 } efla_tokens;
 
-/* One zeroed block for all arrays but g and p, which are NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and leaves x
- * zeroed. */
+/* One zeroed block for all arrays but g and p, which are NULL and the caller's to set.  Fails with EFLA_NO_MEMORY and
+ * leaves x zeroed. */
 efla_status efla_tokens_init(efla_tokens *x, size_t tokens, size_t dk, size_t dv);
 
 /* Accepts a zeroed struct and a slice. */
@@ -36,8 +36,8 @@ void efla_tokens_clear(efla_tokens *x);
 /* A view of tokens first ... first+count-1; it is valid as long as x is. */
 efla_tokens efla_tokens_slice(const efla_tokens *x, size_t first, size_t count);
 
-/* Copies all numbers of `from` into `to`, which has the same sizes, and g and p where both have them; g then has the same
- * width in both. */
+/* Copies all numbers of `from` into `to`, which has the same sizes, and g and p where both have them; g then has the
+ * same width in both. */
 void efla_tokens_copy(efla_tokens *to, const efla_tokens *from);
 
 /* lambda = k^T k, summed from the first entry to the last; k (dk).  inf where it overflows. */
@@ -51,8 +51,8 @@ double efla_token_reach(const efla_tokens *x, size_t t);
 /* beta*lambda of token t, the dimensionless step. */
 double efla_token_x(const efla_tokens *x, size_t t);
 
-/* The argument of token t's coefficients: 0 where x has no g, and where it has one per channel, whose decays stand beside
- * the coefficients. */
+/* The argument of token t's coefficients: 0 where x has no g, and where it has one per channel, whose decays stand
+ * beside the coefficients. */
 double efla_token_argument(const efla_tokens *x, size_t t);
 
 /* The coefficients of a block by a rule, from the keys as they are: c (x->tokens). */

@@ -20,7 +20,8 @@ static efla_kernel_check judge(const char *decay) {
 
 static const char *const of_channels[] = {"lie", "strang", "exact"};
 
-/* Right kernels stay below half of the bound, as the toolkit's own do; what a file suggests for g per channel is lie. */
+/* Right kernels stay below half of the bound, as the toolkit's own do; what a file suggests for g per channel is
+ * lie. */
 START_TEST(right_kernels_pass) {
   static const char *const names[] = {"lie", "strang", "exact", "none", "split", "joint"};
   for (size_t i = 0; i < 24; i++) {
@@ -56,7 +57,8 @@ START_TEST(unit_keys) {
 }
 END_TEST
 
-/* The same decays in every token, for as long as the slowest channel remembers: the roundings of decays have one sign. */
+/* The same decays in every token, for as long as the slowest channel remembers: the roundings of decays have one
+ * sign. */
 START_TEST(constant_decays) {
   for (size_t i = 0; i < 3; i++) {
     channel_kernel k = channel_kernel_right(of_channels[i]);
@@ -169,8 +171,8 @@ static void follow(const efla_tokens *x, size_t tokens, double unit, long double
   efla_reference_trajectory_clear(&trajectory);
 }
 
-/* The exact flow's series in f64, for kernels of f32, and in long double, for those of f64, differ by what both state at
- * most; and a stated error is carried by e^-(least rate), .5 here: two roundings of a sum and an exponential. */
+/* The exact flow's series in f64, for kernels of f32, and in long double, for those of f64, differ by what both state
+ * at most; and a stated error is carried by e^-(least rate), .5 here: two roundings of a sum and an exponential. */
 START_TEST(the_exact_flow_states_its_error) {
   efla_tokens x = testing_tokens("gaussian", 1.2, TOKENS, DK, DV);
   double g[TOKENS * DK], error[2][TOKENS], own[TOKENS], distance = 0;

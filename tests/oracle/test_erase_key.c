@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Oracles with an erase key p in place of k, and with decays per channel around a step: each within its claims, and an
  * error that comes in is covered although the transition's norm may exceed 1. */
+#include "oracles.h"
 #include "testing.h"
 
 enum { TOKENS = 4, MOST = 16 };
@@ -33,46 +34,24 @@ static void set_up(problem *b, size_t kind, double x, bool channels, size_t dk, 
   b->x.p = b->p, b->x.g = b->g, b->x.g_per_channel = channels;
 }
 
-static long double *new_state(size_t n) {
-  long double *S = malloc(n * sizeof *S);
-  ck_assert_ptr_nonnull(S);
-  for (size_t e = 0; e < n; e++) S[e] = sin(3. * (double)e + 1) / sqrt((double)n);
-  return S;
-}
-
-static double apart(size_t n, const long double *S, const long double *T) {
-  long double sum = 0;
-  for (size_t e = 0; e < n; e++) sum += (S[e] - T[e]) * (S[e] - T[e]);
-  return (double)sqrtl(sum);
-}
-
-static bool built(const efla_oracle *oracle) {
-#ifdef EFLA_HAVE_ARB
-  (void)oracle;
-  return true;
-#else
-  return strcmp(oracle->name, "arb") != 0;
-#endif
-}
-
 /* From the same state, and from one that is off by as much as is said on entry. */
 static void check_claims(const problem *b, const efla_decay *decay, const char *kind) {
   const size_t n = b->x.dk * b->x.dv;
-  long double *best = new_state(n);
+  long double *best = oracles_new_state(n);
   double best_error = 0;
   efla_message why = {""};
   ck_assert_msg(efla_oracle_advance(efla_oracle_find(EFLA_ORACLE_BEST), decay, &b->x, best, &best_error, &why) ==
                     EFLA_OK,
                 "%s", why.text);
   for (const efla_oracle *o = efla_oracles; o->name; o++)
-    for (int off = 0; off < 2 && built(o); off++) {
-      long double *S = new_state(n);
+    for (int off = 0; off < 2 && oracles_built(o); off++) {
+      long double *S = oracles_new_state(n);
       double error = off * 1e-3;
       for (size_t e = 0; e < n; e++) S[e] += error / sqrt((double)n);
       const efla_status status = efla_oracle_advance(o, decay, &b->x, S, &error, &why);
       ck_assert_msg(status == EFLA_OK, "%s, %s, decay %s: %s", o->name, kind, decay->name, why.text);
-      ck_assert_msg(apart(n, S, best) <= error + best_error, "%s, %s, decay %s: off by %g, claims %g", o->name, kind,
-                    decay->name, apart(n, S, best), error);
+      ck_assert_msg(oracles_distance(n, S, best) <= error + best_error, "%s, %s, decay %s: off by %g, claims %g",
+                    o->name, kind, decay->name, oracles_distance(n, S, best), error);
       free(S);
     }
   free(best);
@@ -101,15 +80,15 @@ START_TEST(the_plain_rule_is_a_case) {
   set_up(&b, 0, 1.3, true, 8, 3);
   for (const efla_oracle *o = efla_oracles; o->name; o++)
     for (const efla_decay *decay = efla_decays; decay->name; decay++) {
-      if (!built(o) || !(decay->share > 0)) continue;
+      if (!oracles_built(o) || !(decay->share > 0)) continue;
       double g[TOKENS], errors[2] = {0};
       for (size_t e = 0; e < TOKENS * 8; e++) b.g[e] = g[e / 8] = -0.1 * (double)(e / 8);
       efla_tokens plain = b.x;
       plain.p = NULL, plain.g = g, plain.g_per_channel = false;
-      long double *S = new_state(24), *T = new_state(24);
+      long double *S = oracles_new_state(24), *T = oracles_new_state(24);
       ck_assert_int_eq(efla_oracle_advance(o, decay, &b.x, S, errors, NULL), EFLA_OK);
       ck_assert_int_eq(efla_oracle_advance(o, decay, &plain, T, errors + 1, NULL), EFLA_OK);
-      CHECK_BOUND(apart(24, S, T), errors[0] + errors[1]);
+      CHECK_BOUND(oracles_distance(24, S, T), errors[0] + errors[1]);
       free(S), free(T);
     }
   efla_tokens_clear(&b.x);
@@ -124,8 +103,8 @@ START_TEST(refusals) {
     const efla_decay *decay = efla_decay_find(i ? "none" : "joint");
     for (size_t t = 0; t < TOKENS && i; t++) b.x.beta[t] *= 2000;
     for (const efla_oracle *o = efla_oracles; o->name; o++) {
-      if (!built(o)) continue;
-      long double *S = new_state(8);
+      if (!oracles_built(o)) continue;
+      long double *S = oracles_new_state(8);
       double error = 0;
       efla_message why = {""};
       ck_assert_int_eq(efla_oracle_advance(o, decay, &b.x, S, &error, &why), EFLA_UNTRUSTED);

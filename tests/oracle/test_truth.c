@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Oracles: each agrees with the best one within its stated error; refusals; how errors are carried along. */
+#include "oracles.h"
 #include "testing.h"
 
 #include <gsl/gsl_errno.h>
@@ -11,29 +12,6 @@ static efla_tokens tokens_at(const char *family, double x, bool spread, size_t t
   for (size_t t = 0; t < tokens; t++)
     block.beta[t] = x * (spread ? block.beta[t] : 1) / efla_lambda(dk, block.k + t * dk);
   return block;
-}
-
-/* A state of numbers that f64 holds, of size about one. */
-static long double *new_state(size_t n) {
-  long double *S = malloc(n * sizeof *S);
-  ck_assert_ptr_nonnull(S);
-  for (size_t e = 0; e < n; e++) S[e] = sin(3. * (double)e + 1) / sqrt((double)n);
-  return S;
-}
-
-static double apart(size_t n, const long double *S, const long double *T) {
-  long double sum = 0;
-  for (size_t e = 0; e < n; e++) sum += (S[e] - T[e]) * (S[e] - T[e]);
-  return (double)sqrtl(sum);
-}
-
-static bool built(const efla_oracle *oracle) {
-#ifdef EFLA_HAVE_ARB
-  (void)oracle;
-  return true;
-#else
-  return strcmp(oracle->name, "arb") != 0;
-#endif
 }
 
 /* Where an oracle must serve: the table's words, with odeiv and expm1 as they state it and gsl for dense random keys.
@@ -52,13 +30,13 @@ static void check_claims(const char *family, const efla_decay *decay, double x, 
   for (size_t t = 0; t < 4 && decay->argument && !strcmp(decay->argument, "alpha"); t++) g[t] = exp(g[t]);
   block.g = g;
   size_t n = dk * dv;
-  long double *best = new_state(n);
+  long double *best = oracles_new_state(n);
   double best_error = 0;
   ck_assert_int_eq(efla_oracle_advance(efla_oracle_find(EFLA_ORACLE_BEST), decay, &block, best, &best_error, NULL),
                    EFLA_OK);
   for (const efla_oracle *o = efla_oracles; o->name; o++) {
-    if (!built(o)) continue;
-    long double *S = new_state(n);
+    if (!oracles_built(o)) continue;
+    long double *S = oracles_new_state(n);
     double error = 0;
     efla_message why = {""};
     efla_status status = efla_oracle_advance(o, decay, &block, S, &error, &why);
@@ -66,9 +44,9 @@ static void check_claims(const char *family, const efla_decay *decay, double x, 
       ck_assert_msg(status == EFLA_OK, "%s, decay %s, at x = %g, dk = %zu, %s: %s", o->name, decay->name, x, dk, family,
                     why.text);
     if (status == EFLA_OK)
-      ck_assert_msg(apart(n, S, best) <= error + best_error,
+      ck_assert_msg(oracles_distance(n, S, best) <= error + best_error,
                     "%s, decay %s, at x = %g, dk = %zu, %s: off by %g, claims %g", o->name, decay->name, x, dk, family,
-                    apart(n, S, best), error);
+                    oracles_distance(n, S, best), error);
     free(S);
   }
   free(best);
@@ -93,15 +71,15 @@ static void check_squaring(const char *family, double x, size_t dk) {
   enum { DV = 2 };
   for (int block = 0; block < 2; block++) {
     efla_tokens one = tokens_at(family, x, false, 1, dk, DV);
-    long double *S = new_state(dk * DV), *truth = new_state(dk * DV), lambda = efla_lambda(dk, one.k);
+    long double *S = oracles_new_state(dk * DV), *truth = oracles_new_state(dk * DV), lambda = efla_lambda(dk, one.k);
     for (size_t e = 0; e < dk * DV; e++) S[e] = truth[e] *= block == 0;
     for (size_t j = 0; j < DV; j++) one.v[j] *= block;
     double error, floor, scale = efla_norm(dk * DV, S);
     scale += (double)(-expm1l(-one.beta[0] * lambda) / sqrtl(lambda)) * hypot(one.v[0], one.v[1]);
     ck_assert_int_eq(efla_oracle_raw(efla_oracle_find(EFLA_ORACLE_BEST), NULL, &one, truth, &floor, NULL), EFLA_OK);
     ck_assert_int_eq(efla_oracle_raw(efla_oracle_find("expm1"), NULL, &one, S, &error, NULL), EFLA_OK);
-    CHECK_BOUND(apart(dk * DV, S, truth) - floor, (2 * (double)dk + 16) * U * fmax(1, x) * scale);
-    CHECK_BOUND(apart(dk * DV, S, truth), error + floor);
+    CHECK_BOUND(oracles_distance(dk * DV, S, truth) - floor, (2 * (double)dk + 16) * U * fmax(1, x) * scale);
+    CHECK_BOUND(oracles_distance(dk * DV, S, truth), error + floor);
     free(S);
     free(truth);
     efla_tokens_clear(&one);
@@ -121,7 +99,7 @@ END_TEST
 /* A refusal leaves nothing that could be mistaken for a truth, and says who refuses. */
 static void check_refused(const char *name, const efla_tokens *block) {
   size_t n = block->dk * block->dv;
-  long double *S = new_state(n);
+  long double *S = oracles_new_state(n);
   double error = 0;
   efla_message why = {""};
   ck_assert_int_eq(efla_oracle_advance(efla_oracle_find(name), NULL, block, S, &error, &why), EFLA_UNTRUSTED);
@@ -132,7 +110,7 @@ static void check_refused(const char *name, const efla_tokens *block) {
 }
 
 static void check_served(const char *name, const efla_tokens *block) {
-  long double *S = new_state(block->dk * block->dv);
+  long double *S = oracles_new_state(block->dk * block->dv);
   double error = 0;
   ck_assert_int_eq(efla_oracle_advance(efla_oracle_find(name), NULL, block, S, &error, NULL), EFLA_OK);
   free(S);
@@ -179,7 +157,7 @@ END_TEST
 
 START_TEST(what_was_not_built_says_so) {
   for (const efla_oracle *o = efla_oracles; o->name; o++) {
-    if (built(o)) continue;
+    if (oracles_built(o)) continue;
     efla_tokens block = tokens_at("gaussian", 1, false, 1, 2, 2);
     long double S[4] = {0};
     double error = 0;
@@ -188,7 +166,8 @@ START_TEST(what_was_not_built_says_so) {
     ck_assert(strstr(why.text, "not built") && strstr(why.text, o->name));
     efla_tokens_clear(&block);
   }
-  ck_assert_str_eq(efla_oracle_find(EFLA_ORACLE_BEST)->name, built(efla_oracle_find("arb")) ? "arb" : "longdouble");
+  ck_assert_str_eq(efla_oracle_find(EFLA_ORACLE_BEST)->name,
+                   oracles_built(efla_oracle_find("arb")) ? "arb" : "longdouble");
 }
 END_TEST
 
@@ -197,15 +176,15 @@ START_TEST(slices_add_up) {
   enum { DK = 9, DV = 4, TOKENS = 60 };
   efla_tokens block = tokens_at("gaussian", 2, true, TOKENS, DK, DV);
   for (const efla_oracle *o = efla_oracles; o->name; o++) {
-    if (!built(o)) continue;
-    long double *whole = new_state(DK * DV), *parts = new_state(DK * DV);
+    if (!oracles_built(o)) continue;
+    long double *whole = oracles_new_state(DK * DV), *parts = oracles_new_state(DK * DV);
     double error = 0, errors = 0;
     ck_assert_int_eq(efla_oracle_advance(o, NULL, &block, whole, &error, NULL), EFLA_OK);
     for (size_t t = 0, count = 1; t < TOKENS; t += count, count = t + 7 < TOKENS ? 7 : TOKENS - t) {
       efla_tokens slice = efla_tokens_slice(&block, t, count);
       ck_assert_int_eq(efla_oracle_advance(o, NULL, &slice, parts, &errors, NULL), EFLA_OK);
     }
-    CHECK_BOUND(apart(DK * DV, whole, parts), error + errors);
+    CHECK_BOUND(oracles_distance(DK * DV, whole, parts), error + errors);
     free(whole);
     free(parts);
   }
@@ -219,16 +198,16 @@ START_TEST(an_error_on_entry_is_carried) {
   enum { DK = 6, DV = 4, STATE = DK * DV };
   static const size_t tokens[] = {1, 20, 400};
   for (const efla_oracle *o = efla_oracles; o->name; o++)
-    for (size_t n = 0; n < 3 && built(o); n++) {
+    for (size_t n = 0; n < 3 && oracles_built(o); n++) {
       efla_tokens block = tokens_at("gaussian", 2, true, tokens[n], DK, DV);
-      long double *S = new_state(STATE), *off = new_state(STATE), *same = new_state(STATE);
+      long double *S = oracles_new_state(STATE), *off = oracles_new_state(STATE), *same = oracles_new_state(STATE);
       double own = 0, entry = 1e-3, error = entry, other = entry;
       for (size_t e = 0; e < STATE; e++) off[e] += entry / sqrt(STATE);
       ck_assert_int_eq(efla_oracle_advance(o, NULL, &block, S, &own, NULL), EFLA_OK);
       ck_assert_int_eq(efla_oracle_advance(o, NULL, &block, same, &other, NULL), EFLA_OK);
       ck_assert_int_eq(efla_oracle_advance(o, NULL, &block, off, &error, NULL), EFLA_OK);
       CHECK_BOUND(other, (entry + own) * (1 + 2 * U));
-      CHECK_BOUND(apart(STATE, off, S), error + own);
+      CHECK_BOUND(oracles_distance(STATE, off, S), error + own);
       if (tokens[n] == 400) CHECK_BOUND(other, entry / 1000);
       if (tokens[n] == 1) CHECK_BOUND(entry / 2, other); /* one key leaves DK-1 directions alone */
       free(S);
@@ -244,14 +223,14 @@ END_TEST
 START_TEST(nothing_leaves_the_state_alone) {
   enum { DK = 7, DV = 3, STATE = DK * DV };
   for (const efla_oracle *o = efla_oracles; o->name; o++)
-    for (int kind = 0; kind < 3 && built(o); kind++) {
+    for (int kind = 0; kind < 3 && oracles_built(o); kind++) {
       efla_tokens block = testing_tokens("gaussian", 1, 2, DK, DV), none = efla_tokens_slice(&block, 1, 0);
-      long double *S = new_state(STATE), *before = new_state(STATE);
+      long double *S = oracles_new_state(STATE), *before = oracles_new_state(STATE);
       double error = 0;
       for (size_t e = 0; e < 2 * DK; e++) block.k[e] *= kind != 1;
       for (size_t t = 0; t < 2; t++) block.beta[t] *= kind != 2;
       ck_assert_int_eq(efla_oracle_advance(o, NULL, kind ? &block : &none, S, &error, NULL), EFLA_OK);
-      ck_assert_msg(apart(STATE, S, before) == 0, "%s moved the state (kind %d)", o->name, kind);
+      ck_assert_msg(oracles_distance(STATE, S, before) == 0, "%s moved the state (kind %d)", o->name, kind);
       CHECK_BOUND(error, 2 * (2 * DK + 16) * 2 * U * (efla_norm(STATE, S)));
       free(S);
       free(before);

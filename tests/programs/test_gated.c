@@ -16,7 +16,8 @@ static void check_measured(const efla_csv *csv, size_t r, double resolution) {
 }
 
 /* Rates and limits as predicted, with every decay; before the step it takes y off every rate
- * (docs/bounds.md#step-limits); at y = .05 and dk = 32 it moves Euler's limit from 1.82 to 2.40 before the step and to 2.35 within it. */
+ * (docs/bounds.md#step-limits); at y = .05 and dk = 32 it moves Euler's limit from 1.82 to 2.40 before the step and to
+ * 2.35 within it. */
 START_TEST(limits_of_norms) {
   static const struct {
     const char *decay;
@@ -44,8 +45,8 @@ START_TEST(limits_of_norms) {
 }
 END_TEST
 
-/* docs/derivations.md#e7: with one key Euler is bounded to 1 + e^y by split, every explicit method to s - y by joint and
- * to (s - 1 + alpha)/alpha by retention, alpha = 1 - y. */
+/* docs/derivations.md#e7: with one key Euler is bounded to 1 + e^y by split, every explicit method to s - y by joint
+ * and to (s - 1 + alpha)/alpha by retention, alpha = 1 - y. */
 static double limit_of_one_key(const char *decay, double s, double y) {
   return !strcmp(decay, "split") ? 1 + exp(y) : !strcmp(decay, "joint") ? s - y : (s - y) / (1 - y);
 }
@@ -98,8 +99,9 @@ START_TEST(chunks) {
 }
 END_TEST
 
-/* The exact method in f64 stays at rounding level (docs/bounds.md#long-run and #rates, as accumulation does); what 16-bit
- * formats add is as predicted, and saturates also where keys leave directions untouched: docs/bounds.md#drift. */
+/* The exact method in f64 stays at rounding level (docs/bounds.md#long-run and #rates, as accumulation does); what
+ * 16-bit formats add is as predicted, and saturates also where keys leave directions untouched:
+ * docs/bounds.md#drift. */
 START_TEST(precisions) {
   enum { DK = 32 };
   const double y = 0.05, kept = exp(-2 * y), walk = sqrt(3. / (2 * DK * DK)), norm = sqrt(0.44 * tanh(y)) / 2;
@@ -147,7 +149,8 @@ START_TEST(holds) {
 END_TEST
 
 /* Keys made ten times longer end recall by explicit methods with a decay too, and not by exact or implicit ones, whose
- * .88 a decay takes to .70: as measured, less 5 standard errors of .01 (docs/findings.md#noise); and published rules. */
+ * .88 a decay takes to .70: as measured, less 5 standard errors of .01 (docs/findings.md#noise); and published
+ * rules. */
 START_TEST(recall) {
   efla_csv csv = run_table("noise --quick --trials 100 --decay all --perturbations scaling --methods "
                            "exact,implicit,euler,rk4 --candidates 0.5,1");
