@@ -32,7 +32,8 @@ typedef struct efla_token_study {
       {"keys", "LIST", "unit", NULL, "keys", EFLA_NAMES, &study.grid.treatments, 0, 0, efla_key_treatment_name},       \
       {"beta", "LIST", "sigmoid", NULL, "maps of beta", EFLA_NAMES, &study.grid.maps, 0, 0, efla_beta_map_name},       \
       {"lr", "LIST", "3e-3", "1e-2", "learning rates", EFLA_REALS, &study.grid.rates, 1e-12, 1e3, NULL},               \
-      {"seeds", "LIST", "42", NULL, "beside --seed", EFLA_COUNTS, &study.grid.seeds, 0, 4294967295., NULL},            \
+      {"seeds",           "LIST", "42",        NULL, "seeds of models, beside the common one", EFLA_COUNTS,            \
+       &study.grid.seeds, 0,      4294967295., NULL},                                                                  \
       {"width", "N", "64", "32", "width of the model", EFLA_COUNT, &study.plan.model.width, 8, 8192, NULL},            \
       {"layers", "N", "2", "1", "layers", EFLA_COUNT, &study.plan.model.layers, 1, 100, NULL},                         \
       {"heads", "N", "2", "1", "heads, a divisor of the width", EFLA_COUNT, &study.plan.model.heads, 1, 256, NULL},    \
