@@ -25,34 +25,15 @@ static const efla_option options[] = {
     {"corpus", "DIR", NULL, NULL,
      "directory of train, valid, test (.txt, .txt.gz, .txt.xz; or the variable EFLA_CORPUS); without it, Shakespeare",
      EFLA_TEXT, &corpus_path, 0, 0, NULL},
-    {"mixer", "LIST", "delta", NULL, "mixers", EFLA_NAMES, &study.grid.mixers, 0, 0, efla_mixer_name},
-    {"method", "LIST", "exact", NULL, "methods", EFLA_NAMES, &study.grid.methods, 0, 0, efla_method_name},
-    {"decay", "LIST", "none", NULL, "decays", EFLA_NAMES, &study.grid.decays, 0, 0, efla_decay_name},
-    {"channels", NULL, NULL, NULL, "decays split and strang are per channel", EFLA_FLAG, &study.grid.channels, 0, 0,
-     NULL},
-    {"keys", "LIST", "raw", NULL, "key treatments", EFLA_NAMES, &study.grid.treatments, 0, 0, efla_key_treatment_name},
-    {"beta", "LIST", "sigmoid", NULL, "maps of beta", EFLA_NAMES, &study.grid.maps, 0, 0, efla_beta_map_name},
-    {"lr", "LIST", "3e-3", "1e-2", "learning rates", EFLA_REALS, &study.grid.rates, 1e-12, 1e3, NULL},
-    {"seeds", "LIST", "42", NULL, "seeds of parameters and windows, beside the common one", EFLA_COUNTS,
-     &study.grid.seeds, 0, 4294967295., NULL},
-    {"width", "N", "128", "64", "width of the model", EFLA_COUNT, &study.plan.options.model.width, 8, 8192, NULL},
-    {"layers", "N", "4", "1", "layers", EFLA_COUNT, &study.plan.options.model.layers, 1, 100, NULL},
-    {"heads", "N", "4", "2", "heads, a divisor of the width", EFLA_COUNT, &study.plan.options.model.heads, 1, 256,
-     NULL},
-    {"hidden", "N", "352", "176", "width of SwiGLU", EFLA_COUNT, &study.plan.options.model.hidden, 1, 65536, NULL},
+    EFLA_LM_GRID_OPTIONS(study.grid, "128", "64"),
+    EFLA_LM_MODEL_OPTIONS(study.plan.options.model, "4", "1", "4", "2", "352", "176"),
+    EFLA_LM_TRAINING_OPTIONS(study.plan.options.batch, "12", NULL, study.plan.options.group, "6", study.plan.schedule,
+                             "2000", "250", "100", "20"),
     {"context", "N", "64", NULL, "tokens of a training sequence", EFLA_COUNT, &study.plan.options.context, 1, 1e6,
      NULL},
-    {"batch", "N", "12", NULL, "sequences of a step", EFLA_COUNT, &study.plan.options.batch, 1, 1e5, NULL},
-    {"group", "N", "6", NULL, "sequences that a thread takes together, a divisor of the batch", EFLA_COUNT,
-     &study.plan.options.group, 1, 1e5, NULL},
-    {"steps", "N", "2000", "250", "steps of training", EFLA_COUNT, &study.plan.schedule.steps, 1, 1e9, NULL},
-    {"warmup", "N", "100", "20", "steps in which the learning rate rises", EFLA_COUNT, &study.plan.schedule.warmup, 0,
-     1e9, NULL},
     {"every", "N", "250", "50", "steps between evaluations", EFLA_COUNT, &study.plan.every, 1, 1e9, NULL},
     {"windows", "N", "1000", "50", "windows of an evaluation, at most", EFLA_COUNT, &study.plan.windows, 1, 1e9, NULL},
-    {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
-     NULL},
-    {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.plan.save, 1, 1e9, NULL},
+    EFLA_STUDY_OPTIONS(study.study),
     {"blimp", "DIR", NULL, NULL, "directory of blimp.tsv and paradigms.tsv (or .gz, .xz): pairs of sentences to judge",
      EFLA_TEXT, &blimp_path, 0, 0, NULL},
     {"pairs", "N", "50", "5", "pairs of each paradigm, at most", EFLA_COUNT, &most_pairs, 1, 1e9, NULL},
@@ -103,12 +84,13 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_status status = read_texts(&corpus, why);
   if (status == EFLA_OK && layers_path)
     status = efla_table_open_further(&layers, cli, "distributions", layers_path, why), study.layers = &layers;
+  study.table = table;
   study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.grid.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
   study.plan.rule.beta2 = 0.95, study.plan.rule.decay = 0.1;
-  if (status == EFLA_OK) status = efla_text_study_run(&study, table, why);
+  if (status == EFLA_OK) status = efla_study_run(&study.study, why);
   if (status == EFLA_OK && layers_path) status = efla_table_close(&layers, why);
   efla_table_abandon(&layers);
   efla_corpus_clear(&corpus), efla_pairs_clear(&study.judges.pairs), efla_passages_clear(&study.judges.passages);

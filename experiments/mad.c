@@ -29,7 +29,9 @@ static const char *task_name(size_t i) { return i < sizeof sizes / sizeof *sizes
 static const efla_option options[] = {
     {"tasks", "LIST", "all", "in-context-recall", "tasks", EFLA_NAMES, &tasks, 0, 0, task_name},
     {"published", NULL, NULL, NULL, "vocabularies and lengths as published", EFLA_FLAG, &published, 0, 0, NULL},
-    EFLA_TOKEN_STUDY_OPTIONS(study)};
+    EFLA_TOKEN_STUDY_OPTIONS(study),
+    {.name = NULL},
+};
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   static efla_token_problem problems[EFLA_LIST_MAX];
@@ -48,7 +50,8 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   study.plan.threads = cli->threads, study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0), study.plan.rule.decay = 0.1;
-  return efla_token_study_run(&study, table, why);
+  study.table = table;
+  return efla_study_run(&study.study, why);
 }
 
 int main(int argc, char **argv) {

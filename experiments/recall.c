@@ -20,7 +20,9 @@ static const efla_option options[] = {
     {"vocabulary", "N", "512", "64", "tokens that there are, more than the length", EFLA_COUNT, &vocabulary, 4, 65535,
      NULL},
     {"zeros", NULL, NULL, NULL, "filler is token 0, and not random", EFLA_FLAG, &zeros, 0, 0, NULL},
-    EFLA_TOKEN_STUDY_OPTIONS(study)};
+    EFLA_TOKEN_STUDY_OPTIONS(study),
+    {.name = NULL},
+};
 
 static efla_status check(const efla_cli *cli, efla_message *why) {
   static efla_token_problem problems[EFLA_LIST_MAX];
@@ -37,7 +39,8 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   study.plan.threads = cli->threads, study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0), study.plan.rule.decay = 0.1;
-  return efla_token_study_run(&study, table, why);
+  study.table = table;
+  return efla_study_run(&study.study, why);
 }
 
 int main(int argc, char **argv) {

@@ -15,8 +15,8 @@
 
 #include <stdio.h>
 
-static efla_study study;
-static const char *mnist, *losses_file, *steps_file, *shard;
+static efla_image_study study;
+static const char *mnist, *losses_file, *steps_file;
 static size_t width, readout, train_images;
 static bool baseline;
 
@@ -29,24 +29,18 @@ static const efla_option options[] = {
     {"lr", "LIST", "3e-3", NULL, "learning rates", EFLA_REALS, &study.rates, 1e-12, 1e3, NULL},
     {"seeds", "LIST", "42", NULL, "seeds of parameters and of the images' order", EFLA_COUNTS, &study.seeds, 0,
      4294967295., NULL},
-    {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.study.epochs, 1, 1000, NULL},
+    {"epochs", "N", "1", NULL, "passes over the training images", EFLA_COUNT, &study.plan.epochs, 1, 1000, NULL},
     {"batch", "N", "128", NULL, "images per step", EFLA_COUNT, &study.options.batch, 1, 4096, NULL},
     {"width", "N", "64", NULL, "length of keys and values, a multiple of 16", EFLA_COUNT, &width, 16, 256, NULL},
     {"readout", "NAME", "query", NULL, "how the last token's answer is computed", EFLA_NAME, &readout, 0, 0,
      efla_readout_name},
     {"train-images", "N", "60000", "640", "training images, at most as many as there are", EFLA_COUNT, &train_images, 1,
      1e6, NULL},
-    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT,
-     &study.study.evaluated, 1, 1e6, NULL},
-    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.study.seed, 0, 4294967295.,
+    {"eval-images", "N", "10000", "200", "test images, at most as many as there are", EFLA_COUNT, &study.plan.evaluated,
+     1, 1e6, NULL},
+    {"perturbation-seed", "N", "42", NULL, "seed of noise and dropout", EFLA_COUNT, &study.plan.seed, 0, 4294967295.,
      NULL},
-    {"configs", "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT, &study.configs, 0, 0,
-     NULL},
-    {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &study.study.save, 1, 1e9, NULL},
-    {"shard", "I/N", "1/1", NULL, "only the I-th share of N of the configs, which must be kept", EFLA_TEXT, &shard, 0,
-     0, NULL},
-    {"finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG,
-     &study.finished, 0, 0, NULL},
+    EFLA_STUDY_OPTIONS(study.study),
     {"losses", "FILE", NULL, NULL, "table of training losses", EFLA_RESULT, &losses_file, 0, 0, NULL},
     {"loss-every", "N", "10", NULL, "steps of which a row of losses is the mean", EFLA_COUNT, &study.loss_every, 1, 1e9,
      NULL},
@@ -59,7 +53,8 @@ static const efla_option options[] = {
     {"baseline", NULL, NULL, NULL, "say how fast training was beside sgemm", EFLA_FLAG, &baseline, 0, 0, NULL},
     {.name = NULL},
 };
-static const efla_further_table further[] = {{"losses", efla_study_losses}, {"steps", efla_study_steps}, {NULL, NULL}};
+static const efla_further_table further[] = {
+    {"losses", efla_image_losses}, {"steps", efla_image_steps_columns}, {NULL, NULL}};
 static const efla_former_name former_names[] = {
     {"cells", "configs"}, {"reading", "readout"}, {"yardstick", "baseline"}, {NULL, NULL}};
 
@@ -71,18 +66,19 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
   if (width % EFLA_PAD != 0)
     return efla_fail(why, EFLA_USAGE, "--width: %zu, expected a multiple of %d", width, EFLA_PAD);
-  return efla_study_set_share(&study, shard, why);
+  efla_image_study_list(&study);
+  return efla_study_check(&study.study, why);
 }
 
 static efla_status set_up(const efla_cli *cli, efla_images *training, efla_images *test, efla_message *why) {
   efla_status status = efla_images_read(training, mnist, true, &train_images, cli->seed, why);
-  if (status == EFLA_OK) status = efla_images_read(test, mnist, false, &study.study.evaluated, cli->seed, why);
-  study.study.training = training, study.study.test = test;
+  if (status == EFLA_OK) status = efla_images_read(test, mnist, false, &study.plan.evaluated, cli->seed, why);
+  study.plan.training = training, study.plan.test = test;
   study.options.model = (efla_model){.tokens = EFLA_IMAGE_PIXELS, .width = width, .classes = EFLA_IMAGE_CLASSES};
   study.options.model.readout = &efla_readouts[readout];
   study.options.rule = efla_adamw_default(0);
   study.options.count = train_images, study.options.threads = cli->threads;
-  if (study.recorded > study.study.evaluated) study.recorded = study.study.evaluated;
+  if (study.recorded > study.plan.evaluated) study.recorded = study.plan.evaluated;
   return status;
 }
 
@@ -93,10 +89,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK && losses_file) status = efla_table_open_further(&losses, cli, "losses", losses_file, why);
   if (status == EFLA_OK && steps_file) status = efla_table_open_further(&steps, cli, "steps", steps_file, why);
   study.scores = table, study.losses = losses_file ? &losses : NULL, study.steps = steps_file ? &steps : NULL;
-  if (status == EFLA_OK) status = efla_study_run(&study, why);
+  if (status == EFLA_OK) status = efla_study_run(&study.study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
   if (status == EFLA_OK && steps_file) status = efla_table_close(&steps, why);
-  if (status == EFLA_OK && baseline) status = efla_study_print_speed(stderr, &study, why);
+  if (status == EFLA_OK && baseline) status = efla_image_print_speed(stderr, &study, why);
   efla_table_abandon(&losses);
   efla_table_abandon(&steps);
   efla_images_clear(&training);
@@ -118,7 +114,7 @@ int main(int argc, char **argv) {
           "of their own). The same bits for any number of threads.",
       .options = options,
       .former_names = former_names,
-      .columns = efla_study_scores,
+      .columns = efla_image_scores,
       .further = further,
       .run = run,
       .check = check,

@@ -17,7 +17,7 @@ SMALL_compare      := --input $(TENSOR_FILE)
 SMALL_diagnose     := --input $(TENSOR_FILE)
 SMALL_effects      := --input tests/corpus/csv/study
 
-TESTS_tsan   := efla/cpu/test_kernel efla/cpu/test_backward programs/test_compare train/test_training
+TESTS_tsan   := efla/cpu/test_kernel efla/cpu/test_backward programs/test_compare task/test_image_task
 TESTS_memory := app/test_cli io/test_csv app/test_table io/test_output io/test_sandboxed_open ode/test_growth
 # Libraries that are not built for it, libomp and HDF5 among them, are not looked into.
 TSAN         := env TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66

@@ -51,6 +51,9 @@
 #include "task/text_layers.h"         /* language models of bytes: what the rule reads */
 #include "task/text_study.h"          /* ... trainings and their results */
 #include "task/token_study.h"         /* ... on synthetic tasks */
+#include "task/image_study.h"         /* classifiers of images: trainings and their results */
+#include "task/image_activations.h"   /* ... what the rule reads */
+#include "task/image_speed.h"         /* ... the speed of training */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 
@@ -79,19 +82,16 @@
 #include "bench/panel.h"               /* timing of benchmark cases */
 #include "bench/baseline_rate.h"       /* the rate of BLAS */
 
-#include "nn/model.h"           /* the classifier of sequential images: parameters */
-#include "nn/gelu.h"            /* vectorised GELU */
-#include "nn/layers.h"          /* layers, forward and backward */
-#include "nn/readout.h"         /* the delta rule, with the state or without */
-#include "nn/classifier.h"      /* the classifier, forward and backward */
-#include "train/adamw.h"        /* the optimiser */
-#include "train/training.h"     /* batches, epochs, evaluations */
-#include "train/checkpoint.h"   /* checkpoints in HDF5 */
-#include "train/training_run.h" /* a training to its end, with checkpoints */
-#include "train/activations.h"  /* q, k, v, beta of a trained model */
-#include "train/study.h"        /* many training runs */
-#include "train/study_share.h"  /* ... in several processes */
-#include "train/study_speed.h"  /* ... their speed */
+#include "nn/model.h"         /* the classifier of sequential images: parameters */
+#include "nn/gelu.h"          /* vectorised GELU */
+#include "nn/layers.h"        /* layers, forward and backward */
+#include "nn/readout.h"       /* the delta rule, with the state or without */
+#include "nn/classifier.h"    /* the classifier, forward and backward */
+#include "train/adamw.h"      /* the optimiser */
+#include "train/checkpoint.h" /* checkpoints in HDF5 */
+#include "train/trainer.h"    /* trains whatever has a gradient */
+#include "train/training.h"   /* ... to the end, evaluated on the way, with checkpoints */
+#include "train/study.h"      /* many of these */
 
 #include "stats/effects.h"      /* effects of method, keys and learning rate on accuracy */
 #include "stats/effects_text.h" /* ... as text */

@@ -122,6 +122,9 @@ double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *
  * removes what is on disk. */
 efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_message *why);
 
+/* The same; the file is complete or not there at all (io/output.h). */
+efla_status efla_tensors_save_whole(const char *path, const efla_sequence *x, efla_message *why);
+
 /* Writes a text as an attribute of the root. */
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why);
 

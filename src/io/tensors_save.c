@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: writes inputs from memory. */
+#include "io/output.h"
 #include "io/stored.h"
 #include "io/tensors.h"
 
@@ -61,4 +62,14 @@ efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_mes
   if (file >= 0) fine &= H5Fclose(file) >= 0;
   free(rows);
   return fine ? EFLA_OK : efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());
+}
+
+efla_status efla_tensors_save_whole(const char *path, const efla_sequence *x, efla_message *why) {
+  efla_output output;
+  efla_status status = efla_output_begin(&output, path, why);
+  if (status != EFLA_OK) return status;
+  status = efla_tensors_save(efla_output_name(&output), x, why);
+  if (status == EFLA_OK) status = efla_output_finish(&output, why);
+  efla_output_abandon(&output);
+  return status;
 }

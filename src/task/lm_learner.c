@@ -4,18 +4,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-efla_status efla_lm_check(const efla_lm_config *model, size_t batch, size_t group, const efla_schedule *schedule,
-                          efla_message *why) {
-  if (model->width % model->heads != 0)
-    return efla_fail(why, EFLA_USAGE, "--heads: %zu, expected a divisor of the width %zu", model->heads, model->width);
-  if (batch % group != 0)
-    return efla_fail(why, EFLA_USAGE, "--group: %zu, expected a divisor of the batch %zu", group, batch);
-  if (schedule->warmup >= schedule->steps)
-    return efla_fail(why, EFLA_USAGE, "--warmup: %zu, expected fewer than the %zu steps", schedule->warmup,
-                     schedule->steps);
-  return EFLA_OK;
-}
-
 efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why) {
   const size_t n = l->threads, rows = l->group * l->positions;
   l->devices = calloc(n, sizeof *l->devices), l->models = calloc(n, sizeof *l->models);
@@ -65,13 +53,13 @@ efla_learner efla_lm_learner_as_learner(efla_lm_learner *l) {
                         .gradient = gradient};
 }
 
-efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_schedule *schedule, const efla_adamw *rule,
-                                  size_t seed, efla_trainer *trainer, efla_message *why) {
+efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_training_plan *plan, size_t seed, efla_training *run,
+                                  efla_message *why) {
   const efla_learner learner = efla_lm_learner_as_learner(l);
   double *start = malloc(learner.numbers * sizeof *start);
   if (!start) return efla_fail_memory(why);
   efla_status status = efla_lm_start(&l->model, seed, start, why);
-  if (status == EFLA_OK) status = efla_trainer_init(trainer, &learner, schedule, rule, l->threads, start, why);
+  if (status == EFLA_OK) status = efla_training_open(run, &learner, plan, start, why);
   free(start);
   return status;
 }

@@ -5,7 +5,7 @@
 #define EFLA_TASK_LM_LEARNER_H
 
 #include "nn/language_model.h"
-#include "train/trainer.h"
+#include "train/training.h"
 
 typedef struct efla_lm_source {
   void *context;
@@ -27,11 +27,6 @@ typedef struct efla_lm_learner {
   int32_t *labels;
 } efla_lm_learner;
 
-/* EFLA_USAGE, and which option is wrong, where heads do not divide the width, group not the batch, or the warm-up is
- * not shorter than the training. */
-efla_status efla_lm_check(const efla_lm_config *model, size_t batch, size_t group, const efla_schedule *schedule,
-                          efla_message *why);
-
 /* The first fields are set. Fails as efla_lm_init does and with EFLA_NO_MEMORY; the rest is then zero. */
 efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why);
 void efla_lm_learner_close(efla_lm_learner *l); /* accepts one that is not open */
@@ -39,9 +34,9 @@ void efla_lm_learner_close(efla_lm_learner *l); /* accepts one that is not open 
 /* The loss is the mean over the groups of the mean over their labels that count, in nats. l must not be moved. */
 efla_learner efla_lm_learner_as_learner(efla_lm_learner *l);
 
-/* A trainer with the parameters of a seed. Fails as efla_trainer_init does. */
-efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_schedule *schedule, const efla_adamw *rule,
-                                  size_t seed, efla_trainer *trainer, efla_message *why);
+/* Opens a run with the parameters of a seed. Fails as efla_training_open does. */
+efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_training_plan *plan, size_t seed, efla_training *run,
+                                  efla_message *why);
 
 /* Bytes of memory that the steps of a training need: workspaces, parameters, moments, gradients; without the backend's
  * workspace and evaluations, which take their own. */

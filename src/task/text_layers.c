@@ -2,7 +2,8 @@
 #include "task/text_layers.h"
 
 #include "nn/language_parts.h"
-#include "train/activations.h"
+#include "io/tensors.h"
+#include "stats/distribution.h"
 
 #include <assert.h>
 #include <math.h>
@@ -127,7 +128,7 @@ static efla_status save_layer(const efla_lm *m, const inputs *in, const char *st
   char *path = malloc(strlen(stem) + strlen(when) + 32);
   if (!path) return efla_fail_memory(why);
   sprintf(path, "%s-%s-%zu.h5", stem, when, layer + 1);
-  const efla_status status = efla_inputs_save(&view, path, why);
+  const efla_status status = efla_tensors_save_whole(path, &view, why);
   free(path);
   return status;
 }
@@ -174,7 +175,7 @@ static efla_status inspect(efla_lm *m, const float *parameters, const uint32_t *
 
 /* Parameters as they were before the first step. */
 static efla_status start_of(const efla_text_run *run, float **parameters, efla_message *why) {
-  const size_t n = run->trainer.learner.numbers;
+  const size_t n = run->training.trainer.learner.numbers;
   const efla_device *on = &run->task.learner.devices[0];
   double *start = malloc(n * sizeof *start);
   *parameters = on->row->allocate(n);
@@ -203,7 +204,7 @@ efla_status efla_text_inspect(const efla_text_run *run, const efla_text_row *con
   r.when = "before";
   if (status == EFLA_OK) status = inspect(&m, start, tokens, r, stem, table, why);
   r.when = "after";
-  if (status == EFLA_OK) status = inspect(&m, run->trainer.parameters, tokens, r, stem, table, why);
+  if (status == EFLA_OK) status = inspect(&m, run->training.trainer.parameters, tokens, r, stem, table, why);
   efla_lm_clear(&m);
   run->task.learner.devices[0].row->release(start), free(tokens);
   return status;

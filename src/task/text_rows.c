@@ -16,6 +16,7 @@ const efla_column efla_text_study_columns[] = {
     EFLA_COLUMN(efla_text_row, decay, "", "decay; its name and 'channels' where it is per channel"),
     EFLA_COLUMN(efla_text_row, keys, "", "key treatment"),
     EFLA_COLUMN(efla_text_row, beta, "", "map of beta"),
+    EFLA_COLUMN(efla_text_row, width, "", "width of the model"),
     EFLA_COLUMN(efla_text_row, lr, "", "largest learning rate"),
     EFLA_COLUMN(efla_text_row, seed, "", "seed of parameters and windows"),
     EFLA_COLUMN(efla_text_row, step, "", "steps of training"),
@@ -35,7 +36,7 @@ const efla_column efla_text_study_columns[] = {
 
 /* The mean loss of the batches of steps from+1 ... to, in bits. */
 static double mean_loss(const efla_text_run *run, size_t from, size_t to) {
-  const efla_trainer *t = &run->trainer;
+  const efla_trainer *t = &run->training.trainer;
   const size_t known = t->diverged ? t->step - 1 : t->step; /* the last step's loss, or its gradient, is not finite */
   double sum = 0;
   for (size_t s = from; s < to; s++) sum += s < known ? t->losses[s] : NAN;
@@ -48,7 +49,7 @@ static void write_along(const efla_text_run *run, efla_text_row r, efla_table *t
     r.step = efla_text_step_of(&run->plan, i);
     r.study = "training", r.part = "train", r.bits = mean_loss(run, from, r.step);
     efla_table_put(table, &r);
-    r.study = "along", r.part = "valid", r.bits = run->bits[i];
+    r.study = "along", r.part = "valid", r.bits = run->training.results[i];
     efla_table_put(table, &r);
   }
 }
@@ -62,9 +63,9 @@ static efla_status write_end(const efla_text_run *run, const efla_corpus_part *p
   r.study = "end", r.step = run->plan.schedule.steps, r.bits = NAN;
   for (size_t i = 0; i < r.context; i++) places[i] = NAN;
   efla_status status = EFLA_OK;
-  if (!run->trainer.diverged)
-    status = efla_text_evaluate(&run->task, run->trainer.parameters, part, r.context, windows ? windows : 1, &r.bits,
-                                places, why);
+  if (!run->training.trainer.diverged)
+    status = efla_text_evaluate(&run->task, run->training.trainer.parameters, part, r.context, windows ? windows : 1,
+                                &r.bits, places, why);
   if (status == EFLA_OK) efla_table_put(table, &r);
   for (r.place = 1; r.place <= r.context && status == EFLA_OK; r.place *= 2) {
     const size_t end = 2 * r.place - 1 < r.context ? 2 * r.place - 1 : r.context;
@@ -89,7 +90,8 @@ static efla_status write_pairs(const efla_text_run *run, const efla_pairs *pairs
   efla_text_verdict v[EFLA_MOST_FIELDS + 1];
   efla_status status = EFLA_OK;
   for (size_t f = 0; f <= pairs->fields; f++) v[f] = (efla_text_verdict){0, NAN, NAN};
-  if (!run->trainer.diverged) status = efla_text_judge_pairs(&run->task, run->trainer.parameters, pairs, v, why);
+  if (!run->training.trainer.diverged)
+    status = efla_text_judge_pairs(&run->task, run->training.trainer.parameters, pairs, v, why);
   r.study = "blimp";
   for (size_t f = 0; f <= pairs->fields && status == EFLA_OK; f++)
     write_verdict(r, f < pairs->fields ? pairs->field[f] : "all", &v[f], table);
@@ -100,7 +102,8 @@ static efla_status write_passages(const efla_text_run *run, const efla_passages 
                                   efla_table *table, efla_message *why) {
   efla_text_verdict v = {0, NAN, NAN};
   efla_status status = EFLA_OK;
-  if (!run->trainer.diverged) status = efla_text_judge_passages(&run->task, run->trainer.parameters, passages, &v, why);
+  if (!run->training.trainer.diverged)
+    status = efla_text_judge_passages(&run->task, run->training.trainer.parameters, passages, &v, why);
   r.study = "lambada";
   if (status == EFLA_OK) write_verdict(r, "all", &v, table);
   return status;
@@ -112,22 +115,22 @@ static efla_status write_robustness(const efla_text_run *run, const efla_text_ju
   const efla_text_options *o = &run->plan.options;
   const efla_corpus_part *valid = &o->corpus->valid;
   efla_text_task scaled = run->task; /* a view, with another config */
-  const bool raw = !o->model.softmax && !o->model.rule.keys->unit, lost = run->trainer.diverged;
+  const bool raw = !o->model.softmax && !o->model.rule.keys->unit, lost = run->training.trainer.diverged;
   efla_status status = EFLA_OK;
   r.part = "valid", r.context = o->context, r.study = "substituted";
   for (size_t i = 0; i < judges->shares.n && status == EFLA_OK; i++) {
     r.level = judges->shares.value[i];
     if (!lost)
-      status = efla_text_evaluate_substituted(&run->task, run->trainer.parameters, valid, o->context, run->plan.windows,
-                                              r.level, o->seed, &r.bits, why);
+      status = efla_text_evaluate_substituted(&run->task, run->training.trainer.parameters, valid, o->context,
+                                              run->plan.windows, r.level, o->seed, &r.bits, why);
     if (status == EFLA_OK) efla_table_put(table, &r);
   }
   r.study = "scaled";
   for (size_t i = 0; i < judges->factors.n && raw && status == EFLA_OK; i++) {
     scaled.options.model.key_factor = r.level = judges->factors.value[i];
     if (!lost)
-      status = efla_text_evaluate(&scaled, run->trainer.parameters, valid, o->context, run->plan.windows, &r.bits, NULL,
-                                  why);
+      status = efla_text_evaluate(&scaled, run->training.trainer.parameters, valid, o->context, run->plan.windows,
+                                  &r.bits, NULL, why);
     if (status == EFLA_OK) efla_table_put(table, &r);
   }
   return status;

@@ -10,6 +10,7 @@
 
 typedef struct efla_text_row {
   const char *study, *mixer, *method, *decay, *keys, *beta;
+  size_t width;
   double lr;
   size_t seed, step;
   const char *part;

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 size_t efla_text_step_of(const efla_text_plan *plan, size_t i) {
@@ -37,61 +36,65 @@ static void describe(efla_text_run *run) {
       crc32_z(0, o->corpus->valid.bytes, o->corpus->valid.count));
 }
 
-efla_status efla_text_run_open(efla_text_run *run, const efla_text_plan *plan, efla_message *why) {
+/* ---- evaluations on the validation text ---- */
+
+static size_t step_of(const void *context, size_t i) {
+  return efla_text_step_of(&((const efla_text_run *)context)->plan, i);
+}
+
+static size_t windows_of(const void *context, size_t i) {
+  const efla_text_plan *p = &((const efla_text_run *)context)->plan;
+  const size_t bytes = p->options.corpus->valid.count,
+               all = bytes > p->options.context ? (bytes - 1) / p->options.context : 0;
+  (void)i;
+  return all < p->windows ? all : p->windows;
+}
+
+static efla_status evaluate(void *context, const float *parameters, size_t i, double *bits, efla_message *why) {
+  const efla_text_run *run = context;
+  const efla_text_options *o = &run->plan.options;
+  (void)i;
+  return efla_text_evaluate(&run->task, parameters, &o->corpus->valid, o->context, run->plan.windows, bits, NULL, why);
+}
+
+static efla_training_plan plan_of(efla_text_run *run) {
+  const efla_text_plan *p = &run->plan;
+  return (efla_training_plan){.schedule = p->schedule,
+                              .rule = p->rule,
+                              .threads = p->options.threads,
+                              .evaluations = {.count = efla_text_evaluations(p),
+                                              .width = 1,
+                                              .context = run,
+                                              .step = step_of,
+                                              .size = windows_of,
+                                              .evaluate = evaluate},
+                              .batch = p->options.batch,
+                              .settings = run->settings};
+}
+
+size_t efla_text_run_work(const efla_text_plan *plan) {
+  efla_text_run view = {.plan = *plan};
+  const efla_training_plan p = plan_of(&view);
+  return efla_training_work(&p);
+}
+
+efla_status efla_text_run_open(efla_text_run *run, const efla_text_plan *plan, const char *path, size_t save,
+                               efla_message *why) {
   *run = (efla_text_run){.plan = *plan};
   describe(run);
+  efla_training_plan p = plan_of(run);
+  p.path = path, p.save = save;
   efla_status status = efla_text_task_init(&run->task, &plan->options, why);
   if (status == EFLA_OK)
-    status =
-        efla_lm_learner_start(&run->task.learner, &plan->schedule, &plan->rule, plan->options.seed, &run->trainer, why);
-  size_t n = efla_text_evaluations(plan);
-  run->bits = calloc(n + 1, sizeof *run->bits);
-  if (status == EFLA_OK && !run->bits) status = efla_fail_memory(why);
-  if (status == EFLA_OK && plan->path && access(plan->path, F_OK) == 0) {
-    status = efla_trainer_load(&run->trainer, plan->path, run->settings, &n, run->bits, why);
-    run->evaluations = n;
-  }
+    status = efla_lm_learner_start(&run->task.learner, &p, plan->options.seed, &run->training, why);
   if (status != EFLA_OK) efla_text_run_clear(run);
   return status;
 }
 
 void efla_text_run_clear(efla_text_run *run) {
-  efla_trainer_clear(&run->trainer);
+  efla_training_clear(&run->training);
   efla_text_task_clear(&run->task);
-  free(run->bits);
-  *run = (efla_text_run){.bits = NULL};
-}
-
-static efla_status save(const efla_text_run *run, efla_message *why) {
-  if (!run->plan.path) return EFLA_OK;
-  return efla_trainer_save(&run->trainer, run->plan.path, run->settings, run->evaluations, run->bits, why);
-}
-
-/* The evaluations that are due after the steps so far. */
-static efla_status evaluate(efla_text_run *run, efla_message *why) {
-  const efla_text_options *o = &run->plan.options;
-  efla_status status = EFLA_OK;
-  while (status == EFLA_OK && run->evaluations < efla_text_evaluations(&run->plan) &&
-         (run->trainer.diverged || efla_text_step_of(&run->plan, run->evaluations) <= run->trainer.step)) {
-    double *bits = &run->bits[run->evaluations++];
-    *bits = NAN;
-    if (!run->trainer.diverged)
-      status = efla_text_evaluate(&run->task, run->trainer.parameters, &o->corpus->valid, o->context, run->plan.windows,
-                                  bits, NULL, why);
-  }
-  return status;
-}
-
-efla_status efla_text_run_finish(efla_text_run *run, efla_text_callback *callback, void *context, efla_message *why) {
-  efla_status status = evaluate(run, why);
-  while (status == EFLA_OK && efla_trainer_unfinished(&run->trainer)) {
-    status = efla_trainer_step(&run->trainer, why);
-    if (status == EFLA_OK) status = evaluate(run, why);
-    if (status == EFLA_OK && (run->trainer.step % run->plan.save == 0 || !efla_trainer_unfinished(&run->trainer)))
-      status = save(run, why);
-    if (status == EFLA_OK && callback) callback(context, run);
-  }
-  return status;
+  *run = (efla_text_run){.settings = ""};
 }
 
 /* ---- generation ---- */
@@ -113,8 +116,8 @@ efla_status efla_text_generate(const efla_text_run *run, const char *prompt, siz
                                size_t seed, FILE *file, double *speed, efla_message *why) {
   efla_lm_decoder d;
   double logits[EFLA_BYTES] = {0};
-  efla_status status =
-      efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0], run->trainer.parameters, why);
+  efla_status status = efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0],
+                                            run->training.trainer.parameters, why);
   if (status != EFLA_OK) return status;
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   if (!draw) status = efla_fail_memory(why);

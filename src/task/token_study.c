@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/token_study.h"
 
-#include "app/progress.h"
-#include "io/lock.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct row {
   const char *task;
   size_t vocabulary, length, items;
   double noise;
   const char *mixer, *method, *decay, *keys, *beta;
+  size_t width;
   double lr;
   size_t seed, step, diverged;
   double loss, accuracy;
@@ -28,6 +25,7 @@ const efla_column efla_token_study_columns[] = {
     EFLA_COLUMN(row, decay, "", "decay; its name and 'channels' where it is per channel"),
     EFLA_COLUMN(row, keys, "", "key treatment"),
     EFLA_COLUMN(row, beta, "", "map of beta"),
+    EFLA_COLUMN(row, width, "", "width of the model"),
     EFLA_COLUMN(row, lr, "", "largest learning rate"),
     EFLA_COLUMN(row, seed, "", "seed of parameters and examples"),
     EFLA_COLUMN(row, step, "", "steps of training"),
@@ -35,11 +33,6 @@ const efla_column efla_token_study_columns[] = {
     EFLA_COLUMN(row, loss, "nats", "cross-entropy of scored positions of test examples; nan: diverged"),
     EFLA_COLUMN(row, accuracy, "", "accuracy on test examples, as the task is scored; nan: diverged"),
     EFLA_COLUMNS_END(row)};
-
-static void count_step(void *progress, const efla_token_run *run) {
-  (void)run;
-  efla_progress_add(progress, 1);
-}
 
 static row row_of(const efla_token_problem *p, const efla_lm_variant *v) {
   return (row){.task = p->task->name,
@@ -52,71 +45,102 @@ static row row_of(const efla_token_problem *p, const efla_lm_variant *v) {
                .decay = v->decay,
                .keys = v->keys,
                .beta = v->beta,
+               .width = v->width,
                .lr = v->rate,
                .seed = v->listed};
 }
 
-static efla_status train_and_test(const efla_token_plan *plan, row *r, efla_progress *progress, efla_message *why) {
-  efla_token_run run;
-  efla_status status = efla_token_run_open(&run, plan, why);
-  if (status != EFLA_OK) return status;
-  efla_progress_add(progress, run.trainer.step);
-  status = efla_token_run_finish(&run, count_step, progress, why);
-  if (status == EFLA_OK) status = efla_token_run_test(&run, &r->accuracy, &r->loss, why);
-  r->step = run.trainer.step, r->diverged = run.trainer.diverged ? run.trainer.step : 0;
-  if (status == EFLA_OK)
-    efla_progress_say(progress,
-                      "%s, length %zu, items %zu: %s %s, decay %s, %s keys, lr %g, seed %zu: accuracy %.3f, loss %.3f, "
-                      "%zu parameters, %.1f s\n",
-                      r->task, r->length, r->items, r->mixer, r->method, r->decay, r->keys, r->lr, r->seed, r->accuracy,
-                      r->loss, efla_lm_parameters(&run.plan.model), run.trainer.seconds);
-  efla_token_run_clear(&run);
-  return status;
+/* Config `number`: problem by problem for each of the grid. */
+static const efla_token_problem *config_of(const efla_token_study *s, size_t number, efla_token_plan *plan,
+                                           efla_lm_variant *v) {
+  const efla_token_problem *problem = &s->problems[number % s->n];
+  *plan = s->plan;
+  efla_lm_grid_at(&s->grid, number / s->n, &plan->model, v);
+  plan->task = problem->task, plan->settings = problem->settings, plan->seed = v->seed, plan->schedule.rate = v->rate;
+  return problem;
 }
 
-static efla_status run_config(const efla_token_study *s, const efla_token_problem *problem, size_t i, efla_table *table,
-                              efla_progress *progress, efla_message *why) {
-  efla_token_plan plan = s->plan;
+static size_t work(void *context, size_t number) {
+  efla_token_plan plan;
   efla_lm_variant v;
-  efla_lock lock = {.path = NULL};
-  char *path, prefix[96];
-  if (!efla_lm_grid_at(&s->grid, i, &plan.model, &v)) return EFLA_OK;
-  plan.task = problem->task, plan.settings = problem->settings, plan.seed = v.seed, plan.schedule.rate = v.rate;
-  snprintf(prefix, sizeof prefix, "%s-%zu-%zu-%zu-%g-", problem->task->name, problem->settings.vocabulary,
-           problem->settings.length, problem->settings.items, problem->settings.noise);
-  efla_status status = efla_lm_variant_path(&v, s->configs, prefix, ".h5", &path, why);
-  if (status == EFLA_OK && path) status = efla_lock_take(&lock, path, true, why);
-  plan.path = path;
-  row r = row_of(problem, &v);
-  if (status == EFLA_OK) status = train_and_test(&plan, &r, progress, why);
-  if (status == EFLA_OK) efla_table_put(table, &r);
-  efla_lock_release(&lock);
-  free(path);
+  config_of(context, number, &plan, &v);
+  return efla_token_run_work(&plan);
+}
+
+static char *path(void *context, size_t number, const char *directory, const char *ending) {
+  char prefix[96];
+  efla_token_plan plan;
+  efla_lm_variant v;
+  config_of(context, number, &plan, &v);
+  const efla_token_settings *t = &plan.settings;
+  snprintf(prefix, sizeof prefix, "%s-%zu-%zu-%zu-%g-", plan.task->name, t->vocabulary, t->length, t->items, t->noise);
+  return efla_lm_variant_path(&v, directory, prefix, ending);
+}
+
+static efla_status open_config(void *context, size_t number, const char *path, size_t save, efla_training **run,
+                               efla_message *why) {
+  efla_token_study *s = context;
+  efla_token_plan plan;
+  efla_lm_variant v;
+  config_of(s, number, &plan, &v);
+  s->number = number;
+  const efla_status status = efla_token_run_open(&s->run, &plan, path, save, why);
+  if (status == EFLA_OK) *run = &s->run.training;
   return status;
 }
 
-efla_status efla_token_study_check(const efla_token_study *s, efla_message *why) {
-  efla_status status = efla_lm_check(&s->plan.model, s->plan.batch, s->plan.group, &s->plan.schedule, why);
+static void close_config(void *context) { efla_token_run_clear(&((efla_token_study *)context)->run); }
+
+static void name(void *context, char *text, size_t room) {
+  const efla_token_study *s = context;
+  char variant[120];
+  efla_token_plan plan;
+  efla_lm_variant v;
+  config_of(s, s->number, &plan, &v);
+  efla_lm_variant_name(&v, variant, sizeof variant);
+  snprintf(text, room, "%s, length %zu, items %zu: %s", plan.task->name, plan.settings.length, plan.settings.items,
+           variant);
+}
+
+static void report(void *context, char *text, size_t room) {
+  const efla_token_run *run = &((efla_token_study *)context)->run;
+  const efla_trainer *t = &run->training.trainer;
+  if (t->diverged)
+    snprintf(text, room, "diverged in step %zu", t->step);
+  else
+    snprintf(text, room, "accuracy %.3f, loss %.3f; %zu parameters, trained for %.1f s", run->training.results[0],
+             run->training.results[1], efla_lm_parameters(&run->plan.model), t->seconds);
+}
+
+static efla_status write(void *context, efla_message *why) {
+  const efla_token_study *s = context;
+  const efla_trainer *t = &s->run.training.trainer;
+  efla_token_plan plan;
+  efla_lm_variant v;
+  (void)why;
+  row r = row_of(config_of(s, s->number, &plan, &v), &v);
+  r.accuracy = s->run.training.results[0], r.loss = s->run.training.results[1];
+  r.step = t->step, r.diverged = t->diverged ? t->step : 0;
+  efla_table_put(s->table, &r);
+  return EFLA_OK;
+}
+
+efla_status efla_token_study_check(efla_token_study *s, efla_message *why) {
+  efla_status status =
+      efla_lm_grid_check(&s->grid, &s->plan.model, s->plan.batch, s->plan.group, &s->plan.schedule, why);
   for (size_t i = 0; i < s->n && status == EFLA_OK; i++) {
     efla_token_source source;
     status = efla_token_source_init(&source, s->problems[i].task, &s->problems[i].settings, 0, true, why);
     efla_token_source_clear(&source);
   }
-  return status;
-}
-
-efla_status efla_token_study_run(const efla_token_study *s, efla_table *table, efla_message *why) {
-  const size_t n = efla_lm_grid_size(&s->grid);
-  efla_lm_config model;
-  efla_lm_variant v;
-  efla_progress progress;
-  efla_status status = EFLA_OK;
-  size_t configs = 0;
-  for (size_t i = 0; i < n; i++) configs += efla_lm_grid_at(&s->grid, i, &model, &v);
-  efla_progress_start(&progress, "steps", configs * s->n * s->plan.schedule.steps);
-  for (size_t i = 0; i < n; i++)
-    for (size_t p = 0; p < s->n && status == EFLA_OK; p++)
-      status = run_config(s, &s->problems[p], i, table, &progress, why);
-  efla_progress_end(&progress);
-  return status;
+  s->study.configs = (efla_configs){.count = s->n * efla_lm_grid_size(&s->grid),
+                                    .context = s,
+                                    .work = work,
+                                    .path = path,
+                                    .open = open_config,
+                                    .close = close_config,
+                                    .name = name,
+                                    .report = report,
+                                    .write = write};
+  return status == EFLA_OK ? efla_study_check(&s->study, why) : status;
 }

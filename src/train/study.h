@@ -1,52 +1,72 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A study: training runs that differ in method, keys, learning rate and seed, one config for each combination, and the
- * tables of their results.
+/* A study: many trainings, one config each, and what each writes when it has ended. A study knows of its configs only
+ * what efla_configs says.
  *
- * Several processes can run one study in one directory of checkpoints.  Each config is locked while a process trains it
+ * Several processes can run one study in one directory of checkpoints. Each config is locked while a process trains it
  * (io/lock.h); the others continue with the next configs and wait for the locked one before they write its rows, so
- * that all write the same tables.  Where a process dies, another one continues its config from the checkpoint. */
+ * that all write the same tables. Where a process dies, another one continues its config from the checkpoint. */
 #ifndef EFLA_TRAIN_STUDY_H
 #define EFLA_TRAIN_STUDY_H
 
-#include "train/training_run.h"
 #include "app/cli.h"
 #include "app/progress.h"
-#include "app/table.h"
+#include "train/training.h"
 
-/* Columns of the tables: scores on test images, training losses, distributions of the steps beta*lambda. */
-extern const efla_column efla_study_scores[], efla_study_losses[], efla_study_steps[];
+/* What is trained, config by config; number: of a config, from 0. One is open at a time. */
+typedef struct efla_configs {
+  size_t count;
+  void *context;
+  size_t (*work)(void *context, size_t number); /* sequences, as efla_training_work counts them */
+  /* The config's file in a directory, with this ending; to be freed, NULL where memory ends. */
+  char *(*path)(void *context, size_t number, const char *directory, const char *ending);
+  /* Opens its run, which keeps a checkpoint at path (NULL: none) every `save` steps, and is the context's. */
+  efla_status (*open)(void *context, size_t number, const char *path, size_t save, efla_training **run,
+                      efla_message *why);
+  void (*close)(void *context);
+  void (*name)(void *context, char *text, size_t room);   /* the open config in words */
+  void (*report)(void *context, char *text, size_t room); /* what came of it, once it has ended */
+  efla_status (*write)(void *context, efla_message *why); /* its rows and files, once it has ended */
+} efla_configs;
 
 typedef struct efla_study {
-  efla_training_options options; /* common to all configs */
-  efla_study_options study;
-  efla_list methods, treatments, rates, seeds;
-  const char *configs;  /* directory of the checkpoints; NULL: none are kept */
-  bool finished;        /* nothing is trained: rows of the finished checkpoints in `configs`, not NULL then */
-  size_t shard, shards; /* only configs number shard-1, shard-1 + shards, ...; from 1 */
-  efla_table *scores, *losses, *steps; /* NULL: not written */
-  size_t loss_every;                   /* steps averaged in a row of losses; in the last row of an epoch, the rest */
-  const char *tensors;                 /* directory of tensor files; NULL: not written */
-  size_t recorded;                     /* test images whose steps are written; a quarter of them in tensor files */
+  efla_configs configs;
+  const char *directory; /* of the checkpoints; NULL: none are kept */
+  size_t save;           /* steps between checkpoints */
+  bool finished;         /* nothing is trained: only what has ended in `directory`, not NULL then, is written */
+  const char *share;     /* "I/N": the I-th of N shares of the configs, number I-1, I-1 + N, ... */
+  const char *files;     /* directory of files that configs->write makes for each config, made where it is missing; a
+                            config is then locked while it is written; NULL: none */
   /* Out: */
-  size_t done;            /* configs whose rows were written */
-  double images, seconds; /* images trained on in this run, and the time it took */
+  size_t done, steps; /* configs that were written; steps of training in this run, and the time they took */
+  double seconds;
   /* While it runs: */
+  size_t shard, shards;
   efla_progress progress;
   char now[200]; /* text of the progress line */
   bool *trained; /* (configs), whether finished */
   bool unlocked; /* the user was told that the file system has no locks */
 } efla_study;
 
-size_t efla_study_configs(const efla_study *study);
+/* The options that every program with a study has. */
+#define EFLA_STUDY_OPTIONS(study)                                                                                      \
+  {"configs",          "DIR", NULL, NULL, "where configs are kept, one checkpoint each", EFLA_TEXT,                    \
+   &(study).directory, 0,     0,    NULL},                                                                             \
+      {"save-every", "N", "100", NULL, "steps between checkpoints", EFLA_COUNT, &(study).save, 1, 1e9, NULL},          \
+      {"shard",   "I/N",          "1/1", NULL, "only the I-th share of N of the configs, which must be kept",          \
+       EFLA_TEXT, &(study).share, 0,     0,    NULL},                                                                  \
+  {                                                                                                                    \
+    "finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG,            \
+        &(study).finished, 0, 0, NULL                                                                                  \
+  }
 
-/* The options of a config.  The seed varies most slowly, so that an unfinished study has all combinations for some
- * seeds. */
-efla_training_options efla_study_config(const efla_study *study, size_t number);
+/* To be called before efla_study_run, when all else is set. Sets shard and shards from `share`. Fails with EFLA_USAGE
+ * and a message that names the option where the text is not I/N, where the study has no directory of checkpoints
+ * although it has several shares or `finished` is set, and where the share has no config. */
+efla_status efla_study_check(efla_study *study, efla_message *why);
 
-/* Trains the configs, or with `finished` reads their checkpoints, and writes their rows in the order of configs;
- * reports each trained config on standard error.  Fails as training runs do, with EFLA_OUTPUT where a directory or a
- * tensor file cannot be written, and with EFLA_INPUT where a directory is a file, or where no finished checkpoint is
- * found. */
+/* Trains the configs, or with `finished` reads their checkpoints, and writes them in their order; reports each on
+ * standard error. Fails as efla_configs and runs do, with EFLA_OUTPUT where a directory cannot be made, and with
+ * EFLA_INPUT where a directory is a file, or where no finished checkpoint is found. */
 efla_status efla_study_run(efla_study *study, efla_message *why);
 
 #endif

@@ -43,6 +43,7 @@ bool efla_trainer_unfinished(const efla_trainer *t) { return t->step < t->schedu
 static efla_status compute_groups(efla_trainer *t, efla_message *why) {
   const efla_learner *l = &t->learner;
   efla_status worst = EFLA_OK;
+  if (l->prepare) l->prepare(l->context, t->step + 1);
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)t->threads) if (t->threads > 1)
   for (size_t g = 0; g < l->groups; g++) {
     float *gradient = t->gradients + g * l->numbers;

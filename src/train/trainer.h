@@ -22,6 +22,8 @@ typedef struct efla_learner {
    * that part. Called by thread `thread`, of several at the same time. */
   efla_status (*gradient)(void *context, size_t thread, size_t step, size_t group, const float *parameters,
                           float *gradient, double *loss, efla_message *why);
+  /* Called before the groups of a step, by one thread; NULL: not needed. */
+  void (*prepare)(void *context, size_t step);
 } efla_learner;
 
 typedef struct efla_schedule {

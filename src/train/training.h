@@ -1,73 +1,60 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Training in epochs of shuffled batches, and evaluation, of image classifiers (nn/classifier.h) with one token per
- * pixel and at least one class per label.
+/* A training from its first step or its checkpoint to its end, evaluated on the way.
  *
- * A batch is split into groups of EFLA_GROUP images.  One thread computes the gradient of a group, image by image, and
- * the gradients of the groups are added in order, so that the bits do not depend on the number of threads. */
+ * The checkpoint has all of its state: that of the trainer and the results so far. A run that was stopped is resumed
+ * from it, and one that has ended is only read. */
 #ifndef EFLA_TRAIN_TRAINING_H
 #define EFLA_TRAIN_TRAINING_H
 
-#include "data/image_perturbation.h"
-#include "data/images.h"
-#include "train/adamw.h"
-#include "nn/classifier.h"
+#include "train/trainer.h"
 
-enum { EFLA_GROUP = 16 };
+/* The evaluations of a training. */
+typedef struct efla_evaluations {
+  size_t count; /* of the whole training */
+  size_t width; /* numbers that each results in, at least 1 */
+  void *context;
+  size_t (*step)(const void *context, size_t i); /* that evaluation i follows; does not fall with i */
+  size_t (*size)(const void *context, size_t i); /* sequences that it looks at, for the progress; NULL: none */
+  /* Sets x (width) to the results of evaluation i; those of the ones before it end at x. */
+  efla_status (*evaluate)(void *context, const float *parameters, size_t i, double *x, efla_message *why);
+} efla_evaluations;
 
-typedef struct efla_training_options {
-  efla_model model;
-  efla_adamw rule;
-  size_t seed;  /* of the parameters and the order of images */
-  size_t batch; /* images; the last batch of an epoch may have fewer */
-  size_t count; /* images of an epoch, the first `count` >= 1 of the set */
+typedef struct efla_training_plan {
+  efla_schedule schedule;
+  efla_adamw rule; /* its lr is not used */
   size_t threads;
-  const efla_isa *isa; /* NULL: the best */
-} efla_training_options;
+  efla_evaluations evaluations;
+  size_t batch;         /* sequences of a step, for the progress */
+  const char *settings; /* all that the numbers depend on, one line; the caller's, as long as the run is open */
+  const char *path;     /* of the checkpoint, the caller's too; NULL: none is kept */
+  size_t save;          /* steps between checkpoints */
+} efla_training_plan;
 
-/* Steps of one epoch. */
-size_t efla_training_steps(const efla_training_options *options);
+typedef struct efla_training {
+  efla_training_plan plan;
+  efla_trainer trainer;
+  size_t evaluated; /* evaluations done so far */
+  double *results;  /* (evaluations, width); nan where the training had diverged before */
+} efla_training;
 
-/* Means over images. */
-typedef struct efla_score {
-  double accuracy; /* share of images whose label has the largest logit; an image with a logit not finite is wrong */
-  double loss;     /* cross-entropy */
-} efla_score;
+/* start (learner->numbers): the first parameters. Resumes from the checkpoint where there is one. Fails with EFLA_INPUT
+ * where that is of another training, or of more steps or evaluations, and with EFLA_NO_MEMORY; run is then zeroed. */
+efla_status efla_training_open(efla_training *run, const efla_learner *learner, const efla_training_plan *plan,
+                               const double *start, efla_message *why);
+void efla_training_clear(efla_training *run);
 
-/* An evaluation: the first `count` images of a set, perturbed at a level; perturbation NULL: unchanged. */
-typedef struct efla_evaluation {
-  const efla_images *images;
-  size_t count;
-  const efla_image_perturbation *perturbation;
-  double level;
-  size_t seed; /* of the perturbation */
-} efla_evaluation;
+/* Sequences that a whole training works through, evaluations included, and those that are left. */
+size_t efla_training_work(const efla_training_plan *plan);
+size_t efla_training_left(const efla_training *run);
 
-/* The state of a training is `step`, `parameters` and the moments; all else follows from the options.  A training to
- * which the state of another one with the same options is copied continues with the same bits. */
-#define EFLA_TRAINING(REAL, suffix)                                                                                    \
-  typedef struct efla_training_##suffix {                                                                              \
-    efla_training_options options;                                                                                     \
-    const efla_images *images;                                                                                         \
-    size_t step;                                                                                                       \
-    size_t numbers; /* in each of parameters, moment1, moment2 */                                                      \
-    REAL *parameters, *moment1, *moment2;                                                                              \
-    REAL *gradients;                       /* (groups, numbers) */                                                     \
-    efla_classifier_##suffix *classifiers; /* (threads) */                                                             \
-    size_t *order, epoch;                  /* the images' order in that epoch, from 1; 0: not drawn */                 \
-    gsl_rng *draw;                                                                                                     \
-    double *losses; /* (room), of single images: at least a batch, or those of an evaluation */                        \
-    size_t room;    /* length of losses */                                                                             \
-  } efla_training_##suffix;                                                                                            \
-  /* The images belong to the caller.  Fails with EFLA_NO_MEMORY; training is then zeroed. */                          \
-  efla_status efla_training_init_##suffix(efla_training_##suffix *training, const efla_training_options *options,      \
-                                          const efla_images *images, efla_message *why);                               \
-  void efla_training_clear_##suffix(efla_training_##suffix *training);                                                 \
-  /* One step on the next batch; returns the batch's mean loss before the update. */                                   \
-  double efla_training_step_##suffix(efla_training_##suffix *training);                                                \
-  /* Fails with EFLA_NO_MEMORY. */                                                                                     \
-  efla_status efla_training_evaluate_##suffix(efla_training_##suffix *training, const efla_evaluation *evaluation,     \
-                                              efla_score *score, efla_message *why);
-EFLA_TRAINING(float, f32)
-EFLA_TRAINING(double, f64)
+bool efla_training_unfinished(const efla_training *run);
+
+/* Called after every step and evaluation, which worked through `sequences`. */
+typedef void efla_training_callback(void *context, const efla_training *run, size_t sequences);
+
+/* Trains to the end; a training that diverges ends there. Checkpoints are written every plan->save steps, and before
+ * and after evaluations. callback NULL: none. Fails as efla_trainer_step, evaluate and efla_trainer_save do. */
+efla_status efla_training_finish(efla_training *run, efla_training_callback *callback, void *context,
+                                 efla_message *why);
 
 #endif

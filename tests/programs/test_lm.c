@@ -149,7 +149,7 @@ END_TEST
 
 /* A checkpoint that is damaged is refused; nothing is lost. */
 START_TEST(damaged_checkpoint) {
-  const char *path = TEST_WORK "/damaged/delta-exact-none-raw-sigmoid-0.01-42.h5";
+  const char *path = TEST_WORK "/damaged/delta-exact-none-raw-sigmoid-16-0.01-42.h5";
   unlink(path); /* of an earlier run */
   ck_assert_int_eq(run("--configs " TEST_WORK "/damaged --out /dev/null"), 0);
   ck_assert_int_eq(truncate(path, 5000), 0);
@@ -160,8 +160,34 @@ START_TEST(damaged_checkpoint) {
 }
 END_TEST
 
+/* Two shares of four configs, and what is finished of them: the table without shares; widths are configs too. */
+START_TEST(shares) {
+  const char *const configs = "--method exact,euler --width 16,32 --mixer delta --keys unit ";
+  char command[400];
+  testing_shell("rm -rf " TEST_WORK "/lm-shares", NULL, NULL, 0);
+  snprintf(command, sizeof command, SMALL "%s", configs);
+  efla_csv whole = run_table(command), gathered;
+  for (int share = 1; share <= 2; share++) {
+    snprintf(command, sizeof command, "%s--configs " TEST_WORK "/lm-shares --shard %d/2 >/dev/null", configs, share);
+    ck_assert_int_eq(run(command), 0);
+  }
+  snprintf(command, sizeof command, SMALL "%s--configs " TEST_WORK "/lm-shares --finished", configs);
+  gathered = run_table(command);
+  ck_assert_uint_eq(whole.rows, gathered.rows);
+  ck_assert_uint_eq(count(&whole, "end", "test"), 4 * 24);
+  for (size_t r = 0; r < whole.rows; r++) {
+    ck_assert_str_eq(efla_csv_text(&whole, r, "bits"), efla_csv_text(&gathered, r, "bits"));
+    ck_assert_str_eq(efla_csv_text(&whole, r, "width"), efla_csv_text(&gathered, r, "width"));
+  }
+  efla_csv_clear(&whole), efla_csv_clear(&gathered);
+  ck_assert_int_eq(run("--width 16,17 >/dev/null"), 2);
+  ck_assert_msg(strstr(err, "--heads: 2, expected a divisor of the width 17"), "%s", err);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {
-      rows, resumed, divergence_is_data, decays_per_channel_and_texts, wrong_input, damaged_checkpoint, judgements};
+      rows,       resumed, divergence_is_data, decays_per_channel_and_texts, wrong_input, damaged_checkpoint,
+      judgements, shares};
   return testing_main("lm", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -95,7 +95,7 @@ START_TEST(files) {
   efla_message why;
   double lambda = 0, state = 0, doubt = 0;
   ck_assert_int_eq(run("--decay none,split --channels --distributions " TABLE " --tensors " FILES), 0);
-  ck_assert_msg(efla_tensors_open(&file, FILES "/delta-exact-none-raw-sigmoid-0.01-42-after-2.h5", &why) == EFLA_OK,
+  ck_assert_msg(efla_tensors_open(&file, FILES "/delta-exact-none-raw-sigmoid-16-0.01-42-after-2.h5", &why) == EFLA_OK,
                 "%s", why.text);
   ck_assert(file.batch == SEQUENCES && file.heads == HEADS && file.tokens == CONTEXT && file.dk == D && file.dv == D);
   read_tensor(&file, EFLA_Q, D, q), read_tensor(&file, EFLA_K, D, k), read_tensor(&file, EFLA_V, D, v);
@@ -115,7 +115,7 @@ START_TEST(files) {
   CHECK_BOUND(fabs(efla_csv_real(&csv, find_row(&csv, "raw", "lambda"), "most") - lambda), 2 * D * U * lambda);
   CHECK_BOUND(fabs(efla_csv_real(&csv, find_row(&csv, "raw", "state"), "most") - state), doubt);
   efla_csv_clear(&csv);
-  ck_assert_msg(efla_tensors_open(&file, FILES "/delta-exact-split-channels-raw-sigmoid-0.01-42-before-1.h5", &why) ==
+  ck_assert_msg(efla_tensors_open(&file, FILES "/delta-exact-split-channels-raw-sigmoid-16-0.01-42-before-1.h5", &why) ==
                     EFLA_OK,
                 "%s", why.text);
   ck_assert(file.has[EFLA_G] && file.g_per_channel);

@@ -78,7 +78,7 @@ START_TEST(tables) {
   check_table(&scores, 2, 2, "built-in strokes");
   ck_assert_ptr_nonnull(strstr(losses.header, "# digits: built-in strokes"));
   ck_assert_uint_eq(losses.rows, 2 * 2 * 2); /* steps 2 and 3 of every epoch */
-  ck_assert_uint_eq(steps.rows, 2 * 2 * EFLA_DISTRIBUTIONS);
+  ck_assert_uint_eq(steps.rows, 2 * 2 * EFLA_ACTIVATIONS_DISTRIBUTIONS);
   check_same("scores-1", "scores-2");
   efla_csv_clear(&scores), efla_csv_clear(&losses), efla_csv_clear(&steps);
   for (int i = 0; i < 2; i++) { /* these have no times */

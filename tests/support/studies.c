@@ -12,21 +12,21 @@ efla_list studies_numbers(size_t n, const double *values) {
   return list;
 }
 
-efla_study studies_small(size_t epochs) {
-  efla_study s = {.methods = {.n = 2}, .treatments = {.n = 2, .row = {0, 1}}, .shard = 1, .shards = 1, .loss_every = 3};
-  s.methods.row[0] = (size_t)(efla_method_find("exact") - efla_methods);
-  s.methods.row[1] = (size_t)(efla_method_find("euler") - efla_methods);
-  s.rates = studies_numbers(1, (const double[]){3e-3});
-  s.seeds = studies_numbers(2, (const double[]){7, 4294967295.});
-  s.study = (efla_study_options){&studies_training, &studies_test, epochs, STUDIES_TEST_IMAGES, 42, 3};
-  s.options =
-      (efla_training_options){.model = {EFLA_IMAGE_PIXELS, 16, EFLA_IMAGE_CLASSES, NULL, NULL, &efla_readouts[0]},
-                              .rule = efla_adamw_default(0),
-                              .batch = STUDIES_BATCH,
-                              .count = STUDIES_IMAGES,
-                              .threads = 1};
-  s.recorded = STUDIES_RECORDED;
-  return s;
+void studies_small(efla_image_study *s, size_t epochs) {
+  *s = (efla_image_study){.methods = {.n = 2}, .treatments = {.n = 2, .row = {0, 1}}, .loss_every = 3};
+  s->study = (efla_study){.save = 3, .share = "1/1", .shard = 1, .shards = 1};
+  s->methods.row[0] = (size_t)(efla_method_find("exact") - efla_methods);
+  s->methods.row[1] = (size_t)(efla_method_find("euler") - efla_methods);
+  s->rates = studies_numbers(1, (const double[]){3e-3});
+  s->seeds = studies_numbers(2, (const double[]){7, 4294967295.});
+  s->plan = (efla_image_plan){&studies_training, &studies_test, epochs, STUDIES_TEST_IMAGES, 42};
+  s->options = (efla_image_options){.model = {EFLA_IMAGE_PIXELS, 16, EFLA_IMAGE_CLASSES, NULL, NULL, &efla_readouts[0]},
+                                    .rule = efla_adamw_default(0),
+                                    .batch = STUDIES_BATCH,
+                                    .count = STUDIES_IMAGES,
+                                    .threads = 1};
+  s->recorded = STUDIES_RECORDED;
+  efla_image_study_list(s);
 }
 
 void studies_begin(void) {
@@ -48,7 +48,7 @@ void studies_open(studies_page *p, const efla_column *columns) {
 
 void studies_close(studies_page *p) { ck_assert_int_eq(fclose(p->table.file), 0); }
 
-size_t studies_config_text(char *line, size_t room, const efla_training_options *r) {
+size_t studies_config_text(char *line, size_t room, const efla_image_options *r) {
   return (size_t)snprintf(line, room, "%s,%s,%.17g,%zu,", r->model.method->name, r->model.keys->name, r->rule.lr,
                           r->seed);
 }

@@ -16,8 +16,8 @@ enum {
 
 efla_list studies_numbers(size_t n, const double *values);
 
-/* Two methods, two key treatments, one learning rate, two seeds; epochs of four steps, the last one shorter. */
-efla_study studies_small(size_t epochs);
+/* Two methods, two key treatments, one learning rate, two seeds; epochs of four steps, the last one shorter. Listed. */
+void studies_small(efla_image_study *s, size_t epochs);
 
 /* The digits that it uses, from begin to finish; standard error goes nowhere from then on. */
 extern efla_images studies_training, studies_test;
@@ -35,7 +35,7 @@ void studies_open(studies_page *p, const efla_column *columns);
 void studies_close(studies_page *p);
 
 /* method,keys,lr,seed, */
-size_t studies_config_text(char *line, size_t room, const efla_training_options *r);
+size_t studies_config_text(char *line, size_t room, const efla_image_options *r);
 
 /* The next line of a text is this one, but for what stands behind its last comma where times are not compared. */
 void studies_expect_line(char **text, const char *line, bool time);

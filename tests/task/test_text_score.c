@@ -18,16 +18,15 @@ static void train(efla_text_run *run, size_t steps, const char *keys, size_t thr
   efla_text_plan p = {.schedule = {.steps = steps, .warmup = 3, .rate = 1e-2, .least = .1},
                       .rule = efla_adamw_default(0),
                       .every = steps,
-                      .windows = 9,
-                      .save = steps};
+                      .windows = 9};
   p.options = (efla_text_options){.corpus = &corpus, .context = CONTEXT, .batch = 6, .group = 3, .threads = threads};
   p.options.model = (efla_lm_config){
       .vocabulary = EFLA_BYTES, .width = 16, .layers = LAYERS, .heads = 2, .hidden = 24, .beta = efla_beta_maps};
   ck_assert_int_eq(efla_rule_find("exact", "none", keys, &p.options.model.rule), EFLA_OK);
   for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)("abcdefgh"[i % 8]);
   corpus = (efla_corpus){.train = {bytes, 3000}, .valid = {bytes + 3000, 500}, .test = {bytes + 3500, 5}};
-  ck_assert_msg(efla_text_run_open(run, &p, &why) == EFLA_OK, "%s", why.text);
-  ck_assert_int_eq(efla_text_run_finish(run, NULL, NULL, &why), EFLA_OK);
+  ck_assert_msg(efla_text_run_open(run, &p, NULL, steps, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_int_eq(efla_training_finish(&run->training, NULL, NULL, &why), EFLA_OK);
 }
 
 /* Texts of 5, 10, ... bytes, scored from a third on. */
@@ -42,9 +41,9 @@ static double decoded(const efla_text_run *run, const efla_scored_text *text, bo
   efla_lm_decoder d;
   efla_message why;
   double logits[EFLA_BYTES], nats = 0;
-  ck_assert_int_eq(
-      efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0], run->trainer.parameters, &why),
-      EFLA_OK);
+  ck_assert_int_eq(efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0],
+                                        run->training.trainer.parameters, &why),
+                   EFLA_OK);
   *likeliest = true;
   for (size_t i = 0; i < text->count; i++) {
     double sum = 0, most = -INFINITY;
@@ -66,8 +65,8 @@ START_TEST(texts_against_decoding) {
   efla_scored_text texts[TEXTS], again[TEXTS];
   train(&run, 20, "raw", 1), train(&more, 20, "raw", 3);
   make_texts(texts), make_texts(again);
-  ck_assert_int_eq(efla_text_score(&run.task, run.trainer.parameters, TEXTS, texts, &why), EFLA_OK);
-  ck_assert_int_eq(efla_text_score(&more.task, more.trainer.parameters, TEXTS, again, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_score(&run.task, run.training.trainer.parameters, TEXTS, texts, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_score(&more.task, more.training.trainer.parameters, TEXTS, again, &why), EFLA_OK);
   for (size_t i = 0; i < TEXTS; i++) {
     bool likeliest;
     const double expected = decoded(&run, &texts[i], &likeliest);
@@ -91,7 +90,7 @@ START_TEST(pairs) {
                       {"abcabc", "abcabc", 1}};
   const efla_pairs three = {.pair = list, .count = 5, .fields = 2, .field = {"a", "b"}};
   train(&run, 120, "raw", 2);
-  ck_assert_int_eq(efla_text_judge_pairs(&run.task, run.trainer.parameters, &three, v, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_judge_pairs(&run.task, run.training.trainer.parameters, &three, v, &why), EFLA_OK);
   ck_assert(v[0].count == 3 && v[1].count == 2 && v[2].count == 5);
   ck_assert(v[0].accuracy == 1 && v[1].accuracy == 0 && v[2].accuracy == 3. / 5);
   ck_assert(v[0].bits < v[2].bits && v[2].bits < v[1].bits);
@@ -106,9 +105,9 @@ START_TEST(passages) {
   efla_passage list[] = {{"abcdefghabcd", 12, 9}, {"abcdefghabcdef", 14, 8}, {"abcdefghabce", 12, 9}};
   const efla_passages two = {.passage = list, .count = 2}, three = {.passage = list, .count = 3};
   train(&run, 120, "raw", 1);
-  ck_assert_int_eq(efla_text_judge_passages(&run.task, run.trainer.parameters, &two, &v, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_judge_passages(&run.task, run.training.trainer.parameters, &two, &v, &why), EFLA_OK);
   ck_assert(v.count == 2 && v.accuracy == 1 && v.bits > 0 && v.bits < 1);
-  ck_assert_int_eq(efla_text_judge_passages(&run.task, run.trainer.parameters, &three, &v, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_judge_passages(&run.task, run.training.trainer.parameters, &three, &v, &why), EFLA_OK);
   ck_assert(v.count == 3 && v.accuracy == 2. / 3 && v.bits > 1);
   efla_text_run_clear(&run);
 }
@@ -117,8 +116,8 @@ END_TEST
 static double substituted(const efla_text_run *run, double share) {
   efla_message why;
   double bits;
-  ck_assert_int_eq(efla_text_evaluate_substituted(&run->task, run->trainer.parameters, &corpus.valid, CONTEXT, 9, share,
-                                                  5, &bits, &why),
+  ck_assert_int_eq(efla_text_evaluate_substituted(&run->task, run->training.trainer.parameters, &corpus.valid, CONTEXT,
+                                                  9, share, 5, &bits, &why),
                    EFLA_OK);
   return bits;
 }
@@ -129,15 +128,16 @@ START_TEST(substituted_bytes) {
   efla_message why;
   double bits;
   train(&run, 120, "raw", 2);
-  ck_assert_int_eq(efla_text_evaluate(&run.task, run.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits, NULL, &why),
-                   EFLA_OK);
+  ck_assert_int_eq(
+      efla_text_evaluate(&run.task, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits, NULL, &why),
+      EFLA_OK);
   CHECK_BOUND(fabs(substituted(&run, 0) - bits), 2 * 40 * LAYERS * CONTEXT * U32 * bits);
   ck_assert(substituted(&run, .05) > bits && substituted(&run, .2) > substituted(&run, .05));
   ck_assert(substituted(&run, 1) > 3 - .3); /* 144 bytes, whose frequencies are near 1/8 */
   ck_assert_double_eq(substituted(&run, .2), substituted(&run, .2));
-  ck_assert_int_eq(
-      efla_text_evaluate_substituted(&run.task, run.trainer.parameters, &corpus.test, CONTEXT, 9, 0, 5, &bits, &why),
-      EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate_substituted(&run.task, run.training.trainer.parameters, &corpus.test, CONTEXT, 9,
+                                                  0, 5, &bits, &why),
+                   EFLA_OK);
   ck_assert(isnan(bits)); /* shorter than a window */
   efla_text_run_clear(&run);
 }
@@ -156,7 +156,8 @@ START_TEST(scaled_keys) {
     for (size_t f = 0; f < 3; f++) {
       task.options.model.key_factor = factors[f];
       ck_assert_int_eq(
-          efla_text_evaluate(&task, run.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits[f], NULL, &why), EFLA_OK);
+          efla_text_evaluate(&task, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits[f], NULL, &why),
+          EFLA_OK);
     }
     ck_assert_double_eq(bits[0], bits[1]);
     ck_assert((bits[0] == bits[2]) == (k == 0));

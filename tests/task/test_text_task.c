@@ -17,13 +17,11 @@ static void make_corpus(void) {
   corpus = (efla_corpus){.train = {bytes, 3000}, .valid = {bytes + 3000, 500}, .test = {bytes + 3500, 5}};
 }
 
-static efla_text_plan plan_of(size_t threads, const char *path) {
+static efla_text_plan plan_of(size_t threads) {
   efla_text_plan p = {.schedule = {.steps = STEPS, .warmup = 3, .rate = 1e-2, .least = .1},
                       .rule = efla_adamw_default(0),
                       .every = 5,
-                      .windows = 9,
-                      .path = path,
-                      .save = 4};
+                      .windows = 9};
   p.options = (efla_text_options){.corpus = &corpus, .context = CONTEXT, .batch = 6, .group = 2, .threads = threads};
   p.options.model = (efla_lm_config){
       .vocabulary = EFLA_BYTES, .width = WIDTH, .layers = 1, .heads = 2, .hidden = 24, .beta = efla_beta_maps};
@@ -32,30 +30,30 @@ static efla_text_plan plan_of(size_t threads, const char *path) {
   return p;
 }
 
-static void open_run(efla_text_run *run, const efla_text_plan *p) {
+static void open_run(efla_text_run *run, const efla_text_plan *p, const char *path) {
   efla_message why;
-  ck_assert_msg(efla_text_run_open(run, p, &why) == EFLA_OK, "%s", why.text);
+  ck_assert_msg(efla_text_run_open(run, p, path, 4, &why) == EFLA_OK, "%s", why.text);
 }
 
 static void finish(efla_text_run *run) {
   efla_message why;
-  ck_assert_int_eq(efla_text_run_finish(run, NULL, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_training_finish(&run->training, NULL, NULL, &why), EFLA_OK);
 }
 
 START_TEST(learns_and_evaluates) {
-  const efla_text_plan p = plan_of(1, NULL);
+  const efla_text_plan p = plan_of(1);
   efla_text_run run;
-  open_run(&run, &p);
+  open_run(&run, &p, NULL);
   efla_message why;
   double bits, places[CONTEXT], other;
   finish(&run);
-  ck_assert_uint_eq(run.evaluations, 3);
+  ck_assert_uint_eq(run.training.evaluated, 3);
   ck_assert_uint_eq(efla_text_step_of(&p, 2), STEPS);
-  CHECK_BOUND(fabs(run.trainer.losses[0] / M_LN2 - 8), .1); /* 256 bytes, about equally likely */
-  ck_assert(run.bits[2] < run.bits[0] && run.bits[2] < 7.5);
-  const float *now = run.trainer.parameters;
+  CHECK_BOUND(fabs(run.training.trainer.losses[0] / M_LN2 - 8), .1); /* 256 bytes, about equally likely */
+  ck_assert(run.training.results[2] < run.training.results[0] && run.training.results[2] < 7.5);
+  const float *now = run.training.trainer.parameters;
   ck_assert_int_eq(efla_text_evaluate(&run.task, now, &corpus.valid, CONTEXT, 9, &bits, places, &why), EFLA_OK);
-  ck_assert_double_eq(bits, run.bits[2]);
+  ck_assert_double_eq(bits, run.training.results[2]);
   double mean = 0;
   for (size_t i = 0; i < CONTEXT; i++) mean += places[i] / CONTEXT;
   CHECK_BOUND(fabs(mean - bits), CONTEXT * 4 * U * bits);
@@ -69,47 +67,58 @@ END_TEST
 
 START_TEST(same_bits_however_it_is_run) {
   const char *path = TEST_WORK "/text_run.h5";
-  const efla_text_plan p = plan_of(1, NULL), kept = plan_of(3, path);
+  const efla_text_plan p = plan_of(1), kept = plan_of(3);
   efla_message why;
   efla_text_run whole, parts;
   unlink(path);
-  open_run(&whole, &p), open_run(&parts, &kept);
+  open_run(&whole, &p, NULL), open_run(&parts, &kept, path);
   finish(&whole);
-  for (int i = 0; i < 7; i++) ck_assert_int_eq(efla_trainer_step(&parts.trainer, &why), EFLA_OK);
+  for (int i = 0; i < 7; i++) ck_assert_int_eq(efla_trainer_step(&parts.training.trainer, &why), EFLA_OK);
   efla_text_run_clear(&parts); /* nothing was kept: it starts again */
-  open_run(&parts, &kept), finish(&parts);
+  open_run(&parts, &kept, path), finish(&parts);
   efla_text_run_clear(&parts);
-  open_run(&parts, &kept); /* finished already */
-  ck_assert_uint_eq(parts.trainer.step, STEPS);
-  ck_assert_uint_eq(parts.evaluations, 3);
-  ck_assert_mem_eq(parts.bits, whole.bits, 3 * sizeof *whole.bits);
-  ck_assert_mem_eq(parts.trainer.parameters, whole.trainer.parameters,
-                   whole.trainer.learner.numbers * sizeof *whole.trainer.parameters);
+  open_run(&parts, &kept, path); /* finished already */
+  ck_assert_uint_eq(parts.training.trainer.step, STEPS);
+  ck_assert_uint_eq(parts.training.evaluated, 3);
+  ck_assert_mem_eq(parts.training.results, whole.training.results, 3 * sizeof *whole.training.results);
+  ck_assert_mem_eq(parts.training.trainer.parameters, whole.training.trainer.parameters,
+                   whole.training.trainer.learner.numbers * sizeof *whole.training.trainer.parameters);
   efla_text_run_clear(&parts);
   efla_text_plan other = kept;
   other.options.model.hidden = 25;
-  ck_assert_int_eq(efla_text_run_open(&parts, &other, &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_text_run_open(&parts, &other, path, 4, &why), EFLA_INPUT);
   ck_assert(strstr(why.text, "hidden 24") && strstr(why.text, "hidden 25"));
   bytes[3001] = 'z'; /* of the validation text */
-  ck_assert_int_eq(efla_text_run_open(&parts, &kept, &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_text_run_open(&parts, &kept, path, 4, &why), EFLA_INPUT);
   efla_text_run_clear(&whole);
 }
 END_TEST
 
+static void add(void *context, const efla_training *training, size_t sequences) {
+  (void)training;
+  *(size_t *)context += sequences;
+}
+
+/* What a divergence leaves out counts as worked through, so that a study's progress adds up. */
 START_TEST(divergence_is_data) {
-  efla_text_plan p = plan_of(2, NULL);
+  efla_text_plan p = plan_of(2);
   p.schedule.rate = 1e30;
   efla_text_run run;
-  open_run(&run, &p);
-  finish(&run);
-  ck_assert(run.trainer.diverged && run.trainer.step < STEPS && run.evaluations == 3 && isnan(run.bits[2]));
+  open_run(&run, &p, NULL);
+  size_t sequences = 0;
+  efla_message why;
+  ck_assert_int_eq(efla_training_finish(&run.training, add, &sequences, &why), EFLA_OK);
+  ck_assert_uint_eq(sequences, efla_text_run_work(&p));
+  ck_assert_uint_eq(sequences, STEPS * 6 + 3 * 9);
+  ck_assert(run.training.trainer.diverged && run.training.trainer.step < STEPS && run.training.evaluated == 3 &&
+            isnan(run.training.results[2]));
   efla_text_run_clear(&run);
 }
 END_TEST
 
 /* The formula that bin/lm --help states, with what it leaves out: norms, betas and gates, 3 % here. */
 START_TEST(memory) {
-  efla_text_plan p = plan_of(2, NULL);
+  efla_text_plan p = plan_of(2);
   efla_text_options *o = &p.options;
   o->model.width = 128, o->model.hidden = 192, o->model.layers = 3;
   const double W = 128, per_token = 3 * (16 * W + 3 * 192) + 12 * W + EFLA_BYTES,
@@ -122,11 +131,11 @@ START_TEST(memory) {
 END_TEST
 
 START_TEST(short_texts) {
-  efla_text_plan p = plan_of(1, NULL);
+  efla_text_plan p = plan_of(1);
   efla_text_run run;
   efla_message why;
   corpus.train.count = CONTEXT;
-  ck_assert_int_eq(efla_text_run_open(&run, &p, &why), EFLA_INPUT);
+  ck_assert_int_eq(efla_text_run_open(&run, &p, NULL, 4, &why), EFLA_INPUT);
   ck_assert(strstr(why.text, "16 bytes"));
 }
 END_TEST
@@ -145,10 +154,10 @@ static size_t generate(const efla_text_run *run, double temperature, size_t seed
 
 START_TEST(texts) {
   enum { N = 40 };
-  efla_text_plan p = plan_of(1, NULL);
+  efla_text_plan p = plan_of(1);
   p.schedule.steps = 120;
   efla_text_run run;
-  open_run(&run, &p);
+  open_run(&run, &p, NULL);
   finish(&run);
   char a[N + 8], b[N + 8];
   ck_assert_uint_eq(generate(&run, 0, 1, a, N), N + 4);

@@ -32,7 +32,7 @@ START_TEST(scores_of_batches) {
 }
 END_TEST
 
-static efla_token_plan plan_of(size_t threads, size_t steps, const char *path) {
+static efla_token_plan plan_of(size_t threads, size_t steps) {
   efla_token_plan p = {.task = efla_token_task_find("mqar"),
                        .batch = 16,
                        .group = 4,
@@ -40,9 +40,7 @@ static efla_token_plan plan_of(size_t threads, size_t steps, const char *path) {
                        .seed = 7,
                        .tested = 40,
                        .schedule = {.steps = steps, .warmup = 5, .rate = 1e-2, .least = .1},
-                       .rule = efla_adamw_default(0),
-                       .path = path,
-                       .save = 3};
+                       .rule = efla_adamw_default(0)};
   p.settings = p.task->settings;
   p.settings.vocabulary = 18, p.settings.length = 8, p.settings.items = 2, p.settings.random_filler = false;
   p.model = (efla_lm_config){.width = 32, .layers = 2, .heads = 1, .hidden = 32, .beta = efla_beta_maps};
@@ -52,15 +50,15 @@ static efla_token_plan plan_of(size_t threads, size_t steps, const char *path) {
 
 /* Two pairs among 8 keys and 9 values: from one in nine to nearly all. */
 START_TEST(learns) {
-  const efla_token_plan p = plan_of(2, 250, NULL);
+  const efla_token_plan p = plan_of(2, 250);
   efla_token_run run;
   efla_message why;
   double accuracy, loss;
-  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_open(&run, &p, NULL, 3, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_test(&run, run.training.trainer.parameters, &accuracy, &loss, &why), EFLA_OK);
   ck_assert_msg(accuracy < .4 && fabs(loss - log(18)) < .3, "accuracy %g, loss %g", accuracy, loss);
-  ck_assert_int_eq(efla_token_run_finish(&run, NULL, NULL, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
+  ck_assert_int_eq(efla_training_finish(&run.training, NULL, NULL, &why), EFLA_OK);
+  accuracy = run.training.results[0], loss = run.training.results[1];
   ck_assert_msg(accuracy > .8, "accuracy %g, loss %g", accuracy, loss);
   efla_token_run_clear(&run);
 }
@@ -68,40 +66,39 @@ END_TEST
 
 START_TEST(same_bits_however_it_is_run) {
   const char *path = TEST_WORK "/token_run.h5";
-  const efla_token_plan whole = plan_of(1, 10, NULL), kept = plan_of(3, 10, path);
+  const efla_token_plan whole = plan_of(1, 10), kept = plan_of(3, 10);
   efla_token_run a, b;
   efla_message why;
   unlink(path);
-  ck_assert_int_eq(efla_token_run_open(&a, &whole, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_finish(&a, NULL, NULL, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_open(&b, &kept, &why), EFLA_OK);
-  for (int i = 0; i < 5; i++) ck_assert_int_eq(efla_trainer_step(&b.trainer, &why), EFLA_OK);
-  ck_assert_int_eq(efla_trainer_save(&b.trainer, path, b.settings, 0, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_open(&a, &whole, NULL, 3, &why), EFLA_OK);
+  ck_assert_int_eq(efla_training_finish(&a.training, NULL, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_token_run_open(&b, &kept, path, 3, &why), EFLA_OK);
+  for (int i = 0; i < 5; i++) ck_assert_int_eq(efla_trainer_step(&b.training.trainer, &why), EFLA_OK);
+  ck_assert_int_eq(efla_trainer_save(&b.training.trainer, path, b.settings, 0, NULL, &why), EFLA_OK);
   efla_token_run_clear(&b);
-  ck_assert_int_eq(efla_token_run_open(&b, &kept, &why), EFLA_OK);
-  ck_assert_uint_eq(b.trainer.step, 5);
-  ck_assert_int_eq(efla_token_run_finish(&b, NULL, NULL, &why), EFLA_OK);
-  ck_assert_mem_eq(a.trainer.parameters, b.trainer.parameters,
-                   a.trainer.learner.numbers * sizeof *a.trainer.parameters);
+  ck_assert_int_eq(efla_token_run_open(&b, &kept, path, 3, &why), EFLA_OK);
+  ck_assert_uint_eq(b.training.trainer.step, 5);
+  ck_assert_int_eq(efla_training_finish(&b.training, NULL, NULL, &why), EFLA_OK);
+  ck_assert_mem_eq(a.training.trainer.parameters, b.training.trainer.parameters,
+                   a.training.trainer.learner.numbers * sizeof *a.training.trainer.parameters);
+  ck_assert_mem_eq(a.training.results, b.training.results, 2 * sizeof *a.training.results);
   efla_token_run_clear(&a), efla_token_run_clear(&b);
 }
 END_TEST
 
 START_TEST(divergence_and_refusals) {
-  efla_token_plan p = plan_of(1, 20, NULL);
+  efla_token_plan p = plan_of(1, 20);
   efla_token_run run;
   efla_message why;
-  double accuracy, loss;
   p.schedule.rate = 1e30, p.schedule.warmup = 0;
-  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_finish(&run, NULL, NULL, &why), EFLA_OK);
-  ck_assert_int_eq(efla_token_run_test(&run, &accuracy, &loss, &why), EFLA_OK);
-  ck_assert(run.trainer.diverged && isnan(accuracy) && isnan(loss));
+  ck_assert_int_eq(efla_token_run_open(&run, &p, NULL, 3, &why), EFLA_OK);
+  ck_assert_int_eq(efla_training_finish(&run.training, NULL, NULL, &why), EFLA_OK);
+  ck_assert(run.training.trainer.diverged && isnan(run.training.results[0]) && isnan(run.training.results[1]));
   efla_token_run_clear(&run);
   p.settings.items = 3; /* 4 tokens each, of 8 */
-  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_USAGE);
+  ck_assert_int_eq(efla_token_run_open(&run, &p, NULL, 3, &why), EFLA_USAGE);
   p.task = efla_token_task_find("compression"), p.settings = p.task->settings;
-  ck_assert_int_eq(efla_token_run_open(&run, &p, &why), EFLA_USAGE);
+  ck_assert_int_eq(efla_token_run_open(&run, &p, NULL, 3, &why), EFLA_USAGE);
   ck_assert(strstr(why.text, "compression"));
 }
 END_TEST

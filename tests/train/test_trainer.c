@@ -32,7 +32,7 @@ static const efla_schedule schedule = {.steps = STEPS, .warmup = 10, .rate = .05
 
 static efla_trainer open_trainer(size_t threads, double decay) {
   static const double start[NUMBERS];
-  const efla_learner learner = {NULL, NUMBERS, DECAYED, GROUPS, quadratic};
+  const efla_learner learner = {NULL, NUMBERS, DECAYED, GROUPS, quadratic, NULL};
   efla_adamw rule = efla_adamw_default(0);
   efla_trainer t;
   efla_message why;

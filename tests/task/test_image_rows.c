@@ -4,35 +4,31 @@
 #include "studies.h"
 #include "testing.h"
 
-static void ignore(void *context, const efla_training_run *run, size_t images) {
-  (void)context, (void)run, (void)images;
-}
-
 /* A table says nan of what printf may call -nan. */
 static double plain(double x) { return isnan(x) ? (double)NAN : x; }
 
 /* clean, then scale, noise and dropout, each from its first level on, after every epoch. */
-static void check_scores(char **text, const efla_training_run *c) {
+static void check_scores(char **text, const efla_image_run *c) {
   char line[512];
-  size_t n = studies_config_text(line, sizeof line, &c->training.options);
+  size_t n = studies_config_text(line, sizeof line, &c->task.options);
   for (size_t e = 0; e < 2; e++)
     for (size_t x = 0; x < STUDIES_EVALUATIONS; x++) {
       size_t p = x <= 10 ? 0 : x <= 21 ? 1 : 2, first[] = {1, 11, 22};
       const efla_image_perturbation *perturbation = &efla_image_perturbations[p];
-      const efla_score *score = &c->scores[e * STUDIES_EVALUATIONS + x];
+      const double *score = c->training.results + 2 * (e * STUDIES_EVALUATIONS + x);
       snprintf(line + n, sizeof line - n, "%zu,%s,%.17g,%d,%.17g,%.17g,", e + 1, x == 0 ? "clean" : perturbation->name,
-               x == 0 ? 0 : efla_image_level(perturbation, x - first[p]), STUDIES_TEST_IMAGES, score->accuracy,
-               plain(score->loss));
+               x == 0 ? 0 : efla_image_level(perturbation, x - first[p]), STUDIES_TEST_IMAGES, score[0],
+               plain(score[1]));
       studies_expect_line(text, line, true);
     }
 }
 
 /* Of three steps, and of what is left of an epoch: steps 3 and 4 of 4. */
-static void check_losses(char **text, const efla_training_run *c) {
+static void check_losses(char **text, const efla_image_run *c) {
   char line[512];
-  size_t n = studies_config_text(line, sizeof line, &c->training.options);
+  size_t n = studies_config_text(line, sizeof line, &c->task.options);
   for (size_t e = 0; e < 2; e++) {
-    const double *loss = c->losses + e * STUDIES_STEPS;
+    const double *loss = c->training.trainer.losses + e * STUDIES_STEPS;
     snprintf(line + n, sizeof line - n, "%zu,3,%.17g", e + 1, (loss[0] + loss[1] + loss[2]) / 3);
     studies_expect_line(text, line, false);
     snprintf(line + n, sizeof line - n, "%zu,4,%.17g", e + 1, loss[3]);
@@ -40,19 +36,21 @@ static void check_losses(char **text, const efla_training_run *c) {
   }
 }
 
-static efla_activations record(efla_training_f32 *t, efla_distribution d[EFLA_DISTRIBUTIONS]) {
+static efla_activations record(efla_image_run *c, efla_distribution d[EFLA_ACTIVATIONS_DISTRIBUTIONS]) {
   efla_activations x;
-  ck_assert_int_eq(efla_activations_record(&x, t, &studies_test, STUDIES_RECORDED, NULL), EFLA_OK);
+  ck_assert_int_eq(
+      efla_activations_record(&x, &c->task, c->training.trainer.parameters, &studies_test, STUDIES_RECORDED, NULL),
+      EFLA_OK);
   ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
   return x;
 }
 
-static void check_steps(char **text, const efla_training_options *r, const char *when, const efla_distribution *d) {
+static void check_steps(char **text, const efla_image_options *r, const char *when, const efla_distribution *d) {
   char line[1024];
-  for (size_t i = 0; i < EFLA_DISTRIBUTIONS; i++, d++) {
+  for (size_t i = 0; i < EFLA_ACTIVATIONS_DISTRIBUTIONS; i++, d++) {
     size_t n = studies_config_text(line, sizeof line, r);
     n += (size_t)snprintf(line + n, sizeof line - n, "%s,%s,%.17g", when, d->quantity, plain(d->mean));
-    for (size_t q = 0; q < EFLA_QUANTILES; q++)
+    for (size_t q = 0; q < EFLA_DISTRIBUTION_QUANTILES; q++)
       n += (size_t)snprintf(line + n, sizeof line - n, ",%.17g", plain(d->quantile[q]));
     snprintf(line + n, sizeof line - n, ",%.17g", plain(d->most));
     studies_expect_line(text, line, false);
@@ -60,7 +58,7 @@ static void check_steps(char **text, const efla_training_options *r, const char 
 }
 
 /* A quarter of the recorded images, rounded up. */
-static void check_tensors(const char *directory, const efla_training_options *r, const char *when,
+static void check_tensors(const char *directory, const efla_image_options *r, const char *when,
                           const efla_activations *x) {
   static double k[EFLA_IMAGE_PIXELS * 16];
   efla_tensors file;
@@ -81,36 +79,38 @@ static void check_tensors(const char *directory, const efla_training_options *r,
 /* All tables of a study are those of its configs, each trained by itself. */
 START_TEST(rows) {
   studies_begin();
-  efla_study s = studies_small(2);
+  efla_image_study s;
+  studies_small(&s, 2);
   efla_message why;
   studies_page scores, losses, steps;
-  studies_open(&scores, efla_study_scores), studies_open(&losses, efla_study_losses),
-      studies_open(&steps, efla_study_steps);
+  studies_open(&scores, efla_image_scores), studies_open(&losses, efla_image_losses),
+      studies_open(&steps, efla_image_steps_columns);
   s.scores = &scores.table, s.losses = &losses.table, s.steps = &steps.table;
   s.tensors = files_directory("study-tensors");
-  ck_assert_msg(efla_study_run(&s, &why) == EFLA_OK, "%s", why.text);
+  efla_image_study_list(&s);
+  ck_assert_msg(efla_study_run(&s.study, &why) == EFLA_OK, "%s", why.text);
   studies_close(&scores), studies_close(&losses), studies_close(&steps);
   char *score = scores.text, *loss = losses.text, *step = steps.text;
   for (size_t i = 0; i < 8; i++) {
-    const efla_training_options options = efla_study_config(&s, i);
-    efla_training_run c;
-    efla_distribution d[EFLA_DISTRIBUTIONS];
-    ck_assert_int_eq(efla_training_run_open(&c, &s.study, &options, NULL, &why), EFLA_OK);
-    efla_activations before = record(&c.training, d);
+    const efla_image_options options = efla_image_study_config(&s, i);
+    efla_image_run c;
+    efla_distribution d[EFLA_ACTIVATIONS_DISTRIBUTIONS];
+    ck_assert_int_eq(efla_image_run_open(&c, &s.plan, &options, NULL, 1, &why), EFLA_OK);
+    efla_activations before = record(&c, d);
     check_steps(&step, &options, "before", d);
-    ck_assert_int_eq(efla_training_run_finish(&c, ignore, NULL, &why), EFLA_OK);
-    efla_activations after = record(&c.training, d);
+    ck_assert_int_eq(efla_training_finish(&c.training, NULL, NULL, &why), EFLA_OK);
+    efla_activations after = record(&c, d);
     check_steps(&step, &options, "after", d);
     check_scores(&score, &c);
     check_losses(&loss, &c);
     check_tensors(s.tensors, &options, "before", &before);
     check_tensors(s.tensors, &options, "after", &after);
     efla_activations_clear(&before), efla_activations_clear(&after);
-    efla_training_run_clear(&c);
+    efla_image_run_clear(&c);
   }
   ck_assert(!*score && !*loss && !*step); /* and nothing more */
-  ck_assert_double_eq(s.images, 8 * 2 * STUDIES_IMAGES);
-  ck_assert_double_gt(s.seconds, 0);
+  ck_assert_uint_eq(s.study.steps, 8 * 2 * STUDIES_STEPS);
+  ck_assert_double_gt(s.study.seconds, 0);
   free(scores.text), free(losses.text), free(steps.text);
   studies_finish();
 }

@@ -2,6 +2,7 @@
 /* Activations: queries, keys, values and steps against their definitions, the file written, quantiles against
  * sorting. */
 #include "files.h"
+#include "image_training.h"
 #include "testing.h"
 
 #include <gsl/gsl_randist.h>
@@ -12,39 +13,37 @@ enum { IMAGES = 5, WIDTH = 16, TOKENS = EFLA_IMAGE_PIXELS, ROWS = TOKENS * WIDTH
 static efla_images digits;
 
 /* A training that has made a step, so that no parameter is what it was. */
-static efla_training_f32 start(size_t keys) {
-  const efla_training_options options = {.model = {.tokens = TOKENS,
-                                                   .width = WIDTH,
-                                                   .classes = EFLA_IMAGE_CLASSES,
-                                                   .method = efla_method_find("exact"),
-                                                   .keys = &efla_key_treatments[keys],
-                                                   .readout = &efla_readouts[0]},
-                                         .rule = efla_adamw_default(3e-3),
-                                         .seed = testing_seed(),
-                                         .batch = IMAGES,
-                                         .count = IMAGES,
-                                         .threads = 1};
-  efla_training_f32 t;
+static void start(image_training *t, size_t keys) {
+  const efla_image_options options = {.model = {.tokens = TOKENS,
+                                                .width = WIDTH,
+                                                .classes = EFLA_IMAGE_CLASSES,
+                                                .method = efla_method_find("exact"),
+                                                .keys = &efla_key_treatments[keys],
+                                                .readout = &efla_readouts[0]},
+                                      .rule = efla_adamw_default(3e-3),
+                                      .seed = testing_seed(),
+                                      .batch = IMAGES,
+                                      .count = IMAGES,
+                                      .threads = 1};
   ck_assert_int_eq(efla_images_strokes(&digits, IMAGES, testing_seed(), true, NULL), EFLA_OK);
-  ck_assert_int_eq(efla_training_init_f32(&t, &options, &digits, NULL), EFLA_OK);
-  efla_training_step_f32(&t);
-  return t;
+  image_training_open(t, &options, &digits);
+  image_training_step(t);
 }
 
-static void end(efla_training_f32 *t) {
-  efla_training_clear_f32(t);
+static void end(image_training *t) {
+  image_training_close(t);
   efla_images_clear(&digits);
 }
 
-static efla_activations record(efla_training_f32 *t, size_t count) {
+static efla_activations record(image_training *t, size_t count) {
   efla_activations x;
-  ck_assert_int_eq(efla_activations_record(&x, t, &digits, count, NULL), EFLA_OK);
+  ck_assert_int_eq(efla_activations_record(&x, &t->task, t->trainer.parameters, &digits, count, NULL), EFLA_OK);
   ck_assert(x.images == count && x.tokens == TOKENS && x.width == WIDTH);
   return x;
 }
 
-static const float *of(const efla_training_f32 *t, efla_parameter p) {
-  return t->parameters + efla_model_place(&t->options.model, p).first;
+static const float *of(const image_training *t, efla_parameter p) {
+  return t->trainer.parameters + efla_model_place(&t->task.options.model, p).first;
 }
 
 /* W x for one row of f32, and the sum of its terms' sizes. */
@@ -69,10 +68,11 @@ static void check_linear(const float *W, const float *h, const float *found) {
  * of numbers below 1. */
 START_TEST(by_definition) {
   for (size_t keys = 0; efla_key_treatments[keys].name; keys++) {
-    efla_training_f32 t = start(keys);
+    image_training t;
+    start(&t, keys);
     efla_activations x = record(&t, IMAGES);
-    efla_classifier_f32 *c = t.classifiers;
-    efla_classifier_load_f32(c, t.parameters);
+    efla_classifier_f32 *c = t.task.classifiers;
+    efla_classifier_load_f32(c, t.trainer.parameters);
     for (size_t i = 0; i < IMAGES; i++) {
       efla_image_read(&digits, i, c->x);
       efla_classifier_encode_f32(c);
@@ -86,9 +86,9 @@ START_TEST(by_definition) {
         check_linear(of(&t, EFLA_W_V), h, x.v + at);
         CHECK_BOUND(fabs((double)x.beta[i * TOKENS + row] - 1 / (1 + exp(-s))),
                     ((WIDTH + 2) * (size + fabs(s)) / 4 + 3) * U32);
-        if (!t.options.model.keys->unit) check_linear(of(&t, EFLA_W_K), h, x.k + at);
+        if (!t.task.options.model.keys->unit) check_linear(of(&t, EFLA_W_K), h, x.k + at);
         for (size_t j = 0; j < WIDTH; j++) norm += (double)x.k[at + j] * (double)x.k[at + j];
-        if (t.options.model.keys->unit) CHECK_BOUND(fabs(sqrt(norm) - 1), (WIDTH / 2 + 4) * U32);
+        if (t.task.options.model.keys->unit) CHECK_BOUND(fabs(sqrt(norm) - 1), (WIDTH / 2 + 4) * U32);
       }
       if (i > 0) ck_assert(memcmp(x.q, x.q + i * ROWS, ROWS * sizeof *x.q) != 0); /* images differ */
     }
@@ -117,7 +117,8 @@ static void check_tensor(efla_tensors *file, efla_tensor which, size_t width, co
 
 /* The file has the numbers, bit for bit, as f32. */
 START_TEST(there_and_back) {
-  efla_training_f32 t = start(0);
+  image_training t;
+  start(&t, 0);
   efla_activations x = record(&t, IMAGES);
   efla_tensors file;
   efla_message why;
@@ -143,7 +144,8 @@ END_TEST
 
 /* The sentence names the file, and nothing is left; where the disk is full, HDF5 finds out when the file is closed. */
 START_TEST(nowhere_to_write) {
-  efla_training_f32 t = start(0);
+  image_training t;
+  start(&t, 0);
   efla_activations x = record(&t, 1);
   const char *directory = files_directory("activations-nowhere");
   char missing[300];
@@ -174,16 +176,16 @@ static double of_rank(size_t n, const double *values, size_t rank) {
  * neighbours, by (n-1) p, where three roundings are of n, at a slope of the neighbours' difference, and three of the
  * number itself. */
 static void check_distribution(const efla_distribution *d, const char *quantity, size_t n, const double *values) {
-  static const double share[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
+  static const double share[EFLA_DISTRIBUTION_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
   double sum = 0, most = of_rank(n, values, n - 1);
   for (size_t i = 0; i < n; i++) sum += values[i];
   ck_assert_str_eq(d->quantity, quantity);
   ck_assert_double_eq(d->most, most);
   CHECK_BOUND(fabs(d->mean - sum / (double)n), 2 * (double)n * U * most);
-  for (size_t q = 0; q < EFLA_QUANTILES; q++) {
+  for (size_t q = 0; q < EFLA_DISTRIBUTION_QUANTILES; q++) {
     double place = (double)(n - 1) * share[q], below = floor(place);
     double low = of_rank(n, values, (size_t)below), high = of_rank(n, values, n > 1 ? (size_t)below + 1 : 0);
-    ck_assert_double_eq(efla_activations_quantiles[q], share[q]);
+    ck_assert_double_eq(efla_distribution_orders[q], share[q]);
     CHECK_BOUND(fabs(d->quantile[q] - (low + (place - below) * (high - low))),
                 3 * U * ((double)n * (high - low) + high));
   }
@@ -210,7 +212,7 @@ START_TEST(quantiles_by_brute_force) {
       values[2][t] = values[0][t] * values[1][t];
     }
     const efla_activations x = {.images = sizes[s][0], .tokens = sizes[s][1], .width = WIDTH, .k = k, .beta = beta};
-    efla_distribution d[EFLA_DISTRIBUTIONS];
+    efla_distribution d[EFLA_ACTIVATIONS_DISTRIBUTIONS];
     ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);
     check_distribution(&d[0], "beta", n, values[0]);
     check_distribution(&d[1], "lambda", n, values[1]);
@@ -224,7 +226,7 @@ END_TEST
 static void check_finite(const efla_distribution *d, bool finite) {
   ck_assert_msg(isfinite(d->mean) ? finite : isnan(d->mean) && !finite, "mean of %s: %g", d->quantity, d->mean);
   ck_assert_msg(isfinite(d->most) ? finite : isnan(d->most) && !finite, "largest %s: %g", d->quantity, d->most);
-  for (size_t q = 0; q < EFLA_QUANTILES; q++) ck_assert_int_eq(isnan(d->quantile[q]) != 0, !finite);
+  for (size_t q = 0; q < EFLA_DISTRIBUTION_QUANTILES; q++) ck_assert_int_eq(isnan(d->quantile[q]) != 0, !finite);
 }
 
 /* A parameter that is nan makes all of its quantity nan, and others stay what they are. */
@@ -233,10 +235,12 @@ START_TEST(nan_parameters) {
     efla_parameter parameter;
     bool beta, lambda;
   } cases[] = {{EFLA_W_Q, true, true}, {EFLA_W_K, true, false}, {EFLA_B_BETA, false, true}, {EFLA_W_IN, false, false}};
-  efla_training_f32 t = start(0);
+  image_training t;
+  start(&t, 0);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    float *parameter = t.parameters + efla_model_place(&t.options.model, cases[i].parameter).first, kept = *parameter;
-    efla_distribution d[EFLA_DISTRIBUTIONS];
+    float *parameter = t.trainer.parameters + efla_model_place(&t.task.options.model, cases[i].parameter).first,
+          kept = *parameter;
+    efla_distribution d[EFLA_ACTIVATIONS_DISTRIBUTIONS];
     *parameter = NAN;
     efla_activations x = record(&t, 2);
     *parameter = kept;
@@ -257,7 +261,7 @@ START_TEST(one_that_is_not_finite) {
   for (size_t b = 0; b < 2; b++)
     for (size_t where = 0; where < N; where++) {
       float k[N * WIDTH] = {0}, beta[N] = {0};
-      efla_distribution d[EFLA_DISTRIBUTIONS];
+      efla_distribution d[EFLA_ACTIVATIONS_DISTRIBUTIONS];
       k[where * WIDTH + where] = bad[b];
       const efla_activations x = {.images = N, .tokens = 1, .width = WIDTH, .k = k, .beta = beta};
       ck_assert_int_eq(efla_activations_summarise(&x, d, NULL), EFLA_OK);

@@ -6,29 +6,33 @@
 
 #include <unistd.h>
 
-/* The scores that a run of this study writes, to be freed; *trained: images that it trained on. */
-static char *scores_of(efla_study *s, double *trained) {
+/* The scores that a run of this study writes, to be freed; *trained: steps that it trained. */
+static char *scores_of(efla_image_study *s, size_t *trained) {
   efla_message why;
   studies_page p;
-  studies_open(&p, efla_study_scores);
+  studies_open(&p, efla_image_scores);
   s->scores = &p.table;
-  ck_assert_msg(efla_study_run(s, &why) == EFLA_OK, "%s", why.text);
+  s->study.steps = 0;
+  efla_image_study_list(s);
+  ck_assert_msg(efla_study_run(&s->study, &why) == EFLA_OK, "%s", why.text);
   studies_close(&p);
-  *trained = s->images;
+  *trained = s->study.steps;
   return p.text;
 }
 
 /* Every combination once, seeds most slowly, and all else as in the study. */
 START_TEST(configs) {
-  efla_study s = studies_small(1);
+  efla_image_study s;
+  studies_small(&s, 1);
   s.methods = (efla_list){.n = 3, .row = {4, 0, 8}};
   s.rates = studies_numbers(4, (const double[]){1e-3, 3e-3, 1e-4, 1});
   s.seeds = studies_numbers(3, (const double[]){5, 4294967295., 0});
   s.options.rule.decay = 0.125;
   bool seen[3][2][4][3] = {0};
-  ck_assert_uint_eq(efla_study_configs(&s), 72);
+  efla_image_study_list(&s);
+  ck_assert_uint_eq(s.study.configs.count, 72);
   for (size_t i = 0; i < 72; i++) {
-    efla_training_options options = efla_study_config(&s, i);
+    efla_image_options options = efla_image_study_config(&s, i);
     size_t m = 0, k = 0, r = 0;
     while (options.model.method != &efla_methods[s.methods.row[m]]) ck_assert_uint_lt(++m, 3);
     while (options.model.keys != &efla_key_treatments[s.treatments.row[k]]) ck_assert_uint_lt(++k, 2);
@@ -43,7 +47,7 @@ START_TEST(configs) {
 END_TEST
 
 /* The lines of a text that say something of this config, to be freed. */
-static char *lines_of(const char *text, const efla_training_options *r) {
+static char *lines_of(const char *text, const efla_image_options *r) {
   char config[256], *found = NULL;
   size_t length = 0, n = studies_config_text(config, sizeof config, r);
   FILE *file = open_memstream(&found, &length);
@@ -60,22 +64,22 @@ static char *lines_of(const char *text, const efla_training_options *r) {
  * trained. */
 START_TEST(shares) {
   studies_begin();
-  efla_study s = studies_small(1);
+  efla_image_study s;
+  studies_small(&s, 1);
   char *share[3], *all, *again;
-  double trained;
-  s.configs = files_directory("study-shares");
-  s.shards = 3;
-  for (s.shard = 1; s.shard <= 3; s.shard++) {
-    s.images = 0;
-    share[s.shard - 1] = scores_of(&s, &trained);
-    ck_assert_double_eq(trained, STUDIES_IMAGES * (s.shard == 3 ? 2 : 3));
+  size_t trained;
+  s.study.directory = files_directory("study-shares");
+  s.study.shards = 3;
+  for (s.study.shard = 1; s.study.shard <= 3; s.study.shard++) {
+
+    share[s.study.shard - 1] = scores_of(&s, &trained);
+    ck_assert_uint_eq(trained, STUDIES_STEPS * (s.study.shard == 3 ? 2 : 3));
   }
-  s.shard = s.shards = 1, s.finished = true, s.images = 0;
-  all = scores_of(&s, &trained);
-  ck_assert_double_eq(trained, 0);
+  s.study.shard = s.study.shards = 1, s.study.finished = true, all = scores_of(&s, &trained);
+  ck_assert_uint_eq(trained, 0);
   const char *at = all;
   for (size_t i = 0; i < 8; i++) {
-    const efla_training_options options = efla_study_config(&s, i);
+    const efla_image_options options = efla_image_study_config(&s, i);
     for (size_t j = 0; j < 3; j++) {
       char *lines = lines_of(share[j], &options);
       if (j != i % 3) ck_assert_str_eq(lines, "");
@@ -84,41 +88,47 @@ START_TEST(shares) {
     }
   }
   ck_assert_str_eq(at, "");
-  s.finished = false; /* with everything there, that is the same */
+  s.study.finished = false; /* with everything there, that is the same */
   again = scores_of(&s, &trained);
   ck_assert_str_eq(again, all);
-  ck_assert_double_eq(trained, 0);
+  ck_assert_uint_eq(trained, 0);
   for (size_t j = 0; j < 3; j++) free(share[j]);
   free(all), free(again);
   studies_finish();
 }
 END_TEST
 
+static void check_refused(efla_image_study *s, efla_status status, const char *says) {
+  efla_message why = {{0}};
+  efla_image_study_list(s);
+  ck_assert_int_eq(efla_study_run(&s->study, &why), status);
+  ck_assert_msg(strstr(why.text, says) != NULL, "'%s' does not say '%s'", why.text, says);
+}
+
 /* Only what is finished: no config that has not begun, and none that is on its way, of which the checkpoint stays as it
  * is. */
 START_TEST(unfinished) {
   studies_begin();
-  efla_study s = studies_small(1);
-  double trained;
-  s.configs = files_directory("study-unfinished");
+  efla_image_study s;
+  studies_small(&s, 1);
+  size_t trained;
+  s.study.directory = files_directory("study-unfinished");
   s.seeds.n = 1, s.treatments.n = 1; /* exact and euler, raw keys, seed 7 */
   char *all = scores_of(&s, &trained), path[300];
-  s.finished = true;
-  s.study.epochs = 2, s.images = 0; /* then they are on their way */
-  char *none = scores_of(&s, &trained);
-  ck_assert_str_eq(none, "");
-  ck_assert_double_eq(trained, 0);
-  s.study.epochs = 1;
-  snprintf(path, sizeof path, "%s/exact-raw-0.003-7.h5", s.configs);
+  s.study.finished = true;
+  s.plan.epochs = 2; /* then they are on their way */
+  check_refused(&s, EFLA_INPUT, "holds none of 2 configs finished");
+  s.plan.epochs = 1;
+  snprintf(path, sizeof path, "%s/exact-raw-0.003-7.h5", s.study.directory);
   ck_assert_int_eq(unlink(path), 0);
   char *one = scores_of(&s, &trained);
-  const efla_training_options euler = efla_study_config(&s, 1);
+  const efla_image_options euler = efla_image_study_config(&s, 1);
   char *expected = lines_of(all, &euler);
   ck_assert_str_eq(one, expected);
   ck_assert(access(path, F_OK) != 0);
-  s.finished = false; /* trains the one that is not there */
+  s.study.finished = false; /* trains the one that is not there */
   char *again = scores_of(&s, &trained), *rest = again;
-  ck_assert_double_eq(trained, STUDIES_IMAGES);
+  ck_assert_uint_eq(trained, STUDIES_STEPS);
   for (char *line = all; *line; line += strcspn(line, "\n") + 1) {
     char copy[512] = "";
     size_t length = strcspn(line, "\n");
@@ -127,36 +137,31 @@ START_TEST(unfinished) {
     studies_expect_line(&rest, copy, true);
   }
   ck_assert_str_eq(rest, "");
-  free(all), free(none), free(one), free(again), free(expected);
+  free(all), free(one), free(again), free(expected);
   studies_finish();
 }
 END_TEST
 
-static void check_refused(efla_study *s, efla_status status, const char *says) {
-  efla_message why = {{0}};
-  ck_assert_int_eq(efla_study_run(s, &why), status);
-  ck_assert_msg(strstr(why.text, says) != NULL, "'%s' does not say '%s'", why.text, says);
-}
-
 START_TEST(directories) {
   studies_begin();
-  efla_study s = studies_small(1);
+  efla_image_study s;
+  studies_small(&s, 1);
   char path[300], below[400];
   const char *work = files_directory("study-directories");
   snprintf(path, sizeof path, "%s/file", work);
   snprintf(below, sizeof below, "%s/missing/directory", work);
   files_write(path, "", 0);
-  s.configs = path;
+  s.study.directory = path;
   check_refused(&s, EFLA_INPUT, "directories/file: is a file, expected a directory");
-  s.configs = below;
+  s.study.directory = below;
   check_refused(&s, EFLA_OUTPUT, "missing/directory: cannot make the directory: No such file");
-  s.finished = true;
+  s.study.finished = true;
   check_refused(&s, EFLA_INPUT, "missing/directory: cannot read the directory: No such file");
-  s.finished = false, s.configs = NULL, s.tensors = path;
+  s.study.finished = false, s.study.directory = NULL, s.tensors = path;
   check_refused(&s, EFLA_INPUT, "directories/file: is a file");
   s.tensors = below;
   check_refused(&s, EFLA_OUTPUT, "missing/directory: cannot make");
-  ck_assert_double_eq(s.images, 0); /* before anything was trained */
+  ck_assert_uint_eq(s.study.steps, 0); /* before anything was trained */
   studies_finish();
 }
 END_TEST
@@ -165,28 +170,29 @@ END_TEST
  * they are printed: Gflop/s to half of one, the part to half a hundredth. */
 START_TEST(speed) {
   studies_begin();
-  efla_study s = studies_small(1);
+  efla_image_study s;
+  studies_small(&s, 1);
   efla_message why = {{0}};
-  double trained, images, seconds, per_second, flops, reached, part, sgemm;
-  size_t threads, length;
+  double images, seconds, per_second, flops, reached, part, sgemm;
+  size_t trained, threads, length;
   char *text = NULL;
   FILE *file = open_memstream(&text, &length);
   ck_assert_ptr_nonnull(file);
-  ck_assert_int_eq(efla_study_print_speed(file, &s, &why), EFLA_OK);
+  ck_assert_int_eq(efla_image_print_speed(file, &s, &why), EFLA_OK);
   ck_assert_int_eq(fflush(file), 0);
   ck_assert_ptr_nonnull(strstr(text, "nothing was trained"));
   free(scores_of(&s, &trained));
-  s.seconds = 0x1p-8; /* many images per second, so that printed numbers have digits */
+  s.study.seconds = 0x1p-8; /* many images per second, so that printed numbers have digits */
   rewind(file);
-  ck_assert_int_eq(efla_study_print_speed(file, &s, &why), EFLA_OK);
+  ck_assert_int_eq(efla_image_print_speed(file, &s, &why), EFLA_OK);
   ck_assert_int_eq(fclose(file), 0);
   int read = sscanf(text,
                     "%lf images in %lf s, %lf per second; %lf flop, counted by the state form: %lf Gflop/s, %lf of "
                     "sgemm's %lf with %zu threads\n",
                     &images, &seconds, &per_second, &flops, &reached, &part, &sgemm, &threads);
   ck_assert_msg(read == 8, "%s", text);
-  ck_assert(images == trained && threads == 1 && per_second == trained * 256);
-  CHECK_BOUND(fabs(flops / (26. * 16 * 16 * EFLA_IMAGE_PIXELS * trained) - 1), 0.005);
+  ck_assert(images == 8 * STUDIES_IMAGES && trained == 8 * STUDIES_STEPS && threads == 1 && per_second == images * 256);
+  CHECK_BOUND(fabs(flops / (26. * 16 * 16 * EFLA_IMAGE_PIXELS * images) - 1), 0.005);
   CHECK_BOUND(fabs(reached - flops * 256e-9), 0.5 + 0.005 * flops * 256e-9);
   CHECK_BOUND(fabs(part * sgemm - reached), 0.5 * (1 + part) + 0.005 * (sgemm + 1));
   free(text);
@@ -196,5 +202,5 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {configs, shares, unfinished, directories, speed};
-  return testing_main("study", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("image_study", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "train/study_rows.h"
+#include "task/image_rows.h"
+
+#include <math.h>
 
 typedef struct score_row {
   const char *method, *keys;
@@ -31,7 +33,7 @@ typedef struct step_row {
       EFLA_COLUMN(row, seed, "", "seed of the model")
 #define CONFIG(r) (r)->model.method->name, (r)->model.keys->name, (r)->rule.lr, (r)->seed
 
-const efla_column efla_study_scores[] = {
+const efla_column efla_image_scores[] = {
     CONFIG_COLUMNS(score_row),
     EFLA_COLUMN(score_row, epoch, "", "epochs trained"),
     EFLA_COLUMN(score_row, perturbation, "",
@@ -39,17 +41,19 @@ const efla_column efla_study_scores[] = {
                 "dropout (pixels set to 0 with probability level); nothing is clamped"),
     EFLA_COLUMN(score_row, level, "", "level of the perturbation"),
     EFLA_COLUMN(score_row, images, "images", "test images evaluated"),
-    EFLA_COLUMN(score_row, accuracy, "", "test accuracy; an image whose logits are not finite is not recognised"),
-    EFLA_COLUMN(score_row, loss, "", "cross-entropy; mean over images"),
+    EFLA_COLUMN(score_row, accuracy, "",
+                "test accuracy; an image whose logits are not finite is not recognised, and none after a divergence"),
+    EFLA_COLUMN(score_row, loss, "", "cross-entropy; mean over images; nan: diverged"),
     EFLA_COLUMN(score_row, train_seconds, "s", "time of training; all epochs of the model"),
     EFLA_COLUMNS_END(score_row)};
 
-const efla_column efla_study_losses[] = {CONFIG_COLUMNS(loss_row), EFLA_COLUMN(loss_row, epoch, "", "epoch; from 1"),
-                                         EFLA_COLUMN(loss_row, step, "", "training step; of the epoch, from 1"),
-                                         EFLA_COLUMN(loss_row, loss, "", "training loss; mean over the last batches"),
-                                         EFLA_COLUMNS_END(loss_row)};
+const efla_column efla_image_losses[] = {
+    CONFIG_COLUMNS(loss_row), EFLA_COLUMN(loss_row, epoch, "", "epoch; from 1"),
+    EFLA_COLUMN(loss_row, step, "", "training step; of the epoch, from 1"),
+    EFLA_COLUMN(loss_row, loss, "", "training loss; mean over the last batches; nan after a divergence"),
+    EFLA_COLUMNS_END(loss_row)};
 
-const efla_column efla_study_steps[] = {
+const efla_column efla_image_steps_columns[] = {
     CONFIG_COLUMNS(step_row),
     EFLA_COLUMN(step_row, when, "", "before or after training"),
     EFLA_COLUMN(step_row, quantity, "", "beta, lambda = k^T k, or x = beta*lambda; of every token of test images"),
@@ -64,34 +68,41 @@ const efla_column efla_study_steps[] = {
     EFLA_COLUMN(step_row, most, "", "largest value"),
     EFLA_COLUMNS_END(step_row)};
 
-void efla_study_write_scores(const efla_study *s, const efla_training_run *run) {
-  const efla_training_options *r = &run->training.options;
-  efla_evaluation evaluation;
-  for (size_t e = 0, evaluations = efla_study_evaluations(&s->study); e < run->evaluated_count && s->scores; e++) {
-    efla_study_evaluation(&s->study, e % evaluations, &evaluation);
+/* Of a training that diverged no image is recognised. */
+static double accuracy_of(const efla_training *run, size_t e) {
+  return isnan(run->results[2 * e]) ? 0 : run->results[2 * e];
+}
+
+void efla_image_write_scores(const efla_image_study *s) {
+  const efla_image_options *o = &s->run.task.options;
+  const efla_training *run = &s->run.training;
+  efla_image_evaluation evaluation;
+  for (size_t e = 0, evaluations = efla_image_evaluations(&s->plan); e < run->evaluated && s->scores; e++) {
+    efla_image_evaluation_at(&s->plan, e % evaluations, &evaluation);
     efla_table_put(s->scores,
-                   &(score_row){CONFIG(r), e / evaluations + 1,
+                   &(score_row){CONFIG(o), e / evaluations + 1,
                                 evaluation.perturbation ? evaluation.perturbation->name : "clean", evaluation.level,
-                                evaluation.count, run->scores[e].accuracy, run->scores[e].loss, run->seconds});
+                                evaluation.count, accuracy_of(run, e), run->results[2 * e + 1], run->trainer.seconds});
   }
 }
 
-void efla_study_write_losses(const efla_study *s, const efla_training_run *run) {
-  const efla_training_options *r = &run->training.options;
+void efla_image_write_losses(const efla_image_study *s) {
+  const efla_image_options *o = &s->run.task.options;
+  const efla_trainer *t = &s->run.training.trainer;
   double sum = 0;
-  for (size_t i = 0, n = 0, steps = efla_training_steps(r); i < run->training.step && s->losses; i++) {
+  for (size_t i = 0, n = 0, steps = efla_image_steps(o); i < t->schedule.steps && s->losses; i++) {
     size_t step = i % steps + 1; /* in its epoch; means do not extend over epochs */
-    sum += run->losses[i], n++;
+    sum += i < t->step ? t->losses[i] : NAN, n++;
     if (step % s->loss_every != 0 && step != steps) continue;
-    efla_table_put(s->losses, &(loss_row){CONFIG(r), i / steps + 1, step, sum / (double)n});
+    efla_table_put(s->losses, &(loss_row){CONFIG(o), i / steps + 1, step, sum / (double)n});
     sum = 0, n = 0;
   }
 }
 
-void efla_study_write_steps(const efla_study *s, const efla_training_options *r, const char *when,
-                            const efla_distribution *d) {
-  for (size_t i = 0; i < EFLA_DISTRIBUTIONS && s->steps; i++, d++)
+void efla_image_write_steps(const efla_image_study *s, const char *when, const efla_distribution *d) {
+  const efla_image_options *o = &s->run.task.options;
+  for (size_t i = 0; i < EFLA_ACTIVATIONS_DISTRIBUTIONS && s->steps; i++, d++)
     efla_table_put(s->steps,
-                   &(step_row){CONFIG(r), when, d->quantity, d->mean, d->quantile[0], d->quantile[1], d->quantile[2],
+                   &(step_row){CONFIG(o), when, d->quantity, d->mean, d->quantile[0], d->quantile[1], d->quantile[2],
                                d->quantile[3], d->quantile[4], d->quantile[5], d->quantile[6], d->most});
 }

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "train/activations.h"
+#include "task/image_activations.h"
 
 #include "efla/cpu/kernel.h"
 #include "io/tensors.h"
 #include "nn/layers.h"
-#include "io/output.h"
 
-#include <gsl/gsl_sort.h>
-#include <gsl/gsl_statistics.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-const double efla_activations_quantiles[EFLA_QUANTILES] = {0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99};
 
 void efla_activations_clear(efla_activations *x) {
   free(x->block);
   *x = (efla_activations){0};
 }
 
-efla_status efla_activations_record(efla_activations *x, efla_training_f32 *training, const efla_images *images,
-                                    size_t count, efla_message *why) {
-  efla_classifier_f32 *c = training->classifiers;
+efla_status efla_activations_record(efla_activations *x, efla_image_task *task, const float *parameters,
+                                    const efla_images *images, size_t count, efla_message *why) {
+  efla_classifier_f32 *c = task->classifiers;
   const efla_model *m = &c->model;
   size_t tokens = m->tokens, width = m->width, rows = tokens * width;
   *x = (efla_activations){.images = count, .tokens = tokens, .width = width};
@@ -32,10 +27,9 @@ efla_status efla_activations_record(efla_activations *x, efla_training_f32 *trai
     return efla_fail_memory(why);
   }
   x->q = x->block, x->k = x->q + count * rows, x->v = x->k + count * rows, x->beta = x->v + count * rows;
-  const float *parameters = training->parameters;
   const float *W_q = parameters + efla_model_place(m, EFLA_W_Q).first,
               *W_v = parameters + efla_model_place(m, EFLA_W_V).first;
-  efla_classifier_load_f32(c, parameters);
+  efla_classifier_load_f32(c, parameters), task->loaded[0] = 0;
   for (size_t i = 0; i < count; i++) {
     efla_image_read(images, i, c->x);
     efla_classifier_encode_f32(c);
@@ -45,16 +39,6 @@ efla_status efla_activations_record(efla_activations *x, efla_training_f32 *trai
     memcpy(x->beta + i * tokens, c->e.beta, tokens * sizeof(float));
   }
   return EFLA_OK;
-}
-
-efla_status efla_inputs_save(const efla_sequence *x, const char *path, efla_message *why) {
-  efla_output output;
-  efla_status status = efla_output_begin(&output, path, why);
-  if (status != EFLA_OK) return status;
-  status = efla_tensors_save(efla_output_name(&output), x, why);
-  if (status == EFLA_OK) status = efla_output_finish(&output, why);
-  efla_output_abandon(&output);
-  return status;
 }
 
 efla_status efla_activations_save(const efla_activations *x, const char *path, efla_message *why) {
@@ -68,23 +52,11 @@ efla_status efla_activations_save(const efla_activations *x, const char *path, e
                               .k = efla_array_token_major(x->k, EFLA_F32, n, 1, width),
                               .v = efla_array_token_major(x->v, EFLA_F32, n, 1, width),
                               .beta = efla_array_token_major(x->beta, EFLA_F32, n, 1, 1)};
-  return efla_inputs_save(&view, path, why);
+  return efla_tensors_save_whole(path, &view, why);
 }
 
-/* With an infinite value GSL's running mean is infinite or nan, depending on the order of the
- * values: all is nan then. */
-efla_distribution efla_distribution_of(const char *quantity, size_t n, double *values) {
-  efla_distribution d = {.quantity = quantity, .mean = gsl_stats_mean(values, 1, n)};
-  bool finite = isfinite(d.mean);
-  gsl_sort(values, 1, n);
-  for (size_t i = 0; i < EFLA_QUANTILES; i++)
-    d.quantile[i] = finite ? gsl_stats_quantile_from_sorted_data(values, 1, n, efla_activations_quantiles[i]) : NAN;
-  d.most = finite ? values[n - 1] : NAN;
-  if (!finite) d.mean = NAN;
-  return d;
-}
-
-efla_status efla_activations_summarise(const efla_activations *x, efla_distribution distributions[EFLA_DISTRIBUTIONS],
+efla_status efla_activations_summarise(const efla_activations *x,
+                                       efla_distribution distributions[EFLA_ACTIVATIONS_DISTRIBUTIONS],
                                        efla_message *why) {
   size_t n = x->images * x->tokens;
   double *values = malloc(3 * n * sizeof *values);
