@@ -51,7 +51,7 @@ complain() {
   head -n 3 "$work/err" >&2
 }
 
-# A config of smnist may also be one of before, which was whole too: with room the same command goes on from it to the same files.
+# A config of a study may also be one of before, which was whole too: with room the same command goes on from it to the same files.
 goes_on() {
   rm -rf "$work/configs" && cp -R "$disk/configs" "$work/configs" && make_disk $enough && cp -R "$work/configs" "$disk" || exit 1
   eval "$command" >"$work/out" 2>"$work/err" || return 1
@@ -108,7 +108,8 @@ figures() {
   return $made
 }
 
-for program in accumulation chunk coefficient zero_order_hold channel_decay decay noise order precision reference stability throughput; do
+for program in accumulation chunk coefficient zero_order_hold channel_decay decay noise order precision reference stability \
+  stability_plane throughput; do
   small=
   [ $program = throughput ] && small='--panels decode --cold 4 --dk 16 --repeats 1 --least 1e-4'
   [ $program = accumulation ] && small='--tokens 200 --norm 1 --family unit,dictionary'
@@ -120,6 +121,12 @@ try effects "$programs/effects --input gallery/study.csv --out $disk/table.csv"
 try run "$programs/run --input $tensors --output $disk/out.h5"
 try smnist "$programs/smnist --quick --train-images 256 --eval-images 40 --configs $disk/configs --tensors $disk/tensors --out $disk/a.csv \
   --losses $disk/b.csv --steps $disk/c.csv"
+small='--quick --layers 1 --heads 2 --width 16 --hidden 16 --batch 4 --group 2 --steps 12 --warmup 2 --save-every 4'
+try lm "$programs/lm $small --context 16 --every 6 --windows 4 --configs $disk/configs --tensors $disk/tensors --out $disk/a.csv \
+  --distributions $disk/b.csv"
+for program in recall mad; do
+  try $program "$programs/$program $small --tested 8 --configs $disk/configs --out $disk/table.csv"
+done
 mkdir -p "$work/results" "$work/figures"
 try figures "figures $work/results $disk" 0 "none 0 128 300 1000"
 rm -rf "$work/figures" # else nothing is left to make

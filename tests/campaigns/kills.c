@@ -22,21 +22,27 @@ enum { SIGNALS, RESUMED, INTERRUPTED };
   "smnist --quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 4 --save-every 2 --epochs 2 "       \
   "--method "                                                                                                          \
   "euler,exact --keys raw,unit "
+#define TEXTS                                                                                                          \
+  "lm --quick --threads 1 --width 16 --hidden 16 --context 16 --batch 4 --group 2 --steps 24 --every 6 --warmup 2 "    \
+  "--windows 4 --save-every 2 --method euler,exact --keys raw,unit "
 #define RESULTS "--out now/file.csv --losses now/losses.csv --steps now/steps.csv"
 
 /* All write into now/, at most four files. */
 static const struct writer {
   const char *line, *files[4];
-  bool study; /* configs, in now/configs */
+  const char *study; /* that it runs, with configs in now/configs and files in now/tensors; NULL: none */
 } writers[] = {
-    {"coefficient --quick --out now/file.csv", {"file.csv"}, false},
-    {"run --input " TENSORS " --output now/file.h5", {"file.h5"}, false},
-    {"compare --input " TENSORS " --out now/file.csv", {"file.csv"}, false},
-    {"diagnose --input " TENSORS " --out now/file.csv --figure now/file.svg", {"file.csv", "file.svg"}, false},
-    {"accumulation --quick --tokens 20 --norm 1 --family unit,dictionary --out now/file.csv", {"file.csv"}, false},
-    {"effects --input study.csv --out now/file.csv", {"file.csv"}, false},
-    {STUDY RESULTS, {"file.csv", "losses.csv", "steps.csv"}, false},
-    {STUDY RESULTS " --configs now/configs --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, true},
+    {"coefficient --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"run --input " TENSORS " --output now/file.h5", {"file.h5"}, NULL},
+    {"compare --input " TENSORS " --out now/file.csv", {"file.csv"}, NULL},
+    {"diagnose --input " TENSORS " --out now/file.csv --figure now/file.svg", {"file.csv", "file.svg"}, NULL},
+    {"accumulation --quick --tokens 20 --norm 1 --family unit,dictionary --out now/file.csv", {"file.csv"}, NULL},
+    {"effects --input study.csv --out now/file.csv", {"file.csv"}, NULL},
+    {STUDY RESULTS, {"file.csv", "losses.csv", "steps.csv"}, NULL},
+    {STUDY RESULTS " --configs now/configs --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, STUDY},
+    {TEXTS "--out now/file.csv --distributions now/steps.csv --configs now/configs --tensors now/tensors",
+     {"file.csv", "steps.csv"},
+     TEXTS},
 };
 enum { WRITERS = sizeof writers / sizeof *writers };
 
@@ -121,9 +127,10 @@ static bool interrupt(campaign *c, size_t w, bool old) {
 
 /* How many rows of finished configs there are; all as in the whole table's. */
 static size_t finished_rows(campaign *c, size_t w) {
-  char rows[32] = "";
+  char rows[32] = "", line[512];
   size_t n = 0;
-  int status = campaign_run(c, STUDY "--configs now/configs --finished --out finished.csv", 0, 0, false);
+  snprintf(line, sizeof line, "%s--configs now/configs --finished --out finished.csv", writers[w].study);
+  int status = campaign_run(c, line, 0, 0, false);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 3) return 0; /* none, or no directory yet */
   if (status != 0) campaign_broken(c, "a stopped study: --finished ends with %d: see %s/err", status, c->work);
   if (campaign_shell(
