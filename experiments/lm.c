@@ -7,7 +7,7 @@
  * Measures  bits per byte: of training batches, of the validation text along training, and at the end of all
  *           parts, in windows of the training length and of 4 and 16 times as much, by place in the window; on
  *           request which of two sentences is likelier, whether last words are predicted, and bits per byte with
- *           substituted bytes and with scaled keys.
+ *           substituted bytes, with scaled keys, and with another method in place of the config's.
  * Expects   small differences between methods at equal keys, larger ones between learning rates; Euler with
  *           raw keys to diverge where keys grow.
  * Writes    one row per config and mean; a training that diverges has nan from then on. With --configs a
@@ -45,6 +45,11 @@ static const efla_option options[] = {
     {"shares", "LIST", "0,0.01,0.05,0.1,0.2", NULL, "shares of substituted bytes", EFLA_REALS, &study.judges.shares, 0,
      1, NULL},
     {"factors", "LIST", "2,4,8", NULL, "factors of raw keys", EFLA_REALS, &study.judges.factors, 1e-6, 1e6, NULL},
+    {"exchange", NULL, NULL, NULL, "evaluate with other methods in place of the config's, before and after tuning",
+     EFLA_FLAG, &study.judges.exchange, 0, 0, NULL},
+    {"exchanged", "LIST", "euler,implicit,exact", NULL, "these methods", EFLA_NAMES, &study.judges.methods, 0, 0,
+     efla_method_name},
+    {"tuning", "N", "100", "20", "steps of tuning", EFLA_COUNT, &study.judges.tuning, 1, 1e9, NULL},
     {"distributions", "FILE", NULL, NULL, "table of beta, lambda, beta*lambda, decays and state norms of each layer",
      EFLA_RESULT, &layers_path, 0, 0, NULL},
     {"tensors", "DIR", NULL, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_rows.h"
 
+#include "task/text_exchange.h"
 #include "task/text_score.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@ const efla_column efla_text_study_columns[] = {
     EFLA_COLUMN(
         efla_text_row, study, "",
         "training: mean over the steps since the row before; along: evaluation; end: after it, and of the trained "
-        "model too: blimp: pairs of sentences; lambada: last words; substituted: some of the bytes read; scaled: keys"),
+        "model too: blimp: pairs of sentences; lambada: last words; substituted: some of the bytes read; scaled: keys; exchanged: the method, before and after tuning"),
     EFLA_COLUMN(efla_text_row, mixer, "", "delta rule, or softmax attention, which has no rule"),
     EFLA_COLUMN(efla_text_row, method, "", "one-step method"),
     EFLA_COLUMN(efla_text_row, decay, "", "decay; its name and 'channels' where it is per channel"),
@@ -19,8 +20,10 @@ const efla_column efla_text_study_columns[] = {
     EFLA_COLUMN(efla_text_row, width, "", "width of the model"),
     EFLA_COLUMN(efla_text_row, lr, "", "largest learning rate"),
     EFLA_COLUMN(efla_text_row, seed, "", "seed of parameters and windows"),
-    EFLA_COLUMN(efla_text_row, step, "", "steps of training"),
-    EFLA_COLUMN(efla_text_row, part, "", "part of the text: train, valid, test; of blimp a field, or all"),
+    EFLA_COLUMN(efla_text_row, step, "", "steps of training, and of tuning"),
+    EFLA_COLUMN(
+        efla_text_row, part, "",
+        "part of the text: train, valid, test; of blimp a field, or all; exchanged: the method in place of the config's"),
     EFLA_COLUMN(efla_text_row, context, "", "tokens of a window; 0: texts of their own lengths"),
     EFLA_COLUMN(efla_text_row, place, "",
                 "place in the window; tokens from this number on, below twice as many, 0: all"),
@@ -136,6 +139,24 @@ static efla_status write_robustness(const efla_text_run *run, const efla_text_ju
   return status;
 }
 
+/* Softmax attention has no method. */
+static efla_status write_exchanges(const efla_text_run *run, const efla_text_judges *judges, efla_text_row r,
+                                   efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  r.study = "exchanged", r.context = run->plan.options.context;
+  for (size_t i = 0; i < judges->methods.n && !run->plan.options.model.softmax && status == EFLA_OK; i++) {
+    const efla_method *method = &efla_methods[judges->methods.row[i]];
+    double bits[2];
+    status = efla_text_exchange(run, method, judges->tuning, bits, why);
+    r.part = method->name;
+    for (size_t after = 0; after < 2 && status == EFLA_OK; after++) {
+      r.step = run->plan.schedule.steps + after * judges->tuning, r.bits = bits[after];
+      efla_table_put(table, &r);
+    }
+  }
+  return status;
+}
+
 efla_status efla_text_write_rows(const efla_text_run *run, const efla_text_judges *judges, efla_text_row r,
                                  efla_table *table, efla_message *why) {
   const efla_corpus *c = run->plan.options.corpus;
@@ -152,5 +173,6 @@ efla_status efla_text_write_rows(const efla_text_run *run, const efla_text_judge
   if (status == EFLA_OK && judges->pairs.count) status = write_pairs(run, &judges->pairs, r, table, why);
   if (status == EFLA_OK && judges->passages.count) status = write_passages(run, &judges->passages, r, table, why);
   if (status == EFLA_OK && judges->robust) status = write_robustness(run, judges, r, table, why);
+  if (status == EFLA_OK && judges->exchange) status = write_exchanges(run, judges, r, table, why);
   return status;
 }

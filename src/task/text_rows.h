@@ -27,6 +27,9 @@ typedef struct efla_text_judges {
   efla_passages passages;
   bool robust;               /* the next two are used */
   efla_list shares, factors; /* of substituted bytes, and of keys */
+  bool exchange;             /* the next two are used: the method is exchanged for each of these, and tuned so long */
+  efla_list methods;
+  size_t tuning;
 } efla_text_judges;
 
 /* The rows of a finished training; r has the config's columns. Fails as the evaluations do. */

@@ -4,6 +4,7 @@
 #include "testing.h"
 
 #include "nn/language_decoder.h"
+#include "task/text_exchange.h"
 #include "task/text_run.h"
 #include "task/text_score.h"
 
@@ -166,7 +167,34 @@ START_TEST(scaled_keys) {
 }
 END_TEST
 
+/* The config's own method changes nothing before tuning; another one is the model with that rule; tuning helps, and is
+ * the same twice. Nothing of this touches the run. */
+START_TEST(exchanged_methods) {
+  efla_text_run run;
+  efla_message why;
+  double own[2], other[2], again[2], expected;
+  train(&run, 60, "raw", 2);
+  const efla_trainer *t = &run.training.trainer;
+  const float first = t->parameters[0];
+  ck_assert_int_eq(efla_text_exchange(&run, efla_method_find("exact"), 20, own, &why), EFLA_OK);
+  ck_assert_double_eq(own[0], run.training.results[0]);
+  ck_assert_int_eq(efla_text_exchange(&run, efla_method_find("euler"), 20, other, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_exchange(&run, efla_method_find("euler"), 20, again, &why), EFLA_OK);
+  ck_assert_mem_eq(other, again, sizeof other);
+  efla_text_task task = run.task; /* a view */
+  task.options.model.rule.method = efla_method_find("euler");
+  ck_assert_int_eq(efla_text_evaluate(&task, t->parameters, &corpus.valid, CONTEXT, 9, &expected, NULL, &why), EFLA_OK);
+  ck_assert_double_eq(other[0], expected);
+  ck_assert(other[0] != own[0] && other[1] < other[0] && t->step == 60 && t->parameters[0] == first);
+  run.training.trainer.diverged = true;
+  ck_assert_int_eq(efla_text_exchange(&run, efla_method_find("exact"), 20, own, &why), EFLA_OK);
+  ck_assert(isnan(own[0]) && isnan(own[1]));
+  efla_text_run_clear(&run);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {texts_against_decoding, pairs, passages, substituted_bytes, scaled_keys};
+  const TTest *const tests[] = {texts_against_decoding, pairs,       passages,
+                                substituted_bytes,      scaled_keys, exchanged_methods};
   return testing_main("text_score", tests, sizeof tests / sizeof *tests, 60);
 }
