@@ -37,6 +37,8 @@ typedef struct efla_device_row {
    * `right` stored as its transpose; rows of A, B, C are a, b, c numbers apart. */
   void (*product)(bool left, bool right, size_t rows, size_t columns, size_t inner, const void *A, size_t a,
                   const void *B, size_t b, double keep, void *C, size_t c);
+  /* y (rows) = W x + keep y; W (rows, n), x (n). */
+  void (*matrix)(const efla_device *device, size_t rows, size_t n, const void *W, const void *x, double keep, void *y);
   /* y (rows, n) = E (vocabulary, n) at the tokens. Backward adds to d_E. */
   void (*embed)(size_t rows, size_t n, const uint32_t *tokens, const void *E, void *y);
   void (*embed_backward)(size_t rows, size_t n, const uint32_t *tokens, const void *d_y, void *d_E);
@@ -50,6 +52,9 @@ typedef struct efla_device_row {
    * be z) is scratch; adds to d_w, overwrites d_x. */
   void (*convolve)(const efla_device *device, size_t sequences, size_t tokens, size_t n, const void *x, const void *w,
                    void *z, void *y);
+  /* z and y (n) of the last token of one sequence x (tokens, n). */
+  void (*convolve_last)(const efla_device *device, size_t tokens, size_t n, const void *x, const void *w, void *z,
+                        void *y);
   void (*convolve_backward)(const efla_device *device, size_t sequences, size_t tokens, size_t n, const void *x,
                             const void *w, const void *z, const void *d_y, void *d_z, void *d_x, void *d_w);
   /* y (rows, n) = silu(a) b, rows of ab are a (n), b (n). */

@@ -9,10 +9,9 @@
 static efla_status open_layer(efla_lm_decoder *d, size_t l, efla_message *why) {
   const efla_lm_config *c = &d->lm.config;
   const efla_device *on = d->lm.device;
-  assert(d->recent && d->z && d->y);
-  const size_t n = EFLA_CONVOLUTION * 3 * c->width, head = c->width / c->heads;
-  d->recent[l] = on->row->allocate(n), d->z[l] = on->row->allocate(n), d->y[l] = on->row->allocate(n);
-  if (!d->recent[l] || !d->z[l] || !d->y[l]) return efla_fail_memory(why);
+  const size_t head = c->width / c->heads;
+  assert(d->recent);
+  if (!(d->recent[l] = on->row->allocate(EFLA_CONVOLUTION * 3 * c->width))) return efla_fail_memory(why);
   const efla_rule rule = efla_lm_rule(c);
   const efla_decoder_shape shape = {1, c->heads, head, head, on->row->type};
   const efla_status status = efla_decoder_open(on->backend, &rule, &shape, &d->states[l]);
@@ -27,9 +26,8 @@ efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, co
   efla_status status = efla_lm_init(&d->lm, c, device, 1, 1, why);
   if (status != EFLA_OK) return status;
   d->parameters = parameters;
-  d->states = calloc(c->layers, sizeof *d->states), d->recent = calloc(3 * c->layers, sizeof *d->recent);
+  d->states = calloc(c->layers, sizeof *d->states), d->recent = calloc(c->layers, sizeof *d->recent);
   if (!d->states || !d->recent) status = efla_fail_memory(why);
-  if (status == EFLA_OK) d->z = d->recent + c->layers, d->y = d->z + c->layers;
   for (size_t l = 0; l < c->layers && status == EFLA_OK; l++) status = open_layer(d, l, why);
   if (status != EFLA_OK) efla_lm_decoder_close(d);
   return status;
@@ -37,7 +35,7 @@ efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, co
 
 void efla_lm_decoder_close(efla_lm_decoder *d) {
   for (size_t l = 0; l < d->lm.config.layers && d->states; l++) efla_decoder_close(d->states[l]);
-  for (size_t i = 0; i < 3 * d->lm.config.layers && d->recent; i++) d->lm.device->row->release(d->recent[i]);
+  for (size_t i = 0; i < d->lm.config.layers && d->recent; i++) d->lm.device->row->release(d->recent[i]);
   free(d->states), free(d->recent);
   efla_lm_clear(&d->lm);
   *d = (efla_lm_decoder){.states = NULL};
@@ -51,9 +49,8 @@ static efla_status step_layer(efla_lm_decoder *d, size_t l, efla_message *why) {
   for (size_t j = 0; j < last; j++)
     on->row->copy(row, efla_device_at(on, d->recent[l], (j + 1) * row), efla_device_at(on, d->recent[l], j * row));
   on->row->copy(row, m->layers[l].qkv, efla_device_at(on, d->recent[l], last * row));
-  on->row->convolve(on, 1, EFLA_CONVOLUTION, row, d->recent[l], efla_lm_at(m, d->parameters, EFLA_LM_CONVOLUTION, l),
-                    d->z[l], d->y[l]);
-  on->row->copy(row, efla_device_at(on, d->y[l], last * row), m->layers[l].y);
+  on->row->convolve_last(on, EFLA_CONVOLUTION, row, d->recent[l], efla_lm_at(m, d->parameters, EFLA_LM_CONVOLUTION, l),
+                         m->layers[l].z, m->layers[l].y);
   efla_lm_gates(m, d->parameters, l);
   const efla_sequence x = efla_lm_sequence(m, l);
   const efla_array o = efla_lm_heads(m, m->layers[l].o, W, W / m->config.heads);

@@ -9,8 +9,8 @@
 typedef struct efla_lm_decoder {
   efla_lm lm; /* of one token */
   const void *parameters;
-  efla_decoder **states;   /* (layers) */
-  void **recent, **z, **y; /* (layers): (EFLA_CONVOLUTION, 3 width), the last row is the current token's */
+  efla_decoder **states; /* (layers) */
+  void **recent;         /* (layers): (EFLA_CONVOLUTION, 3 width), the last row is the current token's */
 } efla_lm_decoder;
 
 /* parameters and the device must stay. Fails with EFLA_UNSUPPORTED for softmax attention, whose time and memory grow

@@ -114,7 +114,7 @@ efla_status efla_lm_start(const efla_lm_config *c, size_t seed, double *paramete
       start_parameter(c, p, &at, draw, parameters + at.first);
     }
   gsl_rng_free(draw);
-  for (size_t i = 0; i < efla_lm_numbers(c); i++) parameters[i] = (double)(float)parameters[i];
+  for (size_t i = 0, n = efla_lm_numbers(c); i < n; i++) parameters[i] = (double)(float)parameters[i];
   return EFLA_OK;
 }
 
@@ -198,6 +198,9 @@ efla_status efla_lm_init(efla_lm *m, const efla_lm_config *c, const efla_device 
   if (c->width % c->heads != 0)
     return efla_fail(why, EFLA_INPUT, "%zu heads do not divide the width %zu", c->heads, c->width);
   *m = (efla_lm){.config = *c, .device = device, .sequences = sequences, .tokens = tokens, .rows = sequences * tokens};
+  m->gates = gates(c);
+  for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
+    m->first[p] = before(c, p, 0), m->step[p] = before(c, p, 1) - m->first[p];
   need list[LAYER_ARRAYS];
   m->layers = calloc(c->layers, sizeof *m->layers), m->losses = calloc(m->rows, sizeof *m->losses);
   bool whole = m->layers && m->losses;

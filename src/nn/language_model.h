@@ -90,6 +90,8 @@ typedef struct efla_lm {
   efla_lm_config config;
   const efla_device *device;
   size_t sequences, tokens, rows;
+  size_t gates;                                               /* decays of a token; 0: none */
+  size_t first[EFLA_LM_PARAMETERS], step[EFLA_LM_PARAMETERS]; /* of each parameter, and from layer to layer */
   efla_lm_layer *layers;
   void *x, *r, *by, *logits;         /* after the last layer, its norm, (vocabulary) */
   void *d_x, *d_r, *d_wide, *d_more; /* (width) twice, (the widest) twice: of the backward pass */

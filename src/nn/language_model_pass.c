@@ -7,14 +7,17 @@
 
 /* A parameter, and its derivative, which lies the same. */
 void *efla_lm_at(const efla_lm *m, const void *block, efla_lm_parameter p, size_t layer) {
-  return efla_device_at(m->device, block, efla_lm_place_of(&m->config, p, layer).first);
+  return efla_device_at(m->device, block, m->first[p] + layer * m->step[p]);
 }
 
-static bool gated(const efla_lm *m) { return efla_lm_place_of(&m->config, EFLA_LM_GATE, 0).rows > 0; }
+static bool gated(const efla_lm *m) { return m->gates > 0; }
 
 /* y (rows, out) = x (rows, in) W^T + keep y */
 static void linear(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, double keep, void *y) {
-  m->device->row->product(false, true, m->rows, out, in, x, in, W, in, keep, y, out);
+  if (m->rows == 1)
+    m->device->row->matrix(m->device, out, in, W, x, keep, y);
+  else
+    m->device->row->product(false, true, m->rows, out, in, x, in, W, in, keep, y, out);
 }
 
 /* d_x = d_y W + keep d_x, d_W += d_y^T x */
@@ -79,7 +82,7 @@ void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer) {
   const efla_lm_config *c = &m->config;
   const efla_device_row *on = m->device->row;
   efla_lm_layer *l = &m->layers[layer];
-  const size_t W = c->width, H = c->heads, G = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
+  const size_t W = c->width, H = c->heads, G = m->gates;
   on->norm(m->device, m->rows, H, W / H, l->y, 3 * W, NULL, l->q, l->q_by);
   scale_keys(m, l->y);
   linear(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
@@ -102,7 +105,7 @@ static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer
   const efla_lm_config *c = &m->config;
   const efla_device_row *on = m->device->row;
   efla_lm_layer *l = &m->layers[layer];
-  const size_t W = c->width, H = c->heads, d = W / H, G = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
+  const size_t W = c->width, H = c->heads, d = W / H, G = m->gates;
   const efla_rule rule = efla_lm_rule(&m->config);
   const efla_sequence x = efla_lm_sequence(m, layer);
   const efla_result dy = {.o = efla_lm_heads(m, m->d_o, W, d)};

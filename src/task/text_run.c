@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_run.h"
 
-#include "app/progress.h"
-#include "nn/language_decoder.h"
-
-#include <gsl/gsl_rng.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -95,45 +92,4 @@ void efla_text_run_clear(efla_text_run *run) {
   efla_training_clear(&run->training);
   efla_text_task_clear(&run->task);
   *run = (efla_text_run){.settings = ""};
-}
-
-/* ---- generation ---- */
-
-static size_t draw_byte(const double *logits, double temperature, gsl_rng *draw) {
-  size_t best = 0;
-  double sum = 0, weights[EFLA_BYTES];
-  for (size_t i = 1; i < EFLA_BYTES; i++)
-    if (logits[i] > logits[best]) best = i;
-  if (temperature == 0) return best;
-  for (size_t i = 0; i < EFLA_BYTES; i++) sum += weights[i] = exp((logits[i] - logits[best]) / temperature);
-  double left = gsl_rng_uniform(draw) * sum;
-  for (size_t i = 0; i < EFLA_BYTES; i++)
-    if ((left -= weights[i]) < 0) return i;
-  return best;
-}
-
-efla_status efla_text_generate(const efla_text_run *run, const char *prompt, size_t length, double temperature,
-                               size_t seed, FILE *file, double *speed, efla_message *why) {
-  efla_lm_decoder d;
-  double logits[EFLA_BYTES] = {0};
-  efla_status status = efla_lm_decoder_open(&d, &run->plan.options.model, &run->task.learner.devices[0],
-                                            run->training.trainer.parameters, why);
-  if (status != EFLA_OK) return status;
-  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
-  if (!draw) status = efla_fail_memory(why);
-  if (draw) gsl_rng_set(draw, seed);
-  fputs(prompt, file);
-  for (const char *c = prompt; *c && status == EFLA_OK; c++)
-    status = efla_lm_decoder_step(&d, (unsigned char)*c, logits, why);
-  const double begin = efla_seconds();
-  for (size_t i = 0; i < length && status == EFLA_OK; i++) {
-    const size_t byte = draw_byte(logits, temperature, draw);
-    fputc((int)byte, file);
-    status = efla_lm_decoder_step(&d, (uint32_t)byte, logits, why);
-  }
-  *speed = (double)length / (efla_seconds() - begin);
-  fputc('\n', file);
-  gsl_rng_free(draw);
-  efla_lm_decoder_close(&d);
-  return status;
 }

@@ -6,8 +6,6 @@
 #include "task/text_task.h"
 #include "train/training.h"
 
-#include <stdio.h>
-
 typedef struct efla_text_plan {
   efla_text_options options;
   efla_schedule schedule;
@@ -36,10 +34,5 @@ size_t efla_text_run_work(const efla_text_plan *plan);
 efla_status efla_text_run_open(efla_text_run *run, const efla_text_plan *plan, const char *path, size_t save,
                                efla_message *why);
 void efla_text_run_clear(efla_text_run *run);
-
-/* Writes to `file` the prompt, not empty, and `length` bytes that follow it, drawn with a temperature, 0: the
- * likeliest; *speed: of them per second. Fails as efla_lm_decoder_open. */
-efla_status efla_text_generate(const efla_text_run *run, const char *prompt, size_t length, double temperature,
-                               size_t seed, FILE *file, double *speed, efla_message *why);
 
 #endif

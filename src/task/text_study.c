@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_study.h"
 
+#include "task/text_generation.h"
 #include "task/text_layers.h"
 
 #include <math.h>
@@ -92,11 +93,14 @@ static efla_status inspect(const efla_text_study *s, const efla_lm_variant *v, c
 }
 
 static efla_status generate(const efla_text_study *s, size_t seed, efla_message *why) {
-  double speed;
+  efla_text_speed speed;
   if (!s->prompt || s->run.training.trainer.diverged) return EFLA_OK;
   const efla_status status =
       efla_text_generate(&s->run, s->prompt, s->length, s->temperature, seed, stderr, &speed, why);
-  if (status == EFLA_OK) efla_progress_say(&s->study.progress, "%.0f bytes/s\n", speed);
+  if (status == EFLA_OK)
+    efla_progress_say(&s->study.progress,
+                      "%.0f bytes/s, reading weights at %.1f GB/s, %.2f of the memory's %.1f GB/s\n", speed.bytes,
+                      speed.weights * 1e-9, speed.weights / speed.memory_rate, speed.memory_rate * 1e-9);
   return status;
 }
 

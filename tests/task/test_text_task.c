@@ -2,7 +2,7 @@
 /* Language models of bytes: evaluations, trainings that were stopped, divergence, generated texts. */
 #include "testing.h"
 
-#include "task/text_run.h"
+#include "task/text_generation.h"
 
 #include <unistd.h>
 
@@ -141,14 +141,14 @@ START_TEST(short_texts) {
 END_TEST
 
 static size_t generate(const efla_text_run *run, double temperature, size_t seed, char *text, size_t n) {
-  double speed;
+  efla_text_speed speed;
   efla_message why;
   FILE *file = tmpfile();
   ck_assert_int_eq(efla_text_generate(run, "abc", n, temperature, seed, file, &speed, &why), EFLA_OK);
   rewind(file);
   const size_t got = fread(text, 1, 3 + n + 1, file);
   fclose(file);
-  ck_assert(speed > 0);
+  ck_assert(speed.bytes > 0 && speed.weights > 0 && speed.memory_rate > 0);
   return got;
 }
 
