@@ -23,7 +23,7 @@ efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, co
   *d = (efla_lm_decoder){.states = NULL};
   if (c->softmax)
     return efla_fail(why, EFLA_UNSUPPORTED, "softmax attention has no state of constant size to decode with");
-  efla_status status = efla_lm_init(&d->lm, c, device, 1, 1, why);
+  efla_status status = efla_lm_init_forward(&d->lm, c, device, 1, 1, why);
   if (status != EFLA_OK) return status;
   d->parameters = parameters;
   d->states = calloc(c->layers, sizeof *d->states), d->recent = calloc(c->layers, sizeof *d->recent);

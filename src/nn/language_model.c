@@ -127,7 +127,7 @@ typedef struct need {
 
 enum { LAYER_ARRAYS = 21, ARRAYS = 12 };
 
-static void layer_needs(const efla_lm_config *c, size_t sequences, size_t tokens, efla_lm_layer *l,
+static void layer_needs(const efla_lm_config *c, size_t sequences, size_t tokens, bool backward, efla_lm_layer *l,
                         need list[LAYER_ARRAYS]) {
   const size_t R = sequences * tokens, W = R * c->width, H = R * c->heads, G = R * gates(c), D = c->softmax ? 0 : 1;
   const need all[LAYER_ARRAYS] = {{&l->x, W},
@@ -142,7 +142,7 @@ static void layer_needs(const efla_lm_config *c, size_t sequences, size_t tokens
                                   {&l->beta, D * H},
                                   {&l->gate_z, G},
                                   {&l->g, G},
-                                  {&l->P, D ? 0 : sequences * c->heads * tokens * tokens},
+                                  {&l->P, D ? 0 : (backward ? sequences * c->heads : 1) * tokens * tokens},
                                   {&l->o, W},
                                   {&l->o_by, H},
                                   {&l->normed, W},
@@ -154,34 +154,38 @@ static void layer_needs(const efla_lm_config *c, size_t sequences, size_t tokens
   memcpy(list, all, sizeof all);
 }
 
-static void model_needs(const efla_lm_config *c, size_t sequences, size_t tokens, efla_lm *m, need list[ARRAYS]) {
+static void model_needs(const efla_lm_config *c, size_t sequences, size_t tokens, bool backward, efla_lm *m,
+                        need list[ARRAYS]) {
   const size_t R = sequences * tokens, W = R * c->width, small = R * (gates(c) > c->heads ? gates(c) : c->heads);
   size_t widest = 3 * c->width > 2 * c->hidden ? 3 * c->width : 2 * c->hidden;
   if (c->softmax && tokens > widest) widest = tokens;
+  const size_t B = backward ? 1 : 0;
   const need all[ARRAYS] = {{&m->x, W},
                             {&m->r, W},
                             {&m->by, R},
                             {&m->logits, R * c->vocabulary},
-                            {&m->d_x, W},
-                            {&m->d_r, W},
-                            {&m->d_wide, R * widest},
-                            {&m->d_more, R * widest},
-                            {&m->d_o, W},
-                            {&m->d_q, W},
-                            {&m->d_small[0], small},
-                            {&m->d_small[1], small}};
+                            {&m->d_x, B * W},
+                            {&m->d_r, B * W},
+                            {&m->d_wide, B * R * widest},
+                            {&m->d_more, B * R * widest},
+                            {&m->d_o, B * W},
+                            {&m->d_q, B * W},
+                            {&m->d_small[0], B * small},
+                            {&m->d_small[1], B * small}};
   memcpy(list, all, sizeof all);
 }
 
-double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, size_t sequences, size_t tokens) {
+double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, size_t sequences, size_t tokens,
+                     bool backward) {
   efla_lm m;
   efla_lm_layer l;
   need layer_list[LAYER_ARRAYS], model_list[ARRAYS];
-  layer_needs(c, sequences, tokens, &l, layer_list), model_needs(c, sequences, tokens, &m, model_list);
+  layer_needs(c, sequences, tokens, backward, &l, layer_list);
+  model_needs(c, sequences, tokens, backward, &m, model_list);
   double layer = 0, model = 0;
   for (size_t i = 0; i < LAYER_ARRAYS; i++) layer += (double)layer_list[i].n;
   for (size_t i = 0; i < ARRAYS; i++) model += (double)model_list[i].n;
-  return ((double)c->layers * layer + model) * (double)efla_type_size(device->type) +
+  return ((double)(backward ? c->layers : 1) * layer + model) * (double)efla_type_size(device->type) +
          (double)(sequences * tokens * sizeof(double));
 }
 
@@ -192,36 +196,53 @@ static bool allocate(const efla_device *device, const need *list, size_t n) {
   return whole;
 }
 
-efla_status efla_lm_init(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
-                         size_t tokens, efla_message *why) {
+/* Layers whose arrays are their own; the others have the first one's. */
+static size_t own_layers(const efla_lm *m) { return m->backward || m->config.layers == 0 ? m->config.layers : 1; }
+
+static efla_status init(efla_lm *m, const efla_lm *wanted, efla_message *why) {
+  const efla_lm_config *c = &m->config;
   *m = (efla_lm){.layers = NULL};
-  if (c->width % c->heads != 0)
-    return efla_fail(why, EFLA_INPUT, "%zu heads do not divide the width %zu", c->heads, c->width);
-  *m = (efla_lm){.config = *c, .device = device, .sequences = sequences, .tokens = tokens, .rows = sequences * tokens};
-  m->gates = gates(c);
+  if (wanted->config.width % wanted->config.heads != 0)
+    return efla_fail(why, EFLA_INPUT, "%zu heads do not divide the width %zu", wanted->config.heads,
+                     wanted->config.width);
+  *m = *wanted;
+  need list[LAYER_ARRAYS];
+  m->rows = m->sequences * m->tokens, m->gates = gates(c);
   for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
     m->first[p] = before(c, p, 0), m->step[p] = before(c, p, 1) - m->first[p];
-  need list[LAYER_ARRAYS];
   m->layers = calloc(c->layers, sizeof *m->layers), m->losses = calloc(m->rows, sizeof *m->losses);
   bool whole = m->layers && m->losses;
-  for (size_t l = 0; l < c->layers && whole; l++) {
-    layer_needs(c, sequences, tokens, &m->layers[l], list);
-    whole = allocate(device, list, LAYER_ARRAYS);
+  for (size_t l = 0; l < own_layers(m) && whole; l++) {
+    layer_needs(c, m->sequences, m->tokens, m->backward, &m->layers[l], list);
+    whole = allocate(m->device, list, LAYER_ARRAYS);
   }
-  model_needs(c, sequences, tokens, m, list);
-  whole = whole && allocate(device, list, ARRAYS);
+  for (size_t l = own_layers(m); l < c->layers && whole; l++) m->layers[l] = m->layers[0];
+  model_needs(c, m->sequences, m->tokens, m->backward, m, list);
+  whole = whole && allocate(m->device, list, ARRAYS);
   if (whole) return EFLA_OK;
   efla_lm_clear(m);
   return efla_fail_memory(why);
 }
 
+efla_status efla_lm_init(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
+                         size_t tokens, efla_message *why) {
+  const efla_lm wanted = {.config = *c, .device = device, .backward = true, .sequences = sequences, .tokens = tokens};
+  return init(m, &wanted, why);
+}
+
+efla_status efla_lm_init_forward(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
+                                 size_t tokens, efla_message *why) {
+  const efla_lm wanted = {.config = *c, .device = device, .backward = false, .sequences = sequences, .tokens = tokens};
+  return init(m, &wanted, why);
+}
+
 void efla_lm_clear(efla_lm *m) {
   need list[LAYER_ARRAYS];
-  for (size_t l = 0; l < m->config.layers && m->layers; l++) {
-    layer_needs(&m->config, 0, 0, &m->layers[l], list);
+  for (size_t l = 0; l < own_layers(m) && m->layers; l++) {
+    layer_needs(&m->config, 0, 0, m->backward, &m->layers[l], list);
     for (size_t i = 0; i < LAYER_ARRAYS; i++) m->device->row->release(*list[i].to);
   }
-  if (m->device) model_needs(&m->config, 0, 0, m, list);
+  if (m->device) model_needs(&m->config, 0, 0, m->backward, m, list);
   for (size_t i = 0; i < ARRAYS && m->device; i++) m->device->row->release(*list[i].to);
   free(m->layers), free(m->losses);
   *m = (efla_lm){.layers = NULL};

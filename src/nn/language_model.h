@@ -79,7 +79,7 @@ typedef struct efla_lm_layer {
   void *qkv, *z, *y; /* (3 width): before, in and after the convolution */
   void *q, *q_by;    /* (width), (heads): q of norm one */
   void *beta_z, *beta, *gate_z, *g;
-  void *P;                 /* (sequences, heads, tokens, tokens), softmax only */
+  void *P; /* (sequences, heads, tokens, tokens), softmax only; of forward passes alone (tokens, tokens) */
   void *o, *o_by, *normed; /* (width), (heads), (width) */
   void *middle, *s, *s_by; /* (width): x after the mixer, its norm */
   void *up, *act;          /* (2 hidden), (hidden) */
@@ -89,6 +89,7 @@ typedef struct efla_lm_layer {
 typedef struct efla_lm {
   efla_lm_config config;
   const efla_device *device;
+  bool backward; /* whether it keeps what a backward pass needs; if not, all layers share their arrays */
   size_t sequences, tokens, rows;
   size_t gates;                                               /* decays of a token; 0: none */
   size_t first[EFLA_LM_PARAMETERS], step[EFLA_LM_PARAMETERS]; /* of each parameter, and from layer to layer */
@@ -104,9 +105,17 @@ typedef struct efla_lm {
  * zeroed. */
 efla_status efla_lm_init(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
                          size_t tokens, efla_message *why);
+/* The same for forward passes alone: the arrays of one layer for all of them. */
+efla_status efla_lm_init_forward(efla_lm *m, const efla_lm_config *c, const efla_device *device, size_t sequences,
+                                 size_t tokens, efla_message *why);
 void efla_lm_clear(efla_lm *m);
-/* Bytes that its arrays take: the memory of one group of a batch. */
-double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, size_t sequences, size_t tokens);
+
+/* Bytes that its arrays take, with or without those of a backward pass, and bytes of the device's backend for its
+ * passes. */
+double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, size_t sequences, size_t tokens,
+                     bool backward);
+double efla_lm_backend_bytes(const efla_lm_config *c, const efla_device *device, size_t sequences, size_t tokens,
+                             bool backward);
 
 /* The cross-entropies, in nats, of the next tokens: tokens (sequences, tokens) below the vocabulary, labels as many,
  * negative: not counted. Leaves them in m->losses and returns their sum, inf or nan as data; with `weight` the logits

@@ -2,6 +2,8 @@
 /* The forward and the backward pass of language_model.h. */
 #include "nn/language_parts.h"
 
+#include "efla/internal/backend.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -48,10 +50,9 @@ static efla_map gate_map(const efla_lm *m) {
   return !strcmp(m->config.rule.decay->argument, "alpha") ? EFLA_MAP_SIGMOID : EFLA_MAP_MINUS_SOFTPLUS;
 }
 
-efla_sequence efla_lm_sequence(const efla_lm *m, size_t layer) {
-  const efla_lm_layer *l = &m->layers[layer];
+/* Of a layer's arrays, wherever k and v are in y. */
+static efla_sequence sequence_of(const efla_lm *m, const efla_lm_layer *l, const void *k, const void *v) {
   const size_t W = m->config.width, H = m->config.heads, d = W / H;
-  const void *k = efla_device_at(m->device, l->y, W), *v = efla_device_at(m->device, l->y, 2 * W);
   efla_sequence x = {.batch = m->sequences,
                      .heads = H,
                      .tokens = m->tokens,
@@ -64,6 +65,12 @@ efla_sequence efla_lm_sequence(const efla_lm *m, size_t layer) {
                      .g_per_channel = m->config.per_channel && gated(m)};
   if (gated(m)) x.g = m->config.per_channel ? efla_lm_heads(m, l->g, W, d) : efla_lm_heads(m, l->g, H, 1);
   return x;
+}
+
+efla_sequence efla_lm_sequence(const efla_lm *m, size_t layer) {
+  const efla_lm_layer *l = &m->layers[layer];
+  const size_t W = m->config.width;
+  return sequence_of(m, l, efla_device_at(m->device, l->y, W), efla_device_at(m->device, l->y, 2 * W));
 }
 
 static efla_status say(const efla_lm *m, efla_status status, efla_message *why) {
@@ -100,6 +107,37 @@ static efla_status mix(efla_lm *m, const void *parameters, size_t layer, efla_me
   return say(m, efla_forward(m->device->backend, &rule, &x, &y), why);
 }
 
+static efla_gradient gradient_of(const efla_lm *m, const void *d_k, const void *d_v) {
+  const size_t W = m->config.width, H = m->config.heads, d = W / H;
+  efla_gradient dx = {.q = efla_lm_heads(m, m->d_q, W, d),
+                      .k = efla_lm_heads(m, d_k, 3 * W, d),
+                      .v = efla_lm_heads(m, d_v, 3 * W, d),
+                      .beta = efla_lm_heads(m, m->d_small[0], H, 1)};
+  if (gated(m))
+    dx.g = m->config.per_channel ? efla_lm_heads(m, m->d_small[1], W, d) : efla_lm_heads(m, m->d_small[1], H, 1);
+  return dx;
+}
+
+/* What the backend counts for arrays of these shapes, which are not there. */
+double efla_lm_backend_bytes(const efla_lm_config *c, const efla_device *device, size_t sequences, size_t tokens,
+                             bool backward) {
+  static double nowhere;
+  efla_lm m = {.config = *c, .device = device, .sequences = sequences, .tokens = tokens, .rows = sequences * tokens};
+  if (c->softmax) return 0;
+  m.gates = efla_lm_place_of(c, EFLA_LM_GATE, 0).rows;
+  m.d_q = m.d_small[0] = m.d_small[1] = &nowhere;
+  const efla_lm_layer l = {.q = &nowhere, .beta = &nowhere, .g = &nowhere};
+  const efla_rule rule = efla_lm_rule(c);
+  const efla_sequence x = sequence_of(&m, &l, &nowhere, &nowhere);
+  const efla_result y = {.o = efla_lm_heads(&m, &nowhere, c->width, c->width / c->heads)};
+  const efla_gradient dx = gradient_of(&m, &nowhere, &nowhere);
+  const efla_call call = {.backend = device->backend, .rule = &rule, .x = &x, .y = &y, .dx = &dx};
+  efla_arena forward = {.base = NULL}, both = {.base = NULL};
+  device->backend->row->forward(&call, &forward);
+  if (backward) device->backend->row->backward(&call, &both);
+  return (double)(both.used > forward.used ? both.used : forward.used);
+}
+
 /* From d_o to d_wide, the derivative by q, k, v, and d_r, to which the gates' parts are added. */
 static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer, void *gradient, efla_message *why) {
   const efla_lm_config *c = &m->config;
@@ -109,11 +147,8 @@ static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer
   const efla_rule rule = efla_lm_rule(&m->config);
   const efla_sequence x = efla_lm_sequence(m, layer);
   const efla_result dy = {.o = efla_lm_heads(m, m->d_o, W, d)};
-  efla_gradient dx = {.q = efla_lm_heads(m, m->d_q, W, d),
-                      .k = efla_lm_heads(m, efla_device_at(m->device, m->d_wide, W), 3 * W, d),
-                      .v = efla_lm_heads(m, efla_device_at(m->device, m->d_wide, 2 * W), 3 * W, d),
-                      .beta = efla_lm_heads(m, m->d_small[0], H, 1)};
-  if (G > 0) dx.g = c->per_channel ? efla_lm_heads(m, m->d_small[1], W, d) : efla_lm_heads(m, m->d_small[1], H, 1);
+  const efla_gradient dx =
+      gradient_of(m, efla_device_at(m->device, m->d_wide, W), efla_device_at(m->device, m->d_wide, 2 * W));
   const efla_status status = say(m, efla_backward(m->device->backend, &rule, &x, &dy, &dx), why);
   if (status != EFLA_OK) return status;
   scale_keys(m, m->d_wide);
@@ -140,7 +175,7 @@ static void attend(efla_lm *m, size_t layer, bool backward) {
   for (size_t s = 0; s < m->sequences; s++)
     for (size_t h = 0; h < H; h++) {
       const size_t q = s * T * 3 * W + h * d, o = s * T * W + h * d;
-      void *P = efla_device_at(on, l->P, (s * H + h) * T * T);
+      void *P = efla_device_at(on, l->P, m->backward ? (s * H + h) * T * T : 0);
       const void *Q = efla_device_at(on, l->y, q), *K = efla_device_at(on, l->y, q + W),
                  *V = efla_device_at(on, l->y, q + 2 * W);
       if (!backward)

@@ -2,6 +2,7 @@
 #include "task/lm_learner.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 
 efla_status efla_lm_learner_open(efla_lm_learner *l, efla_message *why) {
@@ -64,7 +65,15 @@ efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_training_plan *
   return status;
 }
 
-double efla_lm_learner_bytes(const efla_lm_learner *l) {
-  return (double)l->threads * efla_lm_bytes(&l->model, efla_device_find("cpu", EFLA_F32), l->group, l->positions) +
-         (3 + (double)(l->batch / l->group)) * (double)efla_lm_numbers(&l->model) * sizeof(float);
+double efla_lm_learner_bytes(const efla_lm_learner *l, size_t steps, size_t longest, size_t evaluated) {
+  const efla_device *on = &l->devices[0];
+  const double n = (double)efla_lm_numbers(&l->model), threads = (double)l->threads, token = 2 * sizeof(uint32_t),
+               start = n * sizeof(double), step = efla_lm_backend_bytes(&l->model, on, l->group, l->positions, true),
+               window = efla_lm_backend_bytes(&l->model, on, 1, longest, false),
+               evaluation = efla_lm_bytes(&l->model, on->row, 1, longest, false) + (double)longest * token,
+               kept = threads * (efla_lm_bytes(&l->model, on->row, l->group, l->positions, true) +
+                                 (double)(l->group * l->positions) * token) +
+                      (3 + (double)(l->batch / l->group)) * n * sizeof(float) + 2 * (double)steps * sizeof(double),
+               later = threads * (evaluation + fmax(step, window)) + (double)evaluated * sizeof(double);
+  return kept + fmax(start, later);
 }

@@ -38,8 +38,10 @@ efla_learner efla_lm_learner_as_learner(efla_lm_learner *l);
 efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_training_plan *plan, size_t seed, efla_training *run,
                                   efla_message *why);
 
-/* Bytes of memory that the steps of a training need: workspaces, parameters, moments, gradients; without the backend's
- * workspace and evaluations, which take their own. */
-double efla_lm_learner_bytes(const efla_lm_learner *l);
+/* The most memory that a training of `steps` steps takes at one time, in bytes, together with evaluations that read
+ * windows one by one in every thread, `longest` tokens or less, `evaluated` tokens in all: workspaces, backends',
+ * parameters, moments, gradients, and the parameters in f64 that a training starts from. l is open. The code, texts,
+ * tables and buffers of BLAS are not counted. */
+double efla_lm_learner_bytes(const efla_lm_learner *l, size_t steps, size_t longest, size_t evaluated);
 
 #endif

@@ -165,7 +165,7 @@ efla_status efla_text_write_rows(const efla_text_run *run, const efla_text_judge
   efla_status status = EFLA_OK;
   write_along(run, r, table);
   for (size_t p = 0; p < 3; p++)
-    for (size_t times = 1; times <= 16 && status == EFLA_OK; times *= 4) {
+    for (size_t times = 1; times <= EFLA_LONGEST && status == EFLA_OK; times *= 4) {
       r.part = names[p], r.context = times * run->plan.options.context;
       status = write_end(run, parts[p], r, table, why);
     }

@@ -42,7 +42,7 @@ static efla_status score_batch(const efla_text_task *task, const efla_device *de
     free(tokens), free(labels);
     return efla_fail_memory(why);
   }
-  efla_status status = efla_lm_init(&m, &task->options.model, device, n, longest, why);
+  efla_status status = efla_lm_init_forward(&m, &task->options.model, device, n, longest, why);
   for (size_t s = 0; s < n && status == EFLA_OK; s++)
     for (size_t i = 0; i < longest; i++) {
       const bool there = i < texts[s].count;
@@ -159,8 +159,7 @@ static void substitute(const efla_corpus_part *part, size_t n, double share, siz
 efla_status efla_text_evaluate_substituted(const efla_text_task *task, const float *parameters,
                                            const efla_corpus_part *part, size_t context, size_t windows, double share,
                                            size_t seed, double *bits, efla_message *why) {
-  const size_t there = part->count > context ? (part->count - 1) / context : 0;
-  if (windows > there) windows = there;
+  windows = efla_text_windows(part, context, windows);
   *bits = NAN;
   if (windows == 0) return EFLA_OK;
   unsigned char *bytes = calloc(windows * context, 1);

@@ -61,7 +61,7 @@ static void report(void *context, char *text, size_t room) {
   const efla_trainer *t = &training->trainer;
   const double tokens = (double)(t->step * o->batch * o->context);
   const int n = snprintf(text, room, "%zu parameters, %.0f MB, ", efla_lm_parameters(&o->model),
-                         efla_lm_learner_bytes(&run->task.learner) * 1e-6);
+                         efla_text_task_bytes(&run->task, t->schedule.steps, run->plan.windows) * 1e-6);
   if (t->diverged)
     snprintf(text + n, room - (size_t)n, "diverged in step %zu", t->step);
   else

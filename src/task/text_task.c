@@ -42,6 +42,25 @@ void efla_text_task_clear(efla_text_task *task) {
 
 /* ---- evaluation ---- */
 
+size_t efla_text_windows(const efla_corpus_part *part, size_t context, size_t most) {
+  const size_t there = part->count > context ? (part->count - 1) / context : 0;
+  return most < there ? most : there;
+}
+
+double efla_text_task_bytes(const efla_text_task *task, size_t steps, size_t windows) {
+  const efla_text_options *o = &task->options;
+  const efla_corpus_part *const parts[] = {&o->corpus->train, &o->corpus->valid, &o->corpus->test};
+  size_t longest = o->context, evaluated = 0;
+  for (size_t times = 1; times <= EFLA_LONGEST; times *= 4)
+    for (size_t p = 0; p < 3; p++) {
+      const size_t context = times * o->context, most = windows / times ? windows / times : 1,
+                   tokens = efla_text_windows(parts[p], context, most) * context;
+      if (tokens > 0 && context > longest) longest = context;
+      if (tokens > evaluated) evaluated = tokens;
+    }
+  return efla_lm_learner_bytes(&task->learner, steps, longest, evaluated + longest);
+}
+
 /* Adds the losses of windows first, first + stride, ... to sums (context). */
 static efla_status add_windows(const efla_text_task *task, size_t thread, const float *parameters,
                                const efla_corpus_part *part, size_t context, size_t windows, double *losses,
@@ -51,7 +70,7 @@ static efla_status add_windows(const efla_text_task *task, size_t thread, const 
   int32_t *labels = malloc(context * sizeof *labels);
   efla_status status = tokens && labels ? EFLA_OK : efla_fail_memory(why);
   if (status == EFLA_OK)
-    status = efla_lm_init(&m, &task->options.model, &task->learner.devices[thread], 1, context, why);
+    status = efla_lm_init_forward(&m, &task->options.model, &task->learner.devices[thread], 1, context, why);
   for (size_t w = thread; w < windows && status == EFLA_OK; w += task->options.threads) {
     double loss;
     split_window(part->bytes + w * context, context, tokens, labels);
@@ -65,8 +84,8 @@ static efla_status add_windows(const efla_text_task *task, size_t thread, const 
 
 efla_status efla_text_evaluate(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
                                size_t context, size_t windows, double *bits, double *positions, efla_message *why) {
-  const size_t threads = task->options.threads, there = part->count > context ? (part->count - 1) / context : 0;
-  if (windows > there) windows = there;
+  const size_t threads = task->options.threads;
+  windows = efla_text_windows(part, context, windows);
   *bits = NAN;
   for (size_t i = 0; i < context && positions; i++) positions[i] = NAN;
   if (windows == 0) return EFLA_OK;

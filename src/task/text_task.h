@@ -27,6 +27,15 @@ typedef struct efla_text_task {
 efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *options, efla_message *why);
 void efla_text_task_clear(efla_text_task *task);
 
+enum { EFLA_LONGEST = 16 }; /* windows of the last evaluations are 1, 4, 16 times the context */
+
+/* Windows of `context` tokens that an evaluation reads of a part: `most`, or all there are. */
+size_t efla_text_windows(const efla_corpus_part *part, size_t context, size_t most);
+
+/* The memory of a training of `steps` steps and its evaluations of `windows` windows of the context, or of as many tokens
+ * in up to EFLA_LONGEST times longer ones: efla_lm_learner_bytes. */
+double efla_text_task_bytes(const efla_text_task *task, size_t steps, size_t windows);
+
 /* The mean loss of a part, in bits per byte: windows of `context` tokens one after another, each from the zero state,
  * the first `windows` of them or all there are, the last incomplete one left out. positions (context, NULL: not
  * wanted): the means of each place in a window. nan where the part is shorter than one. Fails as efla_lm_forward

@@ -69,7 +69,7 @@ static efla_status open_answerer(answerer *a, const efla_token_run *run, size_t 
   a->tokens = calloc(n, sizeof *a->tokens), a->wanted = calloc(n, sizeof *a->wanted);
   a->logits = calloc(run->plan.model.vocabulary, sizeof *a->logits);
   if (!a->tokens || !a->wanted || !a->logits) return efla_fail_memory(why);
-  return efla_lm_init(&a->model, &run->plan.model, &run->learner.devices[thread], 1, n, why);
+  return efla_lm_init_forward(&a->model, &run->plan.model, &run->learner.devices[thread], 1, n, why);
 }
 
 static void close_answerer(answerer *a) {
