@@ -2,12 +2,12 @@
 /* mad: how do models with the delta rule do on the synthetic tasks of MAD?
  *
  * Inputs    sequences of the tasks (docs/tasks.md), by default at a size for two cores, with --published at the
- *           published one; the model of nn/language_model.h, trained from the seed.
+ *           published one; the model of nn/language_model.h, for compression as an auto-encoder, trained from the
+ *           seed.
  * Varies    the task; mixer, method, decay, keys, map of beta, learning rate, seed.
  * Measures  accuracy on test sequences, scored as published: the mean over labels.
  * Expects   recall tasks to tell the rules apart, selective copying and memorization less so.
- * Writes    one row per task and config; with --configs a stopped run is resumed. Compression, whose labels
- *           follow from what is kept after the last token, needs another model and is not among the tasks. */
+ * Writes    one row per task and config; with --configs a stopped run is resumed. */
 #include "laboratory.h"
 
 static efla_token_study study;
@@ -18,11 +18,8 @@ static bool published;
 static const struct size {
   const char *task;
   size_t vocabulary, length, items;
-} sizes[] = {{"in-context-recall", 16, 64, 0},
-             {"fuzzy-recall", 16, 64, 0},
-             {"noisy-recall", 32, 64, 0},
-             {"selective-copying", 16, 64, 8},
-             {"memorization", 64, 32, 0}};
+} sizes[] = {{"in-context-recall", 16, 64, 0}, {"fuzzy-recall", 16, 64, 0}, {"noisy-recall", 32, 64, 0},
+             {"selective-copying", 16, 64, 8}, {"compression", 16, 16, 0},  {"memorization", 64, 32, 0}};
 
 static const char *task_name(size_t i) { return i < sizeof sizes / sizeof *sizes ? sizes[i].task : NULL; }
 

@@ -19,7 +19,13 @@
 typedef struct efla_device efla_device;
 
 /* Maps of one number, y = f(x). */
-typedef enum efla_map { EFLA_MAP_SIGMOID, EFLA_MAP_TWICE_SIGMOID, EFLA_MAP_SOFTPLUS, EFLA_MAP_MINUS_SOFTPLUS } efla_map;
+typedef enum efla_map {
+  EFLA_MAP_SIGMOID,
+  EFLA_MAP_TWICE_SIGMOID,
+  EFLA_MAP_SOFTPLUS,
+  EFLA_MAP_MINUS_SOFTPLUS,
+  EFLA_MAP_GELU
+} efla_map;
 
 typedef struct efla_device_row {
   const char *name;

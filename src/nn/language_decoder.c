@@ -23,6 +23,7 @@ efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, co
   *d = (efla_lm_decoder){.states = NULL};
   if (c->softmax)
     return efla_fail(why, EFLA_UNSUPPORTED, "softmax attention has no state of constant size to decode with");
+  if (c->compress) return efla_fail(why, EFLA_UNSUPPORTED, "an auto-encoder has no output before its last token");
   efla_status status = efla_lm_init_forward(&d->lm, c, device, 1, 1, why);
   if (status != EFLA_OK) return status;
   d->parameters = parameters;

@@ -14,7 +14,7 @@ typedef struct efla_lm_decoder {
 } efla_lm_decoder;
 
 /* parameters and the device must stay. Fails with EFLA_UNSUPPORTED for softmax attention, whose time and memory grow
- * with the tokens, with EFLA_NO_MEMORY and as efla_decoder_open; d is then zeroed. */
+ * with the tokens, and for an auto-encoder, with EFLA_NO_MEMORY and as efla_decoder_open; d is then zeroed. */
 efla_status efla_lm_decoder_open(efla_lm_decoder *d, const efla_lm_config *c, const efla_device *device,
                                  const void *parameters, efla_message *why);
 void efla_lm_decoder_close(efla_lm_decoder *d);

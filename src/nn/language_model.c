@@ -21,13 +21,15 @@ const char *efla_beta_map_name(size_t i) {
 static bool gated(const efla_lm_config *c) { return !c->softmax && c->rule.decay && c->rule.decay->gated; }
 static size_t gates(const efla_lm_config *c) { return !gated(c) ? 0 : c->per_channel ? c->width : c->heads; }
 
-static bool of_layer(efla_lm_parameter p) {
-  return (p >= EFLA_LM_QKV && p <= EFLA_LM_DOWN) || (p >= EFLA_LM_CONVOLUTION && p <= EFLA_LM_NORM_HEAD);
+size_t efla_lm_copies(const efla_lm_config *c, efla_lm_parameter p) {
+  if (p == EFLA_LM_EXPAND || p == EFLA_LM_EXPAND_BIAS || p == EFLA_LM_NORM_EXPAND) return EFLA_LM_EXPANSIONS;
+  return (p >= EFLA_LM_QKV && p <= EFLA_LM_DOWN) || (p >= EFLA_LM_CONVOLUTION && p <= EFLA_LM_NORM_HEAD) ? c->layers
+                                                                                                         : 1;
 }
 
 static efla_lm_place shape(const efla_lm_config *c, efla_lm_parameter p) {
   assert(c->heads > 0);
-  const size_t W = c->width, betas = c->softmax ? 0 : c->heads;
+  const size_t W = c->width, betas = c->softmax ? 0 : c->heads, one = c->compress ? 1 : 0;
   const efla_lm_place shapes[EFLA_LM_PARAMETERS] = {
       [EFLA_LM_EMBEDDING] = {0, c->vocabulary, W},
       [EFLA_LM_QKV] = {0, 3 * W, W},
@@ -37,6 +39,7 @@ static efla_lm_place shape(const efla_lm_config *c, efla_lm_parameter p) {
       [EFLA_LM_UP] = {0, 2 * c->hidden, W},
       [EFLA_LM_DOWN] = {0, W, c->hidden},
       [EFLA_LM_OUT] = {0, c->vocabulary, W},
+      [EFLA_LM_EXPAND] = {0, one * W, W},
       [EFLA_LM_CONVOLUTION] = {0, EFLA_CONVOLUTION, 3 * W},
       [EFLA_LM_BETA_BIAS] = {0, betas ? 1 : 0, betas},
       [EFLA_LM_GATE_BIAS] = {0, gates(c) ? 1 : 0, gates(c)},
@@ -44,6 +47,8 @@ static efla_lm_place shape(const efla_lm_config *c, efla_lm_parameter p) {
       [EFLA_LM_NORM_HIDDEN] = {0, 1, W},
       [EFLA_LM_NORM_HEAD] = {0, 1, W / c->heads},
       [EFLA_LM_NORM_OUT] = {0, 1, W},
+      [EFLA_LM_EXPAND_BIAS] = {0, one, W},
+      [EFLA_LM_NORM_EXPAND] = {0, one, W},
   };
   return shapes[p];
 }
@@ -55,7 +60,7 @@ static size_t before(const efla_lm_config *c, efla_lm_parameter parameter, size_
   size_t sum = 0;
   for (efla_lm_parameter p = 0; p < parameter; p++) {
     const efla_lm_place place = shape(c, p);
-    sum += numbers(&place) * (of_layer(p) ? c->layers : 1);
+    sum += numbers(&place) * efla_lm_copies(c, p);
   }
   if (parameter == EFLA_LM_PARAMETERS) return sum;
   const efla_lm_place place = shape(c, parameter);
@@ -75,7 +80,7 @@ size_t efla_lm_parameters(const efla_lm_config *c) {
   size_t sum = 0;
   for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++) {
     const efla_lm_place place = shape(c, p);
-    sum += place.rows * place.columns * (of_layer(p) ? c->layers : 1);
+    sum += place.rows * place.columns * efla_lm_copies(c, p);
   }
   return sum;
 }
@@ -99,7 +104,13 @@ static void start_parameter(const efla_lm_config *c, efla_lm_parameter p, const 
     else if (p == EFLA_LM_GATE_BIAS)
       x[i] = decay_bias(c, c->per_channel ? i % (c->width / c->heads) : i, c->per_channel ? c->width / c->heads : n);
     else
-      x[i] = p == EFLA_LM_BETA_BIAS ? 0 : 1;
+      x[i] = p == EFLA_LM_BETA_BIAS || p == EFLA_LM_EXPAND_BIAS ? 0 : 1;
+}
+
+/* A stream of its own for each: what one model has and another has not changes nothing else. A new parameter takes a
+ * new number, so that tables of older versions can be made again. */
+static size_t stream(efla_lm_parameter p) {
+  return p == EFLA_LM_EXPAND ? EFLA_LM_PARAMETERS : p > EFLA_LM_EXPAND ? p - 1 : p;
 }
 
 efla_status efla_lm_start(const efla_lm_config *c, size_t seed, double *parameters, efla_message *why) {
@@ -107,9 +118,8 @@ efla_status efla_lm_start(const efla_lm_config *c, size_t seed, double *paramete
   if (!draw) return efla_fail_memory(why);
   memset(parameters, 0, efla_lm_numbers(c) * sizeof *parameters);
   for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
-    for (size_t l = 0; l < (of_layer(p) ? c->layers : 1); l++) {
-      /* a stream of its own: what one mixer has and another has not changes nothing else */
-      gsl_rng_set(draw, seed * 1000003 + (size_t)p * 1009 + l + 1);
+    for (size_t l = 0; l < efla_lm_copies(c, p); l++) {
+      gsl_rng_set(draw, seed * 1000003 + stream(p) * 1009 + l + 1);
       const efla_lm_place at = efla_lm_place_of(c, p, l);
       start_parameter(c, p, &at, draw, parameters + at.first);
     }
@@ -125,7 +135,7 @@ typedef struct need {
   size_t n; /* numbers */
 } need;
 
-enum { LAYER_ARRAYS = 21, ARRAYS = 12 };
+enum { LAYER_ARRAYS = 21, ARRAYS = 14 + 4 * EFLA_LM_EXPANSIONS };
 
 static void layer_needs(const efla_lm_config *c, size_t sequences, size_t tokens, bool backward, efla_lm_layer *l,
                         need list[LAYER_ARRAYS]) {
@@ -159,7 +169,8 @@ static void model_needs(const efla_lm_config *c, size_t sequences, size_t tokens
   const size_t R = sequences * tokens, W = R * c->width, small = R * (gates(c) > c->heads ? gates(c) : c->heads);
   size_t widest = 3 * c->width > 2 * c->hidden ? 3 * c->width : 2 * c->hidden;
   if (c->softmax && tokens > widest) widest = tokens;
-  const size_t B = backward ? 1 : 0;
+  const size_t B = backward ? 1 : 0, E = c->compress ? W : 0;
+  efla_lm_expansion *e = m->expansions;
   const need all[ARRAYS] = {{&m->x, W},
                             {&m->r, W},
                             {&m->by, R},
@@ -171,7 +182,17 @@ static void model_needs(const efla_lm_config *c, size_t sequences, size_t tokens
                             {&m->d_o, B * W},
                             {&m->d_q, B * W},
                             {&m->d_small[0], B * small},
-                            {&m->d_small[1], B * small}};
+                            {&m->d_small[1], B * small},
+                            {&m->code, E},
+                            {&m->positions, c->compress ? tokens * c->width : 0},
+                            {&e[0].x, E},
+                            {&e[0].r, E},
+                            {&e[0].by, c->compress ? R : 0},
+                            {&e[0].z, E},
+                            {&e[1].x, E},
+                            {&e[1].r, E},
+                            {&e[1].by, c->compress ? R : 0},
+                            {&e[1].z, E}};
   memcpy(list, all, sizeof all);
 }
 
@@ -186,7 +207,7 @@ double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, siz
   for (size_t i = 0; i < LAYER_ARRAYS; i++) layer += (double)layer_list[i].n;
   for (size_t i = 0; i < ARRAYS; i++) model += (double)model_list[i].n;
   return ((double)(backward ? c->layers : 1) * layer + model) * (double)efla_type_size(device->type) +
-         (double)(sequences * tokens * sizeof(double));
+         (double)(sequences * tokens * (sizeof(double) + (c->compress ? sizeof(uint32_t) : 0)));
 }
 
 static bool allocate(const efla_device *device, const need *list, size_t n) {
@@ -194,6 +215,22 @@ static bool allocate(const efla_device *device, const need *list, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (list[i].n > 0) whole = (*list[i].to = device->row->allocate(list[i].n)) && whole;
   return whole;
+}
+
+/* What a code is expanded with: the sines of positions, and the row of the last token of each row's sequence. */
+static bool start_expansion(efla_lm *m) {
+  const size_t W = m->config.width, half = W / 2, n = m->tokens * W;
+  double *sines = calloc(n, sizeof *sines);
+  m->last = malloc(m->rows * sizeof *m->last);
+  for (size_t t = 0; t < m->tokens && sines; t++)
+    for (size_t j = 0; j < half; j++) {
+      const double angle = (double)t * pow(10000, half > 1 ? -(double)j / (double)(half - 1) : 0);
+      sines[t * W + j] = sin(angle), sines[t * W + half + j] = cos(angle);
+    }
+  if (sines) m->device->row->write(n, sines, m->positions);
+  for (size_t r = 0; r < m->rows && m->last; r++) m->last[r] = (uint32_t)(r / m->tokens * m->tokens + m->tokens - 1);
+  free(sines);
+  return sines && m->last;
 }
 
 /* Layers whose arrays are their own; the others have the first one's. */
@@ -206,7 +243,7 @@ static efla_status init(efla_lm *m, const efla_lm *wanted, efla_message *why) {
     return efla_fail(why, EFLA_INPUT, "%zu heads do not divide the width %zu", wanted->config.heads,
                      wanted->config.width);
   *m = *wanted;
-  need list[LAYER_ARRAYS];
+  need list[ARRAYS]; /* the longer of both */
   m->rows = m->sequences * m->tokens, m->gates = gates(c);
   for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
     m->first[p] = before(c, p, 0), m->step[p] = before(c, p, 1) - m->first[p];
@@ -218,7 +255,7 @@ static efla_status init(efla_lm *m, const efla_lm *wanted, efla_message *why) {
   }
   for (size_t l = own_layers(m); l < c->layers && whole; l++) m->layers[l] = m->layers[0];
   model_needs(c, m->sequences, m->tokens, m->backward, m, list);
-  whole = whole && allocate(m->device, list, ARRAYS);
+  whole = whole && allocate(m->device, list, ARRAYS) && (!c->compress || start_expansion(m));
   if (whole) return EFLA_OK;
   efla_lm_clear(m);
   return efla_fail_memory(why);
@@ -237,13 +274,13 @@ efla_status efla_lm_init_forward(efla_lm *m, const efla_lm_config *c, const efla
 }
 
 void efla_lm_clear(efla_lm *m) {
-  need list[LAYER_ARRAYS];
+  need list[ARRAYS]; /* the longer of both */
   for (size_t l = 0; l < own_layers(m) && m->layers; l++) {
     layer_needs(&m->config, 0, 0, m->backward, &m->layers[l], list);
     for (size_t i = 0; i < LAYER_ARRAYS; i++) m->device->row->release(*list[i].to);
   }
   if (m->device) model_needs(&m->config, 0, 0, m->backward, m, list);
   for (size_t i = 0; i < ARRAYS && m->device; i++) m->device->row->release(*list[i].to);
-  free(m->layers), free(m->losses);
+  free(m->layers), free(m->losses), free(m->last);
   *m = (efla_lm){.layers = NULL};
 }

@@ -12,6 +12,12 @@
  *       x <- x + W_down swiglu(W_up RMSNorm(x))
  *     logits = W_out RMSNorm(x)
  *
+ * With `compress` it is an auto-encoder: of x after the last layer only the row of a sequence's last token goes
+ * on, the code. Every row t becomes
+ *     x = the code + [sin(t w_j)], [cos(t w_j)],  w_j = 10000^(-j/(h-1)) for j = 0 ... h-1, h = width/2
+ *     x <- gelu(W_x RMSNorm(x) + b_x)                twice
+ * and is then read out as above.
+ *
  * It is written in terms of a device (device.h). All parameters lie in one block, each at a multiple of EFLA_PAD
  * numbers, gaps 0: first the matrices, which weight decay applies to, then all others. */
 #ifndef EFLA_NN_LANGUAGE_MODEL_H
@@ -34,6 +40,7 @@ typedef struct efla_lm_config {
   efla_rule rule;
   const efla_beta_map *beta;
   bool per_channel;  /* the rule's decay has one argument per channel, which it takes (efla_decay.share) */
+  bool compress;     /* an auto-encoder: logits of all rows follow from the last token's */
   double key_factor; /* of k between convolution and rule, to see what a model does beyond its keys; 0 means 1 */
 } efla_lm_config;
 
@@ -45,7 +52,8 @@ typedef enum efla_lm_parameter {
   EFLA_LM_O,           /* (width, width) */
   EFLA_LM_UP,          /* (2 hidden, width) */
   EFLA_LM_DOWN,        /* (width, hidden) */
-  EFLA_LM_OUT,         /* (vocabulary, width); the last matrix */
+  EFLA_LM_OUT,         /* (vocabulary, width) */
+  EFLA_LM_EXPAND,      /* (width, width), EFLA_LM_EXPANSIONS of them with compress, otherwise none; the last matrix */
   EFLA_LM_CONVOLUTION, /* (EFLA_CONVOLUTION, 3 width), from here to EFLA_LM_NORM_HEAD one per layer */
   EFLA_LM_BETA_BIAS,   /* (heads) */
   EFLA_LM_GATE_BIAS,   /* (heads or width) */
@@ -53,8 +61,15 @@ typedef enum efla_lm_parameter {
   EFLA_LM_NORM_HIDDEN, /* (width) */
   EFLA_LM_NORM_HEAD,   /* (width/heads) */
   EFLA_LM_NORM_OUT,    /* (width) */
+  EFLA_LM_EXPAND_BIAS, /* (width), as many as EFLA_LM_EXPAND */
+  EFLA_LM_NORM_EXPAND, /* (width), as many */
   EFLA_LM_PARAMETERS
 } efla_lm_parameter;
+
+enum { EFLA_LM_EXPANSIONS = 2 };
+
+/* How many a model that has a parameter has of it: one per layer, or fewer for all. */
+size_t efla_lm_copies(const efla_lm_config *c, efla_lm_parameter parameter);
 
 /* Where a parameter of a layer (0 where there is one for all) lies in the block, and its shape; rows 0: there is
  * none. */
@@ -85,6 +100,11 @@ typedef struct efla_lm_layer {
   void *up, *act;          /* (2 hidden), (hidden) */
 } efla_lm_layer;
 
+/* The same of a layer between the code and the readout. */
+typedef struct efla_lm_expansion {
+  void *x, *r, *by, *z; /* (width) twice, (1), (width) */
+} efla_lm_expansion;
+
 /* A model's workspace for `sequences` sequences of `tokens` tokens each, on a device. */
 typedef struct efla_lm {
   efla_lm_config config;
@@ -94,10 +114,13 @@ typedef struct efla_lm {
   size_t gates;                                               /* decays of a token; 0: none */
   size_t first[EFLA_LM_PARAMETERS], step[EFLA_LM_PARAMETERS]; /* of each parameter, and from layer to layer */
   efla_lm_layer *layers;
-  void *x, *r, *by, *logits;         /* after the last layer, its norm, (vocabulary) */
+  void *x, *r, *by, *logits; /* what is read out, its norm, (vocabulary) */
+  void *code, *positions;    /* (width): after the last layer, and the sines of a sequence (tokens, width) */
+  efla_lm_expansion expansions[EFLA_LM_EXPANSIONS];
   void *d_x, *d_r, *d_wide, *d_more; /* (width) twice, (the widest) twice: of the backward pass */
   void *d_o, *d_q, *d_small[2];      /* (width) twice, (heads or width) twice */
   double *losses;                    /* (rows) */
+  uint32_t *last;                    /* (rows): the row of the code; with compress only */
   const uint32_t *read;              /* the tokens of the last forward pass */
 } efla_lm;
 

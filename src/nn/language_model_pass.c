@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The forward and the backward pass of language_model.h. */
+/* The forward and the backward pass of language_model.h; what follows a code is in language_expansion.c. */
 #include "nn/language_parts.h"
 
 #include "efla/internal/backend.h"
@@ -14,24 +14,21 @@ void *efla_lm_at(const efla_lm *m, const void *block, efla_lm_parameter p, size_
 
 static bool gated(const efla_lm *m) { return m->gates > 0; }
 
-/* y (rows, out) = x (rows, in) W^T + keep y */
-static void linear(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, double keep, void *y) {
+void efla_lm_linear(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, double keep, void *y) {
   if (m->rows == 1)
     m->device->row->matrix(m->device, out, in, W, x, keep, y);
   else
     m->device->row->product(false, true, m->rows, out, in, x, in, W, in, keep, y, out);
 }
 
-/* d_x = d_y W + keep d_x, d_W += d_y^T x */
-static void linear_backward(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, const void *d_y,
-                            double keep, void *d_x, void *d_W) {
+void efla_lm_linear_backward(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, const void *d_y,
+                             double keep, void *d_x, void *d_W) {
   m->device->row->product(false, false, m->rows, in, out, d_y, out, W, in, keep, d_x, in);
   m->device->row->product(true, false, out, in, m->rows, d_y, out, x, in, 1, d_W, in);
 }
 
 /* ---- the mixer ---- */
 
-/* Rows of n numbers per head in rows of `row` numbers that begin at x. */
 efla_array efla_lm_heads(const efla_lm *m, const void *x, size_t row, size_t n) {
   return (efla_array){.data = (void *)x,
                       .type = m->device->row->type,
@@ -92,10 +89,10 @@ void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer) {
   const size_t W = c->width, H = c->heads, G = m->gates;
   on->norm(m->device, m->rows, H, W / H, l->y, 3 * W, NULL, l->q, l->q_by);
   scale_keys(m, l->y);
-  linear(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
+  efla_lm_linear(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), 0, l->beta_z);
   on->map(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer), l->beta);
   if (G == 0) return;
-  linear(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), 0, l->gate_z);
+  efla_lm_linear(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), 0, l->gate_z);
   on->map(gate_map(m), m->rows, G, l->gate_z, efla_lm_at(m, parameters, EFLA_LM_GATE_BIAS, layer), l->g);
 }
 
@@ -154,13 +151,13 @@ static efla_status mix_backward(efla_lm *m, const void *parameters, size_t layer
   scale_keys(m, m->d_wide);
   on->map_backward(c->beta->map, m->rows, H, l->beta_z, efla_lm_at(m, parameters, EFLA_LM_BETA_BIAS, layer),
                    m->d_small[0], m->d_small[0], efla_lm_at(m, gradient, EFLA_LM_BETA_BIAS, layer));
-  linear_backward(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), m->d_small[0], 1, m->d_r,
-                  efla_lm_at(m, gradient, EFLA_LM_BETA, layer));
+  efla_lm_linear_backward(m, W, H, l->r, efla_lm_at(m, parameters, EFLA_LM_BETA, layer), m->d_small[0], 1, m->d_r,
+                          efla_lm_at(m, gradient, EFLA_LM_BETA, layer));
   if (G > 0) {
     on->map_backward(gate_map(m), m->rows, G, l->gate_z, efla_lm_at(m, parameters, EFLA_LM_GATE_BIAS, layer),
                      m->d_small[1], m->d_small[1], efla_lm_at(m, gradient, EFLA_LM_GATE_BIAS, layer));
-    linear_backward(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), m->d_small[1], 1, m->d_r,
-                    efla_lm_at(m, gradient, EFLA_LM_GATE, layer));
+    efla_lm_linear_backward(m, W, G, l->r, efla_lm_at(m, parameters, EFLA_LM_GATE, layer), m->d_small[1], 1, m->d_r,
+                            efla_lm_at(m, gradient, EFLA_LM_GATE, layer));
   }
   on->zero(m->rows, W, m->d_wide, 3 * W); /* the norm adds to what is there */
   on->norm_backward(m->device, m->rows, H, d, l->y, 3 * W, NULL, l->q_by, m->d_q, m->d_wide, NULL);
@@ -194,11 +191,11 @@ void efla_lm_project(efla_lm *m, const void *parameters, size_t layer) {
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = m->config.width;
   on->row->norm(on, m->rows, 1, W, l->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->r, l->by);
-  linear(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), 0, l->qkv);
+  efla_lm_linear(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), 0, l->qkv);
 }
 
 void *efla_lm_next(const efla_lm *m, size_t layer) {
-  return layer + 1 < m->config.layers ? m->layers[layer + 1].x : m->x;
+  return layer + 1 < m->config.layers ? m->layers[layer + 1].x : m->config.compress ? m->code : m->x;
 }
 
 void efla_lm_finish_layer(efla_lm *m, const void *parameters, size_t layer) {
@@ -208,12 +205,12 @@ void efla_lm_finish_layer(efla_lm *m, const void *parameters, size_t layer) {
   on->row->norm(on, m->rows, H, W / H, l->o, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->normed,
                 l->o_by);
   on->row->copy(m->rows * W, l->x, l->middle);
-  linear(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), 1, l->middle);
+  efla_lm_linear(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), 1, l->middle);
   on->row->norm(on, m->rows, 1, W, l->middle, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HIDDEN, layer), l->s, l->s_by);
-  linear(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), 0, l->up);
+  efla_lm_linear(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), 0, l->up);
   on->row->swiglu(on, m->rows, F, l->up, l->act);
   on->row->copy(m->rows * W, l->middle, efla_lm_next(m, layer));
-  linear(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), 1, efla_lm_next(m, layer));
+  efla_lm_linear(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), 1, efla_lm_next(m, layer));
 }
 
 static efla_status forward_layer(efla_lm *m, const void *parameters, size_t layer, efla_message *why) {
@@ -234,7 +231,7 @@ static efla_status forward_layer(efla_lm *m, const void *parameters, size_t laye
 void efla_lm_read_out(efla_lm *m, const void *parameters) {
   const size_t W = m->config.width;
   m->device->row->norm(m->device, m->rows, 1, W, m->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_OUT, 0), m->r, m->by);
-  linear(m, W, m->config.vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), 0, m->logits);
+  efla_lm_linear(m, W, m->config.vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), 0, m->logits);
 }
 
 /* d_x: by the layer's result in, by its input out. */
@@ -243,15 +240,15 @@ static efla_status backward_layer(efla_lm *m, const void *parameters, size_t lay
   const efla_device *on = m->device;
   efla_lm_layer *l = &m->layers[layer];
   const size_t W = c->width, H = c->heads, F = c->hidden, d = W / H;
-  linear_backward(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), m->d_x, 0, m->d_more,
-                  efla_lm_at(m, gradient, EFLA_LM_DOWN, layer));
+  efla_lm_linear_backward(m, F, W, l->act, efla_lm_at(m, parameters, EFLA_LM_DOWN, layer), m->d_x, 0, m->d_more,
+                          efla_lm_at(m, gradient, EFLA_LM_DOWN, layer));
   on->row->swiglu_backward(on, m->rows, F, l->up, m->d_more, m->d_wide);
-  linear_backward(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), m->d_wide, 0, m->d_r,
-                  efla_lm_at(m, gradient, EFLA_LM_UP, layer));
+  efla_lm_linear_backward(m, W, 2 * F, l->s, efla_lm_at(m, parameters, EFLA_LM_UP, layer), m->d_wide, 0, m->d_r,
+                          efla_lm_at(m, gradient, EFLA_LM_UP, layer));
   on->row->norm_backward(on, m->rows, 1, W, l->middle, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HIDDEN, layer),
                          l->s_by, m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_HIDDEN, layer));
-  linear_backward(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), m->d_x, 0, m->d_r,
-                  efla_lm_at(m, gradient, EFLA_LM_O, layer));
+  efla_lm_linear_backward(m, W, W, l->normed, efla_lm_at(m, parameters, EFLA_LM_O, layer), m->d_x, 0, m->d_r,
+                          efla_lm_at(m, gradient, EFLA_LM_O, layer));
   on->row->zero(m->rows, W, m->d_o, W);
   on->row->norm_backward(on, m->rows, H, d, l->o, W, efla_lm_at(m, parameters, EFLA_LM_NORM_HEAD, layer), l->o_by,
                          m->d_r, m->d_o, efla_lm_at(m, gradient, EFLA_LM_NORM_HEAD, layer));
@@ -265,8 +262,8 @@ static efla_status backward_layer(efla_lm *m, const void *parameters, size_t lay
   on->row->convolve_backward(on, m->sequences, m->tokens, 3 * W, l->qkv,
                              efla_lm_at(m, parameters, EFLA_LM_CONVOLUTION, layer), l->z, m->d_wide, l->z, m->d_more,
                              efla_lm_at(m, gradient, EFLA_LM_CONVOLUTION, layer));
-  linear_backward(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), m->d_more, 1, m->d_r,
-                  efla_lm_at(m, gradient, EFLA_LM_QKV, layer));
+  efla_lm_linear_backward(m, W, 3 * W, l->r, efla_lm_at(m, parameters, EFLA_LM_QKV, layer), m->d_more, 1, m->d_r,
+                          efla_lm_at(m, gradient, EFLA_LM_QKV, layer));
   on->row->norm_backward(on, m->rows, 1, W, l->x, W, efla_lm_at(m, parameters, EFLA_LM_NORM_MIXER, layer), l->by,
                          m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_MIXER, layer));
   return EFLA_OK;
@@ -282,6 +279,7 @@ efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *
     const efla_status status = forward_layer(m, parameters, l, why);
     if (status != EFLA_OK) return status;
   }
+  if (c->compress) efla_lm_expand(m, parameters);
   efla_lm_read_out(m, parameters);
   if (!labels) return EFLA_OK;
   on->row->entropy(on, m->rows, c->vocabulary, m->logits, labels, weight, m->losses);
@@ -293,11 +291,12 @@ efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *
 efla_status efla_lm_backward(efla_lm *m, const void *parameters, void *gradient, efla_message *why) {
   const efla_lm_config *c = &m->config;
   const efla_device *on = m->device;
-  linear_backward(m, c->width, c->vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), m->logits, 0, m->d_r,
-                  efla_lm_at(m, gradient, EFLA_LM_OUT, 0));
+  efla_lm_linear_backward(m, c->width, c->vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), m->logits, 0,
+                          m->d_r, efla_lm_at(m, gradient, EFLA_LM_OUT, 0));
   on->row->zero(m->rows, c->width, m->d_x, c->width);
   on->row->norm_backward(on, m->rows, 1, c->width, m->x, c->width, efla_lm_at(m, parameters, EFLA_LM_NORM_OUT, 0),
                          m->by, m->d_r, m->d_x, efla_lm_at(m, gradient, EFLA_LM_NORM_OUT, 0));
+  if (c->compress) efla_lm_expand_backward(m, parameters, gradient);
   for (size_t l = c->layers; l-- > 0;) {
     const efla_status status = backward_layer(m, parameters, l, gradient, why);
     if (status != EFLA_OK) return status;

@@ -7,6 +7,11 @@
 
 /* A parameter in a block of them, or its derivative in a block of those. */
 void *efla_lm_at(const efla_lm *m, const void *block, efla_lm_parameter p, size_t layer);
+/* y (rows, out) = x (rows, in) W^T + keep y */
+void efla_lm_linear(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, double keep, void *y);
+/* d_x = d_y W + keep d_x, d_W += d_y^T x */
+void efla_lm_linear_backward(const efla_lm *m, size_t in, size_t out, const void *x, const void *W, const void *d_y,
+                             double keep, void *d_x, void *d_W);
 /* Rows of n numbers per head in rows of `row` numbers that begin at x. */
 efla_array efla_lm_heads(const efla_lm *m, const void *x, size_t row, size_t n);
 
@@ -21,7 +26,11 @@ void efla_lm_gates(efla_lm *m, const void *parameters, size_t layer);
 void efla_lm_finish_layer(efla_lm *m, const void *parameters, size_t layer);
 void *efla_lm_next(const efla_lm *m, size_t layer);
 
-/* After the last layer: the logits. */
+/* From m->code to m->x; and from d_x by the one to d_x by the other. */
+void efla_lm_expand(efla_lm *m, const void *parameters);
+void efla_lm_expand_backward(efla_lm *m, const void *parameters, void *gradient);
+
+/* From m->x to the logits. */
 void efla_lm_read_out(efla_lm *m, const void *parameters);
 
 #endif

@@ -196,11 +196,8 @@ static efla_status open_run(efla_token_run *run, const char *path, size_t save, 
 efla_status efla_token_run_open(efla_token_run *run, const efla_token_plan *plan, const char *path, size_t save,
                                 efla_message *why) {
   *run = (efla_token_run){.plan = {.task = NULL}};
-  if (plan->task->whole)
-    return efla_fail(why, EFLA_USAGE, "%s: its labels are to follow from what is kept after the last token",
-                     plan->task->name);
   run->plan = *plan;
-  run->plan.model.vocabulary = plan->settings.vocabulary;
+  run->plan.model.vocabulary = plan->settings.vocabulary, run->plan.model.compress = plan->task->whole;
   describe(run);
   const efla_status status = open_run(run, path, save, why);
   if (status != EFLA_OK) efla_token_run_clear(run);

@@ -8,9 +8,9 @@
 #include "task/lm_learner.h"
 
 typedef struct efla_token_plan {
-  const efla_token_task *task; /* none whose labels follow from what is kept after the last input (whole) */
+  const efla_token_task *task;
   efla_token_settings settings;
-  efla_lm_config model; /* its vocabulary is set */
+  efla_lm_config model; /* its vocabulary is set, and whether it compresses */
   size_t batch, group, threads;
   size_t seed;     /* of parameters and examples */
   size_t examples; /* of the training set, taken in turn; 0: without end */
@@ -32,7 +32,7 @@ typedef struct efla_token_run {
 size_t efla_token_run_work(const efla_token_plan *plan);
 
 /* Resumes from the checkpoint at path where there is one; path NULL: none is kept. save: steps between checkpoints.
- * Fails with EFLA_USAGE where the task has no such settings or is not for such models, and as efla_lm_learner_open and
+ * Fails with EFLA_USAGE where the task has no such settings, and as efla_lm_learner_open and
  * efla_training_open do; run is then zeroed. It must not be moved after that. */
 efla_status efla_token_run_open(efla_token_run *run, const efla_token_plan *plan, const char *path, size_t save,
                                 efla_message *why);

@@ -5,15 +5,16 @@
 #include "testing.h"
 
 #include "nn/language_decoder.h"
+#include "nn/language_parts.h"
 
 #include <gsl/gsl_randist.h>
 
-enum { SEQUENCES = 2, TOKENS = 21, ROWS = SEQUENCES * TOKENS, VOCABULARY = 11 };
+enum { SEQUENCES = 2, TOKENS = 21, ROWS = SEQUENCES * TOKENS, VOCABULARY = 11, WIDTH = 24 };
 
 /* One model of every kind: mixers, rules, maps. */
 static const struct kind {
   const char *method, *decay, *keys, *beta;
-  bool per_channel, softmax;
+  bool per_channel, softmax, compress;
   double key_factor;
 } kinds[] = {{.method = "exact", .decay = "none", .keys = "raw", .beta = "sigmoid"},
              {.method = "euler", .decay = "none", .keys = "unit", .beta = "sigmoid"},
@@ -23,12 +24,15 @@ static const struct kind {
              {.method = "exact", .decay = "strang", .keys = "raw", .beta = "sigmoid", .per_channel = true},
              {.method = "exact", .decay = "retention", .keys = "raw", .beta = "softplus"},
              {.method = "exact", .decay = "split", .keys = "raw", .beta = "sigmoid", .key_factor = 1.7},
-             {.beta = "sigmoid", .softmax = true}};
+             {.beta = "sigmoid", .softmax = true},
+             {.method = "exact", .decay = "none", .keys = "unit", .beta = "sigmoid", .compress = true},
+             {.beta = "sigmoid", .softmax = true, .compress = true}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static efla_lm_config config_of(const struct kind *kind) {
-  efla_lm_config c = {.vocabulary = VOCABULARY, .width = 24, .layers = 2, .heads = 3, .hidden = 20};
+  efla_lm_config c = {.vocabulary = VOCABULARY, .width = WIDTH, .layers = 2, .heads = 3, .hidden = 20};
   c.softmax = kind->softmax, c.per_channel = kind->per_channel, c.key_factor = kind->key_factor;
+  c.compress = kind->compress;
   for (c.beta = efla_beta_maps; strcmp(c.beta->name, kind->beta) != 0;) c.beta++;
   ck_assert(kind->softmax || efla_rule_find(kind->method, kind->decay, kind->keys, &c.rule) == EFLA_OK);
   return c;
@@ -70,6 +74,7 @@ static model open_model(const struct kind *kind, efla_type type) {
 
 static void close_model(model *m) {
   m->device.row->release(m->mine), free(m->parameters);
+  m->lm.device = &m->device;
   efla_lm_clear(&m->lm), efla_device_close(&m->device);
 }
 
@@ -118,10 +123,9 @@ START_TEST(gradients) {
     gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(draw, testing_seed() + k);
     for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
-      for (size_t l = 0; l < m.c.layers; l++) {
+      for (size_t l = 0; l < efla_lm_copies(&m.c, p); l++) {
         const efla_lm_place place = efla_lm_place_of(&m.c, p, l);
-        if (place.rows == 0 || (l > 0 && (p == EFLA_LM_EMBEDDING || p == EFLA_LM_OUT || p == EFLA_LM_NORM_OUT)))
-          continue;
+        if (place.rows == 0) continue;
         const size_t n = place.rows * place.columns;
         double expected = 0, doubt;
         memset(v, 0, m.numbers * sizeof *v);
@@ -158,7 +162,7 @@ START_TEST(narrow_and_wide) {
 }
 END_TEST
 
-/* A token changes no loss before it, and a sequence none of another; bit for bit. */
+/* A token changes no loss before it, but all of an auto-encoder, and a sequence none of another; bit for bit. */
 START_TEST(causal) {
   for (size_t k = 0; k < KINDS; k++) {
     model m = open_model(&kinds[k], EFLA_F32);
@@ -171,7 +175,7 @@ START_TEST(causal) {
     loss_of(&m, 0);
     bool later = false;
     for (size_t r = 0; r < ROWS; r++)
-      if (r < changed || r >= TOKENS)
+      if ((r < changed && !m.c.compress) || r >= TOKENS)
         ck_assert_msg(m.lm.losses[r] == before[r], "kind %zu: row %zu", k, r);
       else
         later = later || m.lm.losses[r] != before[r];
@@ -190,7 +194,7 @@ START_TEST(parameters) {
   ck_assert_int_eq(efla_lm_start(&b, 5, y, &why), EFLA_OK);
   size_t end = 0, count = 0;
   for (efla_lm_parameter p = 0; p < EFLA_LM_PARAMETERS; p++)
-    for (size_t l = 0; l < (p == EFLA_LM_EMBEDDING || p == EFLA_LM_OUT || p == EFLA_LM_NORM_OUT ? 1 : a.layers); l++) {
+    for (size_t l = 0; l < efla_lm_copies(&a, p); l++) {
       const efla_lm_place of_a = efla_lm_place_of(&a, p, l), of_b = efla_lm_place_of(&b, p, l);
       ck_assert_uint_eq(of_a.first, end);
       if (p == EFLA_LM_CONVOLUTION && l == 0) ck_assert_uint_eq(efla_lm_matrices(&a), end);
@@ -203,6 +207,29 @@ START_TEST(parameters) {
 }
 END_TEST
 
+static size_t allocated;
+static void *count_allocation(size_t n) {
+  allocated += n;
+  return efla_device_find("cpu", EFLA_F64)->allocate(n);
+}
+
+/* Memory as announced: the device's numbers, and on the host 8 bytes for a row's loss and 4 for the place of a code. */
+START_TEST(memory) {
+  for (size_t k = 0; k < KINDS; k++) {
+    model m = open_model(&kinds[k], EFLA_F64);
+    efla_device_row counting = *m.device.row;
+    efla_device device = m.device;
+    efla_lm lm;
+    efla_message why;
+    counting.allocate = count_allocation, device.row = &counting, allocated = 0;
+    ck_assert_int_eq(efla_lm_init(&lm, &m.c, &device, SEQUENCES, TOKENS, &why), EFLA_OK);
+    const size_t host = ROWS * (kinds[k].compress ? 12 : 8);
+    ck_assert_double_eq(efla_lm_bytes(&m.c, &counting, SEQUENCES, TOKENS), (double)(allocated * 8 + host));
+    efla_lm_clear(&lm), close_model(&m);
+  }
+}
+END_TEST
+
 /* Token by token the same losses: two orders of the same sums, bounded as f32 against f64. */
 START_TEST(decoding) {
   for (size_t k = 0; k < KINDS; k++) {
@@ -212,7 +239,7 @@ START_TEST(decoding) {
     for (size_t r = 0; r < ROWS; r++) m.labels[r] = (int32_t)(r % VOCABULARY);
     loss_of(&m, 0);
     const efla_status status = efla_lm_decoder_open(&d, &m.c, &m.device, m.mine, &why);
-    ck_assert_int_eq(status, kinds[k].softmax ? EFLA_UNSUPPORTED : EFLA_OK);
+    ck_assert_int_eq(status, kinds[k].softmax || kinds[k].compress ? EFLA_UNSUPPORTED : EFLA_OK);
     for (size_t t = 0; t < TOKENS && status == EFLA_OK; t++) {
       double logits[VOCABULARY], sum = 0;
       ck_assert_int_eq(efla_lm_decoder_step(&d, m.tokens[t], logits, &why), EFLA_OK);
@@ -224,7 +251,61 @@ START_TEST(decoding) {
 }
 END_TEST
 
+/* One layer of an expansion as the header defines it; returns the new bound, where x erred by error. */
+static double expand_layer(const model *m, size_t l, double *x, double error) {
+  const size_t W = m->c.width;
+  const double *matrix = m->parameters + efla_lm_place_of(&m->c, EFLA_LM_EXPAND, l).first,
+               *bias = m->parameters + efla_lm_place_of(&m->c, EFLA_LM_EXPAND_BIAS, l).first,
+               *scale = m->parameters + efla_lm_place_of(&m->c, EFLA_LM_NORM_EXPAND, l).first;
+  double square = EFLA_RMS_EPSILON, largest = 0, widest = 0, y[WIDTH], most = 0;
+  for (size_t i = 0; i < W; i++) square += x[i] * x[i] / (double)W, largest = fmax(largest, fabs(x[i]));
+  for (size_t i = 0; i < W; i++) {
+    double row = 0;
+    y[i] = bias[i];
+    for (size_t j = 0; j < W; j++) {
+      const double factor = matrix[i * W + j] * scale[j];
+      y[i] += factor * x[j] / sqrt(square), row += fabs(factor);
+    }
+    widest = fmax(widest, row), most = fmax(most, fabs(y[i]));
+  }
+  for (size_t i = 0; i < W; i++) x[i] = y[i] * (1 + erf(y[i] / sqrt(2))) / 2;
+  return 1.13 * widest * ((1 + sqrt((double)W)) * error + (double)(3 * W + 10) * U * largest) / sqrt(square) +
+         6 * U * most;
+}
+
+/* Row t of a sequence from the code; returns its bound, docs/bounds.md#training. */
+static double expand(const model *m, size_t t, const double *code, double *x) {
+  const size_t half = m->c.width / 2;
+  double error = 0;
+  for (size_t i = 0; i < m->c.width; i++) {
+    const double angle = (double)t / pow(10000, (double)(i % half) / (double)(half - 1));
+    x[i] = code[i] + (i < half ? sin(angle) : cos(angle));
+    error = fmax(error, U * (25 * angle + 4 + 2 * fabs(x[i])));
+  }
+  for (size_t l = 0; l < EFLA_LM_EXPANSIONS; l++) error = expand_layer(m, l, x, error);
+  return error;
+}
+
+/* What is read out follows from the code of the last token as it is defined, and from nothing else. */
+START_TEST(compression) {
+  model m = open_model(&kinds[KINDS - 2], EFLA_F64);
+  loss_of(&m, 0);
+  double *code = m.lm.code, *read = m.lm.x, before[ROWS * WIDTH], x[WIDTH];
+  memcpy(before, read, sizeof before);
+  for (size_t r = 0; r < ROWS; r++) {
+    const size_t last = r / TOKENS * TOKENS + TOKENS - 1;
+    const double bound = expand(&m, r % TOKENS, code + last * WIDTH, x);
+    for (size_t i = 0; i < WIDTH; i++) CHECK_BOUND(fabs(x[i] - before[r * WIDTH + i]), bound);
+  }
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t i = 0; i < WIDTH && r % TOKENS < TOKENS - 1; i++) code[r * WIDTH + i] = NAN;
+  efla_lm_expand(&m.lm, m.mine);
+  ck_assert_mem_eq(read, before, sizeof before);
+  close_model(&m);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters, decoding};
+  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters, memory, decoding, compression};
   return testing_main("language_model", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -27,14 +27,14 @@ START_TEST(mad) {
   testing_shell("rm -rf " TEST_WORK "/mad", NULL, NULL, 0); /* of an earlier run */
   const char *command = "mad --quick --steps 6 --tested 5 --tasks all --configs " TEST_WORK "/mad";
   efla_csv first = run_table(command), second = run_table(command); /* then from the checkpoints */
-  ck_assert_uint_eq(first.rows, 5);
-  for (size_t r = 0; r < 5; r++) {
+  ck_assert_uint_eq(first.rows, 6);
+  for (size_t r = 0; r < first.rows; r++) {
     ck_assert_str_eq(efla_csv_text(&first, r, "loss"), efla_csv_text(&second, r, "loss"));
     ck_assert(isfinite(efla_csv_real(&first, r, "loss")));
   }
   efla_csv_clear(&first), efla_csv_clear(&second);
   first = run_table("mad --quick --steps 2 --tested 2 --warmup 1 --tasks all --published");
-  ck_assert_uint_eq(first.rows, 5);
+  ck_assert_uint_eq(first.rows, 6);
   efla_csv_clear(&first);
 }
 END_TEST
@@ -42,10 +42,11 @@ END_TEST
 START_TEST(wrong_options) {
   static const struct {
     const char *arguments, *said;
-  } wrong[] = {
-      {"recall --quick --pairs 2,9 --length 32", "mqar"}, {"recall --quick --vocabulary 32 --length 32", "mqar"},
-      {"recall --quick --heads 3", "--heads: 3"},         {"recall --quick --group 3", "--group: 3"},
-      {"mad --quick --warmup 40", "--warmup: 40"},        {"mad --quick --tasks compression", "compression"}};
+  } wrong[] = {{"recall --quick --pairs 2,9 --length 32", "mqar"},
+               {"recall --quick --vocabulary 32 --length 32", "mqar"},
+               {"recall --quick --heads 3", "--heads: 3"},
+               {"recall --quick --group 3", "--group: 3"},
+               {"mad --quick --warmup 40", "--warmup: 40"}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     const int status = run(wrong[i].arguments);
     ck_assert_msg(status == 2 && strstr(err, wrong[i].said) && !strstr(err, "accuracy"), "%s: status %d, %s",
