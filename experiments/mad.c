@@ -4,7 +4,7 @@
  * Inputs    sequences of the tasks (docs/tasks.md), by default at a size for two cores, with --published at the
  *           published one; the model of nn/language_model.h, for compression as an auto-encoder, trained from the
  *           seed.
- * Varies    the task; mixer, method, decay, keys, map of beta, learning rate, seed.
+ * Varies    the task; width, mixer, method, decay, keys, map of beta, learning rate, seed.
  * Measures  accuracy on test sequences, scored as published: the mean over labels.
  * Expects   recall tasks to tell the rules apart, selective copying and memorization less so.
  * Writes    one row per task and config; with --configs a stopped run is resumed. */
@@ -14,11 +14,11 @@ static efla_token_study study;
 static efla_list tasks;
 static bool published;
 
-/* The tasks, and what is smaller than published: vocabulary, length, items. */
+/* The tasks, and what is smaller than published: vocabulary without noise, length, items. */
 static const struct size {
   const char *task;
   size_t vocabulary, length, items;
-} sizes[] = {{"in-context-recall", 16, 64, 0}, {"fuzzy-recall", 16, 64, 0}, {"noisy-recall", 32, 64, 0},
+} sizes[] = {{"in-context-recall", 16, 64, 0}, {"fuzzy-recall", 16, 64, 0}, {"noisy-recall", 16, 64, 0},
              {"selective-copying", 16, 64, 8}, {"compression", 16, 16, 0},  {"memorization", 64, 32, 0}};
 
 static const char *task_name(size_t i) { return i < sizeof sizes / sizeof *sizes ? sizes[i].task : NULL; }

@@ -3,7 +3,7 @@
  *
  * Inputs    sequences of multi-query associative recall (docs/tasks.md): pairs of tokens, then queries among
  *           filler; the model of nn/language_model.h, trained from the seed.
- * Varies    the number of pairs; mixer, method, decay, keys, map of beta, learning rate, seed.
+ * Varies    the number of pairs; width, mixer, method, decay, keys, map of beta, learning rate, seed.
  * Measures  accuracy on test sequences: the share of queries that are answered right.
  * Expects   1 up to about as many pairs as a key has entries, less beyond.
  * Writes    one row per number of pairs and config; with --configs a stopped run is resumed. */

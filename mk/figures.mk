@@ -25,12 +25,15 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 RUN_lm                 := $(BIN)/lm $(if $(QUICK),,--method exact,euler --keys raw,unit --width 64 --heads 2 --layers 2 --hidden 176 --lr 1e-2 --steps 800 --every 100 --windows 300)
+SMALL                  := --method exact,euler --seeds 42,43 --heads 1 --layers 1 --hidden 32 --batch 32 --group 16 --lr 1e-2
+RUN_recall             := $(BIN)/recall $(if $(QUICK),,$(SMALL) --pairs 2,4,8,16 --vocabulary 80 --zeros --width 16,24,32 --steps 400 --tested 300)
+RUN_mad                := $(BIN)/mad $(if $(QUICK),,$(SMALL) --width 32 --steps 600 --tested 384)
 
 # The study of robustness: its models take an hour to train, so its tables are kept in gallery/ and its figures are drawn from there.
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
-FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm throughput throughput-tokens \
+FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm recall mad throughput throughput-tokens \
            $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
@@ -46,7 +49,7 @@ KEPT_smnist-loss    := gallery/study-losses.csv
 KEPT_smnist-steps   := gallery/study-steps.csv
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
-more    = $(if $(filter $(1),$(STUDY_FIGURES)),results/effects.csv plots/smnist-style.gp)
+more    = $(if $(filter $(1),$(STUDY_FIGURES)),results/effects.csv plots/smnist-style.gp)$(if $(filter $(1),recall mad),plots/seeds.gp plots/seeds.awk)
 table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
 script  = $(or $(SCRIPT_$(1)),$(1))
 
