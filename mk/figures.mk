@@ -25,7 +25,7 @@ MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))
 RUN_accumulation-mnist := $(BIN)/accumulation --family mnist --norm 1 --mnist $(EFLA_MNIST)
 RUN_noise-mnist        := $(BIN)/noise --family mnist --pairs 8 --mnist $(EFLA_MNIST)
 RUN_lm                 := $(BIN)/lm $(if $(QUICK),,--method exact,euler --keys raw,unit --width 64 --heads 2 --layers 2 --hidden 176 --lr 1e-2 --steps 800 --every 100 --windows 300)
-SMALL                  := --method exact,euler --seeds 42,43 --heads 1 --layers 1 --hidden 32 --batch 32 --group 16 --lr 1e-2
+SMALL                  := --method exact,euler --keys unit --seeds 42,43 --heads 1 --layers 1 --hidden 32 --batch 32 --group 16 --lr 1e-2
 RUN_recall             := $(BIN)/recall $(if $(QUICK),,$(SMALL) --pairs 2,4,8,16 --vocabulary 80 --zeros --width 16,24,32 --steps 400 --tested 300)
 RUN_mad                := $(BIN)/mad $(if $(QUICK),,$(SMALL) --width 32 --steps 600 --tested 384)
 
