@@ -219,13 +219,18 @@ START_TEST(memory) {
     model m = open_model(&kinds[k], EFLA_F64);
     efla_device_row counting = *m.device.row;
     efla_device device = m.device;
-    efla_lm lm;
     efla_message why;
-    counting.allocate = count_allocation, device.row = &counting, allocated = 0;
-    ck_assert_int_eq(efla_lm_init(&lm, &m.c, &device, SEQUENCES, TOKENS, &why), EFLA_OK);
     const size_t host = ROWS * (kinds[k].compress ? 12 : 8);
-    ck_assert_double_eq(efla_lm_bytes(&m.c, &counting, SEQUENCES, TOKENS), (double)(allocated * 8 + host));
-    efla_lm_clear(&lm), close_model(&m);
+    counting.allocate = count_allocation, device.row = &counting;
+    for (int backward = 0; backward < 2; backward++) {
+      efla_lm lm;
+      allocated = 0;
+      ck_assert_int_eq((backward ? efla_lm_init : efla_lm_init_forward)(&lm, &m.c, &device, SEQUENCES, TOKENS, &why),
+                       EFLA_OK);
+      ck_assert_double_eq(efla_lm_bytes(&m.c, &counting, SEQUENCES, TOKENS, backward), (double)(allocated * 8 + host));
+      efla_lm_clear(&lm);
+    }
+    close_model(&m);
   }
 }
 END_TEST
