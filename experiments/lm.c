@@ -45,8 +45,9 @@ static const efla_option options[] = {
     {"shares", "LIST", "0,0.01,0.05,0.1,0.2", NULL, "shares of substituted bytes", EFLA_REALS, &study.judges.shares, 0,
      1, NULL},
     {"factors", "LIST", "2,4,8", NULL, "factors of raw keys", EFLA_REALS, &study.judges.factors, 1e-6, 1e6, NULL},
-    {"exchange", NULL, NULL, NULL, "evaluate with other methods in place of the config's, before and after tuning",
-     EFLA_FLAG, &study.judges.exchange, 0, 0, NULL},
+    {"exchange", NULL, NULL, NULL,
+     "evaluate with other methods in place of the config's, before and after tuning, which each run repeats", EFLA_FLAG,
+     &study.judges.exchange, 0, 0, NULL},
     {"exchanged", "LIST", "euler,implicit,exact", NULL, "these methods", EFLA_NAMES, &study.judges.methods, 0, 0,
      efla_method_name},
     {"tuning", "N", "100", "20", "steps of tuning", EFLA_COUNT, &study.judges.tuning, 1, 1e9, NULL},
@@ -121,7 +122,8 @@ int main(int argc, char **argv) {
           "The same bits for any number of threads. Sentences and passages begin in the zero state after a line feed; a "
           "sentence is right where its bytes and a line feed are likelier than the other's, a last word where each of "
           "its bytes is the likeliest one. Substituted bytes come from random places of the validation text, and what "
-          "is to be predicted stays. Of --passages a group takes as much memory as of windows of their lengths.",
+          "is to be predicted stays. Of --passages a group takes as much memory as of windows of their lengths, "
+          "--distributions and --tensors that of a batch, --exchange that of a second training.",
       .options = options,
       .columns = efla_text_study_columns,
       .further = further,

@@ -109,9 +109,7 @@ static void start_parameter(const efla_lm_config *c, efla_lm_parameter p, const 
 
 /* A stream of its own for each: what one model has and another has not changes nothing else. A new parameter takes a
  * new number, so that tables of older versions can be made again. */
-static size_t stream(efla_lm_parameter p) {
-  return p == EFLA_LM_EXPAND ? EFLA_LM_PARAMETERS : p > EFLA_LM_EXPAND ? p - 1 : p;
-}
+static size_t stream(efla_lm_parameter p) { return p == EFLA_LM_EXPAND ? 18 : p > EFLA_LM_EXPAND ? p - 1 : p; }
 
 efla_status efla_lm_start(const efla_lm_config *c, size_t seed, double *parameters, efla_message *why) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);

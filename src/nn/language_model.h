@@ -147,7 +147,7 @@ double efla_lm_backend_bytes(const efla_lm_config *c, const efla_device *device,
 efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *tokens, const int32_t *labels,
                             double weight, double *loss, efla_message *why);
 
-/* Adds the derivative of the last forward pass to gradient (as the parameters). */
+/* Adds the derivative of the last forward pass to gradient (as the parameters); not after efla_lm_init_forward. */
 efla_status efla_lm_backward(efla_lm *m, const void *parameters, void *gradient, efla_message *why);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "efla/internal/backend.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -291,6 +292,7 @@ efla_status efla_lm_forward(efla_lm *m, const void *parameters, const uint32_t *
 efla_status efla_lm_backward(efla_lm *m, const void *parameters, void *gradient, efla_message *why) {
   const efla_lm_config *c = &m->config;
   const efla_device *on = m->device;
+  assert(m->backward);
   efla_lm_linear_backward(m, c->width, c->vocabulary, m->r, efla_lm_at(m, parameters, EFLA_LM_OUT, 0), m->logits, 0,
                           m->d_r, efla_lm_at(m, gradient, EFLA_LM_OUT, 0));
   on->row->zero(m->rows, c->width, m->d_x, c->width);

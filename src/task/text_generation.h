@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Texts that a trained language model continues, and how fast, against the rate at which its weights can be read. */
+/* Texts that a trained language model continues, and how fast, against the rate at which its weights can be read from memory or cache. */
 #ifndef EFLA_TASK_TEXT_GENERATION_H
 #define EFLA_TASK_TEXT_GENERATION_H
 

@@ -12,6 +12,7 @@
 
 typedef struct layer_row {
   const char *method, *decay, *keys, *beta;
+  size_t width;
   double lr;
   size_t seed;
   const char *when;
@@ -25,6 +26,7 @@ const efla_column efla_text_layer_columns[] = {
     EFLA_COLUMN(layer_row, decay, "", "decay; its name and 'channels' where it is per channel"),
     EFLA_COLUMN(layer_row, keys, "", "key treatment"),
     EFLA_COLUMN(layer_row, beta, "", "map of beta"),
+    EFLA_COLUMN(layer_row, width, "", "width of the model"),
     EFLA_COLUMN(layer_row, lr, "", "largest learning rate"),
     EFLA_COLUMN(layer_row, seed, "", "seed of parameters and windows"),
     EFLA_COLUMN(layer_row, when, "", "before or after training"),
@@ -196,7 +198,7 @@ efla_status efla_text_inspect(const efla_text_run *run, const efla_text_row *con
   efla_lm m = {.layers = NULL};
   float *start = NULL;
   layer_row r = {.method = config->method, .decay = config->decay, .keys = config->keys, .beta = config->beta};
-  r.lr = config->lr, r.seed = config->seed;
+  r.width = config->width, r.lr = config->lr, r.seed = config->seed;
   uint32_t *tokens = malloc(n * o->context * sizeof *tokens);
   efla_status status = tokens ? start_of(run, &start, why) : efla_fail_memory(why);
   for (size_t i = 0; i < n * o->context && tokens; i++) tokens[i] = valid->bytes[i];

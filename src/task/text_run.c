@@ -41,10 +41,8 @@ static size_t step_of(const void *context, size_t i) {
 
 static size_t windows_of(const void *context, size_t i) {
   const efla_text_plan *p = &((const efla_text_run *)context)->plan;
-  const size_t bytes = p->options.corpus->valid.count,
-               all = bytes > p->options.context ? (bytes - 1) / p->options.context : 0;
   (void)i;
-  return all < p->windows ? all : p->windows;
+  return efla_text_windows(&p->options.corpus->valid, p->options.context, p->windows);
 }
 
 static efla_status evaluate(void *context, const float *parameters, size_t i, double *bits, efla_message *why) {

@@ -89,8 +89,8 @@ static void count_pair(efla_text_verdict *v, const efla_pair *pair, const efla_s
 }
 
 static void finish(efla_text_verdict *v, size_t bytes) {
-  v->accuracy = v->count ? v->accuracy / (double)v->count : NAN;
   v->bits = v->count ? v->bits / (double)bytes : NAN;
+  v->accuracy = isfinite(v->bits) ? v->accuracy / (double)v->count : NAN;
 }
 
 efla_status efla_text_judge_pairs(const efla_text_task *task, const float *parameters, const efla_pairs *pairs,

@@ -22,7 +22,7 @@ efla_status efla_text_score(const efla_text_task *task, const float *parameters,
 
 typedef struct efla_text_verdict {
   size_t count;    /* pairs or passages */
-  double accuracy; /* share of them that is right */
+  double accuracy; /* share of them that is right; nan where bits is not finite */
   double bits;     /* per byte: of the acceptable sentences and their ends, of the last words */
 } efla_text_verdict;
 

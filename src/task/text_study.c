@@ -98,9 +98,10 @@ static efla_status generate(const efla_text_study *s, size_t seed, efla_message 
   const efla_status status =
       efla_text_generate(&s->run, s->prompt, s->length, s->temperature, seed, stderr, &speed, why);
   if (status == EFLA_OK)
-    efla_progress_say(&s->study.progress,
-                      "%.0f bytes/s, reading weights at %.1f GB/s, %.2f of the memory's %.1f GB/s\n", speed.bytes,
-                      speed.weights * 1e-9, speed.weights / speed.memory_rate, speed.memory_rate * 1e-9);
+    efla_progress_say(
+        &s->study.progress,
+        "%.0f bytes/s, reading weights at %.1f GB/s, %.2f of the %.1f GB/s at which they are only added up\n",
+        speed.bytes, speed.weights * 1e-9, speed.weights / speed.memory_rate, speed.memory_rate * 1e-9);
   return status;
 }
 
@@ -116,6 +117,7 @@ static efla_status write(void *context, efla_message *why) {
 /* ---- options that do not fit each other ---- */
 
 static efla_status check_options(const efla_text_study *s, efla_message *why) {
+  if (s->prompt && !*s->prompt) return efla_fail(why, EFLA_USAGE, "--generate: expected a text, at least one byte");
   for (size_t i = 0; i < s->grid.mixers.n && s->prompt; i++)
     if (s->grid.mixers.row[i] == 1)
       return efla_fail(why, EFLA_USAGE, "--generate: softmax attention has no state of constant size to decode with");

@@ -4,6 +4,7 @@
 #include "task/token_score.h"
 
 #include <assert.h>
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,8 @@ efla_status efla_token_run_test(const efla_token_run *run, const float *paramete
     status = answer_all(run, parameters, labels, answers, losses, why);
     for (size_t i = 0; i < examples; i++) sum += losses[i];
     *loss = sum / (double)scored(examples * n, labels);
-    if (status == EFLA_OK)
+    *accuracy = NAN; /* of logits that are not finite there is no likeliest */
+    if (status == EFLA_OK && isfinite(*loss))
       status = efla_token_score_of(run->plan.task->score, run->plan.settings.vocabulary, examples, n, labels, answers,
                                    accuracy, why);
   }

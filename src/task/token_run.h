@@ -39,7 +39,7 @@ efla_status efla_token_run_open(efla_token_run *run, const efla_token_plan *plan
 void efla_token_run_clear(efla_token_run *run);
 
 /* On the first `tested` examples: the accuracy as the task scores it, and the mean cross-entropy of scored positions in
- * nats. The same bits for any number of threads. Fails as efla_lm_forward does and with EFLA_NO_MEMORY. */
+ * nats; where that is not finite, the accuracy is nan. The same bits for any number of threads. Fails as efla_lm_forward does and with EFLA_NO_MEMORY. */
 efla_status efla_token_run_test(const efla_token_run *run, const float *parameters, double *accuracy, double *loss,
                                 efla_message *why);
 

@@ -30,8 +30,9 @@ const efla_column efla_token_study_columns[] = {
     EFLA_COLUMN(row, seed, "", "seed of parameters and examples"),
     EFLA_COLUMN(row, step, "", "steps of training"),
     EFLA_COLUMN(row, diverged, "", "step in which the training diverged; 0: it did not"),
-    EFLA_COLUMN(row, loss, "nats", "cross-entropy of scored positions of test examples; nan: diverged"),
-    EFLA_COLUMN(row, accuracy, "", "accuracy on test examples, as the task is scored; nan: diverged"),
+    EFLA_COLUMN(row, loss, "nats",
+                "cross-entropy of scored positions of test examples; nan: diverged, or the logits are not finite"),
+    EFLA_COLUMN(row, accuracy, "", "accuracy on test examples, as the task is scored; nan: the loss is not finite"),
     EFLA_COLUMNS_END(row)};
 
 static row row_of(const efla_token_problem *p, const efla_lm_variant *v) {
@@ -93,7 +94,7 @@ static void close_config(void *context) { efla_token_run_clear(&((efla_token_stu
 
 static void name(void *context, char *text, size_t room) {
   const efla_token_study *s = context;
-  char variant[120];
+  char variant[160];
   efla_token_plan plan;
   efla_lm_variant v;
   config_of(s, s->number, &plan, &v);

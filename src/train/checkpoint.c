@@ -85,8 +85,8 @@ static efla_status read_array(hid_t file, const char *path, efla_checkpoint_arra
     status = efla_fail(why, EFLA_INPUT, "%s: %s: numbers of another type, expected %s", path, a->name,
                        a->f32 ? "f32" : "f64");
   else if (n < 0 || (a->most ? (size_t)n > a->n : (size_t)n != a->n))
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: %lld numbers, expected %s%zu", path, a->name, (long long)n,
-                       a->most ? "at most " : "", a->n);
+    status = efla_fail(why, EFLA_INPUT, "%s: %s: %lld numbers, expected %s%zu%s", path, a->name, (long long)n,
+                       a->most ? "at most " : "", a->n, a->most ? ", or it is of a longer training" : "");
   else if (is_packed(dataset))
     status = efla_fail(why, EFLA_INPUT, "%s: %s: packed by a filter, expected plain numbers", path, a->name);
   if (status == EFLA_OK) status = efla_stored_written(dataset, path, a->name, why);

@@ -53,7 +53,7 @@ static void clear_config(efla_study *s, config *c) {
 static void report_progress(void *context, const efla_training *run, size_t sequences) {
   efla_study *s = context;
   const efla_trainer *t = &run->trainer;
-  char name[120];
+  char name[200];
   s->configs.name(s->configs.context, name, sizeof name);
   snprintf(s->now, sizeof s->now, "%s: step %zu/%zu loss %.3f, %.0f/s, sequences", name, t->step, t->schedule.steps,
            t->step ? t->losses[t->step - 1] : 0.,
@@ -62,7 +62,7 @@ static void report_progress(void *context, const efla_training *run, size_t sequ
 }
 
 static void report(efla_study *s) {
-  char name[120], text[300];
+  char name[200], text[300];
   s->configs.name(s->configs.context, name, sizeof name);
   s->configs.report(s->configs.context, text, sizeof text);
   efla_progress_say(&s->progress, "%s: %s\n", name, text);
@@ -175,7 +175,7 @@ efla_status efla_study_run(efla_study *s, efla_message *why) {
   if (!(s->trained = calloc(configs->count, sizeof *s->trained))) return efla_fail_memory(why);
   for (size_t i = s->shard - 1; i < configs->count; i += s->shards) work += configs->work(configs->context, i);
   efla_progress_start(&s->progress, s->now, work);
-  s->done = 0;
+  s->done = s->steps = 0, s->seconds = 0;
   status = process_configs(s, why);
   efla_progress_end(&s->progress);
   free(s->trained);

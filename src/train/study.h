@@ -35,14 +35,14 @@ typedef struct efla_study {
   bool finished;         /* nothing is trained: only what has ended in `directory`, not NULL then, is written */
   const char *share;     /* "I/N": the I-th of N shares of the configs, number I-1, I-1 + N, ... */
   const char *files;     /* directory of files that configs->write makes for each config, made where it is missing; a
-                            config is then locked while it is written; NULL: none */
+                            config is then locked while it is written, unless `finished`; NULL: none */
   /* Out: */
   size_t done, steps; /* configs that were written; steps of training in this run, and the time they took */
   double seconds;
   /* While it runs: */
   size_t shard, shards;
   efla_progress progress;
-  char now[200]; /* text of the progress line */
+  char now[300]; /* text of the progress line */
   bool *trained; /* (configs), whether finished */
   bool unlocked; /* the user was told that the file system has no locks */
 } efla_study;
@@ -55,7 +55,7 @@ typedef struct efla_study {
       {"shard",   "I/N",          "1/1", NULL, "only the I-th share of N of the configs, which must be kept",          \
        EFLA_TEXT, &(study).share, 0,     0,    NULL},                                                                  \
   {                                                                                                                    \
-    "finished", NULL, NULL, NULL, "only configs that are kept and finished, nothing is trained", EFLA_FLAG,            \
+    "finished", NULL, NULL, NULL, "only configs that are kept and finished, no other is trained", EFLA_FLAG,           \
         &(study).finished, 0, 0, NULL                                                                                  \
   }
 

@@ -107,7 +107,7 @@ static void list_arrays(const efla_trainer *t, size_t extra, double *x, double *
   list[LOSSES] = (efla_checkpoint_array){"losses", steps, true, NULL, t->losses};
   list[NORMS] = (efla_checkpoint_array){"norms", steps, true, NULL, t->norms};
   list[SECONDS] = (efla_checkpoint_array){"seconds", 1, false, NULL, seconds};
-  list[EXTRA] = (efla_checkpoint_array){"extra", extra, true, NULL, x};
+  list[EXTRA] = (efla_checkpoint_array){"results", extra, true, NULL, x};
 }
 
 efla_status efla_trainer_save(const efla_trainer *t, const char *path, const char *settings, size_t extra, double *x,

@@ -21,7 +21,7 @@ static efla_status resume(efla_training *run, efla_message *why) {
   const efla_status status =
       efla_trainer_load(&run->trainer, run->plan.path, run->plan.settings, &n, run->results, why);
   if (status != EFLA_OK) return status;
-  run->evaluated = e->width ? n / e->width : 0;
+  run->evaluated = n / e->width;
   if (n != run->evaluated * e->width || run->evaluated > due(run))
     return efla_fail(why, EFLA_INPUT, "%s: %zu results after %zu steps, expected %zu for each of %zu evaluations",
                      run->plan.path, n, run->trainer.step, e->width, due(run));

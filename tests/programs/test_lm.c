@@ -161,6 +161,30 @@ START_TEST(damaged_checkpoint) {
 }
 END_TEST
 
+/* Each method before tuning and after it; softmax attention has none; the own one changes nothing at first. */
+START_TEST(exchanged) {
+  efla_csv csv = run_table(SMALL "--method exact,euler --mixer delta,softmax --exchange --tuning 3");
+  double end = NAN;
+  size_t n = 0;
+  for (size_t r = 0; r < csv.rows; r++) {
+    const char *study = efla_csv_text(&csv, r, "study"), *part = efla_csv_text(&csv, r, "part");
+    if (!strcmp(study, "along")) end = efla_csv_real(&csv, r, "bits"); /* the last of the config */
+    if (strcmp(study, "exchanged") != 0) continue;
+    const size_t step = (size_t)efla_csv_real(&csv, r, "step");
+    const char *const methods[] = {"euler", "implicit", "exact"};
+    ck_assert_str_eq(part, methods[n / 2 % 3]);
+    ck_assert_uint_eq(step, n % 2 ? 15 : 12);
+    if (!strcmp(part, efla_csv_text(&csv, r, "method")))
+      ck_assert((efla_csv_real(&csv, r, "bits") == end) == (step == 12));
+    n++;
+  }
+  ck_assert_uint_eq(n, 2 * 3 * 2);
+  efla_csv_clear(&csv);
+  ck_assert_int_eq(run("--generate '' >/dev/null"), 2);
+  ck_assert_msg(strstr(err, "--generate: expected a text"), "%s", err);
+}
+END_TEST
+
 /* Two shares of four configs, and what is finished of them: the table without shares; widths are configs too. */
 START_TEST(shares) {
   const char *const configs = "--method exact,euler --width 16,32 --mixer delta --keys unit ";
@@ -189,6 +213,6 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {
       rows,       resumed, divergence_is_data, decays_per_channel_and_texts, wrong_input, damaged_checkpoint,
-      judgements, shares};
+      judgements, shares,  exchanged};
   return testing_main("lm", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -133,7 +133,7 @@ START_TEST(killed_process) {
   snprintf(path, sizeof path, "%s/configs/euler-raw-0.003-42.h5", work);
   for (int i = 0; i < 10000 && access(path, F_OK) != 0; i++) usleep(1000);
   ck_assert_int_eq(kill(first, SIGSTOP), 0);
-  snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of other training runs */
+  snprintf(path, sizeof path, "rm -f %s/configs/*.h5", work); /* of other trainings */
   ck_assert_int_eq(system(path), 0);
   other = start("other", "");
   for (int i = 0; i < 60000 && count("other", "waiting") == 0 && waitpid(other, NULL, WNOHANG) == 0; i++) usleep(1000);

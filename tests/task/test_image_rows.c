@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The rows of a study agree with training runs executed one by one. */
+/* The rows of a study agree with trainings executed one by one. */
 #include "files.h"
 #include "studies.h"
 #include "testing.h"
@@ -116,7 +116,30 @@ START_TEST(rows) {
 }
 END_TEST
 
+/* From its divergence on a training has losses of nan, and no image is recognised. */
+START_TEST(divergence) {
+  studies_begin();
+  efla_image_study s;
+  studies_small(&s, 1);
+  s.rates.value[0] = 1e30, s.methods.n = s.treatments.n = s.seeds.n = 1;
+  efla_image_study_list(&s);
+  efla_message why;
+  studies_page scores, losses;
+  studies_open(&scores, efla_image_scores), studies_open(&losses, efla_image_losses);
+  s.scores = &scores.table, s.losses = &losses.table;
+  ck_assert_msg(efla_study_run(&s.study, &why) == EFLA_OK, "%s", why.text);
+  studies_close(&scores), studies_close(&losses);
+  size_t n = 0;
+  for (const char *line = scores.text; *line; line = strchr(line, '\n') + 1, n++)
+    ck_assert_msg(strstr(line, ",6,0,nan,"), "%s", line); /* images, accuracy, loss */
+  ck_assert_uint_eq(n, STUDIES_EVALUATIONS);
+  ck_assert_msg(strstr(losses.text, ",1,3,nan\n") && strstr(losses.text, ",1,4,nan\n"), "%s", losses.text);
+  free(scores.text), free(losses.text);
+  studies_finish();
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {rows};
+  const TTest *const tests[] = {rows, divergence};
   return testing_main("study rows", tests, sizeof tests / sizeof *tests, 120);
 }
