@@ -7,7 +7,7 @@ load 'plots/lm-style.gp'
 contexts = values('context', 'study=end part=test')
 last = real(word(contexts, words(contexts)))
 rows(c, k) = config(method_of(c), k, decay_of(c)).' panel=bits condition=test seeds>0'
-aside(i, n) = 2**(0.12 * (i - (n + 1) / 2.))   # points of one window side by side
+aside(i, n) = 2**(0.9 * (i - (n + 1) / 2.) / n)   # points of one window side by side
 set multiplot layout 1,3 margins 0.06,0.985,0.14,0.82 spacing 0.05,0.1 title \
   "Bits per byte of test text in windows longer than those of training\n{/*0.8 ".model.'; 95 % intervals over '.\
   counted('panel=bits '.stratum.' condition=test level='.trained).' (thin bars; points side by side)}' font ',15'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What differences in bits per byte are due to, and which ones could not have been seen.
-width = 1500
+width = 1900
 height = 760
 load 'plots/style.gp'
 load 'plots/lm-style.gp'
@@ -44,20 +44,20 @@ panel(d, level, names) = sprintf("set yrange [%d.5:-0.5]; plot effect_pick('%s')
 set key at screen 0.5, 0.9 center maxrows 1 samplen 2
 set title 'in windows as in training ('.trained.' bytes)'
 set lmargin at screen 0.19
-set rmargin at screen (of_decays ? 0.41 : 0.58)
+set rmargin at screen (of_decays ? 0.385 : 0.58)
 eval panel(first, trained, 1)
 unset key
 if (!of_decays) { eval provenance }
 set title 'in windows of '.longest.' bytes'
 set ytics format ''
-set lmargin at screen (of_decays ? 0.425 : 0.595)
-set rmargin at screen (of_decays ? 0.645 : 0.985)
+set lmargin at screen (of_decays ? 0.397 : 0.595)
+set rmargin at screen (of_decays ? 0.592 : 0.985)
 eval panel(first, longest, 0)
 if (of_decays) {
   eval provenance
   set title 'decays ('.trained.' bytes)'
   set ytics format '%s'
-  set lmargin at screen 0.81
+  set lmargin at screen 0.785
   set rmargin at screen 0.985
   eval panel('-', trained, 1)
 }

@@ -12,7 +12,7 @@ rows(c, k) = config(method_of(c), k, decay_of(c)).own_rate(method_of(c), k, deca
 mean(where, minus) = sprintf("< awk -F, -v where='%s' -v minus='%s' -v x=step -v y=bits -f plots/paired.awk '%s'", where, minus, table)
 has_base = words(effect_values('lr', base_config.' panel=bits condition=valid level='.trained)) > 0
 set multiplot layout (has_base ? 2 : 1),2 margins 0.06,0.985,0.1,0.89 spacing 0.06,0.11 title \
-  "Bits per byte of validation text along training\n{/*0.8 ".model."; lines: means over seeds that stay finite, bands: from the least to the largest of them}" font ',15'
+  "Bits per byte of validation text along training\n{/*0.8 ".model."; lines: means over seeds that stay finite, bands".(words(decays) > 1 ? ' (without a decay)' : '').": from the least to the largest of them}" font ',15'
 set format x '%g'
 set format y '%g'
 set key top right font ',11' samplen 3
@@ -30,7 +30,9 @@ do for [k in 'raw unit'] {
   }
 }
 set yrange [least - 0.03 * (most - least):most + 0.03 * (most - least)]
-draw(k, minus, scale, titles) = sprintf("plot for [c in configs('%s')] mean(rows(c, '%s'), %s) using (column('x') * per_step / unit):(%g * column('least')):(%g * column('most')) \
+# with many decays bands would hide each other
+banded(k) = (kept = '', sum [i=1:words(configs(k))] (kept = decay_of(word(configs(k), i)) eq word(decays, 1) ? kept.' '.word(configs(k), i) : kept, 0), kept)
+draw(k, minus, scale, titles) = sprintf("plot for [c in banded('%s')] mean(rows(c, '%s'), %s) using (column('x') * per_step / unit):(%g * column('least')):(%g * column('most')) \
   with filledcurves fs transparent solid 0.15 noborder lc rgb '#'.colour(method_of(c)) notitle, for [c in configs('%s')] mean(rows(c, '%s'), %s) \
   using (column('x') * per_step / unit):(%g * column('mean')) with lines ls row(method_of(c)) dt dash(decay_of(c)) title %s", \
   k, k, minus, scale, scale, k, k, minus, scale, titles ? "named(method_of(c), '".k."', decay_of(c))" : "''")

@@ -9,7 +9,8 @@
 /* Rates of one config: variants first ... first + n - 1, looked at in one condition. */
 typedef struct choice {
   size_t first, n, condition;
-  size_t shared; /* seeds that all rates have; 0: each is judged by its own */
+  size_t fewest; /* seeds of a rate that is looked at */
+  size_t shared; /* seeds that all of these have; 0: each is judged by its own */
   size_t best;   /* variant */
 } choice;
 
@@ -17,9 +18,15 @@ static bool has(const efla_results *o, size_t v, size_t c, size_t s) {
   return !isnan(efla_results_at(o, v, c, s)) || efla_results_diverged(o, v, c, s);
 }
 
+static size_t seeds_of(const efla_results *o, const choice *x, size_t v) {
+  size_t n = 0;
+  for (size_t s = 0; s < o->seeds; s++) n += has(o, v, x->condition, s) ? 1 : 0;
+  return n;
+}
+
 static bool is_shared(const efla_results *o, const choice *x, size_t s) {
   for (size_t v = x->first; v < x->first + x->n; v++)
-    if (!has(o, v, x->condition, s)) return false;
+    if (seeds_of(o, x, v) >= x->fewest && !has(o, v, x->condition, s)) return false;
   return true;
 }
 
@@ -40,34 +47,51 @@ static void judge(const efla_results *o, const choice *x, size_t v, double *lost
   *good = finite ? sum / (double)finite * (o->condition[x->condition].measure->larger ? 1 : -1) : -INFINITY;
 }
 
-static void choose(const efla_results *o, choice *x) {
+/* Chooses among the rates that have as many seeds. */
+static void choose_from(const efla_results *o, choice *x, size_t fewest) {
   double least = INFINITY, best = -INFINITY;
-  x->shared = 0, x->best = x->first;
-  for (size_t s = 0; s < o->seeds; s++) x->shared += is_shared(o, x, s);
+  x->shared = 0, x->best = x->first, x->fewest = fewest;
+  for (size_t s = 0; s < o->seeds; s++) x->shared += is_shared(o, x, s) ? 1 : 0;
   for (size_t v = x->first; v < x->first + x->n; v++) {
     double lost, good;
+    if (seeds_of(o, x, v) < fewest) continue;
     judge(o, x, v, &lost, &good);
     if (lost < least || (lost == least && good > best)) least = lost, best = good, x->best = v;
   }
 }
 
-/* A line for a choice; all conditions have it where `all`. */
-static void tell(FILE *file, const efla_results *o, const choice *x, bool all) {
+/* Chooses, and returns how many rates there were to choose from: not those of which the study tried a few seeds only. */
+static size_t choose(const efla_results *o, choice *x) {
+  size_t most = 0, full = 0;
+  for (size_t v = x->first; v < x->first + x->n; v++) most = seeds_of(o, x, v) > most ? seeds_of(o, x, v) : most;
+  for (size_t v = x->first; v < x->first + x->n; v++) full += 3 * seeds_of(o, x, v) >= 2 * most ? 1 : 0;
+  choose_from(o, x, (2 * most + 2) / 3);
+  return full;
+}
+
+/* A line for a choice among so many; `all`: for all conditions. */
+static void tell(FILE *file, const efla_results *o, const choice *x, size_t full, bool all) {
   char text[EFLA_VARIANT_TEXT];
   efla_variant v = o->variant[x->best];
   const efla_condition *c = &o->condition[x->condition];
-  size_t used = 0;
-  for (size_t s = 0; s < o->seeds; s++) used += has(o, x->best, x->condition, s);
+  choice every = *x;
   v.lr = NAN;
   efla_variant_print(text, v);
   fprintf(file, "%s%s%s: lr %g of", text, all ? "" : ", ", all ? "" : c->name, o->variant[x->best].lr);
-  for (size_t i = x->first; i < x->first + x->n; i++) fprintf(file, " %g", o->variant[i].lr);
-  fprintf(file, ", by %s of %s %g over ", c->measure->value, c->name, c->level);
-  if (x->shared)
-    fprintf(file, "%zu common seed%s; they are among the %zu of the effects\n", x->shared, x->shared == 1 ? "" : "s",
-            used);
+  for (size_t i = x->first; i < x->first + x->n; i++)
+    fprintf(file, " %g (%zu seeds)", o->variant[i].lr, seeds_of(o, x, i));
+  if (full == 1)
+    fprintf(file, ", the one with most seeds");
+  else if (x->shared)
+    fprintf(file, ", by %s of %s %g over %zu common seeds, which are among those of the effects", c->measure->value,
+            c->name, c->level, x->shared);
   else
-    fprintf(file, "each rate's own seeds, as none has all; they are those of the effects\n");
+    fprintf(file, ", by %s of %s %g over each rate's own seeds, which are those of the effects", c->measure->value,
+            c->name, c->level);
+  choose_from(o, &every, 0);
+  if (full < x->n && every.best != x->best && every.shared)
+    fprintf(file, "; lr %g is better over %zu common seeds", o->variant[every.best].lr, every.shared);
+  fprintf(file, "\n");
 }
 
 /* Moves the values of the best rate to variant `to`. */
@@ -95,12 +119,12 @@ static efla_status choose_config(efla_results *o, choice *x, size_t to, FILE *fi
     if (x->condition == o->conditions)
       return efla_fail(why, EFLA_INPUT, "%s: no rows of %s, by which learning rates are chosen", path,
                        o->kind->chosen_by);
-    choose(o, x), tell(file, o, x, true);
+    tell(file, o, x, choose(o, x), true);
   }
   for (size_t c = 0; c < o->conditions; c++) {
     if (isinf(o->condition[c].level)) continue;
     x->condition = c;
-    if (!all && x->n > 1) choose(o, x), tell(file, o, x, false);
+    if (!all && x->n > 1) tell(file, o, x, choose(o, x), false);
     keep(o, x, to, c);
   }
   o->variant[to] = o->variant[x->first];
