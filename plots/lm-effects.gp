@@ -27,7 +27,7 @@ power_of_ten = 10**floor(log10(reach / 2.5))
 step = power_of_ten * (reach / 2.5 < 2 * power_of_ten ? 1 : reach / 2.5 < 5 * power_of_ten ? 2 : 5)
 set multiplot title \
   "What are differences between language models due to?  Bits per byte of test text, paired by seed, each model at its own learning rate\n".\
-  '{/*0.8 '.model.'; 95 % intervals over '.counted('panel=published '.stratum.' condition=test level='.trained).'}' font ',15'
+  '{/*0.8 '.model.'; 95 % intervals over '.counted(rows(first, trained)).'}' font ',15'
 set format x '%g'
 set style fill solid 1 noborder
 set xtics step

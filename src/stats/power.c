@@ -79,8 +79,18 @@ void efla_holm(size_t n, const double *p, double *adjusted) {
   }
 }
 
+/* Where the beta law's distribution function is p, by halving: GSL's own inverse does not converge for all parameters. */
+static double beta_quantile(double p, double a, double b) {
+  double below = 0, above = 1;
+  for (int i = 0; i < 60; i++) {
+    const double middle = (below + above) / 2;
+    *(gsl_cdf_beta_P(middle, a, b) < p ? &below : &above) = middle;
+  }
+  return above;
+}
+
 void efla_clopper_pearson(size_t k, size_t n, double *low, double *high) {
   assert(n >= 1 && k <= n);
-  *low = k ? gsl_cdf_beta_Pinv(level / 2, (double)k, (double)(n - k + 1)) : 0;
-  *high = k < n ? gsl_cdf_beta_Qinv(level / 2, (double)(k + 1), (double)(n - k)) : 1;
+  *low = k ? beta_quantile(level / 2, (double)k, (double)(n - k + 1)) : 0;
+  *high = k < n ? beta_quantile(1 - level / 2, (double)(k + 1), (double)(n - k)) : 1;
 }
