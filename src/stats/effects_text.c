@@ -66,7 +66,6 @@ static void print_difference(FILE *file, const efla_effect *e, bool strata) {
 }
 
 static void print_condition(FILE *file, const efla_effects *effects, const efla_condition *c, bool strata) {
-  const bool mean = isinf(c->level);
   bool begun = false;
   for (size_t i = 0; i < effects->n; i++) {
     const efla_effect *e = &effects->row[i];
@@ -74,11 +73,16 @@ static void print_condition(FILE *file, const efla_effects *effects, const efla_
     if (is_model(e) || !strcmp(e->panel, "diverged") || at->measure != c->measure || strcmp(at->name, c->name) != 0 ||
         at->level != c->level)
       continue;
-    if (!begun)
-      fprintf(file, "\n%s: %s, %s %g%s; differences in %s%s\n%-44s %8s %19s %5s %9s %9s %7s\n", c->measure->study,
-              c->measure->value, c->name, mean ? 0 : c->level, mean ? " (mean)" : "", c->measure->unit,
+    if (!begun) {
+      fprintf(file, "\n%s: %s, %s ", c->measure->study, c->measure->value, c->name);
+      if (isinf(c->level))
+        fprintf(file, "(mean)");
+      else
+        fprintf(file, "%g", c->level);
+      fprintf(file, "; differences in %s%s\n%-44s %8s %19s %5s %9s %9s %7s\n", c->measure->unit,
               c->measure->larger ? "" : ", below 0 is better", "", "mean", "95 % interval", "seeds", "seen from",
               "seeds for", "p Holm");
+    }
     begun = true;
     print_difference(file, e, strata);
   }
