@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* effects: is it the exact method that makes a trained classifier robust, or what was changed along with it?
+/* effects: is it the exact method that makes a trained model better, or what was changed along with it?
  *
- * Inputs    the table of bin/smnist: test accuracy of many models, clean and perturbed, for methods, key
- *           treatments, learning rates, seeds.
- * Varies    nothing: it is a summary.  The published comparison changes three things at once, EFLA (exact
- *           method, raw keys, lr 3e-3) against DeltaNet (Euler, unit keys, lr 1e-3); the eight models {method}
- *           x {keys} x {lr} tell them apart.
- * Measures  mean accuracy of every model; the effect of each of the three changes, their interactions, and the
- *           published difference, which is the sum of the effects and the interaction of all three; the exact
- *           method against every other method.  95 % intervals of Student over seeds, differences paired by
- *           seed.
+ * Inputs    the table of bin/smnist, bin/lm, bin/recall or bin/mad: how good many models are, for methods, key
+ *           treatments, learning rates, seeds, and where the table has them mixers, decays, maps of beta, widths.
+ * Varies    nothing: it is a summary.  The published comparison changes several things at once, EFLA (exact
+ *           method, raw keys) against DeltaNet (Euler, unit keys), and of images the learning rate; all
+ *           combinations of these tell them apart.
+ * Measures  the mean response of every model; the effect of each change, their interactions, and the published
+ *           difference; the exact method against every other one; each decay against none.  95 % intervals of
+ *           Student over seeds, differences paired by seed; what could have been seen, and the share of models
+ *           that diverged.
  * Expects   most of the published difference from keys and learning rate.
- * Writes    a summary on standard output; with --out one row per number, perturbation and level. */
+ * Writes    a summary on standard output; with --out one row per number and condition. */
 #include "laboratory.h"
 
 #include <limits.h>
@@ -20,62 +20,34 @@
 
 static const char *input;
 static size_t method, against;
-static double lr, lr_against;
+static double lr, lr_against, difference;
+static bool rate_is_factor;
 
 static const efla_option options[] = {
-    {"input", "FILE", NULL, NULL, "the table of bin/smnist", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"input", "FILE", NULL, NULL, "the table of bin/smnist, lm, recall or mad", EFLA_NEEDED, &input, 0, 0, NULL},
     {"method", "NAME", "exact", NULL, "the method that is held", EFLA_NAME, &method, 0, 0, efla_method_name},
     {"against", "NAME", "euler", NULL, "against this one's", EFLA_NAME, &against, 0, 0, efla_method_name},
-    {"lr", "R", "3e-3", NULL, "the learning rate that goes with the one", EFLA_REAL, &lr, 1e-12, 1e12, NULL},
+    {"lr-factor", NULL, NULL, NULL, "the learning rate is a factor, as it always is in bin/smnist's table", EFLA_FLAG,
+     &rate_is_factor, 0, 0, NULL},
+    {"lr", "R", "3e-3", NULL, "where it is: the learning rate that goes with the one", EFLA_REAL, &lr, 1e-12, 1e12,
+     NULL},
     {"lr-against", "R", "1e-3", NULL, "and with the other", EFLA_REAL, &lr_against, 1e-12, 1e12, NULL},
+    {"difference", "R", "0", NULL,
+     "the difference that seeds_for is about, in units of the response; 0: .005 of bits, .01 of accuracies", EFLA_REAL,
+     &difference, 0, 1e12, NULL},
     {.name = NULL},
 };
 
-typedef struct row {
-  const char *panel, *method, *keys;
-  efla_cell lr;
-  const char *perturbation;
-  efla_cell level;
-  size_t seeds;
-  double mean, low, high;
-  const char *known_as;
-} row;
-
-static const efla_column columns[] = {
-    EFLA_COLUMN(row, panel, "",
-                "accuracy (of a model), or a difference of accuracies: method, keys, lr (effects), "
-                "method_keys, method_lr, keys_lr, method_keys_lr (interactions), published, "
-                "method:NAME (--method minus NAME)"),
-    EFLA_COLUMN(row, method, "", "method; - where contrasted or averaged over"),
-    EFLA_COLUMN(row, keys, "", "key treatment; - as well"),
-    EFLA_COLUMN(row, lr, "", "learning rate; - as well"),
-    EFLA_COLUMN(row, perturbation, "", "of the test images"),
-    EFLA_COLUMN(row, level, "", "level of the perturbation; mean: over all levels, for each seed first"),
-    EFLA_COLUMN(row, seeds, "", "number of seeds; by which differences are paired"),
-    EFLA_COLUMN(row, mean, "", "test accuracy, or difference of two; mean over seeds"),
-    EFLA_COLUMN(row, low, "", "lower end of its 95 % interval of Student over seeds; -inf for one seed"),
-    EFLA_COLUMN(row, high, "", "upper end; inf for one seed"),
-    EFLA_COLUMN(row, known_as, "", "name under which this method with these keys is published; - for none"),
-    EFLA_COLUMNS_END(row)};
-
-static void write_row(const efla_effect *e, efla_table *table) {
-  const efla_variant *v = &e->variant;
-  const efla_condition *c = &e->condition;
-  efla_table_put(table, &(row){e->panel, v->method ? v->method : "-", v->keys ? v->keys : "-",
-                               isnan(v->lr) ? efla_text("-") : efla_real(v->lr), c->perturbation,
-                               isinf(c->level) ? efla_text("mean") : efla_real(c->level), e->seeds, e->interval.mean,
-                               e->interval.low, e->interval.high, efla_published_name(v->method, "none", v->keys)});
-}
-
 static efla_status summarise(const efla_cli *cli, const efla_results *o, efla_table *table, efla_message *why) {
   efla_effects effects;
-  const efla_contrast contrast = {efla_method_name(method), efla_method_name(against), lr, lr_against};
+  const efla_contrast contrast = {efla_method_name(method), efla_method_name(against), lr, lr_against, difference};
   efla_status status = efla_effects_init(&effects, o, &contrast, input, why);
   if (status != EFLA_OK) return status;
   char before[PATH_MAX + 64];
   snprintf(before, sizeof before, "%s: %s", cli->name, input);
   for (size_t i = 0; i < effects.n; i++)
-    if (effects.row[i].seeds > 0) write_row(&effects.row[i], table);
+    if (effects.row[i].seeds + effects.row[i].diverged + effects.row[i].diverged_against > 0)
+      efla_effect_put(&effects.row[i], table);
   efla_effects_print_gaps(stderr, &effects, o, before);
   efla_effects_print(stdout, &effects, o, &contrast);
   efla_effects_clear(&effects);
@@ -95,7 +67,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_results results;
   efla_status status = efla_csv_read(&study, input, why);
   if (status != EFLA_OK) return status;
-  status = efla_results_init(&results, &study, input, why);
+  status = efla_results_init(&results, &study, rate_is_factor, input, why);
   if (status == EFLA_OK) {
     status = summarise(cli, &results, table, why);
     efla_results_clear(&results);
@@ -113,20 +85,29 @@ int main(int argc, char **argv) {
   static const efla_program program = {
       .name = "effects",
       .summary =
-          "Tells what a difference between trained classifiers is due to: the method, the keys, or the learning rate.",
+          "Tells what a difference between trained models is due to: the method, the keys, the decay, the learning rate.",
       .description =
-          "The input is the table of bin/smnist, of which the last epoch counts.  "
-          "A model that lacks some accuracies is left out where they are needed, and that is said; "
-          "it is an error where one of the eight that are contrasted, "
-          "{method, against} x {raw, unit keys} x {lr, lr-against}, is not there.\n\n"
-          "Effects: mean over the other two factors of the accuracy "
-          "with --method minus that with --against, raw minus unit, lr minus lr-against; "
-          "or, where two of the columns method, keys, lr are given, the same difference with those held.  "
-          "Interactions: a quarter of the signed sum over the eight models.  "
-          "published: both, raw, lr minus against, unit, lr-against, the sum of method, keys, lr and method_keys_lr.  "
-          "method:NAME: mean over keys and the two rates.",
+          "The input is the table of bin/smnist, bin/lm, bin/recall or bin/mad, as its header says; of it the rows of "
+          "the end of training count.  Models are compared where mixer, decay, map of beta and width are the same.  "
+          "A model that lacks some values is left out where they are needed, and that is said.\n\n"
+          "Effects: mean over the other factors of the response "
+          "with --method minus that with --against, raw minus unit keys, lr minus lr-against; "
+          "or, where columns method, keys, lr are given, the same difference with those held.  "
+          "Interactions: half of the signed sum over the four models, a quarter of that over eight.  "
+          "published: --method, raw minus --against, unit.  method:NAME and decay:NAME: means over the other factors, "
+          "and with them held.\n\n"
+          "The learning rate is a factor of bin/smnist's table: there the eight models {method, against} x {raw, unit "
+          "keys} x {lr, lr-against} must be there, and published is the sum of method, keys, lr and method_keys_lr.  "
+          "Elsewhere each model is compared at its own rate, the one with most seeds; of several with at least two "
+          "thirds as many that one at which fewest models diverged, and of those the one best by the mean over the "
+          "seeds common to them: of bits on the validation text, elsewhere of the response under each condition.  The "
+          "output says which, and that these seeds are among those of the effects.\n\n"
+          "Models that diverged are in no mean: a row says how many there are on either side, and rows 'diverged' give "
+          "their share with the interval of Clopper and Pearson.  "
+          "Main contrasts, where the rate is no factor: published, the method at raw and at unit keys, the keys at "
+          "either method; their p values under one condition are adjusted by Holm.",
       .options = options,
-      .columns = columns,
+      .columns = efla_effect_columns,
       .run = run,
       .check = check,
       .remarks = remarks,

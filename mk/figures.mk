@@ -33,8 +33,12 @@ RUN_mad                := $(BIN)/mad $(if $(QUICK),,$(SMALL) --width 32 --steps 
 STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist-sweep \
                    $(if $(wildcard gallery/study-losses.csv),smnist-loss) $(if $(wildcard gallery/study-steps.csv),smnist-steps))
 
+# The study of language models, kept there too, and tables of its kind.
+LM_FIGURES := $(if $(wildcard gallery/lm.csv),lm-effects lm-loss lm-context)
+EFFECTS    := $(patsubst gallery/%.csv,results/effects-%.csv,$(wildcard gallery/lm.csv gallery/recall.csv gallery/mad.csv))
+
 FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm recall mad throughput throughput-tokens \
-           $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES)
+           $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES) $(LM_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error=readout_error
@@ -47,13 +51,18 @@ KEPT_smnist-effects := gallery/study.csv
 KEPT_smnist-sweep   := gallery/study.csv
 KEPT_smnist-loss    := gallery/study-losses.csv
 KEPT_smnist-steps   := gallery/study-steps.csv
+KEPT_lm-effects     := gallery/lm.csv
+KEPT_lm-loss        := gallery/lm.csv
+KEPT_lm-context     := gallery/lm.csv
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
-more    = $(if $(filter $(1),$(STUDY_FIGURES)),results/effects.csv plots/smnist-style.gp)$(if $(filter $(1),recall mad),plots/seeds.gp plots/seeds.awk)
+more    = $(if $(filter $(1),$(STUDY_FIGURES)),results/effects.csv plots/smnist-style.gp plots/effects-style.gp) \
+          $(if $(filter $(1),$(LM_FIGURES)),results/effects-lm.csv plots/effects-style.gp plots/lm-style.gp plots/paired.awk) \
+          $(if $(filter $(1),recall mad),plots/seeds.gp plots/seeds.awk)
 table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
 script  = $(or $(SCRIPT_$(1)),$(1))
 
-build-figures: $(FIGURES:%=figures/%.$(FORMAT))
+build-figures: $(FIGURES:%=figures/%.$(FORMAT)) $(EFFECTS)
 	@$(if $(MNIST),,echo "EFLA_MNIST names no directory with MNIST: the figures on real input are left out." >&2)
 
 # Copies files to gallery/, each of them whole or not at all.
@@ -71,6 +80,8 @@ results/accumulation-mnist.csv results/noise-mnist.csv: results/.mnist
 results/%.csv: $$(firstword $$(call command,$$*)) results/.settings
 	$(call command,$*) $(if $(QUICK),--quick) --out $@
 results/effects.csv: gallery/study.csv $(BIN)/effects | results/.settings
+	$(BIN)/effects --input $< --out $@ >/dev/null
+results/effects-%.csv: gallery/%.csv $(BIN)/effects | results/.settings
 	$(BIN)/effects --input $< --out $@ >/dev/null
 figures/%.$(FORMAT): $$(call table,$$*) plots/$$(call script,$$*).gp plots/style.gp plots/legend.gp plots/pick.awk $$(call more,$$*) $(BUILD)/draw
 	EFLA_DATADIR='$(CURDIR)' $(BUILD)/draw --script $(call script,$*) --table $< --figure $@ $(SET_$*:%=--set %)

@@ -32,9 +32,9 @@ do for [p in 'scale noise dropout clean'] {
   set title (p eq 'clean' ? 'clean images' : p.', mean over all levels')
   set ytics ()
   do for [i=1:words(parts)] { set ytics add ((p eq 'scale' ? name(word(parts, i)) : '') i) }
-  plot for [f in 'method keys lr'] effect_pick('level=mean perturbation='.p.' panel='.f) using (held(f) ? 100 * column('mean') : NaN):\
+  plot for [f in 'method keys lr'] effect_pick('level=mean condition='.p.' panel='.f) using (held(f) ? 100 * column('mean') : NaN):\
       (f eq 'method' ? 2.25 : f eq 'keys' ? 3.25 : 4.25) with points pt 6 ps 0.7 lc rgb shade_of(f), \
-    for [i=1:words(parts)] effect_pick('level=mean perturbation='.p.' panel='.word(parts, i).overall) using (100 * column('mean')):(i):(100 * column('low')):(100 * column('high')) \
+    for [i=1:words(parts)] effect_pick('level=mean condition='.p.' panel='.word(parts, i).overall) using (100 * column('mean')):(i):(100 * column('low')):(100 * column('high')) \
       with xerrorbars pt 7 ps 1.1 lw 2.2 lc rgb shade_of(word(parts, i))
 }
 unset arrow 1
@@ -48,8 +48,8 @@ do for [p in 'scale noise dropout'] {
   set title p.', by level'
   set xlabel effect_header('level of '.p)
   set ylabel (p eq 'scale' ? 'difference (percentage points)' : '')
-  plot for [c in curves] effect_pick('perturbation='.p.' panel='.c.overall) using 'level':(100 * column('low')):(100 * column('high')) with filledcurves fs transparent solid 0.15 noborder lc rgb shade_of(c), \
-    for [c in curves] effect_pick('perturbation='.p.' panel='.c.overall) using 'level':(100 * column('mean')) with linespoints pt 7 ps 0.6 lw 2.2 lc rgb shade_of(c)
+  plot for [c in curves] effect_pick('condition='.p.' panel='.c.overall) using 'level':(100 * column('low')):(100 * column('high')) with filledcurves fs transparent solid 0.15 noborder lc rgb shade_of(c), \
+    for [c in curves] effect_pick('condition='.p.' panel='.c.overall) using 'level':(100 * column('mean')) with linespoints pt 7 ps 0.6 lw 2.2 lc rgb shade_of(c)
 }
 unset title
 unset xzeroaxis

@@ -25,7 +25,7 @@ do for [p in 'clean scale noise dropout'] {
   set xlabel (p eq 'noise' || p eq 'dropout' ? effect_label('lr') : '')
   set ylabel (p eq 'clean' || p eq 'noise' ? 'test accuracy' : '')
   if (p eq 'clean') {   # most are near 1, and those that failed near 0.1
-    stats effect_pick('panel=accuracy level=mean perturbation=clean') using (clip(column('low'))) nooutput
+    stats effect_pick('panel=accuracy level=mean condition=clean') using (clip(column('low'))) nooutput
     set yrange [STATS_min:1]
     set nonlinear y via -log10(1.003 - y) inverse 1.003 - 10**-y
     set ytics (0.1, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1)
@@ -35,7 +35,7 @@ do for [p in 'clean scale noise dropout'] {
     set ytics autofreq
   }
   if (p eq 'dropout') { eval provenance }
-  rows(c) = 'panel=accuracy level=mean perturbation='.p.' method='.method_of(c).' keys='.keys_of(c)
+  rows(c) = 'panel=accuracy level=mean condition='.p.' method='.method_of(c).' keys='.keys_of(c)
   plot for [i=1:4] effect_pick(rows(word(configs, i))) using (beside[i] * column('lr')):(clip(column('low'))):(0):(clip(column('high')) - clip(column('low'))) @interval \
       lc rgb '#'.colour(method_of(word(configs, i))) notitle, \
     for [i=1:4] effect_pick(rows(word(configs, i))) using (beside[i] * column('lr')):'mean' with linespoints ls row(method_of(word(configs, i))) \

@@ -14,7 +14,7 @@ perturbations = 'scale noise dropout'
 rows = 'published raw:'.fast.' raw:'.slow.' unit:'.fast.' unit:'.slow
 keys_of(r) = r[1:strstrt(r, ':') - 1]
 lr_of(r) = r[strstrt(r, ':') + 1:*]
-config(m, keys, lr, p) = 'method='.m.' keys='.keys.' lr='.lr.' perturbation='.p
+config(m, keys, lr) = 'method='.m.' keys='.keys.' lr='.lr
 set multiplot layout 5,3 margins 0.09,0.985,0.06,0.925 spacing 0.035,0.037 title \
   'Is it the exact coefficient that makes a classifier robust?  Accuracy on '.digits.": as published, and at equal keys and rate\n".\
   '{/*0.8 as published: '.known_as(method, 'raw').' at rate '.rate(fast).', '.known_as(against, 'unit').' at rate '.rate(slow).".}\n".\
@@ -36,14 +36,14 @@ do for [r in rows] {
     set xrange [least:most]
     if (p eq 'noise' && (r eq 'published' || r eq 'raw:'.fast)) { set key top right samplen 3 font ',11' } else { unset key }
     if (r eq 'published') {
-      plot for [i=1:2] single(config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(part(shown[i], 1)) lw 0.8 notitle, \
-        for [i=1:2] effect_pick('panel=accuracy '.config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(part(shown[i], 1)) notitle, \
-        for [i=1:2] effect_pick('panel=accuracy '.config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3), p)) using 'level':'mean' with linespoints ls row(part(shown[i], 1)) \
+      plot for [i=1:2] single(config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3)).' perturbation='.p.' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(part(shown[i], 1)) lw 0.8 notitle, \
+        for [i=1:2] effect_pick('panel=accuracy '.config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3)).' condition='.p) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(part(shown[i], 1)) notitle, \
+        for [i=1:2] effect_pick('panel=accuracy '.config(part(shown[i], 1), part(shown[i], 2), part(shown[i], 3)).' condition='.p) using 'level':'mean' with linespoints ls row(part(shown[i], 1)) \
           title word(known_as(part(shown[i], 1), part(shown[i], 2)), 1)
     } else {
-      plot for [m in methods] single(config(m, keys_of(r), lr_of(r), p).' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(m) lw 0.8 notitle, \
-        for [m in methods] effect_pick('panel=accuracy '.config(m, keys_of(r), lr_of(r), p)) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(m) notitle, \
-        for [m in methods] effect_pick('panel=accuracy '.config(m, keys_of(r), lr_of(r), p)) using 'level':'mean' with linespoints ls row(m) title m
+      plot for [m in methods] single(config(m, keys_of(r), lr_of(r)).' perturbation='.p.' epoch='.epoch, 'seed') using 'level':'accuracy' with lines lc rgb faint(m) lw 0.8 notitle, \
+        for [m in methods] effect_pick('panel=accuracy '.config(m, keys_of(r), lr_of(r)).' condition='.p) using 'level':'low':(0):(column('high') - column('low')) @interval lc rgb '#'.colour(m) notitle, \
+        for [m in methods] effect_pick('panel=accuracy '.config(m, keys_of(r), lr_of(r)).' condition='.p) using 'level':'mean' with linespoints ls row(m) title m
     }
     set ylabel ''
   }

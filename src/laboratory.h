@@ -45,6 +45,7 @@
 #include "data/source.h"              /* input families */
 #include "data/perturbation.h"        /* perturbations of keys and values */
 #include "data/recall.h"              /* associative recall */
+#include "task/effect_table.h"        /* effects as a table */
 #include "task/recall_trials.h"       /* ... repeated under perturbations */
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
@@ -94,7 +95,8 @@
 #include "train/training.h"   /* ... to the end, evaluated on the way, with checkpoints */
 #include "train/study.h"      /* many of these */
 
-#include "stats/effects.h"      /* effects of method, keys and learning rate on accuracy */
+#include "stats/effects.h"      /* effects of method, keys and learning rate on trained models */
+#include "stats/power.h"        /* what a test of so many values sees */
 #include "stats/effects_text.h" /* ... as text */
 
 #include "app/cli.h"        /* command line */

@@ -36,7 +36,7 @@ verdict verdict_recall(const efla_csv *csv, const char *perturbation) {
 static efla_interval effect(const efla_csv *csv, const char *panel, const char *perturbation) {
   efla_interval e = {NAN, NAN, NAN};
   for (size_t r = 0; r < csv->rows; r++)
-    if (verdict_cell_is(csv, r, "panel", panel) && verdict_cell_is(csv, r, "perturbation", perturbation) &&
+    if (verdict_cell_is(csv, r, "panel", panel) && verdict_cell_is(csv, r, "condition", perturbation) &&
         verdict_cell_is(csv, r, "level", "mean") && verdict_cell_is(csv, r, "method", "-") &&
         verdict_cell_is(csv, r, "keys", "-") && verdict_cell_is(csv, r, "lr", "-"))
       e = (efla_interval){efla_csv_real(csv, r, "mean"), efla_csv_real(csv, r, "low"), efla_csv_real(csv, r, "high")};

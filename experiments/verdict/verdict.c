@@ -14,7 +14,8 @@ bool verdict_cell_is(const efla_csv *csv, size_t row, const char *column, const 
 
 static const char *name_of_study_condition(size_t i) { return i == 0 ? "clean" : efla_image_perturbation_name(i - 1); }
 
-static const char no_mnist[] = "no MNIST given to make figures", no_study[] = "no gallery/study.csv, see make study";
+static const char no_mnist[] = "no MNIST given to make figures", no_study[] = "no gallery/study.csv, see make study",
+                  no_lm[] = "no gallery/lm.csv", no_recall[] = "no gallery/recall.csv", no_mad[] = "no gallery/mad.csv";
 
 static const struct claim {
   const char *text, *table, *program;
@@ -41,16 +42,30 @@ static const struct claim {
      .absent = no_mnist},
     {"robust once trained, by its method", "effects", "effects", .decide_each = verdict_trained,
      .each = name_of_study_condition, .absent = no_study},
+    {"lower perplexity", "effects-lm", "effects", .decide_each = verdict_perplexity, .each = verdict_contrast_name,
+     .absent = no_lm},
+    {"BLiMP accuracy", "effects-lm", "effects", .decide_each = verdict_blimp, .each = verdict_contrast_name,
+     .absent = no_lm},
+    {"LAMBADA accuracy", "effects-lm", "effects", .decide_each = verdict_lambada, .each = verdict_contrast_name,
+     .absent = no_lm},
+    {"trained recall", "effects-recall", "effects", .decide_each = verdict_trained_recall,
+     .each = verdict_contrast_name, .absent = no_recall},
+    {"MAD, mean over tasks", "effects-mad", "effects", .decide_each = verdict_mad, .each = verdict_contrast_name,
+     .absent = no_mad},
 };
 
 /* Returns whether the table had the rows for the claim. */
 static bool print(const char *claim, const char *what, const char *table, const verdict *f) {
-  static const char *const words[] = {"holds", "holds if", "not seen", "missing"};
+  static const char *const words[] = {"holds", "holds if", "not seen", "reversed", "missing", "not asked"};
   bool missing = f->ruling == MISSING;
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);
   printf("%-44s %-9s%s%s\n%46s%s [%s.csv]\n", text, words[f->ruling], f->ruling == HOLDS_IF ? " " : "",
-         f->ruling == HOLDS_IF ? f->condition : "", "", missing ? "too few rows" : f->evidence, table);
+         f->ruling == HOLDS_IF ? f->condition : "", "",
+         missing                  ? "too few rows"
+         : f->ruling == NOT_ASKED ? "no rows of this study"
+                                  : f->evidence,
+         table);
   if (missing) fprintf(stderr, "verdict: %s.csv has too few rows for '%s': run make figures\n", table, text);
   return !missing;
 }

@@ -2,14 +2,15 @@
 /* The claims' verdicts, each from the table of one experiment.
  *
  * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it, and
- * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING; numbers of the evidence for
+ * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none of a kind that is
+ * measured on request; numbers of the evidence for
  * which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
 #ifndef EXPERIMENTS_VERDICT_H
 #define EXPERIMENTS_VERDICT_H
 
 #include "laboratory.h"
 
-typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN, MISSING } ruling;
+typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN, REVERSED, MISSING, NOT_ASKED } ruling;
 
 typedef struct verdict {
   ruling ruling;
@@ -35,6 +36,14 @@ verdict verdict_gated_stability(const efla_csv *stability_plane);
  * without any. */
 verdict verdict_recall(const efla_csv *noise, const char *perturbation);
 verdict verdict_trained(const efla_csv *effects, const char *perturbation);
+
+/* Of language models and models of token tasks, by a table of bin/effects, each for one contrast (language.c). */
+const char *verdict_contrast_name(size_t i); /* NULL after the last */
+verdict verdict_perplexity(const efla_csv *effects, const char *contrast);
+verdict verdict_blimp(const efla_csv *effects, const char *contrast);
+verdict verdict_lambada(const efla_csv *effects, const char *contrast);
+verdict verdict_trained_recall(const efla_csv *effects, const char *contrast);
+verdict verdict_mad(const efla_csv *effects, const char *contrast);
 
 /* Whether a cell holds this text. */
 bool verdict_cell_is(const efla_csv *csv, size_t row, const char *column, const char *text);

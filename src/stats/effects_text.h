@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 
-/* One line per effect, one column per perturbation, with means over its levels. */
+/* Where the learning rate is a factor: one line per effect, one column per perturbation, with means over its levels.
+ * Elsewhere the learning rates that were chosen, then under each condition one line per difference, with what could have
+ * been seen. */
 void efla_effects_print(FILE *file, const efla_effects *effects, const efla_results *results,
                         const efla_contrast *contrast);
 
-/* One line for each variant with missing accuracies and for each effect without seeds; each line begins with
- * `before`. */
+/* One line for each variant with missing values and for each effect without seeds; each line begins with `before`. */
 void efla_effects_print_gaps(FILE *file, const efla_effects *effects, const efla_results *results, const char *before);
 
 #endif

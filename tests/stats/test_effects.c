@@ -62,7 +62,7 @@ static void add_study(int seeds, const char *const *methods) {
 }
 
 static const char *const both[] = {"euler", "exact", NULL}, *const three[] = {"rk4", "exact", "euler", NULL};
-static const efla_contrast contrast = {"exact", "euler", 3e-3, 1e-3};
+static const efla_contrast contrast = {"exact", "euler", 3e-3, 1e-3, 0};
 
 typedef struct found {
   efla_csv csv;
@@ -74,7 +74,7 @@ static efla_status find(found *f, efla_message *why) {
   files_write(path, text, length);
   efla_status status = efla_csv_read(&f->csv, path, why);
   ck_assert_msg(status == EFLA_OK, "%s", why->text);
-  status = efla_results_init(&f->results, &f->csv, path, why);
+  status = efla_results_init(&f->results, &f->csv, false, path, why);
   if (status == EFLA_OK) status = efla_effects_init(&f->effects, &f->results, &contrast, path, why);
   return status;
 }
@@ -101,14 +101,17 @@ static const efla_effect *row_of(const found *f, const char *panel, efla_variant
     const efla_effect *e = &f->effects.row[i];
     bool rate = e->variant.lr == v.lr || (isnan(e->variant.lr) && isnan(v.lr));
     if (!strcmp(e->panel, panel) && same_text(e->variant.method, v.method) && same_text(e->variant.keys, v.keys) &&
-        rate && !strcmp(e->condition.perturbation, perturbation) && e->condition.level == level)
+        rate && !strcmp(e->condition.name, perturbation) && e->condition.level == level)
       return e;
   }
   ck_abort_msg("no row of %s", panel);
   return NULL;
 }
 
-static const efla_variant overall = {NULL, NULL, NAN};
+static efla_variant variant_of(const char *method, const char *keys, double lr) {
+  return (efla_variant){.method = method, .keys = keys, .lr = lr, .width = NAN};
+}
+#define overall efla_variant_none
 
 /* An accuracy below 1 errs by u/2 for each of the 10 operations that make it, 5u; a contrast weighs eight of them by 2
  * in all, 10u, and rounds its seven partial sums, each below 2, by u: 17u; the mean of three seeds and of two levels
@@ -145,17 +148,17 @@ START_TEST(effects_of_a_constructed_study) {
     int a = i & 2 ? 1 : -1, b = i & 1 ? 1 : -1;
     const char *keys = i & 2 ? "raw" : "unit", *method = i & 2 ? "exact" : "euler";
     double lr = i & 1 ? 3e-3 : 1e-3;
-    check_effect(&f, "method", (efla_variant){NULL, keys, lr},
+    check_effect(&f, "method", variant_of(NULL, keys, lr),
                  planted[4] + a * planted[6] + b * planted[5] + a * b * planted[7], spread);
-    check_effect(&f, "keys", (efla_variant){method, NULL, lr},
+    check_effect(&f, "keys", variant_of(method, NULL, lr),
                  planted[2] + a * planted[6] + b * planted[3] + a * b * planted[7], 0);
     keys = i & 1 ? "raw" : "unit";
-    check_effect(&f, "lr", (efla_variant){method, keys, NAN},
+    check_effect(&f, "lr", variant_of(method, keys, NAN),
                  planted[1] + a * planted[5] + b * planted[3] + a * b * planted[7], 0);
   }
   for (int s = 0; s < SEEDS; s++)
     ck_assert_double_eq(
-        efla_results_at(&f.results, efla_results_find(&f.results, (efla_variant){"rk4", "raw", 1e-3}), 0, (size_t)s),
+        efla_results_at(&f.results, efla_results_find(&f.results, variant_of("rk4", "raw", 1e-3)), 0, (size_t)s),
         accuracy("rk4", 1, 0, s, 0));
   clear(&f);
 }
@@ -174,8 +177,8 @@ START_TEST(published_is_the_sum) {
   for (size_t c = 0; c < f.results.conditions; c++) {
     static const char *const parts[] = {"method", "keys", "lr", "method_keys_lr"};
     const efla_condition at = f.results.condition[c];
-    double sum = 0, published = row_of(&f, "published", overall, at.perturbation, at.level)->interval.mean;
-    for (size_t p = 0; p < 4; p++) sum += row_of(&f, parts[p], overall, at.perturbation, at.level)->interval.mean;
+    double sum = 0, published = row_of(&f, "published", overall, at.name, at.level)->interval.mean;
+    for (size_t p = 0; p < 4; p++) sum += row_of(&f, parts[p], overall, at.name, at.level)->interval.mean;
     /* Each part rounds by at most 7u + 2u for partial sums and mean; four of them, and three sums below 8 by 4u
      * each. */
     CHECK_BOUND(fabs(sum - published), (5 * 9 + 12) * U);
@@ -198,18 +201,18 @@ START_TEST(gaps) {
   found f = found_in_file();
   const efla_effect *e = row_of(&f, "published", overall, "scale", INFINITY);
   ck_assert_uint_eq(e->seeds, 2);
-  e = row_of(&f, "method", (efla_variant){NULL, "raw", 3e-3}, "clean",
-             0); /* these two models have seed 7, the others lack it */
+  e = row_of(&f, "keys", variant_of("euler", NULL, 1e-3), "clean", 0); /* one of these two lacks seed 7 */
   ck_assert_uint_eq(e->seeds, 2);
-  e = row_of(&f, "accuracy", (efla_variant){"exact", "raw", 3e-3}, "scale", 1);
+  e = row_of(&f, "method", variant_of(NULL, "raw", 3e-3), "clean", 0); /* these have it */
   ck_assert_uint_eq(e->seeds, 3);
-  e = row_of(&f, "accuracy", (efla_variant){"rk4", "raw", 3e-3}, "scale", INFINITY);
+  e = row_of(&f, "accuracy", variant_of("exact", "raw", 3e-3), "scale", 1);
+  ck_assert_uint_eq(e->seeds, 3);
+  e = row_of(&f, "accuracy", variant_of("rk4", "raw", 3e-3), "scale", INFINITY);
   ck_assert(e->seeds == 1 && e->interval.mean == 0.25 && e->interval.low == -INFINITY && e->interval.high == INFINITY);
   e = row_of(&f, "method:rk4", overall, "clean", 0);
   ck_assert(e->seeds == 0 && isnan(e->interval.mean) && isnan(e->interval.low) && isnan(e->interval.high));
-  ck_assert_uint_eq(
-      efla_results_missing(&f.results, efla_results_find(&f.results, (efla_variant){"euler", "unit", 1e-3})),
-      CONDITIONS + 2);
+  ck_assert_uint_eq(efla_results_missing(&f.results, efla_results_find(&f.results, variant_of("euler", "unit", 1e-3))),
+                    CONDITIONS + 2);
   clear(&f);
 }
 END_TEST
@@ -240,7 +243,7 @@ static void check_refused(const char *expected) {
 
 START_TEST(tables_that_are_no_study) {
   begin("effects-refused");
-  check_refused("no rows");
+  check_refused("no rows of trained models");
   add_row("exact", 1, 1, 0, 0, 0, 1.5);
   check_refused("row 1: accuracy is '1.5', expected a number from 0 to 1");
   begin("effects-nan");
@@ -252,17 +255,17 @@ START_TEST(tables_that_are_no_study) {
   check_refused("two rows of exact, keys raw, lr 0.003, seed 0, epoch 2, scale 2");
   begin("effects-corner");
   add_study(1, both + 1);
-  check_refused("no rows of euler, keys unit, lr 0.001 in the last epoch, which the contrast needs");
+  check_refused("no rows of euler, keys unit, lr 0.001 at the last epoch, which the contrast needs");
   begin("effects-seeds");
   for (int i = 0; i < 8; i++) add_row(i & 4 ? "exact" : "euler", i & 2, i & 1, i, 0, 0, 0.5);
-  check_refused("clean 0: no seed has all eight models");
+  check_refused("clean 0: no seed has both published models");
   begin("effects-column");
   add_study(1, both);
   memcpy(strstr(text, "level"), "lever", 5);
   check_refused("no column 'level'");
   begin("effects-sparse");
   for (int i = 0; i < 500; i++) add("m%d,raw,1,%d,0,p,%d,10,1,1,1\n", i, i, i);
-  check_refused("500 rows for 500 models, 501 perturbations and levels, 500 seeds: expected most combinations");
+  check_refused("500 rows for 500 models, 501 conditions, 500 seeds: expected most combinations");
 }
 END_TEST
 
@@ -276,7 +279,7 @@ START_TEST(program) {
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s --out %s.out", path, path);
   ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 0);
   ck_assert_msg(strstr(out, "\nmethod            +1.00 ["), "%s", out); /* clean: half of .02 */
-  ck_assert_msg(strstr(err, "rk4, keys raw, lr 0.003 lacks 13 of 15") &&
+  ck_assert_msg(strstr(err, "rk4, keys raw, lr 0.003 lacks 13 of 15 values") &&
                     strstr(err, "method:rk4, mean over scale, is left out"),
                 "%s", err);
   efla_csv csv;
