@@ -64,30 +64,35 @@ static void write_causality(FILE *out, const efla_causality *c) {
                      : " (the inputs never differ: nothing about later tokens)");
 }
 
+static void write_tail(FILE *out, const efla_kernel_check *s) {
+  fprintf(
+      out,
+      "fault: a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a "
+      "chunk of %zu",
+      s->tail);
+  for (size_t i = EFLA_TAILS; i-- > 0;)
+    if (efla_head_result_tail_too(&s->comparison.total, i)) fprintf(out, " or %zu", efla_tail_chunks[i]);
+  fprintf(out, "\n");
+}
+
 static void write_fault(FILE *out, const efla_kernel_check *s) {
+  const efla_judgement *j = &s->judgement;
   if (!s->comparison.total.outside) return;
-  fprintf(out, "fault: ");
-  if (s->fault) {
-    fprintf(out, "%s\n", s->fault->says);
-    for (const efla_fault_candidate *next = s->fault + 1;
-         next < s->candidates.candidate + s->candidates.n && next->score <= fmin(1, 2 * s->fault->score); next++)
-      fprintf(out, "  or: %s\n", next->says);
-  } else if (s->tail) {
-    fprintf(out,
-            "a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a "
-            "chunk of %zu",
-            s->tail);
-    for (size_t i = EFLA_TAILS; i-- > 0;)
-      if (efla_head_result_tail_too(&s->comparison.total, i)) fprintf(out, " or %zu", efla_tail_chunks[i]);
-    fprintf(out, "\n");
-  } else if (s->resembles) {
-    fprintf(out, "none alone; most like this one, which leaves %.2g of the error: %s\n",
-            s->resembles->score / s->candidates.candidate[0].score, s->resembles->says);
-  } else if (s->coarser) {
-    fprintf(out, "none of the usual ones; rounding of a state in %s would explain errors of this size\n",
-            s->coarser->name);
+  if (s->tail) {
+    write_tail(out, s);
+    return;
+  }
+  if (j->kind == EFLA_NAMED) {
+    fprintf(out, "fault: %s\n", j->finding[0].says);
+  } else if (j->kind == EFLA_UNDECIDED) {
+    fprintf(out, "fault: undecided, these explain the errors alike (likelihoods less than %g apart): %s\n",
+            EFLA_JUDGEMENT_RATIO, j->finding[0].says);
+    for (size_t i = 1; i < j->n; i++) fprintf(out, "  or: %s\n", j->finding[i].says);
+  } else if (j->n) {
+    fprintf(out, "fault: unknown; the nearest is this one, which leaves %.2g of the error: %s\n%s", j->finding[0].left,
+            j->finding[0].says, j->where);
   } else {
-    fprintf(out, "none of the usual ones\n");
+    fprintf(out, "fault: unknown, none of the usual ones\n%s", j->where);
   }
 }
 
