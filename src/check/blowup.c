@@ -12,11 +12,12 @@ typedef struct lane_view {
   size_t bad_numbers, in_a_row;    /* such numbers; tokens from first_bad on without a finite one in between */
   size_t start;                    /* the first token at which o is OUTGROWN times the largest true one */
   double growth;                   /* per token, from there to the last finite one */
-  double gained;                   /* how much |o| over true |o| has gained from the first tokens to the last */
-  double largest;                  /* true |o| of an entry */
+  double gained, late; /* what |o| over true |o| has gained from the first tokens to the last; in the last half */
+  double largest;      /* true |o| of an entry */
 } lane_view;
 
-static const double OUTGROWN = 10, GAINED = 1e3;
+/* Unstable: a large gain, or a smaller one that goes on; what stays in a state for too long gains, and settles. */
+static const double OUTGROWN = 10, GAINED = 1e3, GAINS = 30, LATE = 3;
 
 static double norm(size_t n, const double *x) {
   double sum = 0;
@@ -68,7 +69,10 @@ static lane_view look(const efla_lane *lane) {
   if (view.start < SIZE_MAX && end > view.start)
     view.growth = exp((log(at_end) - log(at_start)) / (double)(end - view.start));
   const size_t part = finite / 8 ? finite / 8 : 1;
-  if (finite > 2) view.gained = exp(level(lane, finite - part, finite) - level(lane, 0, part));
+  if (finite > 2) {
+    const double last = level(lane, finite - part, finite);
+    view.gained = exp(last - level(lane, 0, part)), view.late = exp(last - level(lane, finite / 2, finite / 2 + part));
+  }
   return view;
 }
 
@@ -111,7 +115,8 @@ bool efla_judge_blowup(efla_judgement *j, const efla_evidence *e) {
     const efla_lane *lane = &e->lane[i];
     if (!lane->judged || lane->x.tokens == 0) continue;
     const lane_view view = look(lane);
-    const bool grows = view.start < SIZE_MAX && view.growth > 1 && view.gained > GAINED;
+    const bool grows =
+        view.start < SIZE_MAX && view.growth > 1 && (view.gained > GAINED || (view.gained > GAINS && view.late > LATE));
     const bool ends_bad = view.bad > 1 && view.last_bad + 1 == lane->x.tokens && view.in_a_row == view.bad;
     if (grows && (!unstable || view.start < of_unstable.start)) unstable = lane, of_unstable = view;
     if (ends_bad && (!lost || view.first_bad < of_lost.first_bad)) lost = lane, of_lost = view;

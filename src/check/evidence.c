@@ -125,6 +125,17 @@ static efla_status follow_all(efla_evidence *e, size_t threads, efla_message *wh
   return status;
 }
 
+/* Of every sequence the first heads that are outside, as many as are judged. */
+static void choose_lanes(efla_evidence *e) {
+  enum { JUDGED = 2 };
+  for (size_t s = 0; s < e->sequences; s++)
+    for (size_t h = 0, n = 0; h < e->heads; h++) {
+      efla_lane *lane = &e->lane[s * e->heads + h];
+      lane->judged = lane->judged && n < JUDGED;
+      n += lane->judged;
+    }
+}
+
 efla_status efla_evidence_gather(efla_evidence *e, const efla_comparison *c, const efla_effort *effort, size_t threads,
                                  efla_message *why) {
   const efla_tensors *in = c->in;
@@ -143,7 +154,15 @@ efla_status efla_evidence_gather(efla_evidence *e, const efla_comparison *c, con
   e->lane = calloc(e->heads * e->sequences, sizeof *e->lane);
   if (!e->lane) return efla_fail_memory(why);
   efla_status status = read_lanes(e, c, head, length, why);
+  if (status == EFLA_OK) choose_lanes(e);
   return status == EFLA_OK ? follow_all(e, threads, why) : status;
+}
+
+void efla_evidence_limit(efla_evidence *e, size_t lanes) {
+  for (size_t i = 0; i < efla_evidence_lanes(e); i++) {
+    e->lane[i].judged = e->lane[i].judged && lanes > 0;
+    lanes -= e->lane[i].judged;
+  }
 }
 
 void efla_evidence_clear(efla_evidence *e) {

@@ -42,6 +42,9 @@ efla_status efla_evidence_gather(efla_evidence *evidence, const efla_comparison 
                                  size_t threads, efla_message *why);
 void efla_evidence_clear(efla_evidence *evidence);
 
+/* Judges at most this many lanes from now on, the first ones. */
+void efla_evidence_limit(efla_evidence *evidence, size_t lanes);
+
 static inline size_t efla_evidence_lanes(const efla_evidence *e) { return e->heads * e->sequences; }
 
 #endif

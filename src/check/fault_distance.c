@@ -64,7 +64,8 @@ void efla_fault_distance_add(efla_fault_distance *d, const efla_fault_model *mod
   if (lane->S) add_state(d, model, lane, S);
 }
 
-efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_evidence *e, efla_fault_distance *d) {
+efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_evidence *e, double most,
+                                      efla_fault_distance *d) {
   const size_t state = e->in->dk * e->in->dv;
   double *block = malloc((e->most * e->in->dv + state + efla_fault_scratch(e)) * sizeof *block);
   *d = (efla_fault_distance){0};
@@ -77,6 +78,7 @@ efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_
       if (!e->lane[i].judged && !carries) continue;
       efla_fault_model_run(model, e, i, o, S, scratch);
       if (e->lane[i].judged) efla_fault_distance_add(d, model, e, i, o, S);
+      if (d->o * d->tokens > most) d->o = d->state = INFINITY, h = e->heads, s = e->sequences;
     }
   if (isnan(d->o)) d->o = INFINITY;
   if (isnan(d->state)) d->state = INFINITY;

@@ -42,6 +42,8 @@ static const factor factors[] = {{"factor-o", "o (or q, or v)", true, of_q, alwa
                                  {"factor-initial", "the initial state", true, of_start, starts}};
 enum { FACTORS = sizeof factors / sizeof *factors };
 
+enum { LANES = 2 }; /* that are fitted to */
+
 /* Where the search begins. */
 static const double grid[] = {-1, 0.125, 0.25, 0.5, M_SQRT1_2, 0.8, 1.25, M_SQRT2, 2, 4, 8};
 
@@ -70,8 +72,9 @@ static void add_lane(const efla_lane *lane, const buffers *b, double step, sums 
 static sums sums_at(const factor *f, efla_fault_model model, double times, const efla_evidence *e, const buffers *b) {
   const double step = 1e-4; /* a balance of curvature and f64's rounding */
   sums all = {0};
-  for (size_t i = 0; i < efla_evidence_lanes(e); i++) {
+  for (size_t i = 0, n = 0; i < efla_evidence_lanes(e) && n < LANES; i++) {
     if (!e->lane[i].judged) continue;
+    n++;
     *f->at(&model) = times + step;
     efla_fault_model_run(&model, e, i, b->moved, b->S, b->scratch);
     *f->at(&model) = times;

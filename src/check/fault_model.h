@@ -85,8 +85,9 @@ typedef struct efla_fault_distance {
 void efla_fault_distance_add(efla_fault_distance *distance, const efla_fault_model *model,
                              const efla_evidence *evidence, size_t i, const double *o, const double *S);
 
-/* The same over all lanes.  Fails with EFLA_NO_MEMORY. */
-efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_evidence *evidence,
+/* The same over all lanes.  Ends early, with distances of inf, once the sum over tokens is above `most`.  Fails with
+ * EFLA_NO_MEMORY. */
+efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_evidence *evidence, double most,
                                       efla_fault_distance *distance);
 
 /* The square root of the larger mean over EFLA_ERROR_BOUND_RMS: up to 1 the model explains the file. */

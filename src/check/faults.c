@@ -3,6 +3,7 @@
 
 #include "io/file_decay.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static bool apply(size_t i, size_t variant, efla_fault_candidate *to, const efla
   snprintf(before, sizeof before, "%s", to->says);
   snprintf(name, sizeof name, "%s", to->name);
   snprintf(to->says, sizeof to->says, "%.190s%s%.200s", before, *before ? "; and " : "", says);
-  snprintf(to->name, sizeof to->name, "%.28s%s%.16s%s%.14s", name, *name ? "+" : "", fault->name,
+  snprintf(to->name, sizeof to->name, "%.34s%s%.20s%s%.14s", name, *name ? "+" : "", fault->name,
            fault->named ? "-" : "", fault->named ? fault->named(variant) : "");
   return true;
 }
@@ -91,12 +92,18 @@ static int by_score(const void *a, const void *b) {
   return x->variant[0] < y->variant[0] ? -1 : x->variant[0] > y->variant[0];
 }
 
+/* A model that is farther from the file than the right one by this factor is not looked at any further. */
+static const double WORSE = 4;
+
 efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_evidence *e, size_t threads) {
-  bool fine = true;
+  efla_fault_candidate *right = &candidates->candidate[0];
+  bool fine = efla_fault_model_distance(&right->model, e, INFINITY, &right->distance) == EFLA_OK;
+  const double most = WORSE * right->distance.o * right->distance.tokens;
+  right->score = efla_fault_score(&right->distance);
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads) reduction(&& : fine)
-  for (size_t s = 0; s < candidates->n; s++) {
+  for (size_t s = 1; s < candidates->n; s++) {
     efla_fault_candidate *one = &candidates->candidate[s];
-    fine = fine && efla_fault_model_distance(&one->model, e, &one->distance) == EFLA_OK;
+    fine = fine && efla_fault_model_distance(&one->model, e, most, &one->distance) == EFLA_OK;
     one->score = efla_fault_score(&one->distance);
   }
   qsort(candidates->candidate + 1, candidates->n - 1, sizeof *candidates->candidate, by_score);

@@ -5,7 +5,7 @@
 
 #include "check/fault_model.h"
 
-enum { EFLA_FAULT_CANDIDATES = 400, EFLA_FAULT_TEXT = 400, EFLA_FAULT_NAME = 64 };
+enum { EFLA_FAULT_CANDIDATES = 400, EFLA_FAULT_TEXT = 400, EFLA_FAULT_NAME = 80 };
 
 /* The inputs' properties on which a fault depends. */
 typedef struct efla_fault_setting {

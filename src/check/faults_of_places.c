@@ -143,60 +143,62 @@ static bool groups(edit *f) {
 }
 static size_t group_variants(void) { return (size_t)2 * SETS * (MOST_GROUPS - 1); }
 
-/* Numbers: from few bits on. */
-static const char *const formats[] = {"bf16", "fp16", "tf32", "e4m3"};
-enum { FORMATS = sizeof formats / sizeof *formats };
-static const char *format_name(size_t i) { return formats[i % FORMATS]; }
+/* Numbers: what is stored in few bits, and what products take.  fp16 and tf32 have as many, so that one row is for
+ * both. */
+static const char *const stored[] = {"bf16", "fp16", "e4m3"}, *const taken[] = {"bf16", "tf32", "e4m3"};
+enum { FORMATS = sizeof stored / sizeof *stored };
+static const char *stored_name(size_t i) { return stored[i % FORMATS]; }
+static const char *taken_name(size_t i) { return taken[i % FORMATS]; }
+static size_t format_count(void) { return FORMATS; }
 
-/* Whether rounding to it may cause errors of this size. */
-static bool of_size(const edit *f, const char *format) {
-  const double unit = efla_format_unit(efla_format_find(format)), relative = f->setting->relative;
-  return !(relative > 64 * unit) && !(relative < unit / 64);
+/* The row of that format, NULL where rounding to it cannot cause errors of this size. */
+static const efla_format *fitting(const edit *f, const char *name) {
+  const efla_format *format = efla_format_find(name);
+  const double unit = efla_format_unit(format), relative = f->setting->relative;
+  return relative > 64 * unit || relative < unit / 64 ? NULL : format;
 }
 
 static bool operands(edit *f) {
-  const efla_format *format = efla_format_find(formats[f->variant]);
+  const efla_format *format = fitting(f, stored_name(f->variant));
   for (size_t i = 0; i <= EFLA_OF_V; i++) f->model->reads[i].format = format;
-  return efla_fault_say(f, of_size(f, format->name), "q, k and v are rounded to %s", format->name);
+  return format &&
+         efla_fault_say(f, true, "q, k and v are rounded to %s (%d significant bits)", format->name, format->digits);
 }
-static size_t format_count(void) { return FORMATS; }
 
 static bool rounded(edit *f) {
   const size_t array = f->variant / FORMATS;
-  f->model->reads[array].format = efla_format_find(format_name(f->variant));
-  return efla_fault_say(f, present(f, array) && of_size(f, format_name(f->variant)), "%s is rounded to %s",
-                        called(f, array), format_name(f->variant));
+  const efla_format *format = fitting(f, stored_name(f->variant));
+  f->model->reads[array].format = format;
+  return format && efla_fault_say(f, present(f, array), "%s is rounded to %s (%d significant bits)", called(f, array),
+                                  format->name, format->digits);
 }
 static size_t rounded_variants(void) { return (size_t)EFLA_OF_ARRAYS * FORMATS; }
 static const char *rounded_name(size_t i) {
   static char names[EFLA_OF_ARRAYS * FORMATS][16];
-  snprintf(names[i], sizeof names[i], "%s-%s", array_names[i / FORMATS], format_name(i));
+  snprintf(names[i], sizeof names[i], "%s-%s", array_names[i / FORMATS], stored_name(i));
   return names[i];
 }
 
 static bool products(edit *f) {
-  f->model->products = efla_format_find(formats[f->variant]);
-  return efla_fault_say(f, !efla_fault_channels(f) && of_size(f, formats[f->variant]),
-                        "operands of products, the state among them, are rounded to %s", formats[f->variant]);
+  const efla_format *format = f->model->products = fitting(f, taken_name(f->variant));
+  return format && efla_fault_say(f, !efla_fault_channels(f),
+                                  "operands of products, the state among them, are rounded to %s (%d significant bits)",
+                                  format->name, format->digits);
 }
 
-/* After every token, and at the end of chunks.  tf32, which has fp16's bits, is no format to store. */
-static const char *const stored[] = {"bf16", "fp16", "e4m3"};
-enum { STORED = sizeof stored / sizeof *stored };
-static const char *stored_name(size_t i) { return stored[i % STORED]; }
-
+/* After every token, and at the end of chunks. */
 static bool state_in(edit *f) {
   static const size_t every[] = {0, 16, 32, 64, 128};
-  const size_t chunk = every[f->variant / STORED];
-  const efla_format *format = efla_format_find(stored_name(f->variant));
+  const size_t chunk = every[f->variant / FORMATS];
+  const efla_format *format = fitting(f, stored_name(f->variant));
   f->model->state = format, f->model->state_chunk = chunk;
-  if (!of_size(f, format->name)) return false;
+  if (!format) return false;
   if (chunk == 0)
     return efla_fault_say(f, true, "the state is kept in %s (%d significant bits)", format->name, format->digits);
   return efla_fault_say(f, longest(f) > chunk, "the state is kept in %s from one chunk of %zu to the next",
                         format->name, chunk);
 }
-static size_t state_variants(void) { return (size_t)5 * STORED; }
+static size_t state_variants(void) { return (size_t)5 * FORMATS; }
 
 const efla_fault_row efla_faults_of_places[] = {{"of", shifted, shifts, shift_name},
                                                 {"tail", lost_tail, chunk_lengths, NULL},
@@ -211,8 +213,8 @@ const efla_fault_row efla_faults_of_places[] = {{"of", shifted, shifts, shift_na
                                                 {"reads-end", reads_end, chunk_lengths, NULL},
                                                 {"groups", groups, group_variants, NULL},
                                                 {"head0", first_head, arrays, array_name},
-                                                {"operands", operands, format_count, format_name},
+                                                {"operands", operands, format_count, stored_name},
                                                 {"rounded", rounded, rounded_variants, rounded_name},
-                                                {"products", products, format_count, format_name},
+                                                {"products", products, format_count, taken_name},
                                                 {"state", state_in, state_variants, stored_name},
                                                 {.name = NULL}};

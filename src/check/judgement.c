@@ -29,12 +29,15 @@ static const double FLIPS = 0.3;
 
 static bool rounds(const efla_fault_candidate *one) { return one->model.state || one->model.products; }
 
-/* Whether a candidate reduces the errors to rounding. */
+/* Whether a candidate reduces the errors to rounding: to what right kernels stay below (test_comparison), or, where it
+ * takes away all but a thousandth, to what the bound grants. */
 static bool explains(const efla_fault_candidate *one, const efla_fault_candidate *right) {
-  static const double ROUNDING = 0.5; /* what right kernels stay below (test_comparison) */
-  const bool better = one->score <= 0.5 * right->score &&
+  static const double ROUNDING = 0.5, REST = 1e-3;
+  const bool single = one->row[1] == SIZE_MAX,
+             better = one->score <= 0.5 * right->score &&
                       efla_fault_likelihood(&one->distance, &right->distance) > log(EFLA_JUDGEMENT_RATIO);
-  return better && (one->score <= ROUNDING || (rounds(one) && one->score <= FLIPS * right->score));
+  return better && (one->score <= ROUNDING || (one->score <= 1 && one->score <= REST * right->score) ||
+                    (single && rounds(one) && one->score <= FLIPS * right->score));
 }
 
 /* Whether a is as much more likely than b that b is out of the question. */
@@ -131,13 +134,19 @@ static void judge_formats(efla_judgement *j, const efla_evidence *e) {
   j->kind = EFLA_NAMED;
 }
 
+/* A fault without a number that leaves no more than half of what right kernels may have needs no rival with one. */
+static const double CLEAR = 0.25;
+
 static efla_status judge_models(efla_judgement *j, efla_fault_candidates *c, const efla_comparison *comparison,
                                 const efla_fault_setting *s, size_t threads, efla_message *why) {
   const efla_evidence *e = s->evidence;
   const bool blown = efla_judge_blowup(j, e);
   efla_fault_candidates_list(c, s);
-  if (!blown && efla_fault_fit(c, s, threads) != EFLA_OK) return efla_fail_memory(why);
-  if (efla_fault_candidates_try(c, e, threads) != EFLA_OK) return efla_fail_memory(why);
+  bool room = efla_fault_candidates_try(c, e, threads) == EFLA_OK;
+  const efla_fault_candidate *clear = best(c, 0);
+  if (!blown && !(clear && clear->score < CLEAR))
+    room = room && efla_fault_fit(c, s, threads) == EFLA_OK && efla_fault_candidates_try(c, e, threads) == EFLA_OK;
+  if (!room) return efla_fail_memory(why);
   if (blown) {
     const efla_fault_candidate *cause = best(c, 0);
     if (cause && !strcmp(j->finding[0].name, "unstable")) {
