@@ -8,6 +8,7 @@
 
 /* What one lane shows. */
 typedef struct lane_view {
+  size_t too_large;                /* numbers that are not finite where the true one is near the type's largest */
   size_t bad, first_bad, last_bad; /* tokens with a number that is not finite */
   size_t bad_numbers, in_a_row;    /* such numbers; tokens from first_bad on without a finite one in between */
   size_t start;                    /* the first token at which o is OUTGROWN times the largest true one */
@@ -50,7 +51,7 @@ static double level(const efla_lane *lane, size_t a, size_t b) {
   return n > 0 ? sum / n : 0;
 }
 
-static lane_view look(const efla_lane *lane) {
+static lane_view look(const efla_lane *lane, const efla_format *type) {
   const size_t dv = lane->x.dv, T = lane->x.tokens;
   lane_view view = {.start = SIZE_MAX, .growth = NAN};
   double most = 0, at_start = 0, at_end = 0;
@@ -58,7 +59,10 @@ static lane_view look(const efla_lane *lane) {
   for (size_t t = 0; t < T; t++) {
     const double o = norm(dv, lane->found + t * dv);
     most = fmax(most, norm(dv, lane->truth + t * dv));
-    for (size_t j = 0; j < dv; j++) view.largest = fmax(view.largest, fabs(lane->truth[t * dv + j]));
+    for (size_t e = t * dv; e < (t + 1) * dv; e++) {
+      view.largest = fmax(view.largest, fabs(lane->truth[e]));
+      view.too_large += !isfinite(lane->found[e]) && fabs(lane->truth[e]) > type->largest / 2 ? 1 : 0;
+    }
     note_bad(&view, t, not_finite(dv, lane->found + t * dv));
     if (!isfinite(o)) continue;
     finite = t + 1;
@@ -89,7 +93,7 @@ static void say_unstable(efla_judgement *j, const efla_lane *lane, const lane_vi
 static void say_lost(efla_judgement *j, const efla_evidence *e, const efla_lane *lane, const lane_view *view) {
   char says[EFLA_FAULT_TEXT];
   const efla_format *type = &e->spec->o;
-  const bool overflows = view->largest > type->largest / 8;
+  const bool overflows = view->too_large > 0 || view->largest > type->largest / 8;
   const double lambda = efla_token_lambda(&lane->x, view->first_bad), beta = lane->x.beta[view->first_bad];
   if (overflows)
     snprintf(
@@ -114,12 +118,13 @@ bool efla_judge_blowup(efla_judgement *j, const efla_evidence *e) {
   for (size_t i = 0; i < efla_evidence_lanes(e); i++) {
     const efla_lane *lane = &e->lane[i];
     if (!lane->judged || lane->x.tokens == 0) continue;
-    const lane_view view = look(lane);
+    const lane_view view = look(lane, &e->spec->o);
     const bool grows =
         view.start < SIZE_MAX && view.growth > 1 && (view.gained > GAINED || (view.gained > GAINS && view.late > LATE));
     const bool ends_bad = view.bad > 1 && view.last_bad + 1 == lane->x.tokens && view.in_a_row == view.bad;
     if (grows && (!unstable || view.start < of_unstable.start)) unstable = lane, of_unstable = view;
-    if (ends_bad && (!lost || view.first_bad < of_lost.first_bad)) lost = lane, of_lost = view;
+    const bool overflows = view.bad > 0 && view.too_large == view.bad_numbers;
+    if ((ends_bad || overflows) && (!lost || view.first_bad < of_lost.first_bad)) lost = lane, of_lost = view;
   }
   if (unstable)
     say_unstable(j, unstable, &of_unstable);

@@ -73,13 +73,18 @@ static bool combine(const efla_fault_candidate *first, const efla_fault_candidat
          memcmp(&both->model, &second->model, sizeof both->model) != 0;
 }
 
+/* Pairs among the first, and of the very first with all others, whose own models may be far off: what one fault
+ * alone makes overflow another may tame. */
+static const size_t AMONG = 20, VERY_FIRST = 3, SLOW = 8;
+
 void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_fault_setting *setting) {
   efla_fault_candidates *singles = malloc(sizeof *singles);
   if (!singles) return;
   *singles = *candidates;
   candidates->n = 1;
-  for (size_t j = 2; j < singles->n; j++)
-    for (size_t i = 1; i < j && candidates->n < EFLA_FAULT_CANDIDATES; i++)
+  const size_t most = setting->slow && singles->n > SLOW ? SLOW : singles->n;
+  for (size_t j = 2; j < most; j++)
+    for (size_t i = 1; i < j && (j <= AMONG || i <= VERY_FIRST) && candidates->n < EFLA_FAULT_CANDIDATES; i++)
       candidates->n +=
           combine(&singles->candidate[i], &singles->candidate[j], setting, &candidates->candidate[candidates->n]);
   free(singles);
@@ -89,7 +94,8 @@ static int by_score(const void *a, const void *b) {
   const efla_fault_candidate *x = a, *y = b;
   if (x->score != y->score) return x->score < y->score ? -1 : 1;
   if (x->row[0] != y->row[0]) return x->row[0] < y->row[0] ? -1 : 1;
-  return x->variant[0] < y->variant[0] ? -1 : x->variant[0] > y->variant[0];
+  if (x->variant[0] != y->variant[0]) return x->variant[0] < y->variant[0] ? -1 : 1;
+  return x->row[1] < y->row[1] ? -1 : x->row[1] > y->row[1];
 }
 
 /* A model that is farther from the file than the right one by this factor is not looked at any further. */

@@ -5,7 +5,7 @@
 
 #include "check/fault_model.h"
 
-enum { EFLA_FAULT_CANDIDATES = 400, EFLA_FAULT_TEXT = 400, EFLA_FAULT_NAME = 80 };
+enum { EFLA_FAULT_CANDIDATES = 600, EFLA_FAULT_TEXT = 400, EFLA_FAULT_NAME = 80 };
 
 /* The inputs' properties on which a fault depends. */
 typedef struct efla_fault_setting {
@@ -64,7 +64,7 @@ typedef struct efla_fault_candidates {
 /* Lists all faults that are possible with these inputs, each alone. */
 void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_fault_setting *setting);
 
-/* Replaces a sorted list by pairs of faults, as many as fit, from the beginning of the list. */
+/* Replaces a sorted list by pairs of its faults, as many as fit. */
 void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_fault_setting *setting);
 
 /* Computes every model and sorts all but number 0 by score.  Fails with EFLA_NO_MEMORY. */

@@ -86,15 +86,14 @@ static bool judge_singles(efla_judgement *j, const efla_fault_candidates *c) {
   return decide(j, c, fitted && (!fixed || excludes(fitted, fixed)) ? fitted : fixed);
 }
 
-/* Keeps the candidates that change anything, the best first and few of them, for pairs. */
-static void keep_for_pairs(efla_fault_candidates *c, size_t most) {
+/* Keeps the single faults without a number that change anything. */
+static void keep_for_pairs(efla_fault_candidates *c) {
   const efla_fault_candidate *right = &c->candidate[0];
   size_t n = 1;
-  for (size_t i = 1; i < c->n && n <= most; i++) {
+  for (size_t i = 1; i < c->n; i++) {
     const efla_fault_candidate *one = &c->candidate[i];
-    const double change =
-        one->distance.o / right->distance.o + one->distance.state / fmax(right->distance.state, 1e-30);
-    if (one->parameters == 0 && isfinite(one->score) && fabs(change - 2) > 0.02) c->candidate[n++] = *one;
+    const double change = one->distance.o / right->distance.o + one->distance.state / fmax(right->distance.state, 1e-30);
+    if (one->parameters == 0 && !(fabs(change - 2) < 0.02)) c->candidate[n++] = *one;
   }
   c->n = n;
 }
@@ -104,7 +103,7 @@ static efla_status judge_pairs(efla_judgement *j, efla_fault_candidates *singles
   efla_fault_candidates *pairs = malloc(sizeof *pairs);
   if (!pairs) return efla_fail_memory(why);
   *pairs = *singles;
-  keep_for_pairs(pairs, s->slow ? 8 : 28);
+  keep_for_pairs(pairs);
   efla_fault_candidates_pair(pairs, s);
   efla_status status = efla_fault_candidates_try(pairs, s->evidence, threads);
   if (status == EFLA_OK) decide(j, pairs, best(pairs, 0));

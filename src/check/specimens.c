@@ -35,7 +35,7 @@ static efla_status lay_out(efla_specimen *c, efla_message *why) {
 /* The tokens of one head of one batch entry, in the type of inputs. */
 static void put_head(efla_specimen *c, const efla_tokens *x, size_t b, size_t h) {
   const unsigned needs = c->kernel->needs;
-  const double k = needs & EFLA_SPECIMEN_LONG ? 2 : 1, v = needs & EFLA_SPECIMEN_FP16 ? 3e4 : 1;
+  const double k = needs & EFLA_SPECIMEN_LONG ? 2 : 1, v = needs & EFLA_SPECIMEN_FP16 ? 1e4 : 1;
   for (size_t t = 0; t < T; t++) {
     const size_t at = (b * T + t) * H + h;
     const bool zero = needs & EFLA_SPECIMEN_ZERO && t == 50;
@@ -58,6 +58,7 @@ efla_status efla_specimen_draw(efla_specimen *c, const efla_specimen_kernel *ker
   efla_tokens x;
   *c = (efla_specimen){.kernel = kernel, .type = type, .sequences = B, .scale = 1};
   if (kernel->needs & EFLA_SPECIMEN_SCALE) c->scale = 0.25F;
+  if (kernel->needs & EFLA_SPECIMEN_FP16) c->scale = 16;
   spec.dk = DK, spec.dv = DV, spec.seed = seed, spec.norm = 1, spec.beta = -1;
   efla_status status = lay_out(c, why);
   if (status == EFLA_OK) status = efla_source_init(&source, &spec, why);

@@ -8,148 +8,22 @@
 
 enum { DK = EFLA_SPECIMEN_DK, DV = EFLA_SPECIMEN_DV, H = EFLA_SPECIMEN_HEADS, T = EFLA_SPECIMEN_TOKENS, NEVER = -1 };
 
-/* One head of one sequence. */
-typedef struct run {
-  const efla_specimen *c;
-  int what;
-  float amount;
-  size_t first, tokens, head; /* its first token in the arrays */
-  float S[DK * DV], other[DK * DV];
-} run;
-
-static float fit(const char *format, float x) { return (float)efla_format_round(efla_format_find(format), x); }
-
-static size_t at(const run *r, size_t t, size_t head) { return (r->first + t) * H + head; }
-
-static float norm_of(const float *x) {
-  float sum = 0;
-  for (size_t i = 0; i < DK; i++) sum += x[i] * x[i];
-  return sqrtf(sum);
-}
+typedef efla_specimen_head run;
 
 static bool starts(const run *r, size_t t) { return t % (size_t)r->amount == 0; }
 
-/* A row of q, k or v as the kernel takes it; `own` and `before`: the faults that shift it. */
+/* A row of q, k or v as the kernel takes it; `before` and `next`: the faults that shift it. */
 static void take(const run *r, const float *array, size_t t, int before, int next, float *to) {
   size_t head = r->head;
   const ptrdiff_t s = (ptrdiff_t)t - (r->what == before) + (r->what == next);
   if (r->what == WRONG_GROUPS && array != r->c->v) head = head % 2 * 2;
   for (size_t i = 0; i < DK; i++)
-    to[i] = s < 0 || s >= (ptrdiff_t)r->tokens ? 0 : array[at(r, (size_t)s, head) * DK + i];
-}
-
-static float number(const run *r, const float *array, size_t t, int before, int of_first) {
-  if (r->what == before && t == 0) return 0;
-  return array[at(r, t - (r->what == before), r->what == of_first ? 0 : r->head)];
-}
-
-static float beta_of(const run *r, size_t t) {
-  const float beta = number(r, r->c->beta, t, WRONG_BETA_BEFORE, WRONG_BETA_HEAD0);
-  switch (r->what) {
-  case WRONG_BETA_ONE:
-    return 1;
-  case WRONG_BETA_SIGMOID:
-    return 1 / (1 + expf(-beta));
-  case WRONG_BETA_SQUARED:
-    return beta * beta;
-  case WRONG_BETA_TIMES:
-    return r->amount * beta;
-  case WRONG_BETA_BF16:
-    return fit("bf16", beta);
-  case WRONG_CHUNK_BETA:
-    return t / (size_t)r->amount == 1 ? 0 : beta;
-  case WRONG_DROPOUT:
-    return (t * 7919 + 13) % 10 == 0 ? 0 : beta;
-  default:
-    return beta;
-  }
-}
-
-static float coefficient(const run *r, float beta, float lambda) {
-  const float x = beta * lambda;
-  switch (r->what) {
-  case WRONG_EULER:
-  case WRONG_EULER_UNIT:
-  case WRONG_EULER_SCALE:
-    return beta;
-  case WRONG_IMPLICIT:
-    return beta / (1 + x);
-  case WRONG_RK2:
-    return beta * (1 - x / 2);
-  case WRONG_TRAPEZOID:
-    return beta / (1 + x / 2);
-  case WRONG_LAMBDA_TIMES:
-    return -expm1f(-r->amount * x) / (r->amount * lambda);
-  case WRONG_NAN_AT_ZERO:
-    return (1 - expf(-x)) / lambda;
-  default:
-    return lambda > 0 ? -expm1f(-x) / lambda : beta;
-  }
-}
-
-/* The decay of token t. */
-static float decay_of(const run *r, size_t t) {
-  if (!r->c->g || r->what == WRONG_NO_DECAY) return 1;
-  const float g = number(r, r->c->g, t, WRONG_G_BEFORE, WRONG_G_HEAD0);
-  switch (r->what) {
-  case WRONG_EXP2:
-    return exp2f(g);
-  case WRONG_G_TIMES:
-    return expf(r->amount * g);
-  case WRONG_CHUNK_DECAY:
-    return starts(r, t) ? 1 : expf(g);
-  case WRONG_G_BF16:
-    return expf(fit("bf16", g));
-  default:
-    return expf(g);
-  }
-}
-
-/* e and w of S' = d S + k (w v - e S^T p)^T from the coefficient a. */
-static void weights(const run *r, float d, float a, float beta, float lambda, float g, float *e, float *w) {
-  *e = d * a, *w = a;
-  switch (r->what) {
-  case WRONG_NO_ERASE:
-    *e = 0;
-    break;
-  case WRONG_ADDS:
-    *e = -*e;
-    break;
-  case WRONG_WRITES_ONE:
-    *w = 1;
-    break;
-  case WRONG_ERASES_ONE:
-    *e = d;
-    break;
-  case WRONG_UNDECAYED:
-    *e = a;
-    break;
-  case WRONG_JOINT:
-    *w = beta * -expm1f(g - beta * lambda) / (beta * lambda - g);
-    break;
-  case WRONG_STRANG:
-    *w = expf(g / 2) * a;
-    break;
-  default:
-    break;
-  }
-}
-
-static void keys_of(const run *r, float *write, float *erase, float *lambda) {
-  const float norm = norm_of(write), unit = norm > 0 ? norm : 1;
-  const bool both = r->what == WRONG_UNIT_KEYS || r->what == WRONG_RAW_LAMBDA || r->what == WRONG_EULER_UNIT ||
-                    ((r->c->kernel->needs & EFLA_SPECIMEN_UNIT) && r->what != WRONG_RAW_KEYS);
-  for (size_t i = 0; i < DK; i++) {
-    erase[i] = write[i] / (both || r->what == WRONG_UNIT_ERASE ? unit : 1);
-    write[i] = write[i] / (both || r->what == WRONG_UNIT_WRITE ? unit : 1);
-  }
-  *lambda = norm * norm;
-  if ((both && r->what != WRONG_RAW_LAMBDA) || r->what == WRONG_UNIT_LAMBDA) *lambda = norm > 0;
+    to[i] = s < 0 || s >= (ptrdiff_t)r->tokens ? 0 : array[efla_specimen_row(r, (size_t)s, head) * DK + i];
 }
 
 /* Changes of rows before they are used. */
 static void spoil(const run *r, size_t t, float *q, float *k, float *v) {
-  const float norm = norm_of(q);
+  const float norm = efla_specimen_norm(q);
   for (size_t i = 0; i < DK; i++) {
     const float q0 = q[i];
     switch (r->what) {
@@ -172,7 +46,8 @@ static void spoil(const run *r, size_t t, float *q, float *k, float *v) {
       v[i] += t == (size_t)r->amount && r->head == 1 ? 1 : 0;
       break;
     case WRONG_OPERANDS:
-      q[i] = fit("bf16", q[i]), k[i] = fit("bf16", k[i]), v[i] = fit("bf16", v[i]);
+      q[i] = efla_specimen_fit("bf16", q[i]), k[i] = efla_specimen_fit("bf16", k[i]),
+      v[i] = efla_specimen_fit("bf16", v[i]);
       break;
     case WRONG_SILU:
       v[i] = v[i] / (1 + expf(-v[i]));
@@ -200,9 +75,9 @@ static bool enters(const run *r, size_t t) {
 static float rounded(const run *r, float x) {
   switch (r->what) {
   case WRONG_PRODUCTS:
-    return fit(r->amount > 8 ? "tf32" : "bf16", x);
+    return efla_specimen_fit(r->amount > 8 ? "tf32" : "bf16", x);
   case RIGHT_TF32:
-    return fit("tf32", x);
+    return efla_specimen_fit("tf32", x);
   default:
     return x;
   }
@@ -214,10 +89,11 @@ static void update(run *r, size_t t) {
   take(r, r->c->k, t, WRONG_K_BEFORE, NEVER, k);
   take(r, r->c->v, t - (r->what == WRONG_STALE && t > 0 && starts(r, t)), WRONG_V_BEFORE, WRONG_V_NEXT, v);
   spoil(r, t, q, k, v);
-  keys_of(r, k, p, &lambda);
-  const float beta = beta_of(r, t), d = decay_of(r, t), g = r->c->g ? r->c->g[at(r, t, r->head)] : 0;
+  efla_specimen_keys(r, k, p, &lambda);
+  const float beta = efla_specimen_beta(r, t), d = efla_specimen_decay(r, t),
+              g = r->c->g ? r->c->g[efla_specimen_row(r, t, r->head)] : 0;
   const bool late = r->what == WRONG_DECAY_AFTER;
-  weights(r, late ? 1 : d, coefficient(r, beta, lambda), beta, lambda, g, &e, &w);
+  efla_specimen_weights(r, late ? 1 : d, efla_specimen_coefficient(r, beta, lambda), beta, lambda, g, &e, &w);
   for (size_t j = 0; j < DV; j++) {
     float sum = 0;
     for (size_t i = 0; i < DK; i++) sum += rounded(r, p[i]) * rounded(r, r->S[i * DV + j]);
@@ -235,8 +111,9 @@ static void keep(run *r, size_t t) {
   const bool now = r->what != WRONG_STATE_CHUNK || (t + 1) % (size_t)r->amount == 0;
   const efla_format bits = {"", "", r->what == WRONG_BITS ? (int)r->amount : 24, -126, 1e38, true};
   for (size_t i = 0; i < DK * DV; i++) {
-    if (r->what == WRONG_STATE_BF16 || (r->what == WRONG_STATE_CHUNK && now)) r->S[i] = fit("bf16", r->S[i]);
-    if (r->what == WRONG_STATE_FP16) r->S[i] = fit("fp16", r->S[i]);
+    if (r->what == WRONG_STATE_BF16 || (r->what == WRONG_STATE_CHUNK && now))
+      r->S[i] = efla_specimen_fit("bf16", r->S[i]);
+    if (r->what == WRONG_STATE_FP16) r->S[i] = efla_specimen_fit("fp16", r->S[i]);
     if (r->what == WRONG_BITS) r->S[i] = (float)efla_format_round(&bits, r->S[i]);
     if (r->what == WRONG_TANH) r->S[i] = tanhf(r->S[i]);
   }
@@ -262,7 +139,7 @@ static float scale_of(const run *r) {
 }
 
 static void read_out(run *r, size_t t, const float *S) {
-  float q[DK], v[DV] = {0}, k[DK], *o = r->c->o + at(r, t, r->head) * DV;
+  float q[DK], v[DV] = {0}, k[DK], *o = r->c->o + efla_specimen_row(r, t, r->head) * DV;
   take(r, r->c->q, t, NEVER, WRONG_Q_NEXT, q);
   take(r, r->c->k, t, NEVER, NEVER, k);
   spoil(r, t, q, k, v);
@@ -297,7 +174,7 @@ static void run_tokens(run *r) {
     if (first || (r->what == WRONG_TAIL_OF_STATE && t == r->tokens / C * C)) memcpy(r->other, r->S, sizeof r->S);
     if (r->what == WRONG_READ_BEFORE_DECAY) read_out(r, t, r->S);
     if (r->what == WRONG_READ_BEFORE) {
-      for (size_t i = 0; i < DK * DV; i++) r->other[i] = decay_of(r, t) * r->S[i];
+      for (size_t i = 0; i < DK * DV; i++) r->other[i] = efla_specimen_decay(r, t) * r->S[i];
       read_out(r, t, r->other);
     }
     update(r, t), keep(r, t);

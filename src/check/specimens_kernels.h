@@ -97,6 +97,31 @@ enum {
   RIGHT_CHUNKS
 };
 
+/* One head of one sequence of a wrong kernel. */
+typedef struct efla_specimen_head {
+  const efla_specimen *c;
+  int what;
+  float amount;
+  size_t first, tokens, head; /* its first token in the arrays */
+  float S[EFLA_SPECIMEN_DK * EFLA_SPECIMEN_DV], other[EFLA_SPECIMEN_DK * EFLA_SPECIMEN_DV];
+} efla_specimen_head;
+
+/* The row of token t of a head in the arrays. */
+static inline size_t efla_specimen_row(const efla_specimen_head *r, size_t t, size_t head) {
+  return (r->first + t) * EFLA_SPECIMEN_HEADS + head;
+}
+
+/* The rule as a kernel has it (specimens_rule.c): beta and decay of token t, the coefficient, the weights e and w of S'
+ * = d S + k (w v - e S^T p)^T, both keys and lambda from the key as it is in `write`; |x|; a number in a format. */
+float efla_specimen_beta(const efla_specimen_head *r, size_t t);
+float efla_specimen_decay(const efla_specimen_head *r, size_t t);
+float efla_specimen_coefficient(const efla_specimen_head *r, float beta, float lambda);
+void efla_specimen_weights(const efla_specimen_head *r, float d, float a, float beta, float lambda, float g, float *e,
+                           float *w);
+void efla_specimen_keys(const efla_specimen_head *r, float *write, float *erase, float *lambda);
+float efla_specimen_norm(const float *x);
+float efla_specimen_fit(const char *format, float x);
+
 /* A right kernel in another order of summation, or by chunks of `chunk` tokens: one head of one sequence, from S, which
  * becomes final. */
 void efla_specimen_run_right(efla_specimen *c, int what, size_t chunk, size_t first, size_t tokens, size_t head,
