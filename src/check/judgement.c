@@ -29,10 +29,12 @@ static const double FLIPS = 0.3;
 
 static bool rounds(const efla_fault_candidate *one) { return one->model.state || one->model.products; }
 
+static const double REST = 1e-3; /* of the error, which is as good as nothing */
+
 /* Whether a candidate reduces the errors to rounding: to what right kernels stay below (test_comparison), or, where it
  * takes away all but a thousandth, to what the bound grants. */
 static bool explains(const efla_fault_candidate *one, const efla_fault_candidate *right) {
-  static const double ROUNDING = 0.5, REST = 1e-3;
+  static const double ROUNDING = 0.5;
   const bool single = one->row[1] == SIZE_MAX,
              better = one->score <= 0.5 * right->score &&
                       efla_fault_likelihood(&one->distance, &right->distance) > log(EFLA_JUDGEMENT_RATIO);
@@ -147,8 +149,8 @@ static efla_status judge_models(efla_judgement *j, efla_fault_candidates *c, con
     room = room && efla_fault_fit(c, s, threads) == EFLA_OK && efla_fault_candidates_try(c, e, threads) == EFLA_OK;
   if (!room) return efla_fail_memory(why);
   if (blown) {
-    const efla_fault_candidate *cause = best(c, 0);
-    if (cause && !strcmp(j->finding[0].name, "unstable")) {
+    const efla_fault_candidate *cause = &c->candidate[1]; /* rounding grows too, so that it need not explain all */
+    if (c->n > 1 && cause->score <= REST * c->candidate[0].score && !strcmp(j->finding[0].name, "unstable")) {
       snprintf(j->cause, sizeof j->cause, "%s", cause->name);
       const size_t at = strlen(j->finding[0].says);
       snprintf(j->finding[0].says + at, EFLA_FAULT_TEXT - at, "; %.150s", cause->says);

@@ -216,9 +216,48 @@ START_TEST(numbers_that_are_not_finite) {
 }
 END_TEST
 
+/* A factor that no constant explains is fitted, and told with its error; one that is known is told as that. */
+START_TEST(factors_are_fitted) {
+  static const double times[] = {M_SQRT1_2, 0.83};
+  set_up("compare-factor");
+  for (size_t i = 0; i < 2; i++) {
+    faulty f = faulty_none(usual);
+    double value = 0, error = 0;
+    f.applied = times[i];
+    faulty_write(&f, path);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_check(&ask);
+    const efla_finding *fault = efla_kernel_check_fault(&check);
+    ck_assert_msg(fault && !strcmp(fault->name, "factor-o"), "%s", fault ? fault->name : "nothing");
+    ck_assert_int_eq(sscanf(strstr(fault->says, " by "), " by %lf +- %lf", &value, &error), 2);
+    ck_assert(error > 0 && error < 1e-6);
+    CHECK_BOUND(fabs(value - times[i]), 4 * error + 1e-6);
+    ck_assert(!strstr(fault->says, "1/sqrt 2") == (i == 1));
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
+/* Keys of norm 3 under Euler's rule: o grows, and nothing else is said. */
+START_TEST(instability_outranks_all) {
+  set_up("compare-unstable");
+  faulty f = faulty_none(usual);
+  f.norm = 3, f.coefficient = faulty_euler;
+  faulty_write(&f, path);
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_check(&ask);
+  const efla_finding *fault = efla_kernel_check_fault(&check);
+  ck_assert_msg(fault && !strcmp(fault->name, "unstable"), "%s", fault ? fault->says : "nothing");
+  ck_assert_msg(strstr(fault->says, "o grows by a factor of ") != NULL, "%s", fault->says);
+  ck_assert_str_eq(check.judgement.cause, "method-euler");
+  efla_kernel_check_clear(&check);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,         every_fault_is_named,
-                                epsilons_are_named,         two_faults_at_once,         wrong_tails_are_seen,
-                                first_wrong_token_is_found, numbers_that_are_not_finite};
+  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,          every_fault_is_named,
+                                epsilons_are_named,         two_faults_at_once,          wrong_tails_are_seen,
+                                first_wrong_token_is_found, numbers_that_are_not_finite, factors_are_fitted,
+                                instability_outranks_all};
   return testing_main("fault_models", tests, sizeof tests / sizeof *tests, 120);
 }
