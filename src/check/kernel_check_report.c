@@ -96,6 +96,16 @@ static void write_fault(FILE *out, const efla_kernel_check *s) {
   }
 }
 
+/* Arrays of few tokens and many heads are most often such of the other layout. */
+static void write_layout(FILE *out, const efla_kernel_check *s) {
+  if (!s->outside || s->in.layout != EFLA_BTHD || s->in.rank < 3 || s->in.tokens >= s->in.heads) return;
+  fprintf(
+      out,
+      "note: the arrays are read as (%sT,H,D), %zu tokens of %zu heads; if their axes are (%sH,T,D), the file needs the "
+      "attribute layout = \"BHTD\"\n",
+      s->in.rank == 4 ? "B," : "", s->in.tokens, s->in.heads, s->in.rank == 4 ? "B," : "");
+}
+
 void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_check_options *ask, FILE *out) {
   const efla_tensors *in = &s->in, *outputs = s->comparison.out;
   const efla_kernel_spec *spec = &s->comparison.spec;
@@ -124,6 +134,7 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   write_miss(out, &s->comparison.total.state.first, "final_state out of tolerance");
   write_causality(out, &s->causality);
   write_fault(out, s);
+  write_layout(out, s);
   fprintf(out, "verdict: %s\n", s->outside ? "outside the tolerance" : "within the tolerance");
 }
 

@@ -179,6 +179,19 @@ static const char *word(json_object *object, const char *key) {
   return json_object_get_string(value);
 }
 
+/* Few tokens of many heads: a file whose axes of heads and tokens are exchanged, most likely. */
+START_TEST(exchanged_axes) {
+  set_up("compare-axes");
+  for (int wrong = 0; wrong < 2; wrong++) {
+    faulty f = faulty_none((h5_sizes){1, 3, 20, 4, 4});
+    f.coefficient = wrong ? faulty_euler : NULL;
+    faulty_write(&f, path);
+    ck_assert_int_eq(run(""), wrong);
+    ck_assert(!strstr(said, "read as (B,T,H,D), 3 tokens of 20 heads; if their axes are (B,H,T,D)") == !wrong);
+  }
+}
+END_TEST
+
 /* The object has the verdict, and where it is outside the judgement; the exit status is the same as of the text. */
 START_TEST(report_as_json) {
   set_up("compare-json");
@@ -208,6 +221,7 @@ int main(void) {
                                 questions_that_cannot_be_answered,
                                 decays_per_channel,
                                 report_as_json,
+                                exchanged_axes,
                                 python_example};
   return testing_main("compare", tests, sizeof tests / sizeof *tests, 120);
 }
