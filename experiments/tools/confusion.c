@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static size_t seeds;
+static size_t seeds, seed;
 static efla_list families, formats;
 static const char *only;
 
@@ -26,7 +26,7 @@ static const efla_option options[] = {
      &families, 0, 0, efla_family_name},
     {"precision", "LIST", "f32,bf16,fp16", "f32", "types of inputs and o", EFLA_NAMES, &formats, 0, 0,
      efla_format_name},
-    {"seeds", "N", "3", "1", "seeds, from 1 on, of right kernels", EFLA_COUNT, &seeds, 1, 1000, NULL},
+    {"seeds", "N", "3", "1", "seeds, from --seed on, of right kernels", EFLA_COUNT, &seeds, 1, 1000, NULL},
     {"kernel", "TEXT", "", NULL, "only kernels whose name has this text in it; empty: all", EFLA_TEXT, &only, 0, 0,
      NULL},
     {.name = NULL},
@@ -71,7 +71,7 @@ static efla_status count(const efla_specimen_kernel *kernel, const efla_format *
     efla_specimen_answer answer = EFLA_SPECIMEN_UNKNOWN;
     char text[EFLA_FAULT_TEXT];
     double share = 0;
-    status = efla_specimen_draw(&c, kernel, family, type, 1 + i / families.n, why);
+    status = efla_specimen_draw(&c, kernel, family, type, seed + i / families.n, why);
     if (status == EFLA_OK) efla_specimen_run(&c), status = efla_specimen_write(&c, path, why);
     if (status == EFLA_OK) status = efla_specimen_judge(&c, path, &answer, text, &share, why);
     efla_specimen_clear(&c);
@@ -119,7 +119,7 @@ static efla_status run_all(const efla_specimen_kernel *kernels, const char *kind
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   const char *directory = getenv("TMPDIR");
   row wrong, right;
-  (void)cli;
+  seed = cli->seed;
   snprintf(path, sizeof path, "%s/efla-confusion-XXXXXX", directory ? directory : "/tmp");
   const int file = mkstemp(path);
   if (file < 0) return efla_fail(why, EFLA_OUTPUT, "%s: cannot create", path);
