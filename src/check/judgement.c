@@ -94,7 +94,8 @@ static void keep_for_pairs(efla_fault_candidates *c) {
   size_t n = 1;
   for (size_t i = 1; i < c->n; i++) {
     const efla_fault_candidate *one = &c->candidate[i];
-    const double change = one->distance.o / right->distance.o + one->distance.state / fmax(right->distance.state, 1e-30);
+    const double change =
+        one->distance.o / right->distance.o + one->distance.state / fmax(right->distance.state, 1e-30);
     if (one->parameters == 0 && !(fabs(change - 2) < 0.02)) c->candidate[n++] = *one;
   }
   c->n = n;
@@ -170,8 +171,9 @@ static efla_status judge_models(efla_judgement *j, efla_fault_candidates *c, con
 
 efla_status efla_judge(efla_judgement *j, const efla_comparison *c, size_t threads, efla_message *why) {
   const size_t first = c->total.o.first.token < SIZE_MAX ? c->total.o.first.token : 0;
-  const bool slow = efla_kernel_spec_exact(&c->spec, c->in->g_per_channel); /* a series */
-  const efla_effort effort = {(size_t)1 << (slow ? 14 : 22), first + (slow ? 64 : first + 128)};
+  const bool flow = efla_kernel_spec_exact(&c->spec, c->in->g_per_channel); /* a series */
+  const bool slow = flow || (double)(2 * first + 128) * (double)(c->in->dk * c->in->dv) > 0x1p24;
+  const efla_effort effort = {(size_t)1 << (flow ? 14 : 22), first + (flow ? 64 : first + 128)};
   efla_evidence evidence;
   efla_fault_candidates *candidates = malloc(sizeof *candidates);
   *j = (efla_judgement){.digits = NAN};
