@@ -5,6 +5,7 @@
 
 SMALL_accumulation := --quick --tokens 20 --norm 1 --family unit,dictionary
 SMALL_noise        := --quick --trials 2 --pairs 4 --dk 8 --candidates 0.5,1
+SMALL_confusion    := --quick --kernel scale
 SMALL_precision    := --quick --tokens 200
 SMALL_reference    := --quick --dk 4 --largest 100
 SMALL_smnist       := --quick --width 16 --train-images 20 --eval-images 4 --batch 20

@@ -12,6 +12,7 @@
 #include "laboratory.h"
 
 static const char *input, *outputs, *against, *tolerance_text;
+static bool json;
 static size_t method, decay, keys, truth, precision;
 
 static const char *truth_name(size_t i) {
@@ -42,6 +43,7 @@ static const efla_option options[] = {
      "format that the kernel keeps its state in; "
      "declared: as the attribute of that name says, or else f64 if o is, f32 if not, and at last that of o",
      EFLA_NAME, &precision, 0, 0, precision_name},
+    {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
     {.name = NULL},
 };
 
@@ -64,9 +66,12 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_kernel_check check;
   efla_status status = efla_kernel_check_run(&check, &ask, cli->threads, why);
   if (status == EFLA_OK) {
-    efla_kernel_check_write_text(&check, &ask, stdout);
+    if (json)
+      status = efla_kernel_check_write_json(&check, stdout, why);
+    else
+      efla_kernel_check_write_text(&check, &ask, stdout);
     efla_kernel_check_write_rows(&check, table);
-    if (check.outside) status = EFLA_OUTSIDE, *why->text = 0; /* the report has said it */
+    if (status == EFLA_OK && check.outside) status = EFLA_OUTSIDE, *why->text = 0; /* the report has said it */
   }
   efla_kernel_check_clear(&check);
   return status;
@@ -82,7 +87,8 @@ int main(int argc, char **argv) {
           "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
           "The tolerance is by default derived from the rounding errors of these tokens: "
           "the covariance of the state's error, carried by the transitions. "
-          "The report ends with a line 'verdict:'; if outside, 'first out of tolerance:' and 'fault:' precede it. "
+          "The report ends with a line 'verdict:'; if outside, 'first out of tolerance:' and 'fault:' precede it: "
+          "what explains the errors, or all that do so alike, or unknown, and then where they are. "
           "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
           "show whether o depends on later tokens.",
       .options = options,

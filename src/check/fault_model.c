@@ -5,30 +5,41 @@
 #include "ode/channel_exact.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of squares that one head contributes to one fault candidate. */
-typedef struct sums {
-  double o_error2, o_own2, S_error2, S_own2;
-} sums;
+efla_fault_model efla_fault_model_right(const efla_kernel_spec *spec) {
+  const efla_key_treatment *keys = spec->rule.keys;
+  return (efla_fault_model){.rule = spec->rule,
+                            .coefficient_keys = keys,
+                            .write_keys = keys,
+                            .erase_keys = keys,
+                            .queries = &efla_key_treatments[0],
+                            .scale = spec->scale};
+}
 
-enum { SCRATCH = 5 }; /* keys of the update and of lambda, q, decays before and after the update */
+/* One token as the model reads it, and the work space of a lane. */
+typedef struct work {
+  const efla_fault_model *model;
+  const efla_kernel_spec *spec;
+  const efla_lane *lane;
+  const efla_lane *turned, *first; /* lanes of other heads that are read from */
+  size_t t;
+  double *q, *k, *v, *p, *before, *after, *key, *erase, *lambda, *kept; /* kept (dk, dv) */
+  double beta, g;
+} work;
 
-typedef struct pass {
-  efla_fault_candidates *candidates;
-  const efla_comparison *c;
-  const bool *tried; /* (heads of the file): compared with the candidates */
-  efla_stream stream;
-  sums *sums;      /* (heads of a group, fault candidates) */
-  double *S;       /* the same, (dk, dv) each */
-  double *turned;  /* (dk, dv), a final state transposed */
-  double *scratch; /* (threads, SCRATCH dk + dv) */
-} pass;
+size_t efla_fault_scratch(const efla_evidence *e) {
+  const efla_tensors *in = e->in;
+  return 8 * in->dk + in->dv + 2 * in->dk * in->dv;
+}
 
 static void scale_by(size_t n, double *values, double factor) {
   for (size_t i = 0; i < n; i++) values[i] *= factor;
+}
+
+static void round_to(const efla_format *format, size_t n, double *values) {
+  for (size_t i = 0; i < n && format; i++) values[i] = efla_format_round(format, values[i]);
 }
 
 static void transpose(size_t n, const double *from, double *to) {
@@ -36,29 +47,24 @@ static void transpose(size_t n, const double *from, double *to) {
     for (size_t j = 0; j < n; j++) to[i * n + j] = from[j * n + i];
 }
 
-static void read_out(const efla_fault_model *model, size_t dk, size_t dv, const double *q, const double *S, double *o) {
-  if (model->read != EFLA_READ_TRANSPOSED) {
-    efla_readout_f64(dk, dv, q, S, o);
-  } else {
-    for (size_t i = 0; i < dk; i++) o[i] = 0;
-    for (size_t i = 0; i < dk; i++)
-      for (size_t j = 0; j < dv; j++) o[i] += S[i * dv + j] * q[j];
-  }
-  scale_by(dv, o, model->scale);
+static const double *row_of(const efla_lane *lane, efla_fault_array array, size_t width, size_t t) {
+  const efla_tokens *x = &lane->x;
+  const double *const of[] = {x->q, x->k, x->v, x->beta, x->g, x->p};
+  return of[array] + t * width;
 }
 
-/* The coefficients of the update; returns the decay that follows it, 1 where it is in the update. */
-static double form_coefficients(const efla_fault_model *model, double lambda, double beta, double g,
-                                efla_coefficients *c) {
-  double epsilon = model->epsilon, decay;
-  efla_rule_coefficients(&model->rule, lambda, beta, g, c);
-  decay = c->decay;
-  if (model->decay_after) efla_rule_coefficients(&(efla_rule){.method = model->rule.method}, lambda, beta, 0, c);
-  if (epsilon > 0) {
-    c->write = -expm1(-beta * fmax(lambda, epsilon)) / (lambda + epsilon);
-    c->erase = c->decay * c->write;
-  }
-  return model->decay_after ? decay : 1;
+/* Row t of an array as the model reads it; false outside the sequence, where it is zero. */
+static void read_row(const work *w, efla_fault_array array, size_t width, double *to) {
+  const efla_fault_reading *how = &w->model->reads[array];
+  const efla_lane *from = how->turned ? w->turned : how->first ? w->first : w->lane;
+  const bool stale =
+      array == EFLA_OF_V && w->model->at_chunks == EFLA_CHUNK_STALE_VALUE && w->t % w->model->chunk == 0 && w->t > 0;
+  const ptrdiff_t t = (ptrdiff_t)w->t + how->shift - stale;
+  memset(to, 0, width * sizeof *to);
+  if (t < 0 || t >= (ptrdiff_t)from->x.tokens) return;
+  memcpy(to, row_of(from, array, width, (size_t)t), width * sizeof *to);
+  scale_by(width, to, 1 + how->times);
+  round_to(how->format, width, to);
 }
 
 /* How a fault model decays the channels of a token. */
@@ -68,28 +74,67 @@ typedef enum channel_form {
   FLOW         /* the exact flow */
 } channel_form;
 
+static bool starts_chunk(const work *w) { return w->model->chunk && w->t % w->model->chunk == 0; }
+
 /* Decays of the channels before and after the update (dk), all 1 without channels; the flow's are all before. */
-static channel_form channel_decays(const efla_fault_model *model, const efla_tokens *x, size_t t, double *before,
-                                   double *after) {
+static channel_form channel_decays(work *w, bool gated) {
+  const efla_fault_model *model = w->model;
   const efla_decay *decay = model->rule.decay;
-  const bool channels = x->g && x->g_per_channel && decay && decay->gated, flow = channels && decay->share == 0;
-  const double *g = channels ? x->g + t * x->dk : NULL, share = model->decay_after  ? 0
-                                                                : !channels || flow ? 1
-                                                                                    : decay->share;
+  const size_t dk = w->lane->x.dk;
+  const bool channels = gated && w->lane->x.g_per_channel, flow = channels && decay->share == 0;
+  const double share = model->decay_after ? 0 : !channels || flow ? 1 : decay->share;
   double mean = 0;
-  for (size_t i = 0; i < x->dk && channels; i++) mean += g[i] / (double)x->dk;
-  for (size_t i = 0; i < x->dk; i++) {
-    const double of_channel = !channels ? 0 : model->mean_decay ? mean : g[i];
-    before[i] = exp(share * of_channel), after[i] = exp((1 - share) * of_channel);
+  if (channels) read_row(w, EFLA_OF_G, dk, w->before);
+  for (size_t i = 0; i < dk && channels; i++) mean += w->before[i] / (double)dk;
+  for (size_t i = 0; i < dk; i++) {
+    const double of_channel = !channels ? 0 : model->mean_decay ? mean : w->before[i];
+    w->before[i] = exp(share * of_channel), w->after[i] = exp((1 - share) * of_channel);
   }
   return !channels ? NO_CHANNELS : flow && !model->decay_after ? FLOW : SPLIT;
 }
 
-/* The exact flow of token t with the channels' decays (dk), which become their rates; nan without memory. */
-static void flow(const efla_tokens *x, size_t t, double *key, double *decays, double *S) {
-  const efla_tokens one = {.tokens = 1, .dk = x->dk, .dv = x->dv, .k = key, .v = x->v + t * x->dv, .beta = x->beta + t};
-  for (size_t i = 0; i < x->dk; i++) decays[i] = -log(decays[i]);
-  if (efla_channel_exact_f64(&one, decays, S, NULL) != EFLA_OK) S[0] = NAN;
+/* The argument of the model's decay, which need not be the one that the file has. */
+static double argument_of(const work *w, bool gated) {
+  double g = 0;
+  if (!gated || w->lane->x.g_per_channel) return 0;
+  read_row(w, EFLA_OF_G, 1, &g);
+  const bool has_alpha = !strcmp(w->spec->rule.decay->argument, "alpha"),
+             wants = !strcmp(w->model->rule.decay->argument, "alpha");
+  return has_alpha == wants ? g : has_alpha ? log(g) : exp(g);
+}
+
+static double beta_of(const work *w) {
+  double beta;
+  read_row(w, EFLA_OF_BETA, 1, &beta);
+  switch (w->model->beta) {
+  case EFLA_BETA_ONE:
+    return 1;
+  case EFLA_BETA_SIGMOID:
+    return 1 / (1 + exp(-beta));
+  case EFLA_BETA_SQUARED:
+    return beta * beta;
+  default:
+    return beta;
+  }
+}
+
+/* The coefficients of the update by a rule that is the model's, or without its decay; returns the decay that follows
+ * it, 1 where it is in the update. */
+static double coefficients(const work *w, const efla_rule *rule, double lambda, efla_coefficients *c) {
+  const efla_fault_model *m = w->model;
+  double epsilon = m->epsilon;
+  efla_rule_coefficients(rule, lambda, w->beta, w->g, c);
+  const double decay = c->decay;
+  if (m->decay_after) efla_rule_coefficients(&(efla_rule){.method = rule->method}, lambda, w->beta, 0, c);
+  if (epsilon > 0) {
+    c->write = -expm1(-w->beta * fmax(lambda, epsilon)) / (lambda + epsilon);
+    c->erase = c->decay * c->write;
+  }
+  if (m->weights == EFLA_WRITES_ONE) c->write = 1;
+  if (m->weights == EFLA_ERASES_ONE) c->erase = c->decay;
+  if (m->weights == EFLA_ERASES_UNDECAYED) c->erase /= c->decay;
+  c->erase *= 1 + m->erase_times;
+  return m->decay_after ? decay : 1;
 }
 
 static double dot(size_t n, const double *x, const double *y) {
@@ -98,182 +143,148 @@ static double dot(size_t n, const double *x, const double *y) {
   return sum;
 }
 
-/* S <- diag(before after) S c.decay: a token that does not enter the state. */
-static void decay_only(size_t dk, size_t dv, const double *before, const double *after, double c, double *S) {
-  for (size_t i = 0; i < dk; i++) scale_by(dv, S + i * dv, before[i] * after[i] * c);
-}
-
-/* Token t according to the fault model; counts: whether it enters the state.  scratch (SCRATCH dk). */
-static void step(const efla_fault_model *model, const efla_tokens *x, size_t t, bool counts, double *S, double *o,
-                 double *scratch) {
-  size_t dk = x->dk, dv = x->dv;
-  double *key = scratch, *coefficient_key = key + dk, *q = coefficient_key + dk, *before = q + dk, *after = before + dk;
-  memcpy(key, x->k + t * dk, dk * sizeof *key);
-  memcpy(coefficient_key, key, dk * sizeof *key);
-  memcpy(q, x->q + t * dk, dk * sizeof *q);
-  model->rule.keys->apply(dk, key);
-  model->coefficient_keys->apply(dk, coefficient_key);
-  model->queries->apply(dk, q);
-  const channel_form form = channel_decays(model, x, t, before, after);
-  const double *p = x->p && !model->ignores_p ? x->p + t * dk : NULL;
-  efla_coefficients c;
-  double later = form_coefficients(model, dot(dk, p ? p : coefficient_key, coefficient_key), x->beta[t],
-                                   efla_token_argument(x, t), &c);
-  if (model->read == EFLA_READ_BEFORE) { /* the state before, decayed */
-    for (size_t i = 0; i < dk; i++) q[i] *= before[i] * after[i];
-    read_out(model, dk, dv, q, S, o);
-    scale_by(dv, o, c.decay);
+/* Whether the token enters the state. */
+static bool enters(const work *w) {
+  const size_t chunk = w->model->chunk, t = w->t, n = w->lane->x.tokens;
+  switch (w->model->at_chunks) {
+  case EFLA_CHUNK_DROPS_FIRST:
+    return t % chunk != 0;
+  case EFLA_CHUNK_DROPS_LAST:
+    return t % chunk != chunk - 1;
+  case EFLA_CHUNK_DROPPED:
+    return t < w->model->chunk_from || t >= w->model->chunk_from + chunk;
+  case EFLA_CHUNK_TAIL:
+    return t < n - n % chunk || !w->lane->whole;
+  default:
+    return true;
   }
-  if (!counts)
-    decay_only(dk, dv, before, after, c.decay, S);
-  else if (form == FLOW)
-    flow(x, t, key, before, S);
-  else
-    efla_recurrence_step_f64(dk, dv, key, p, x->v + t * dv, &c, form == SPLIT ? before : NULL,
-                             form == SPLIT ? after : NULL, S);
-  if (later != 1) scale_by(dk * dv, S, later);
-  if (model->read != EFLA_READ_BEFORE) read_out(model, dk, dv, q, S, o);
 }
 
-/* given: the initial state, NULL: zero. */
-static void start_state(const pass *p, const efla_fault_model *model, const double *given, double *S) {
-  size_t dk = p->stream.x.dk, n = dk * p->stream.x.dv;
-  if (model->start == EFLA_START_CARRIED && p->stream.sequence > 0) return;
-  if (model->start == EFLA_START_ZERO || !given)
+static void read_out(const work *w, const double *S, double *o) {
+  const size_t dk = w->lane->x.dk, dv = w->lane->x.dv;
+  if (w->model->read != EFLA_READ_TRANSPOSED) {
+    efla_readout_f64(dk, dv, w->q, S, o);
+  } else {
+    for (size_t i = 0; i < dk; i++) o[i] = dot(dv, S + i * dv, w->q);
+  }
+  scale_by(dv, o, w->model->scale);
+}
+
+/* S <- d S + k (w v - e S^T p)^T with rounded operands. */
+static void step_rounded(work *w, const efla_coefficients *c, double *S) {
+  const efla_format *format = w->model->products;
+  const size_t dk = w->lane->x.dk, dv = w->lane->x.dv;
+  double *seen = w->kept;
+  memcpy(seen, S, dk * dv * sizeof *S);
+  round_to(format, dk * dv, seen), round_to(format, dk, w->key), round_to(format, dk, w->erase);
+  for (size_t j = 0; j < dv; j++) {
+    double sum = 0;
+    for (size_t i = 0; i < dk; i++) sum += w->erase[i] * seen[i * dv + j];
+    const double u = efla_format_round(format, c->write * w->v[j] - c->erase * sum);
+    for (size_t i = 0; i < dk; i++) S[i * dv + j] = c->decay * S[i * dv + j] + w->key[i] * u;
+  }
+}
+
+/* S after the token, and in w->before the decays of its rows, according to the model. */
+static void update(work *w, double *S) {
+  const efla_fault_model *m = w->model;
+  const size_t dk = w->lane->x.dk, dv = w->lane->x.dv;
+  efla_rule rule = m->rule;
+  if (m->at_chunks == EFLA_CHUNK_NO_DECAY && starts_chunk(w)) rule.decay = NULL;
+  const bool gated = w->lane->x.g && rule.decay && rule.decay->gated, has_p = w->lane->x.p && !m->ignores_p;
+  const channel_form form = channel_decays(w, gated);
+  efla_coefficients c;
+  w->g = argument_of(w, gated), w->beta = beta_of(w);
+  const double lambda = dot(dk, has_p ? w->p : w->lambda, w->lambda) * (1 + m->lambda_times);
+  const double later = coefficients(w, &rule, lambda, &c);
+  const double *p = has_p ? w->p : m->write_keys == m->erase_keys ? NULL : w->erase;
+  if (form == FLOW && enters(w)) {
+    const efla_tokens one = {.tokens = 1, .dk = dk, .dv = dv, .k = w->key, .v = w->v, .beta = &w->beta};
+    for (size_t i = 0; i < dk; i++) w->after[i] = -log(w->before[i]);
+    if (efla_channel_exact_f64(&one, w->after, S, NULL) != EFLA_OK) S[0] = NAN;
+    for (size_t i = 0; i < dk; i++) w->after[i] = 1;
+  } else if (m->products && form == NO_CHANNELS && enters(w)) {
+    step_rounded(w, &c, S);
+  } else if (enters(w)) {
+    efla_recurrence_step_f64(dk, dv, w->key, p, w->v, &c, form == SPLIT ? w->before : NULL,
+                             form == SPLIT ? w->after : NULL, S);
+  }
+  for (size_t i = 0; i < dk; i++) w->before[i] *= w->after[i] * c.decay;
+  for (size_t i = 0; i < dk && !enters(w); i++) scale_by(dv, S + i * dv, w->before[i]);
+  if (later != 1) scale_by(dk * dv, S, later);
+}
+
+static void read_token(work *w) {
+  const efla_fault_model *m = w->model;
+  const size_t dk = w->lane->x.dk;
+  const bool swapped = m->swapped;
+  read_row(w, EFLA_OF_Q, dk, swapped ? w->k : w->q);
+  read_row(w, EFLA_OF_K, dk, swapped ? w->q : w->k);
+  read_row(w, EFLA_OF_V, w->lane->x.dv, w->v);
+  if (w->lane->x.p) read_row(w, EFLA_OF_P, dk, w->p);
+  double *const copies[] = {w->key, w->erase, w->lambda};
+  for (size_t i = 0; i < 3; i++) memcpy(copies[i], w->k, dk * sizeof *w->k);
+  m->write_keys->apply(dk, w->key);
+  m->erase_keys->apply(dk, w->erase);
+  m->coefficient_keys->apply(dk, w->lambda);
+  m->queries->apply(dk, w->q);
+  round_to(m->products, dk, w->q);
+}
+
+static void start_state(const work *w, const efla_lane *first, double *S) {
+  const size_t dk = w->lane->x.dk, n = dk * w->lane->x.dv;
+  const double *given = w->model->start == EFLA_START_FIRST ? first->start : w->lane->start;
+  if (w->model->start == EFLA_START_CARRIED && w->lane != first) return;
+  if (w->model->start == EFLA_START_ZERO || !given)
     memset(S, 0, n * sizeof *S);
-  else if (model->start == EFLA_START_TRANSPOSED)
+  else if (w->model->start == EFLA_START_TRANSPOSED)
     transpose(dk, given, S);
   else
     memcpy(S, given, n * sizeof *S);
+  scale_by(n, S, 1 + w->model->start_times);
 }
 
-/* Numbers of the file that are not finite are left out. */
-static void add_squares(size_t n, const double *found, const double *own, double *error2, double *own2) {
-  for (size_t i = 0; i < n; i++) {
-    if (!isfinite(found[i])) continue;
-    double difference = found[i] - own[i];
-    *error2 += isfinite(difference) ? difference * difference : INFINITY;
-    *own2 += own[i] * own[i];
+/* The head that `turned` reads from: heads in groups that alternate for such that follow, or the other way. */
+static size_t other_head(const efla_fault_model *m, size_t h, size_t heads) {
+  const size_t each = m->groups ? heads / m->groups : 1;
+  if (!m->groups) return h;
+  return m->groups_follow ? h / each : h % m->groups * each;
+}
+
+/* The state at the start of the chunk, or at its end, is what o is read from. */
+static void read_chunk_end(work *w, size_t from, size_t until, const double *S, double *o) {
+  for (w->t = from; w->t < until; w->t++) read_token(w), read_out(w, S, o + w->t * w->lane->x.dv);
+}
+
+void efla_fault_model_run(const efla_fault_model *m, const efla_evidence *e, size_t i, double *o, double *S,
+                          double *scratch) {
+  const size_t dk = e->in->dk, dv = e->in->dv, head = i % e->heads, sequence = i / e->heads;
+  const efla_lane *lane = &e->lane[i], *same_sequence = &e->lane[sequence * e->heads];
+  work w = {.model = m, .spec = e->spec, .lane = lane, .first = same_sequence, .q = scratch};
+  w.turned = same_sequence + other_head(m, head, e->heads);
+  double **const rows[] = {&w.k, &w.p, &w.before, &w.after, &w.key, &w.erase, &w.lambda};
+  for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) *rows[r] = scratch + (r + 1) * dk;
+  w.v = scratch + 8 * dk, w.kept = w.v + dv;
+  double *other = w.kept + dk * dv; /* a state that o is read from in place of S, or that is final */
+  const bool reads_other = m->products || m->at_chunks == EFLA_CHUNK_READS_START || m->read == EFLA_READ_BEFORE;
+  start_state(&w, &e->lane[head], S);
+  for (size_t t = 0; t < lane->x.tokens; t++) {
+    const bool tail =
+        m->at_chunks == EFLA_CHUNK_TAIL_OF_STATE && lane->whole && t == lane->x.tokens / m->chunk * m->chunk;
+    w.t = t;
+    read_token(&w);
+    if (m->at_chunks == EFLA_CHUNK_RESET && starts_chunk(&w) && t > 0) memset(S, 0, dk * dv * sizeof *S);
+    if (tail || m->read == EFLA_READ_BEFORE || (m->at_chunks == EFLA_CHUNK_READS_START && starts_chunk(&w)))
+      memcpy(other, S, dk * dv * sizeof *S);
+    update(&w, S);
+    if (m->state && (m->state_chunk == 0 || (t + 1) % m->state_chunk == 0)) round_to(m->state, dk * dv, S);
+    if (m->products) memcpy(other, S, dk * dv * sizeof *S), round_to(m->products, dk * dv, other);
+    for (size_t r = 0; r < dk && m->read == EFLA_READ_BEFORE && !m->undecayed; r++)
+      scale_by(dv, other + r * dv, w.before[r]);
+    read_out(&w, reads_other ? other : S, o + t * dv);
+    if (m->at_chunks == EFLA_CHUNK_READS_END && ((t + 1) % m->chunk == 0 || t + 1 == lane->x.tokens))
+      read_chunk_end(&w, t - t % m->chunk, t + 1, S, o);
   }
+  if (m->at_chunks == EFLA_CHUNK_TAIL_OF_STATE && lane->whole && lane->x.tokens % m->chunk)
+    memcpy(S, other, dk * dv * sizeof *S);
 }
-
-static void advance(pass *p, size_t h, size_t s) {
-  efla_tokens x = efla_stream_tokens(&p->stream, h);
-  const efla_fault_model *model = &p->candidates->candidate[s].model;
-  size_t n = x.dk * x.dv, at = h * p->candidates->n + s;
-  double *S = p->S + at * n, *scratch = p->scratch + (size_t)omp_get_thread_num() * (SCRATCH * x.dk + x.dv),
-         *o = scratch + SCRATCH * x.dk;
-  sums *to = &p->sums[at];
-  if (p->stream.begins) start_state(p, model, efla_stream_head(&p->stream.x.initial_state, h), S);
-  size_t full = model->tail ? p->stream.length - p->stream.length % model->tail : p->stream.length;
-  const double *found = efla_stream_head(&p->stream.y.o, h);
-  for (size_t t = 0; t < x.tokens; t++) {
-    step(model, &x, t, p->stream.token + t < full || !p->stream.whole, S, o, scratch);
-    if (!model->tail_of_state) add_squares(x.dv, found + t * x.dv, o, &to->o_error2, &to->o_own2);
-  }
-}
-
-/* Compares final_state with that of every fault model; a transposed one is transposed back first. */
-static void compare_states(pass *p, size_t h) {
-  size_t dk = p->stream.x.dk, n = dk * p->stream.x.dv;
-  for (size_t s = 0; s < p->candidates->n; s++) {
-    const double *found = efla_stream_head(&p->stream.y.final_state, h);
-    size_t at = h * p->candidates->n + s;
-    if (p->candidates->candidate[s].model.transposed_final) {
-      transpose(dk, found, p->turned);
-      found = p->turned;
-    }
-    add_squares(n, found, p->S + at * n, &p->sums[at].S_error2, &p->sums[at].S_own2);
-  }
-}
-
-static void try_block(pass *p, size_t threads) {
-  size_t heads = p->stream.x.heads, first = p->stream.block.head, n = p->candidates->n;
-  memset(p->sums, 0, heads * n * sizeof *p->sums);
-#pragma omp parallel for schedule(dynamic, 1) num_threads((int)threads)
-  for (size_t i = 0; i < heads * n; i++)
-    if (p->tried[first + i / n]) advance(p, i / n, i % n);
-  for (size_t h = 0; h < heads; h++) {
-    if (!p->tried[first + h]) continue;
-    if (p->stream.y.final_state.data) compare_states(p, h);
-    for (size_t s = 0; s < n; s++) {
-      efla_fault_candidate *to = &p->candidates->candidate[s];
-      const sums *from = &p->sums[h * n + s];
-      to->o_error2 += from->o_error2, to->o_own2 += from->o_own2;
-      to->S_error2 += from->S_error2, to->S_own2 += from->S_own2;
-    }
-  }
-}
-
-static efla_status pass_init(pass *p, const efla_effort *effort, size_t threads, efla_message *why) {
-  const efla_tensors *in = p->c->in;
-  size_t state = in->dk * in->dv, n = p->candidates->n;
-  const efla_walk walk = {.states = n + 2,
-                          .decay = p->c->spec.rule.decay,
-                          .sequences = effort->sequences,
-                          .length = effort->tokens,
-                          .outputs = p->c->out};
-  efla_status status = efla_stream_init(&p->stream, p->c->in, &walk, why);
-  if (status != EFLA_OK) return status;
-  size_t heads = p->stream.most_heads;
-  p->sums = malloc(heads * n * sizeof *p->sums);
-  p->S = malloc(heads * n * state * sizeof *p->S);
-  p->turned = malloc(state * sizeof *p->turned);
-  p->scratch = malloc(threads * (SCRATCH * in->dk + in->dv) * sizeof *p->scratch);
-  return p->sums && p->S && p->turned && p->scratch ? EFLA_OK : efla_fail_memory(why);
-}
-
-static void pass_clear(pass *p) {
-  efla_stream_clear(&p->stream);
-  free(p->sums);
-  free(p->S);
-  free(p->turned);
-  free(p->scratch);
-}
-
-static double part(double error2, double own2, double expected) {
-  return error2 == 0 ? 0 : sqrt(error2 / own2) / (EFLA_ERROR_BOUND_RMS * expected);
-}
-
-static int by_score(const void *a, const void *b) {
-  const efla_fault_candidate *x = a, *y = b;
-  if (x->score != y->score) return x->score < y->score ? -1 : 1;
-  return x->row[0] < y->row[0] ? -1 : x->row[0] > y->row[0];
-}
-
-/* Scores candidates: the expected errors by the error bound, over the heads that were compared. */
-static void score_candidates(efla_fault_candidates *candidates, const efla_comparison *c, const bool *tried) {
-  efla_errors_of o = {0}, state = {0};
-  for (size_t h = 0; h < c->in->heads; h++) {
-    if (!tried[h]) continue;
-    o.variance += c->head[h].o.variance, o.truth2 += c->head[h].o.truth2;
-    state.variance += c->head[h].state.variance, state.truth2 += c->head[h].state.truth2;
-  }
-  for (size_t s = 0; s < candidates->n; s++) {
-    efla_fault_candidate *one = &candidates->candidate[s];
-    const efla_fault_candidate *reads = one->model.tail_of_state ? &candidates->candidate[0] : one;
-    double of_o = part(reads->o_error2, reads->o_own2, efla_errors_expected(&o));
-    double of_state = part(one->S_error2, one->S_own2, efla_errors_expected(&state));
-    one->score = of_o > of_state || isnan(of_o) ? of_o : of_state;
-    if (isnan(one->score)) one->score = INFINITY;
-  }
-  qsort(candidates->candidate + 1, candidates->n - 1, sizeof *candidates->candidate, by_score);
-}
-
-efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_comparison *c,
-                                      const efla_effort *effort, size_t threads, efla_message *why) {
-  size_t left = effort->heads;
-  bool *tried = calloc(c->in->heads, sizeof *tried);
-  if (!tried) return efla_fail_memory(why);
-  for (size_t h = 0; h < c->in->heads && left > 0; h++) left -= tried[h] = c->head[h].outside;
-  pass p = {.candidates = candidates, .c = c, .tried = tried};
-  efla_status status = pass_init(&p, effort, threads, why);
-  while (status == EFLA_OK && (status = efla_stream_next(&p.stream, why)) == EFLA_OK && !p.stream.done)
-    try_block(&p, threads);
-  pass_clear(&p);
-  if (status == EFLA_OK) score_candidates(candidates, c, tried);
-  free(tried);
-  return status;
-}
-
-bool efla_fault_candidate_explains(const efla_fault_candidate *candidate) { return candidate->score <= 1; }

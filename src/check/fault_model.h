@@ -1,72 +1,101 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fault models: what a kernel with a typical fault computes. A fault is recognised by computing its model and
+/* Fault models: what a kernel with a typical fault computes.  A fault is recognised by computing its model and
  * comparing with the kernel's output. */
 #ifndef EFLA_CHECK_FAULT_MODEL_H
 #define EFLA_CHECK_FAULT_MODEL_H
 
-#include "io/tensors.h"
-#include "check/comparison.h"
+#include "check/evidence.h"
 
-/* What is computed. The model of a correct kernel has the rule and scale that were requested, coefficient_keys = the
- * rule's keys, raw queries, and zero everywhere else. */
+typedef enum efla_fault_array {
+  EFLA_OF_Q,
+  EFLA_OF_K,
+  EFLA_OF_V,
+  EFLA_OF_BETA,
+  EFLA_OF_G,
+  EFLA_OF_P,
+  EFLA_OF_ARRAYS
+} efla_fault_array;
+
+/* How an array is read wrongly; zero: as it is. */
+typedef struct efla_fault_reading {
+  double times;              /* multiplied by 1 + times */
+  int shift;                 /* tokens: -1 for that of the token before; zero outside the sequence */
+  const efla_format *format; /* rounded to */
+  bool turned, first;        /* of the head that fault_model's `groups` says; of the first head */
+} efla_fault_reading;
+
+/* Where chunks have a fault of their own. */
+typedef enum efla_fault_chunk {
+  EFLA_CHUNK_RIGHT,
+  EFLA_CHUNK_RESET,        /* the state is zero where a chunk starts */
+  EFLA_CHUNK_DROPS_FIRST,  /* the first token of a chunk never enters the state */
+  EFLA_CHUNK_DROPS_LAST,   /* the last one */
+  EFLA_CHUNK_DROPPED,      /* no token of the chunk that starts at token `chunk_from` enters the state */
+  EFLA_CHUNK_NO_DECAY,     /* no decay at the first token of a chunk */
+  EFLA_CHUNK_STALE_VALUE,  /* v of the token before at the first token of a chunk */
+  EFLA_CHUNK_READS_START,  /* o is read from the state at the chunk's start: what the chunk itself writes is missing */
+  EFLA_CHUNK_READS_END,    /* o is read from the state at the chunk's end */
+  EFLA_CHUNK_TAIL,         /* tokens after the last whole chunk never enter the state */
+  EFLA_CHUNK_TAIL_OF_STATE /* ... the written final_state; o is not affected */
+} efla_fault_chunk;
+
+/* What is computed.  The model of a correct kernel has the rule and scale that were requested, coefficient_keys,
+ * write_keys and erase_keys = the rule's keys, raw queries, and zero everywhere else. */
 typedef struct efla_fault_model {
-  efla_rule rule;                                       /* its keys are those of the update */
+  efla_rule rule;                                       /* decay and method; its keys are not used */
   const efla_key_treatment *coefficient_keys, *queries; /* treatment of the keys for lambda, and of q */
+  const efla_key_treatment *write_keys, *erase_keys;    /* of the update k (w v - e S^T p) */
   double scale;
-  enum {
-    EFLA_READ_AFTER,
-    EFLA_READ_BEFORE,
-    EFLA_READ_TRANSPOSED
-  } read;           /* o from S after or before the token; S q instead of S^T q */
+  enum { EFLA_READ_AFTER, EFLA_READ_BEFORE, EFLA_READ_TRANSPOSED } read; /* o from S after or before the token; S q */
+  bool undecayed;   /* read before: also before the token's decay */
   bool decay_after; /* an update without decay, and then S <- d S, per channel S <- diag(d) S */
-  enum { EFLA_START_GIVEN, EFLA_START_ZERO, EFLA_START_TRANSPOSED, EFLA_START_CARRIED } start;
+  enum { EFLA_START_GIVEN, EFLA_START_ZERO, EFLA_START_TRANSPOSED, EFLA_START_CARRIED, EFLA_START_FIRST } start;
   bool transposed_final; /* final_state is written as (dv, dk) */
-  size_t tail;           /* length of an incomplete last chunk that never enters the state; 0: no such fault */
-  bool tail_of_state;    /* ... only in the written final_state; o is not affected */
-  bool mean_decay;       /* of g per channel the mean in every channel */
-  bool ignores_p;        /* k in place of the erase key, in lambda too */
-  double epsilon;        /* in the coefficient: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
+  efla_fault_chunk at_chunks;
+  size_t chunk, chunk_from;
+  bool mean_decay; /* of g per channel the mean in every channel */
+  bool ignores_p;  /* k in place of the erase key, in lambda too */
+  double epsilon;  /* in the coefficient: (1 - exp(-beta max(lambda, epsilon)))/(lambda + epsilon) */
+  efla_fault_reading reads[EFLA_OF_ARRAYS];
+  bool swapped;  /* k is read with, q is written with */
+  size_t groups; /* `turned`: heads are taken to be in this many groups that alternate, or (negative) follow */
+  bool groups_follow;
+  enum { EFLA_BETA_GIVEN, EFLA_BETA_ONE, EFLA_BETA_SIGMOID, EFLA_BETA_SQUARED } beta;
+  double erase_times, lambda_times, start_times; /* multiplied by 1 + times */
+  enum { EFLA_WEIGHTS_RIGHT, EFLA_WRITES_ONE, EFLA_ERASES_ONE, EFLA_ERASES_UNDECAYED } weights; /* w = 1; e = 1; e/d */
+  const efla_format *state, *products; /* the state is rounded to; operands of products are rounded to */
+  size_t state_chunk;                  /* the state is rounded where chunks start only; 0: after every token */
 } efla_fault_model;
 
-enum { EFLA_FAULT_CANDIDATES = 400, EFLA_FAULT_TEXT = 400 };
+efla_fault_model efla_fault_model_right(const efla_kernel_spec *spec);
 
-typedef struct efla_fault_candidate {
-  efla_fault_model model;
-  size_t row[2];              /* rows of the table of faults; the second is SIZE_MAX for a single fault */
-  char says[EFLA_FAULT_TEXT]; /* description of the fault */
-  double o_error2, o_own2, S_error2, S_own2; /* sums of squares: file minus fault model, and fault model */
-  double
-      /* relative root mean square error divided by what the error bound expects; the larger of o's and the
-       * state's */
-      score;
-} efla_fault_candidate;
+/* Computes lane i of the evidence: o (tokens, dv); S (dk, dv): the state of the sequence before in, of the last token
+ * out; scratch (efla_fault_scratch numbers). */
+size_t efla_fault_scratch(const efla_evidence *evidence);
+void efla_fault_model_run(const efla_fault_model *model, const efla_evidence *evidence, size_t i, double *o, double *S,
+                          double *scratch);
 
-typedef struct efla_fault_candidates {
-  size_t n;
-  efla_fault_candidate candidate[EFLA_FAULT_CANDIDATES]; /* number 0 is the model of a correct kernel */
-} efla_fault_candidates;
+/* How far the file is from a model, over the lanes that are judged. */
+typedef struct efla_fault_distance {
+  double o, state;       /* means of error^2 over what the error bound expects of a kernel with numbers of this size */
+  double tokens, states; /* how many of each */
+} efla_fault_distance;
 
-/* Lists all faults that are possible with these inputs, each alone. */
-void efla_fault_candidates_list(efla_fault_candidates *candidates, const efla_kernel_spec *spec,
-                                const efla_tensors *in);
+/* Adds one lane, of which o and S were computed. */
+void efla_fault_distance_add(efla_fault_distance *distance, const efla_fault_model *model,
+                             const efla_evidence *evidence, size_t i, const double *o, const double *S);
 
-/* Replaces the list by pairs of faults, for the case that no single fault explains the errors. As many pairs
- * as fit, from the beginning of the list as efla_fault_candidates_try sorted it. */
-void efla_fault_candidates_pair(efla_fault_candidates *candidates, const efla_kernel_spec *spec,
-                                const efla_tensors *in);
+/* The same over all lanes.  Ends early, with distances of inf, once the sum over tokens is above `most`.  Fails with
+ * EFLA_NO_MEMORY. */
+efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_evidence *evidence, double most,
+                                      efla_fault_distance *distance);
 
-/* How much of the file is computed again. */
-typedef struct efla_effort {
-  /* At most this many: of the first sequences, of heads found outside the tolerance, of each sequence's tokens. */
-  size_t sequences, heads, tokens;
-} efla_effort;
+/* The square root of the larger mean over EFLA_ERROR_BOUND_RMS: up to 1 the model explains the file. */
+double efla_fault_score(const efla_fault_distance *distance);
 
-/* Computes every fault model in f64 on heads that the comparison found outside the tolerance, and sorts all
- * but number 0 by score. Fails where reading fails and with EFLA_NO_MEMORY. */
-efla_status efla_fault_candidates_try(efla_fault_candidates *candidates, const efla_comparison *comparison,
-                                      const efla_effort *effort, size_t threads, efla_message *why);
-
-/* Whether the fault model explains the file: a score up to 1 is within the error bound in root mean square. */
-bool efla_fault_candidate_explains(const efla_fault_candidate *candidate);
+/* The logarithm of the likelihood ratio of two models (a over b), when errors are Gaussian with the covariance that is
+ * expected, up to a factor; tokens count as independent if EFLA_FAULT_MEMORY apart. */
+#define EFLA_FAULT_MEMORY 8.
+double efla_fault_likelihood(const efla_fault_distance *a, const efla_fault_distance *b);
 
 #endif

@@ -5,7 +5,9 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The second run needs inputs of the same kind. */
 static efla_status check_other(efla_kernel_check *s, const efla_kernel_check_options *ask, efla_message *why) {
@@ -93,58 +95,9 @@ static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check
                    ask->against, ask->input);
 }
 
-/* The best single candidate, if its score is at most `most` and at most `part` times that of the correct
- * model: it then explains the errors. NULL otherwise. */
-static const efla_fault_candidate *best(const efla_fault_candidates *candidates, double most, double part) {
-  const efla_fault_candidate *right = &candidates->candidate[0], *first = &candidates->candidate[1];
-  return candidates->n > 1 && first->score <= most && first->score <= part * right->score ? first : NULL;
-}
-
-static efla_status try_pairs(efla_kernel_check *s, const efla_effort *effort, size_t threads, efla_message *why) {
-  efla_fault_candidates *pairs = malloc(sizeof *pairs);
-  if (!pairs) return efla_fail_memory(why);
-  *pairs = s->candidates;
-  efla_fault_candidates_pair(pairs, &s->comparison.spec, &s->in);
-  efla_status status = efla_fault_candidates_try(pairs, &s->comparison, effort, threads, why);
-  if (status == EFLA_OK && best(pairs, 1, 0.5)) s->candidates = *pairs;
-  free(pairs);
-  return status;
-}
-
-/* Tries single faults on the first part of the file, extended up to the first wrong token, then pairs of
- * faults on a smaller part. */
-static efla_status find_fault(efla_kernel_check *s, size_t threads, efla_message *why) {
-  const efla_head_result *total = &s->comparison.total;
-  size_t first = total->o.first.token < SIZE_MAX ? total->o.first.token : 0;
-  const bool slow = s->in.g_per_channel && efla_decay_tensor(s->comparison.spec.rule.decay) == EFLA_G; /* a series */
-  const efla_effort much = slow ? (efla_effort){4, 2, 2 * first + 128} : (efla_effort){16, 8, 2 * first + 4096},
-                    little = slow ? (efla_effort){1, 1, first + 64} : (efla_effort){4, 1, first + 256};
-  efla_fault_candidates_list(&s->candidates, &s->comparison.spec, &s->in);
-  efla_status status = efla_fault_candidates_try(&s->candidates, &s->comparison, &much, threads, why);
-  if (status != EFLA_OK) return status;
-  s->fault = best(&s->candidates, 1, 0.5);
-  if (!s->fault) s->tail = efla_head_result_tail(total);
-  if (s->fault || s->tail) return EFLA_OK;
-  status = try_pairs(s, &little, threads, why);
-  s->fault = best(&s->candidates, 1, 0.5);
-  if (!s->fault) s->resembles = best(&s->candidates, INFINITY, 0.1);
-  return status;
-}
-
-/* The finest state format whose rounding explains the errors: the error bound is proportional to the unit of
- * the state's format. NULL where errors are about as large as o itself, which rounding cannot cause. */
-static const efla_format *find_coarser(const efla_kernel_check *s) {
-  const efla_errors_of *o = &s->comparison.total.o;
-  if (!(efla_errors_rms(o) < 0.5)) return NULL;
-  double excess = fmax(sqrt(o->error2 / o->variance) / EFLA_ERROR_BOUND_RMS, o->ratio);
-  for (const efla_format *format = efla_formats; format->name; format++)
-    if (efla_format_unit(format) >= excess * s->comparison.spec.units.operands) return format;
-  return NULL;
-}
-
-/* The state's format was not declared and no fault explains the errors: compares again with a state in the
- * format of o, and accepts that where it is within the tolerance. The wider format is tried first, since its
- * bound detects more faults. */
+/* The state's format was not declared and the errors are those of rounding: compares again with a state in the format
+ * of o, and accepts that where it is within the tolerance. The wider format is tried first, since its bound detects
+ * more faults. */
 static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_message *why) {
   efla_comparison again = s->comparison;
   const efla_format *format = efla_format_find(again.spec.o.name);
@@ -163,15 +116,26 @@ static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_me
   return EFLA_OK;
 }
 
+/* Whether the judgement is that of a state in the format of o, or of rounding that is not further known. */
+static bool may_be_format_of_o(const efla_kernel_check *s) {
+  char name[EFLA_FAULT_NAME];
+  snprintf(name, sizeof name, "state-%s", s->comparison.spec.o.name);
+  const efla_judgement *j = &s->judgement;
+  for (size_t i = 0; i < j->n; i++)
+    if (!strcmp(j->finding[i].name, name) || !strcmp(j->finding[i].name, "state-bits")) return true;
+  return false;
+}
+
 /* Searches the reason of a comparison outside the tolerance. */
 static efla_status explain(efla_kernel_check *s, const efla_kernel_check_options *ask, size_t threads,
                            efla_message *why) {
-  efla_status status = find_fault(s, threads, why);
-  if (status != EFLA_OK || s->fault || s->tail || s->resembles) return status;
-  bool declared = ask->state || efla_format_find(s->comparison.out->precision);
-  if (!declared && ask->tolerance.kind == EFLA_TOLERANCE_BOUND) status = try_format_of_o(s, threads, why);
-  if (s->comparison.total.outside) s->coarser = find_coarser(s);
-  return status;
+  efla_status status = efla_judge(&s->judgement, &s->comparison, threads, why);
+  const bool declared = ask->state || efla_format_find(s->comparison.out->precision);
+  if (status == EFLA_OK && !declared && ask->tolerance.kind == EFLA_TOLERANCE_BOUND && may_be_format_of_o(s))
+    status = try_format_of_o(s, threads, why);
+  if (status != EFLA_OK || !s->comparison.total.outside) return status;
+  if (s->judgement.kind == EFLA_UNKNOWN) s->tail = efla_head_result_tail(&s->comparison.total);
+  return EFLA_OK;
 }
 
 /* The report is valid only if the files did not change meanwhile. */
@@ -198,6 +162,10 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
   if (status == EFLA_OK) status = check_files(s, ask, why);
   s->outside = s->comparison.total.outside || s->causality.violation.token < SIZE_MAX;
   return status;
+}
+
+const efla_finding *efla_kernel_check_fault(const efla_kernel_check *s) {
+  return s->comparison.total.outside && s->judgement.kind == EFLA_NAMED ? &s->judgement.finding[0] : NULL;
 }
 
 void efla_kernel_check_clear(efla_kernel_check *s) {

@@ -6,7 +6,7 @@
 
 #include "check/causality.h"
 #include "check/comparison.h"
-#include "check/fault_model.h"
+#include "check/judgement.h"
 
 typedef struct efla_kernel_check_options {
   const char *input;   /* file with q, k, v, beta */
@@ -26,13 +26,9 @@ typedef struct efla_kernel_check {
   efla_causality causality;
   const efla_format *state;      /* the state's format that was used */
   const efla_format *instead_of; /* a wider format that was tried first and did not explain the errors; NULL: none */
-  efla_fault_candidates
-      candidates; /* where the comparison is outside the tolerance: the faults that were tried, by score */
-  bool outside;   /* of the tolerance, or not causal */
-  const efla_fault_candidate *fault;     /* explains the errors; NULL: none does */
-  const efla_fault_candidate *resembles; /* where none does: a fault whose model removes nine tenths of the error */
+  bool outside;                  /* of the tolerance, or not causal */
+  efla_judgement judgement;      /* where the comparison is outside the tolerance */
   size_t tail; /* where none does: all errors are in incomplete last chunks of this length; 0: they are not */
-  const efla_format *coarser; /* where nothing else explains the errors: the finest state format whose rounding would */
 } efla_kernel_check;
 
 /* Fails where reading fails; with EFLA_USAGE where the oracle does not support the rule, EFLA_UNTRUSTED
@@ -40,6 +36,8 @@ typedef struct efla_kernel_check {
  * check is to be cleared in any case. */
 efla_status efla_kernel_check_run(efla_kernel_check *check, const efla_kernel_check_options *question, size_t threads,
                                   efla_message *why);
+/* What explains the errors; NULL where nothing does, or more than one. */
+const efla_finding *efla_kernel_check_fault(const efla_kernel_check *check);
 void efla_kernel_check_clear(efla_kernel_check *check);
 
 #endif

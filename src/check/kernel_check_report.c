@@ -64,31 +64,46 @@ static void write_causality(FILE *out, const efla_causality *c) {
                      : " (the inputs never differ: nothing about later tokens)");
 }
 
+static void write_tail(FILE *out, const efla_kernel_check *s) {
+  fprintf(
+      out,
+      "fault: a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a "
+      "chunk of %zu",
+      s->tail);
+  for (size_t i = EFLA_TAILS; i-- > 0;)
+    if (efla_head_result_tail_too(&s->comparison.total, i)) fprintf(out, " or %zu", efla_tail_chunks[i]);
+  fprintf(out, "\n");
+}
+
 static void write_fault(FILE *out, const efla_kernel_check *s) {
+  const efla_judgement *j = &s->judgement;
   if (!s->comparison.total.outside) return;
-  fprintf(out, "fault: ");
-  if (s->fault) {
-    fprintf(out, "%s\n", s->fault->says);
-    for (const efla_fault_candidate *next = s->fault + 1;
-         next < s->candidates.candidate + s->candidates.n && next->score <= fmin(1, 2 * s->fault->score); next++)
-      fprintf(out, "  or: %s\n", next->says);
-  } else if (s->tail) {
-    fprintf(out,
-            "a wrong chunk tail: everything that is wrong is in the last tokens of a sequence, which do not fill a "
-            "chunk of %zu",
-            s->tail);
-    for (size_t i = EFLA_TAILS; i-- > 0;)
-      if (efla_head_result_tail_too(&s->comparison.total, i)) fprintf(out, " or %zu", efla_tail_chunks[i]);
-    fprintf(out, "\n");
-  } else if (s->resembles) {
-    fprintf(out, "none alone; most like this one, which leaves %.2g of the error: %s\n",
-            s->resembles->score / s->candidates.candidate[0].score, s->resembles->says);
-  } else if (s->coarser) {
-    fprintf(out, "none of the usual ones; rounding of a state in %s would explain errors of this size\n",
-            s->coarser->name);
-  } else {
-    fprintf(out, "none of the usual ones\n");
+  if (s->tail) {
+    write_tail(out, s);
+    return;
   }
+  if (j->kind == EFLA_NAMED) {
+    fprintf(out, "fault: %s\n", j->finding[0].says);
+  } else if (j->kind == EFLA_UNDECIDED) {
+    fprintf(out, "fault: undecided, these explain the errors alike (likelihoods less than %g apart): %s\n",
+            EFLA_JUDGEMENT_RATIO, j->finding[0].says);
+    for (size_t i = 1; i < j->n; i++) fprintf(out, "  or: %s\n", j->finding[i].says);
+  } else if (j->n) {
+    fprintf(out, "fault: unknown; the nearest is this one, which leaves %.2g of the error: %s\n%s", j->finding[0].left,
+            j->finding[0].says, j->where);
+  } else {
+    fprintf(out, "fault: unknown, none of the usual ones\n%s", j->where);
+  }
+}
+
+/* Arrays of few tokens and many heads are most often such of the other layout. */
+static void write_layout(FILE *out, const efla_kernel_check *s) {
+  if (!s->outside || s->in.layout != EFLA_BTHD || s->in.rank < 3 || s->in.tokens >= s->in.heads) return;
+  fprintf(
+      out,
+      "note: the arrays are read as (%sT,H,D), %zu tokens of %zu heads; if their axes are (%sH,T,D), the file needs the "
+      "attribute layout = \"BHTD\"\n",
+      s->in.rank == 4 ? "B," : "", s->in.tokens, s->in.heads, s->in.rank == 4 ? "B," : "");
 }
 
 void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_check_options *ask, FILE *out) {
@@ -119,6 +134,7 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   write_miss(out, &s->comparison.total.state.first, "final_state out of tolerance");
   write_causality(out, &s->causality);
   write_fault(out, s);
+  write_layout(out, s);
   fprintf(out, "verdict: %s\n", s->outside ? "outside the tolerance" : "within the tolerance");
 }
 

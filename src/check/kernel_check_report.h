@@ -13,6 +13,9 @@
  * run with these options. */
 void efla_kernel_check_write_text(const efla_kernel_check *check, const efla_kernel_check_options *options, FILE *out);
 
+/* The same as a JSON object.  Fails with EFLA_NO_MEMORY. */
+efla_status efla_kernel_check_write_json(const efla_kernel_check *check, FILE *out, efla_message *why);
+
 /* One row per head and range of tokens. */
 extern const efla_column efla_kernel_check_columns[];
 void efla_kernel_check_write_rows(const efla_kernel_check *check, efla_table *table);

@@ -33,6 +33,7 @@ size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor) {
 
 bool efla_tensors_wide(const efla_tensors *file, efla_tensor tensor) {
   const efla_width width = efla_tensor_kinds[tensor].width;
+  if (tensor == EFLA_BETA) return file->beta_in_rows;
   return width == EFLA_WIDTH_CHANNELS ? file->g_per_channel : width != EFLA_WIDTH_ONE;
 }
 

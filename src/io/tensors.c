@@ -159,9 +159,12 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
                    efla_stored_shape(file->rank, size, text));
 }
 
-/* Whether g has a number per channel: q's rank says so, and not its sizes, which may all be 1. */
-static void read_form_of_g(efla_tensors *file) {
+/* Whether g has a number per channel: q's rank says so, and not its sizes, which may all be 1; and whether beta has an
+ * axis of size 1 in place of D. */
+static void read_forms(efla_tensors *file) {
   hsize_t size[H5S_MAX_RANK] = {0};
+  file->beta_in_rows = file->has[EFLA_BETA] && shape_of(file->dataset[EFLA_BETA], size) == (int)file->rank &&
+                       size[file->rank - 1] == 1;
   file->g_per_channel = file->has[EFLA_G] && shape_of(file->dataset[EFLA_G], size) == (int)file->rank;
 }
 
@@ -274,7 +277,7 @@ efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_messag
   if (status == EFLA_OK) status = read_sizes(file, why);
   if (status == EFLA_OK) status = read_value_width(file, why);
   if (status == EFLA_OK) status = read_sequences(file, why);
-  if (status == EFLA_OK) read_form_of_g(file);
+  if (status == EFLA_OK) read_forms(file);
   for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
     if (file->has[t]) status = check_dataset(file, t, why);
   return conclude(file, status, why);

@@ -7,7 +7,7 @@
  *
  *     q, k, p  (B,T,H,dk)                  p: the erase key, in place of k in what is erased (efla/sequence.h)
  *     v, o  (B,T,H,dv)
- *     beta  (B,T,H)                        >= 0
+ *     beta  (B,T,H), or (B,T,H,1)          >= 0
  *     g, alpha  (B,T,H)                    the argument of a decay (efla/rule.h): g <= 0 the logarithm of one, 0 <=
  *                                          alpha <= 1 a retention; of the two that of the decay in use is read
  *                                          (io/file_decay.h).  Or g (B,T,H,dk), one per channel of the key; which
@@ -85,6 +85,7 @@ typedef struct efla_tensors {
   efla_layout layout;
   size_t rank;                         /* of q: 4, 3 (no B) or 2 (no H either) */
   bool g_per_channel;                  /* g has dk numbers a token */
+  bool beta_in_rows;                   /* beta has the axis D, of size 1 */
   char precision[16];                  /* the attribute `precision`, in which the file says it was computed; "": none */
   bool has[EFLA_TENSORS];              /* which datasets are there */
   efla_format stored[EFLA_TENSORS];    /* the type of each in the file; a row of efla_formats where there is one */

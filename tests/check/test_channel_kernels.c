@@ -80,11 +80,12 @@ START_TEST(each_decay_is_told_from_the_others) {
     efla_kernel_check check = judge(of_channels[i % 3]);
     ck_assert_msg(check.outside == (i % 3 != i / 3 % 3), "%s as %s: %g of the bound", k.decay, of_channels[i % 3],
                   check.comparison.total.o.ratio);
-    ck_assert(check.outside == (check.fault != NULL));
-    ck_assert_msg(!check.fault ||
-                      (strstr(check.fault->says, "the decay per channel is ") &&
-                       strstr(check.fault->says, called[i / 3 % 3]) < strstr(check.fault->says, "expected")),
-                  "%s as %s: %s", k.decay, of_channels[i % 3], check.fault->says);
+    ck_assert(check.outside == (efla_kernel_check_fault(&check) != NULL));
+    ck_assert_msg(!efla_kernel_check_fault(&check) ||
+                      (strstr(efla_kernel_check_fault(&check)->says, "the decay per channel is ") &&
+                       strstr(efla_kernel_check_fault(&check)->says, called[i / 3 % 3]) <
+                           strstr(efla_kernel_check_fault(&check)->says, "expected")),
+                  "%s as %s: %s", k.decay, of_channels[i % 3], efla_kernel_check_fault(&check)->says);
     efla_kernel_check_clear(&check);
   }
 }
@@ -93,8 +94,9 @@ END_TEST
 static void check_fault(const channel_kernel *k, const char *says) {
   kernel(k);
   efla_kernel_check check = judge(k->decay);
-  ck_assert_msg(check.outside && check.fault && strstr(check.fault->says, says), "%s, %s: %s", k->decay, says,
-                check.fault ? check.fault->says : "no fault");
+  ck_assert_msg(check.outside && efla_kernel_check_fault(&check) && strstr(efla_kernel_check_fault(&check)->says, says),
+                "%s, %s: %s", k->decay, says,
+                efla_kernel_check_fault(&check) ? efla_kernel_check_fault(&check)->says : "no fault");
   efla_kernel_check_clear(&check);
 }
 
@@ -119,8 +121,9 @@ START_TEST(faults_of_the_flow) {
     efla_kernel_check check = judge("exact");
     static const char *const says[] = {"one decay for all channels", "o is read before", "keys are normalised",
                                        "the decay is applied after"};
-    ck_assert_msg(check.outside && check.fault && strstr(check.fault->says, says[i]), "%s: %s", says[i],
-                  check.fault ? check.fault->says : "no fault");
+    ck_assert_msg(
+        check.outside && efla_kernel_check_fault(&check) && strstr(efla_kernel_check_fault(&check)->says, says[i]),
+        "%s: %s", says[i], efla_kernel_check_fault(&check) ? efla_kernel_check_fault(&check)->says : "no fault");
     efla_kernel_check_clear(&check);
   }
 }

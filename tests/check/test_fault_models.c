@@ -58,15 +58,16 @@ START_TEST(states_in_few_bits) {
     efla_kernel_check_clear(&check);
     ask.state = efla_format_find("f32");
     check = faulty_check(&ask);
-    ck_assert(check.outside && !check.fault && check.coarser);
+    ck_assert_msg(check.outside && efla_kernel_check_fault(&check) &&
+                      strstr(efla_kernel_check_fault(&check)->says, "the state is kept in"),
+                  "%s: %s", formats[i], check.judgement.n ? check.judgement.finding[0].says : check.judgement.where);
     efla_kernel_check_clear(&check);
     f.coefficient = faulty_euler, f.norm = 1;
     faulty_write(&f, path);
     ask.state = NULL;
     check = faulty_check(&ask);
     ck_assert(check.outside);
-    const efla_fault_candidate *seen = check.fault ? check.fault : check.resembles;
-    ck_assert(seen && strstr(seen->says, "beta itself is used as the coefficient"));
+    ck_assert(check.judgement.n && strstr(check.judgement.finding[0].says, "beta itself is used as the coefficient"));
     efla_kernel_check_clear(&check);
   }
 }
@@ -79,10 +80,12 @@ static void check_named(const faulty *f, const char *keys, const char *words, co
   ask.rule.keys = !strcmp(keys, "unit") ? &efla_key_treatments[1] : &efla_key_treatments[0];
   efla_kernel_check check = faulty_check(&ask);
   ck_assert_msg(check.outside, "%s: not noticed", words);
-  ck_assert_msg(check.fault != NULL, "%s: not recognised", words);
-  ck_assert_int_eq(check.fault->row[1] == SIZE_MAX, !*more); /* one fault, or two */
-  ck_assert_msg(strstr(check.fault->says, words) && strstr(check.fault->says, more), "%s expected: %s", words,
-                check.fault->says);
+  ck_assert_msg(efla_kernel_check_fault(&check) != NULL, "%s: not recognised: %s", words,
+                check.judgement.n ? check.judgement.finding[0].says : check.judgement.where);
+  ck_assert_int_eq(efla_kernel_check_fault(&check)->two, *more != 0); /* one fault, or two */
+  ck_assert_msg(strstr(efla_kernel_check_fault(&check)->says, words) &&
+                    strstr(efla_kernel_check_fault(&check)->says, more),
+                "%s expected: %s", words, efla_kernel_check_fault(&check)->says);
   efla_kernel_check_clear(&check);
 }
 
@@ -163,7 +166,7 @@ START_TEST(wrong_tails_are_seen) {
     faulty_write(&f, path);
     efla_kernel_check_options ask = faulty_question(path);
     efla_kernel_check check = faulty_check(&ask);
-    ck_assert(check.outside && !check.fault);
+    ck_assert(check.outside && !efla_kernel_check_fault(&check));
     size_t start = f.sizes.tokens - f.sizes.tokens % chunks[i];
     ck_assert_uint_eq(check.comparison.total.o.first.token, start);
     ck_assert_msg(check.tail && start == f.sizes.tokens - f.sizes.tokens % check.tail, "chunk %zu, said %zu", chunks[i],
@@ -191,7 +194,7 @@ START_TEST(first_wrong_token_is_found) {
     CHECK_BOUND(fabs(miss->found - miss->expected - 1e-3), 1e-5); /* the kernel's own error beside it */
     ck_assert(check.comparison.head[2].outside && !check.comparison.head[0].outside &&
               !check.comparison.head[1].outside);
-    ck_assert(!check.fault);
+    ck_assert_ptr_nonnull(strstr(efla_kernel_check_fault(&check)->says, "alone"));
     efla_kernel_check_clear(&check);
   }
 }
@@ -213,9 +216,48 @@ START_TEST(numbers_that_are_not_finite) {
 }
 END_TEST
 
+/* A factor that no constant explains is fitted, and told with its error; one that is known is told as that. */
+START_TEST(factors_are_fitted) {
+  static const double times[] = {M_SQRT1_2, 0.83};
+  set_up("compare-factor");
+  for (size_t i = 0; i < 2; i++) {
+    faulty f = faulty_none(usual);
+    double value = 0, error = 0;
+    f.applied = times[i];
+    faulty_write(&f, path);
+    efla_kernel_check_options ask = faulty_question(path);
+    efla_kernel_check check = faulty_check(&ask);
+    const efla_finding *fault = efla_kernel_check_fault(&check);
+    ck_assert_msg(fault && !strcmp(fault->name, "factor-o"), "%s", fault ? fault->name : "nothing");
+    ck_assert_int_eq(sscanf(strstr(fault->says, " by "), " by %lf +- %lf", &value, &error), 2);
+    ck_assert(error > 0 && error < 1e-6);
+    CHECK_BOUND(fabs(value - times[i]), 4 * error + 1e-6);
+    ck_assert(!strstr(fault->says, "1/sqrt 2") == (i == 1));
+    efla_kernel_check_clear(&check);
+  }
+}
+END_TEST
+
+/* Keys of norm 3 under Euler's rule: o grows, and nothing else is said. */
+START_TEST(instability_outranks_all) {
+  set_up("compare-unstable");
+  faulty f = faulty_none(usual);
+  f.norm = 3, f.coefficient = faulty_euler;
+  faulty_write(&f, path);
+  efla_kernel_check_options ask = faulty_question(path);
+  efla_kernel_check check = faulty_check(&ask);
+  const efla_finding *fault = efla_kernel_check_fault(&check);
+  ck_assert_msg(fault && !strcmp(fault->name, "unstable"), "%s", fault ? fault->says : "nothing");
+  ck_assert_msg(strstr(fault->says, "o grows by a factor of ") != NULL, "%s", fault->says);
+  ck_assert_str_eq(check.judgement.cause, "method-euler");
+  efla_kernel_check_clear(&check);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,         every_fault_is_named,
-                                epsilons_are_named,         two_faults_at_once,         wrong_tails_are_seen,
-                                first_wrong_token_is_found, numbers_that_are_not_finite};
+  const TTest *const tests[] = {right_kernels_pass,         states_in_few_bits,          every_fault_is_named,
+                                epsilons_are_named,         two_faults_at_once,          wrong_tails_are_seen,
+                                first_wrong_token_is_found, numbers_that_are_not_finite, factors_are_fitted,
+                                instability_outranks_all};
   return testing_main("fault_models", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -82,7 +82,7 @@ START_TEST(every_layout_and_rank) {
       hid_t made = h5_fresh("tensors-layout");
       static const char *const wide[] = {"q", "k", "v", "o"};
       for (size_t i = 0; i < 4; i++) put_told(made, wide[i], H5T_IEEE_F32LE, layout, rank, i < 2 ? WIDTH - 1 : WIDTH);
-      put_told(made, "beta", H5T_IEEE_F32LE, layout, rank, 0);
+      put_told(made, "beta", H5T_IEEE_F32LE, layout, rank, rank % 2); /* of rank 3 as (T,H,1) */
       put_told(made, "g", H5T_IEEE_F64LE, layout, rank, 0), put_told(made, "alpha", H5T_IEEE_F64LE, layout, rank, 0);
       if (layout == EFLA_BHTD) h5_text(made, "layout", "BHTD");
       h5_number(made, "scale", 0.125);

@@ -43,7 +43,7 @@ START_TEST(missing_datasets_and_wrong_shapes) {
       {"v", ": v: shape (2,4,3,6)", "expected (2,5,3,6)", 4, {2, 4, 3, 6}},
       {"v", ": v: last size 0", "expected at least 1", 4, {2, 5, 3, 0}},
       {"v", ": v: shape (2,5,3)", "expected (2,5,3,1)", 3, {2, 5, 3}},
-      {"beta", ": beta: shape (2,5,3,1)", "expected (2,5,3)", 4, {2, 5, 3, 1}},
+      {"beta", ": beta: shape (2,5,3,2)", "expected (2,5,3)", 4, {2, 5, 3, 2}},
       {"beta", ": beta: shape (2,3,5)", "expected (2,5,3)", 3, {2, 3, 5}},
       {"g", ": g: shape (2,5,3,5)", "expected (2,5,3) or (2,5,3,4)", 4, {2, 5, 3, 5}},
       {"o", ": o: shape (2,5,3,4)", "expected (2,5,3,6)", 4, {2, 5, 3, 4}},

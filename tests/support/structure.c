@@ -57,10 +57,11 @@ static void shape_of_states(const structure *s, structure_dataset *d, bool in_fu
 }
 
 /* Faults in the shape.  No fault: the last size of v, which tells dv where nothing else does, and a state of one number
- * with an axis more or less, which can be the other way to store it; nor g without the axis of channels. */
+ * with an axis more or less, which can be the other way to store it; nor g without the axis of channels, nor beta with an
+ * axis of 1. */
 static void spoil_shape(draw *d, structure_dataset *x, bool state) {
-  bool one = state && structure_entries(x) == 1, g = *x->name == 'g';
-  if (!one && fault(d, "an axis more")) x->size[x->rank++] = g ? d->s->dk + 1 : 1 + pick(d, 2);
+  bool one = state && structure_entries(x) == 1, g = *x->name == 'g', beta = *x->name == 'b';
+  if (!one && fault(d, "an axis more")) x->size[x->rank++] = g ? d->s->dk + 1 : beta ? 2 : 1 + pick(d, 2);
   if (!one && !(g && d->s->g_per_channel) && fault(d, "an axis less")) x->rank--;
   size_t axis = x->rank ? pick(d, x->rank) : 0;
   if (x->rank == 0) return;
