@@ -2,6 +2,7 @@
 #include "task/text_study.h"
 
 #include "task/text_generation.h"
+#include "task/lm_speed.h"
 #include "task/text_layers.h"
 
 #include <math.h>
@@ -105,12 +106,29 @@ static efla_status generate(const efla_text_study *s, size_t seed, efla_message 
   return status;
 }
 
+static efla_status compare_speed(const efla_text_study *s, efla_message *why) {
+  const efla_text_options *o = &s->run.plan.options;
+  const efla_trainer *t = &s->run.training.trainer;
+  const double tokens = (double)(t->step * o->batch * o->context) / t->seconds;
+  efla_lm_speed speed;
+  if (!s->baseline || t->step == 0) return EFLA_OK;
+  const efla_status status = efla_lm_measure_speed(&s->run.task.learner, &speed, why);
+  if (status != EFLA_OK) return status;
+  efla_progress_say(
+      &s->study.progress,
+      "%.0f tokens/s with %zu threads, %.1f Gflop/s in matrix products, %.2f of the %.1f of these products "
+      "alone\n",
+      tokens, o->threads, tokens * speed.flops * 1e-9, tokens * speed.flops / speed.rate, speed.rate * 1e-9);
+  return EFLA_OK;
+}
+
 static efla_status write(void *context, efla_message *why) {
   const efla_text_study *s = context;
   const efla_lm_variant v = variant_of(s);
   const efla_text_row r = row_of(&v);
   efla_status status = efla_text_write_rows(&s->run, &s->judges, r, s->table, why);
   if (status == EFLA_OK) status = inspect(s, &v, &r, why);
+  if (status == EFLA_OK) status = compare_speed(s, why);
   return status == EFLA_OK ? generate(s, v.listed, why) : status;
 }
 

@@ -19,6 +19,7 @@ typedef struct efla_text_study {
   const char *prompt;  /* a text that each model continues, on standard error; NULL: none */
   size_t length;
   double temperature;
+  bool baseline; /* what was trained is told beside its matrix products alone, on standard error */
   /* While it runs: */
   efla_text_run run;
   size_t number; /* of the open config */
