@@ -80,9 +80,9 @@ static double measure(const struct kind *k, double *bytes) {
   return 1024. * (double)usage.ru_maxrss;
 }
 
-/* Beside what is counted a process has what BLAS and the C library keep, which neither tells.  The limits are measured,
- * not derived: above the count 8 MB for each thread and a sixteenth of it, below it 2 %, since pages that are counted
- * but never written are not taken. What is compared is what a process takes beyond one that trains the least model. */
+/* What a process takes beyond one that trains the least model.  Beside what is counted it has what BLAS and the C library
+ * keep, which neither tells, and it may lack pages that are counted but never written.  The limits are no bounds but
+ * were chosen after measurements: docs/bounds.md#memory. */
 START_TEST(peaks) {
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
   testing_skip("peaks", "a sanitizer takes memory of its own");
