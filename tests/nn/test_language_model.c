@@ -1,102 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The language model: the gradient of every parameter against central differences in f64, f32 against f64, the past
- * alone, and what its memory and its parameters count to. */
+/* The language model: the gradient of every parameter against central differences in f64, the past alone, and what its
+ * memory and its parameters count to. */
 #include "differences.h"
-#include "testing.h"
+#include "language_models.h"
 
-#include "nn/language_decoder.h"
 #include "nn/language_parts.h"
 
 #include <gsl/gsl_randist.h>
-
-enum { SEQUENCES = 2, TOKENS = 21, ROWS = SEQUENCES * TOKENS, VOCABULARY = 11, WIDTH = 24 };
-
-/* One model of every kind: mixers, rules, maps. */
-static const struct kind {
-  const char *method, *decay, *keys, *beta;
-  bool per_channel, softmax, compress;
-  double key_factor;
-} kinds[] = {{.method = "exact", .decay = "none", .keys = "raw", .beta = "sigmoid"},
-             {.method = "euler", .decay = "none", .keys = "unit", .beta = "sigmoid"},
-             {.method = "exact", .decay = "split", .keys = "raw", .beta = "softplus"},
-             {.method = "implicit", .decay = "joint", .keys = "unit", .beta = "twice-sigmoid"},
-             {.method = "exact", .decay = "split", .keys = "unit", .beta = "sigmoid", .per_channel = true},
-             {.method = "exact", .decay = "strang", .keys = "raw", .beta = "sigmoid", .per_channel = true},
-             {.method = "exact", .decay = "retention", .keys = "raw", .beta = "softplus"},
-             {.method = "exact", .decay = "split", .keys = "raw", .beta = "sigmoid", .key_factor = 1.7},
-             {.beta = "sigmoid", .softmax = true},
-             {.method = "exact", .decay = "none", .keys = "unit", .beta = "sigmoid", .compress = true},
-             {.beta = "sigmoid", .softmax = true, .compress = true}};
-enum { KINDS = sizeof kinds / sizeof *kinds };
-
-static efla_lm_config config_of(const struct kind *kind) {
-  efla_lm_config c = {.vocabulary = VOCABULARY, .width = WIDTH, .layers = 2, .heads = 3, .hidden = 20};
-  c.softmax = kind->softmax, c.per_channel = kind->per_channel, c.key_factor = kind->key_factor;
-  c.compress = kind->compress;
-  for (c.beta = efla_beta_maps; strcmp(c.beta->name, kind->beta) != 0;) c.beta++;
-  ck_assert(kind->softmax || efla_rule_find(kind->method, kind->decay, kind->keys, &c.rule) == EFLA_OK);
-  return c;
-}
-
-typedef struct model {
-  efla_lm_config c;
-  efla_device device;
-  efla_lm lm;
-  size_t numbers;
-  double *parameters; /* in f64 */
-  void *mine;         /* in the device's type */
-  uint32_t tokens[ROWS];
-  int32_t labels[ROWS];
-} model;
-
-/* Parameters larger than at the start of a training, so that no derivative is lost in another; one label in five does
- * not count. */
-static model open_model(const struct kind *kind, efla_type type) {
-  model m = {.c = config_of(kind)};
-  efla_message why;
-  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
-  gsl_rng_set(draw, testing_seed());
-  m.numbers = efla_lm_numbers(&m.c), m.parameters = calloc(m.numbers, sizeof *m.parameters);
-  ck_assert_int_eq(efla_lm_start(&m.c, testing_seed(), m.parameters, &why), EFLA_OK);
-  for (size_t i = 0; i < efla_lm_matrices(&m.c); i++) m.parameters[i] *= 10;
-  for (size_t i = efla_lm_matrices(&m.c); i < m.numbers; i++)
-    if (m.parameters[i] != 0) m.parameters[i] = (double)(float)(m.parameters[i] + gsl_ran_gaussian(draw, .1));
-  for (size_t r = 0; r < ROWS; r++) {
-    m.tokens[r] = (uint32_t)gsl_rng_uniform_int(draw, VOCABULARY);
-    m.labels[r] = gsl_rng_uniform_int(draw, 5) ? (int32_t)gsl_rng_uniform_int(draw, VOCABULARY) : -1;
-  }
-  gsl_rng_free(draw);
-  ck_assert_int_eq(efla_device_open(&m.device, efla_device_find("cpu", type), NULL, &why), EFLA_OK);
-  ck_assert_int_eq(efla_lm_init(&m.lm, &m.c, &m.device, SEQUENCES, TOKENS, &why), EFLA_OK);
-  m.lm.device = &m.device, m.mine = m.device.row->allocate(m.numbers);
-  return m;
-}
-
-static void close_model(model *m) {
-  m->device.row->release(m->mine), free(m->parameters);
-  m->lm.device = &m->device;
-  efla_lm_clear(&m->lm), efla_device_close(&m->device);
-}
-
-static double loss_of(model *m, double weight) {
-  efla_message why;
-  double loss;
-  m->lm.device = &m->device;
-  m->device.row->write(m->numbers, m->parameters, m->mine);
-  ck_assert_int_eq(efla_lm_forward(&m->lm, m->mine, m->tokens, m->labels, weight, &loss, &why), EFLA_OK);
-  return loss;
-}
-
-static double *gradient_of(model *m) {
-  efla_message why;
-  void *gradient = m->device.row->allocate(m->numbers);
-  double *wide = calloc(m->numbers, sizeof *wide);
-  loss_of(m, 1);
-  ck_assert_int_eq(efla_lm_backward(&m->lm, m->mine, gradient, &why), EFLA_OK);
-  m->device.row->read(m->numbers, gradient, wide);
-  m->device.row->release(gradient);
-  return wide;
-}
 
 /* The loss along a direction: parameters + x direction. */
 typedef struct along {
@@ -142,22 +52,6 @@ START_TEST(gradients) {
     gsl_rng_free(draw);
     free(gradient), free(from), free(v);
     close_model(&m);
-  }
-}
-END_TEST
-
-/* f32 against f64: each of the about 40 operations of a layer and token errs by u32 of its terms, whose sizes the norms
- * bound; the sum over rows and layers at worst.  The largest seen is .03 of it. */
-START_TEST(narrow_and_wide) {
-  for (size_t k = 0; k < KINDS; k++) {
-    model wide = open_model(&kinds[k], EFLA_F64), narrow = open_model(&kinds[k], EFLA_F32);
-    const double losses[2] = {loss_of(&wide, 0), loss_of(&narrow, 0)};
-    CHECK_BOUND(fabs(losses[0] - losses[1]), 40 * 2 * ROWS * U32 * losses[0]);
-    double *a = gradient_of(&wide), *b = gradient_of(&narrow), error = 0, size = 0;
-    for (size_t i = 0; i < wide.numbers; i++) error += (a[i] - b[i]) * (a[i] - b[i]), size += a[i] * a[i];
-    CHECK_BOUND(sqrt(error), 40 * 2 * ROWS * U32 * sqrt(size));
-    free(a), free(b);
-    close_model(&wide), close_model(&narrow);
   }
 }
 END_TEST
@@ -235,27 +129,6 @@ START_TEST(memory) {
 }
 END_TEST
 
-/* Token by token the same losses: two orders of the same sums, bounded as f32 against f64. */
-START_TEST(decoding) {
-  for (size_t k = 0; k < KINDS; k++) {
-    model m = open_model(&kinds[k], EFLA_F64);
-    efla_lm_decoder d;
-    efla_message why;
-    for (size_t r = 0; r < ROWS; r++) m.labels[r] = (int32_t)(r % VOCABULARY);
-    loss_of(&m, 0);
-    const efla_status status = efla_lm_decoder_open(&d, &m.c, &m.device, m.mine, &why);
-    ck_assert_int_eq(status, kinds[k].softmax || kinds[k].compress ? EFLA_UNSUPPORTED : EFLA_OK);
-    for (size_t t = 0; t < TOKENS && status == EFLA_OK; t++) {
-      double logits[VOCABULARY], sum = 0;
-      ck_assert_int_eq(efla_lm_decoder_step(&d, m.tokens[t], logits, &why), EFLA_OK);
-      for (size_t i = 0; i < VOCABULARY; i++) sum += exp(logits[i]);
-      CHECK_BOUND(fabs(log(sum) - logits[t % VOCABULARY] - m.lm.losses[t]), 40 * 2 * ROWS * U * (1 + m.lm.losses[t]));
-    }
-    efla_lm_decoder_close(&d), close_model(&m);
-  }
-}
-END_TEST
-
 /* One layer of an expansion as the header defines it; returns the new bound, where x erred by error. */
 static double expand_layer(const model *m, size_t l, double *x, double error) {
   const size_t W = m->c.width;
@@ -293,7 +166,7 @@ static double expand(const model *m, size_t t, const double *code, double *x) {
 
 /* What is read out follows from the code of the last token as it is defined, and from nothing else. */
 START_TEST(compression) {
-  model m = open_model(&kinds[KINDS - 2], EFLA_F64);
+  model m = open_model(&kinds[COMPRESSED], EFLA_F64);
   loss_of(&m, 0);
   double *code = m.lm.code, *read = m.lm.x, before[ROWS * WIDTH], x[WIDTH];
   memcpy(before, read, sizeof before);
@@ -311,6 +184,6 @@ START_TEST(compression) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {gradients, narrow_and_wide, causal, parameters, memory, decoding, compression};
+  const TTest *const tests[] = {gradients, causal, parameters, memory, compression};
   return testing_main("language_model", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -80,9 +80,9 @@ static double measure(const struct kind *k, double *bytes) {
   return 1024. * (double)usage.ru_maxrss;
 }
 
-/* Beside what is counted a process has buffers of BLAS, less than 8 MB for each thread (P Q + Q R numbers of its
- * blocking), and what the C library keeps of the evaluation before, whose windows are a sixteenth of the longest.
- * Pages that are counted but not touched, of buffers that a call fills in part, are fewer than 2 %. */
+/* What a process takes beyond one that trains the least model.  Beside what is counted it has what BLAS and the C library
+ * keep, which neither tells, and it may lack pages that are counted but never written.  The limits are no bounds but
+ * were chosen after measurements: docs/bounds.md#memory. */
 START_TEST(peaks) {
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
   testing_skip("peaks", "a sanitizer takes memory of its own");
