@@ -73,7 +73,7 @@ START_TEST(decays_per_channel_and_texts) {
       run("--decay split,strang,joint,retention --channels --generate 'To be' --length 20 --out /dev/null"), 0);
   ck_assert_msg(strstr(err, "decay split channels") && strstr(err, "decay strang channels") &&
                     strstr(err, "decay joint,") && strstr(err, "To be") && strstr(err, "bytes/s") &&
-                    strstr(err, " of the memory's "),
+                    strstr(err, " GB/s at which they are only added up"),
                 "%s", err);
   ck_assert_int_eq(run("--mixer softmax --generate x"), 2);
   ck_assert_msg(strstr(err, "softmax"), "%s", err);
