@@ -163,8 +163,8 @@ static efla_status read_sizes(efla_tensors *file, efla_message *why) {
  * axis of size 1 in place of D. */
 static void read_forms(efla_tensors *file) {
   hsize_t size[H5S_MAX_RANK] = {0};
-  file->beta_in_rows = file->has[EFLA_BETA] && shape_of(file->dataset[EFLA_BETA], size) == (int)file->rank &&
-                       size[file->rank - 1] == 1;
+  file->beta_in_rows =
+      file->has[EFLA_BETA] && shape_of(file->dataset[EFLA_BETA], size) == (int)file->rank && size[file->rank - 1] == 1;
   file->g_per_channel = file->has[EFLA_G] && shape_of(file->dataset[EFLA_G], size) == (int)file->rank;
 }
 

@@ -115,9 +115,9 @@ START_TEST(files) {
   CHECK_BOUND(fabs(efla_csv_real(&csv, find_row(&csv, "raw", "lambda"), "most") - lambda), 2 * D * U * lambda);
   CHECK_BOUND(fabs(efla_csv_real(&csv, find_row(&csv, "raw", "state"), "most") - state), doubt);
   efla_csv_clear(&csv);
-  ck_assert_msg(efla_tensors_open(&file, FILES "/delta-exact-split-channels-raw-sigmoid-16-0.01-42-before-1.h5", &why) ==
-                    EFLA_OK,
-                "%s", why.text);
+  ck_assert_msg(
+      efla_tensors_open(&file, FILES "/delta-exact-split-channels-raw-sigmoid-16-0.01-42-before-1.h5", &why) == EFLA_OK,
+      "%s", why.text);
   ck_assert(file.has[EFLA_G] && file.g_per_channel);
   efla_tensors_close(&file, &why);
 }
