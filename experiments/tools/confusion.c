@@ -62,7 +62,7 @@ static int ascending(const void *a, const void *b) {
 /* One kernel in one type, over families and seeds. */
 static efla_status count(const efla_specimen_kernel *kernel, const efla_format *type, size_t runs, row *to, char *said,
                          efla_message *why) {
-  double granted[EFLA_LIST_MAX * 16];
+  double granted[EFLA_LIST_MAX * 16] = {0};
   size_t n = 0;
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < families.n * runs && status == EFLA_OK; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/evidence.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,12 +45,13 @@ static void take_block(efla_lane *lane, const efla_stream *stream, size_t h) {
   const efla_tokens from = efla_stream_tokens(stream, h);
   efla_tokens to = efla_tokens_slice(&lane->x, stream->token, from.tokens);
   const size_t state = from.dk * from.dv * sizeof(double);
+  assert(lane->found);
   efla_tokens_copy(&to, &from);
   memcpy(lane->found + stream->token * from.dv, efla_stream_head(&stream->y.o, h),
          from.tokens * from.dv * sizeof(double));
   if (stream->begins) {
     const double *start = efla_stream_head(&stream->x.initial_state, h);
-    if (start)
+    if (start && lane->start)
       memcpy(lane->start, start, state);
     else
       lane->start = NULL;
@@ -57,7 +59,7 @@ static void take_block(efla_lane *lane, const efla_stream *stream, size_t h) {
   if (!stream->ends) return;
   const double *S = efla_stream_head(&stream->y.final_state, h);
   lane->whole = stream->whole;
-  if (S && stream->whole)
+  if (S && stream->whole && lane->S)
     memcpy(lane->S, S, state);
   else
     lane->S = NULL;

@@ -58,8 +58,11 @@ static void spoil(const run *r, size_t t, float *q, float *k, float *v) {
   }
 }
 
+/* Tokens of a chunk; 1 for kernels that have none. */
+static size_t chunk_of(const run *r) { return r->amount >= 1 ? (size_t)r->amount : 1; }
+
 static bool enters(const run *r, size_t t) {
-  const size_t C = (size_t)r->amount;
+  const size_t C = chunk_of(r);
   switch (r->what) {
   case WRONG_TAIL:
     return t < r->tokens / C * C;
@@ -167,7 +170,7 @@ static void start(run *r, const float *given, bool carried) {
 }
 
 static void run_tokens(run *r) {
-  const size_t C = (size_t)r->amount;
+  const size_t C = chunk_of(r);
   for (size_t t = 0; t < r->tokens; t++) {
     const bool first = r->what == WRONG_READS_START && t % C == 0;
     if (r->what == WRONG_RESET && starts(r, t)) memset(r->S, 0, sizeof r->S);
@@ -178,7 +181,7 @@ static void run_tokens(run *r) {
       read_out(r, t, r->other);
     }
     update(r, t), keep(r, t);
-    const bool ends = (t + 1) % (C ? C : 1) == 0 || t + 1 == r->tokens;
+    const bool ends = (t + 1) % C == 0 || t + 1 == r->tokens;
     if (r->what == WRONG_READS_END && ends)
       for (size_t s = t / C * C; s <= t; s++) read_out(r, s, r->S);
     if (r->what == WRONG_READS_START) read_out(r, t, r->other);

@@ -196,8 +196,8 @@ static void model_needs(const efla_lm_config *c, size_t sequences, size_t tokens
 
 double efla_lm_bytes(const efla_lm_config *c, const efla_device_row *device, size_t sequences, size_t tokens,
                      bool backward) {
-  efla_lm m;
-  efla_lm_layer l;
+  efla_lm m = {.layers = NULL};
+  efla_lm_layer l = {.x = NULL};
   need layer_list[LAYER_ARRAYS], model_list[ARRAYS];
   layer_needs(c, sequences, tokens, backward, &l, layer_list);
   model_needs(c, sequences, tokens, backward, &m, model_list);

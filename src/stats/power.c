@@ -73,7 +73,7 @@ void efla_holm(size_t n, const double *p, double *adjusted) {
     /* The largest of the products up to this one's place. */
     for (size_t j = 0; j < n && !isnan(p[i]); j++) {
       size_t smaller = 0;
-      for (size_t k = 0; k < n; k++) smaller += p[k] < p[j] || (p[k] == p[j] && k < j);
+      for (size_t k = 0; k < n; k++) smaller += p[k] < p[j] || (k < j && p[k] == p[j]);
       if (p[j] <= p[i]) adjusted[i] = fmax(adjusted[i], fmin(1, (double)(members - smaller) * p[j]));
     }
   }

@@ -97,7 +97,7 @@ static efla_status write_all_activations(efla_image_study *s, efla_message *why)
   double *start = calloc(n, sizeof *start);
   float *rounded = aligned_alloc(EFLA_LINE_BYTES, n * sizeof *rounded);
   efla_status status = start && rounded ? efla_model_start(&o->model, o->seed, start, why) : efla_fail_memory(why);
-  for (size_t i = 0; i < n && status == EFLA_OK; i++) rounded[i] = (float)start[i];
+  for (size_t i = 0; i < n && status == EFLA_OK && start && rounded; i++) rounded[i] = (float)start[i];
   if (status == EFLA_OK) status = write_activations(s, rounded, "before", why);
   if (status == EFLA_OK) status = write_activations(s, s->run.training.trainer.parameters, "after", why);
   free(start), free(rounded);

@@ -83,6 +83,7 @@ static efla_status answer(answerer *a, const efla_token_run *run, const float *p
                           uint16_t *answers, double *loss, efla_message *why) {
   const size_t n = run->test.positions, V = run->plan.model.vocabulary;
   efla_lm *m = &a->model;
+  assert(a->room && labels && answers);
   make_example(&run->test, i, a->room, a->tokens, a->wanted);
   memcpy(labels, a->room + n, n * sizeof *labels);
   const efla_status status = efla_lm_forward(m, parameters, a->tokens, a->wanted, 0, loss, why);
@@ -118,6 +119,7 @@ static efla_status answer_all(const efla_token_run *run, const float *parameters
 
 static size_t scored(size_t n, const uint16_t *labels) {
   size_t count = 0;
+  assert(labels);
   for (size_t i = 0; i < n; i++) count += labels[i] != EFLA_UNSCORED;
   return count;
 }
@@ -128,7 +130,7 @@ efla_status efla_token_run_test(const efla_token_run *run, const float *paramete
   uint16_t *labels = calloc(2 * examples * n, sizeof *labels);
   double *losses = calloc(examples, sizeof *losses), sum = 0;
   efla_status status = labels && losses ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) {
+  if (status == EFLA_OK && labels && losses) {
     uint16_t *answers = labels + examples * n;
     status = answer_all(run, parameters, labels, answers, losses, why);
     for (size_t i = 0; i < examples; i++) sum += losses[i];

@@ -168,7 +168,7 @@ static double expand(const model *m, size_t t, const double *code, double *x) {
 START_TEST(compression) {
   model m = open_model(&kinds[COMPRESSED], EFLA_F64);
   loss_of(&m, 0);
-  double *code = m.lm.code, *read = m.lm.x, before[ROWS * WIDTH], x[WIDTH];
+  double *code = m.lm.code, *read = m.lm.x, before[ROWS * WIDTH], x[WIDTH] = {0};
   memcpy(before, read, sizeof before);
   for (size_t r = 0; r < ROWS; r++) {
     const size_t last = r / TOKENS * TOKENS + TOKENS - 1;
