@@ -4,6 +4,8 @@
 
 #include "efla/internal/backend.h"
 
+#include <assert.h>
+
 enum { MOST = 32, WINDOW = 16 }; /* numbers of a head's row; tokens of a chunk of the backward pass, at most */
 
 static const efla_backend_row *plain;
@@ -37,6 +39,7 @@ static token take(const head *x, size_t t) {
   const double *k = number_at(x, &in->k, t), *g = in->g.data ? number_at(x, &in->g, t) : NULL,
                share = rule->decay->share, *S = x->S + t * x->dk * x->dv;
   token a = {.q = number_at(x, &in->q, t), .v = number_at(x, &in->v, t)};
+  assert(g || !in->g_per_channel);
   a.norm = rounded(sqrt(rounded_sum(x->dk, k, 1, k, 1)));
   for (size_t i = 0; i < x->dk; i++) a.key[i] = rule->keys->unit ? rounded_times(k[i] / a.norm, 2) : k[i];
   const double lambda = rounded_sum(x->dk, a.key, 1, a.key, 1), beta = *number_at(x, &in->beta, t),
