@@ -27,7 +27,7 @@ static const efla_option options[] = {
     {"precision", "LIST", "f32,bf16,fp16", "f32", "types of inputs and o", EFLA_NAMES, &formats, 0, 0,
      efla_format_name},
     {"seeds", "N", "3", "1", "seeds of right kernels, from the common one on", EFLA_COUNT, &seeds, 1, 1000, NULL},
-    {"kernel", "TEXT", "", NULL, "only kernels whose name has this text in it; empty: all", EFLA_TEXT, &only, 0, 0,
+    {"kernel", "TEXT", "", "state", "only kernels whose name has this text in it; empty: all", EFLA_TEXT, &only, 0, 0,
      NULL},
     {.name = NULL},
 };
