@@ -4,7 +4,6 @@
 #include "task/image_activations.h"
 #include "task/image_rows.h"
 
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,12 +18,10 @@ efla_image_options efla_image_study_config(const efla_image_study *s, size_t num
   return options;
 }
 
-/* DIRECTORY/exact-raw-0.003-42ENDING, with as many digits of the learning rate as read back to the same double. */
+/* DIRECTORY/exact-raw-0.003-42ENDING. */
 static char *file_of(const efla_image_options *o, const char *directory, const char *ending) {
-  char *path = NULL, rate[32];
-  int digits = 6;
-  do snprintf(rate, sizeof rate, "%.*g", digits, o->rule.lr);
-  while (strtod(rate, NULL) != o->rule.lr && digits++ < DBL_DECIMAL_DIG);
+  char *path = NULL, rate[EFLA_STUDY_DIGITS];
+  efla_study_number(o->rule.lr, rate);
   int length = asprintf(&path, "%s/%s-%s-%s-%zu%s", directory, o->model.method->name, o->model.keys->name, rate,
                         o->seed, ending);
   return length < 0 ? NULL : path;

@@ -3,8 +3,8 @@
 
 #include "app/sweep.h"
 #include "base/seed.h"
+#include "train/study.h"
 
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +65,8 @@ void efla_lm_grid_at(const efla_lm_grid *g, size_t number, efla_lm_config *model
 }
 
 char *efla_lm_variant_path(const efla_lm_variant *v, const char *directory, const char *prefix, const char *ending) {
-  char *path = NULL, rate[32];
-  int digits = 6;
-  do snprintf(rate, sizeof rate, "%.*g", digits, v->rate); /* as many digits as read back to the same double */
-  while (strtod(rate, NULL) != v->rate && digits++ < DBL_DECIMAL_DIG);
+  char *path = NULL, rate[EFLA_STUDY_DIGITS];
+  efla_study_number(v->rate, rate);
   const size_t start = strlen(directory) + 1;
   if (asprintf(&path, "%s/%s%s-%s-%s-%s-%s-%zu-%s-%zu%s", directory, prefix, v->mixer, v->method, v->decay, v->keys,
                v->beta, v->width, rate, v->listed, ending) < 0)

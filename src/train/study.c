@@ -4,11 +4,18 @@
 #include "io/lock.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+void efla_study_number(double x, char text[EFLA_STUDY_DIGITS]) {
+  int digits = 6;
+  do snprintf(text, EFLA_STUDY_DIGITS, "%.*g", digits, x);
+  while (strtod(text, NULL) != x && digits++ < DBL_DECIMAL_DIG);
+}
 
 efla_status efla_study_check(efla_study *s, efla_message *why) {
   const char *text = s->share;

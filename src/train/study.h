@@ -59,6 +59,10 @@ typedef struct efla_study {
         &(study).finished, 0, 0, NULL                                                                                  \
   }
 
+/* A number in the name of a config's file: as many digits as read back to the same double. */
+enum { EFLA_STUDY_DIGITS = 32 };
+void efla_study_number(double x, char text[EFLA_STUDY_DIGITS]);
+
 /* To be called before efla_study_run, when all else is set. Sets shard and shards from `share`. Fails with EFLA_USAGE
  * and a message that names the option where the text is not I/N, where the study has no directory of checkpoints
  * although it has several shares or `finished` is set, and where the share has no config. */
