@@ -53,6 +53,8 @@ static const efla_option options[] = {
     {"tuning", "N", "100", "20", "steps of tuning", EFLA_COUNT, &study.judges.tuning, 1, 1e9, NULL},
     {"distributions", "FILE", NULL, NULL, "table of beta, lambda, beta*lambda, decays and state norms of each layer",
      EFLA_RESULT, &layers_path, 0, 0, NULL},
+    {"along", NULL, NULL, NULL, "of evaluations too, which configs that are kept must have had", EFLA_FLAG,
+     &study.plan.along, 0, 0, NULL},
     {"tensors", "DIR", NULL, NULL,
      "where q, k, v, beta and g of each layer go, before and after training, as files for diagnose", EFLA_TEXT,
      &study.tensors, 0, 0, NULL},

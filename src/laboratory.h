@@ -49,7 +49,7 @@
 #include "task/recall_trials.h"       /* ... repeated under perturbations */
 #include "task/recall_comparison.h"   /* ... compared with baselines */
 #include "task/published_rule.h"      /* names of published rules */
-#include "task/text_layers.h"         /* language models of bytes: what the rule reads */
+#include "task/text_layer_rows.h"     /* language models of bytes: what the rule reads */
 #include "task/text_generation.h"     /* ... texts that they continue */
 #include "task/text_study.h"          /* ... trainings and their results */
 #include "task/token_study.h"         /* ... on synthetic tasks */

@@ -7,43 +7,26 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct layer_row {
-  const char *method, *decay, *keys, *beta;
-  size_t width;
-  double lr;
-  size_t seed;
-  const char *when;
-  size_t layer;
-  const char *quantity;
-  double mean, q01, q05, q25, q50, q75, q95, q99, most;
-} layer_row;
+size_t efla_text_layers_windows(const efla_text_task *task) {
+  const efla_text_options *o = &task->options;
+  const size_t n = o->corpus->valid.count / o->context;
+  return o->model.softmax ? 0 : n < o->batch ? n : o->batch;
+}
 
-const efla_column efla_text_layer_columns[] = {
-    EFLA_COLUMN(layer_row, method, "", "one-step method"),
-    EFLA_COLUMN(layer_row, decay, "", "decay; its name and 'channels' where it is per channel"),
-    EFLA_COLUMN(layer_row, keys, "", "key treatment"),
-    EFLA_COLUMN(layer_row, beta, "", "map of beta"),
-    EFLA_COLUMN(layer_row, width, "", "width of the model"),
-    EFLA_COLUMN(layer_row, lr, "", "largest learning rate"),
-    EFLA_COLUMN(layer_row, seed, "", "seed of parameters and windows"),
-    EFLA_COLUMN(layer_row, when, "", "before or after training"),
-    EFLA_COLUMN(layer_row, layer, "", "layer; from 1"),
-    EFLA_COLUMN(layer_row, quantity, "",
-                "of every token and head of a batch of validation windows: beta, lambda = k^T k, x = beta*lambda, g or "
-                "alpha; of every window and head: state, the Frobenius norm of the last state"),
-    EFLA_COLUMN(layer_row, mean, "", "mean; nan and so are all others: a value is not finite"),
-    EFLA_COLUMN(layer_row, q01, "", "1 % quantile"),
-    EFLA_COLUMN(layer_row, q05, "", "5 % quantile"),
-    EFLA_COLUMN(layer_row, q25, "", "25 % quantile"),
-    EFLA_COLUMN(layer_row, q50, "", "median"),
-    EFLA_COLUMN(layer_row, q75, "", "75 % quantile"),
-    EFLA_COLUMN(layer_row, q95, "", "95 % quantile"),
-    EFLA_COLUMN(layer_row, q99, "", "99 % quantile"),
-    EFLA_COLUMN(layer_row, most, "", "largest"),
-    EFLA_COLUMNS_END(layer_row)};
+static size_t gates_of(const efla_lm_config *config) { return efla_lm_place_of(config, EFLA_LM_GATE, 0).rows; }
+
+size_t efla_text_layers_quantities(const efla_lm_config *config) {
+  return config->softmax ? 0 : gates_of(config) ? EFLA_LAYER_QUANTITIES : EFLA_LAYER_QUANTITIES - 1;
+}
+
+const char *efla_text_layers_quantity(const efla_lm_config *config, size_t i) {
+  static const char *const names[] = {"beta", "lambda", "x", "state"};
+  return i < EFLA_LAYER_QUANTITIES - 1 ? names[i] : config->rule.decay->argument;
+}
 
 /* What the rule reads in one layer, contiguous. */
 typedef struct inputs {
@@ -56,7 +39,7 @@ typedef struct inputs {
 
 static efla_status allocate(const efla_lm *m, inputs *in, efla_message *why) {
   const size_t rows = m->rows, W = m->config.width, H = m->config.heads;
-  *in = (inputs){.gates = efla_lm_place_of(&m->config, EFLA_LM_GATE, 0).rows};
+  *in = (inputs){.gates = gates_of(&m->config)};
   in->q = calloc(rows * (3 * W + 3 * H + in->gates), sizeof *in->q);
   in->narrow = calloc(rows * (3 * W + H + in->gates), sizeof *in->narrow);
   if (!in->q || !in->narrow) return efla_fail_memory(why);
@@ -135,79 +118,61 @@ static efla_status save_layer(const efla_lm *m, const inputs *in, const char *st
   return status;
 }
 
-static void write_row(layer_row r, const char *quantity, size_t n, double *values, efla_table *table) {
-  const efla_distribution d = efla_distribution_of(quantity, n, values);
-  const double *q = d.quantile;
-  r.quantity = quantity, r.mean = d.mean, r.most = d.most;
-  r.q01 = q[0], r.q05 = q[1], r.q25 = q[2], r.q50 = q[3], r.q75 = q[4], r.q95 = q[5], r.q99 = q[6];
-  efla_table_put(table, &r);
+/* x (EFLA_LAYER_NUMBERS) of n values, which it sorts. */
+static void describe(size_t n, double *values, double *x) {
+  size_t beyond = 0;
+  for (size_t i = 0; i < n; i++) beyond += values[i] > 2;
+  const efla_distribution d = efla_distribution_of("", n, values);
+  x[0] = d.mean;
+  for (size_t i = 0; i < EFLA_DISTRIBUTION_QUANTILES; i++) x[1 + i] = d.quantile[i];
+  x[1 + EFLA_DISTRIBUTION_QUANTILES] = d.most;
+  x[2 + EFLA_DISTRIBUTION_QUANTILES] = isnan(d.mean) ? NAN : (double)beyond / (double)n;
 }
 
 /* Sorts what it reads. */
-static efla_status write_layer(const efla_lm *m, inputs *in, layer_row r, efla_table *table, efla_message *why) {
+static efla_status describe_layer(const efla_lm *m, size_t layer, inputs *in, double *x, efla_message *why) {
   const size_t n = m->rows * m->config.heads, states = m->sequences * m->config.heads;
   double *norms = malloc(states * sizeof *norms);
-  efla_status status = norms ? read_states(m, r.layer - 1, norms, why) : efla_fail_memory(why);
+  const efla_status status = norms ? read_states(m, layer, norms, why) : efla_fail_memory(why);
   if (status == EFLA_OK) {
-    write_row(r, "beta", n, in->beta, table);
-    write_row(r, "lambda", n, in->lambda, table);
-    write_row(r, "x", n, in->x, table);
-    if (in->gates) write_row(r, m->config.rule.decay->argument, m->rows * in->gates, in->g, table);
-    write_row(r, "state", states, norms, table);
+    describe(n, in->beta, x);
+    describe(n, in->lambda, x + EFLA_LAYER_NUMBERS);
+    describe(n, in->x, x + 2 * EFLA_LAYER_NUMBERS);
+    describe(states, norms, x + 3 * EFLA_LAYER_NUMBERS);
+    if (in->gates) describe(m->rows * in->gates, in->g, x + 4 * EFLA_LAYER_NUMBERS);
   }
   free(norms);
   return status;
 }
 
-/* All layers with these parameters. */
-static efla_status inspect(efla_lm *m, const float *parameters, const uint32_t *tokens, layer_row r, const char *stem,
-                           efla_table *table, efla_message *why) {
+static efla_status describe_layers(efla_lm *m, const float *parameters, const uint32_t *tokens, const char *stem,
+                                   const char *when, double *x, efla_message *why) {
+  const size_t each = efla_text_layers_quantities(&m->config) * EFLA_LAYER_NUMBERS;
   inputs in = {.q = NULL};
   efla_status status = allocate(m, &in, why);
   if (status == EFLA_OK) status = efla_lm_forward(m, parameters, tokens, NULL, 0, NULL, why);
   for (size_t l = 0; l < m->config.layers && status == EFLA_OK; l++) {
-    r.layer = l + 1;
     read_inputs(m, l, &in);
-    if (stem) status = save_layer(m, &in, stem, r.when, l, why);
-    if (status == EFLA_OK && table) status = write_layer(m, &in, r, table, why);
+    if (stem) status = save_layer(m, &in, stem, when, l, why);
+    if (status == EFLA_OK && x) status = describe_layer(m, l, &in, x + l * each, why);
   }
   free(in.q), free(in.narrow);
   return status;
 }
 
-/* Parameters as they were before the first step. */
-static efla_status start_of(const efla_text_run *run, float **parameters, efla_message *why) {
-  const size_t n = run->training.trainer.learner.numbers;
-  const efla_device *on = &run->task.learner.devices[0];
-  double *start = malloc(n * sizeof *start);
-  *parameters = on->row->allocate(n);
-  efla_status status = start && *parameters ? EFLA_OK : efla_fail_memory(why);
-  if (status == EFLA_OK) status = efla_lm_start(&run->plan.options.model, run->plan.options.seed, start, why);
-  if (status == EFLA_OK) on->row->write(n, start, *parameters);
-  free(start);
-  return status;
-}
-
-efla_status efla_text_inspect(const efla_text_run *run, const efla_text_row *config, const char *stem,
-                              efla_table *table, efla_message *why) {
-  const efla_text_options *o = &run->plan.options;
-  const efla_corpus_part *valid = &o->corpus->valid;
-  size_t n = valid->count / o->context;
-  if (n > o->batch) n = o->batch;
-  if (o->model.softmax || n == 0 || (!stem && !table)) return EFLA_OK;
+efla_status efla_text_layers_describe(const efla_text_task *task, const float *parameters, const char *stem,
+                                      const char *when, double *x, efla_message *why) {
+  const efla_text_options *o = &task->options;
+  const size_t n = efla_text_layers_windows(task);
+  const size_t numbers = o->model.layers * efla_text_layers_quantities(&o->model) * EFLA_LAYER_NUMBERS;
+  for (size_t i = 0; i < numbers && x; i++) x[i] = NAN;
+  if (n == 0) return EFLA_OK;
   efla_lm m = {.layers = NULL};
-  float *start = NULL;
-  layer_row r = {.method = config->method, .decay = config->decay, .keys = config->keys, .beta = config->beta};
-  r.width = config->width, r.lr = config->lr, r.seed = config->seed;
   uint32_t *tokens = malloc(n * o->context * sizeof *tokens);
-  efla_status status = tokens ? start_of(run, &start, why) : efla_fail_memory(why);
-  for (size_t i = 0; i < n * o->context && tokens; i++) tokens[i] = valid->bytes[i];
-  if (status == EFLA_OK) status = efla_lm_init(&m, &o->model, &run->task.learner.devices[0], n, o->context, why);
-  r.when = "before";
-  if (status == EFLA_OK) status = inspect(&m, start, tokens, r, stem, table, why);
-  r.when = "after";
-  if (status == EFLA_OK) status = inspect(&m, run->training.trainer.parameters, tokens, r, stem, table, why);
-  efla_lm_clear(&m);
-  run->task.learner.devices[0].row->release(start), free(tokens);
+  efla_status status = tokens ? EFLA_OK : efla_fail_memory(why);
+  for (size_t i = 0; i < n * o->context && tokens; i++) tokens[i] = o->corpus->valid.bytes[i];
+  if (status == EFLA_OK) status = efla_lm_init(&m, &o->model, &task->learner.devices[0], n, o->context, why);
+  if (status == EFLA_OK) status = describe_layers(&m, parameters, tokens, stem, when, x, why);
+  efla_lm_clear(&m), free(tokens);
   return status;
 }

@@ -52,7 +52,7 @@ static void write_along(const efla_text_run *run, efla_text_row r, efla_table *t
     r.step = efla_text_step_of(&run->plan, i);
     r.study = "training", r.part = "train", r.bits = mean_loss(run, from, r.step);
     efla_table_put(table, &r);
-    r.study = "along", r.part = "valid", r.bits = run->training.results[i];
+    r.study = "along", r.part = "valid", r.bits = *efla_text_run_result(run, i);
     efla_table_put(table, &r);
   }
 }

@@ -16,6 +16,15 @@ size_t efla_text_evaluations(const efla_text_plan *plan) {
   return (plan->schedule.steps + plan->every - 1) / plan->every;
 }
 
+static size_t width_of(const efla_text_plan *p) {
+  const efla_lm_config *c = &p->options.model;
+  return 1 + (p->along ? c->layers * efla_text_layers_quantities(c) * EFLA_LAYER_NUMBERS : 0);
+}
+
+const double *efla_text_run_result(const efla_text_run *run, size_t i) {
+  return run->training.results + i * width_of(&run->plan);
+}
+
 /* All that the numbers depend on. */
 static void describe(efla_text_run *run) {
   const efla_text_plan *p = &run->plan;
@@ -24,12 +33,12 @@ static void describe(efla_text_run *run) {
   snprintf(
       run->settings, sizeof run->settings,
       "lm, %s, %s, %s%s, %s, %s, width %zu, layers %zu, heads %zu, hidden %zu, context %zu, batch %zu/%zu, seed %zu, "
-      "lr %.17g, steps %zu/%zu, least %g, decay %g, clip %g, beta2 %g, every %zu, windows %zu, texts %08lx %08lx",
+      "lr %.17g, steps %zu/%zu, least %g, decay %g, clip %g, beta2 %g, every %zu, windows %zu%s, texts %08lx %08lx",
       c->softmax ? "softmax" : "delta", c->softmax ? "-" : c->rule.method->name, c->softmax ? "-" : c->rule.decay->name,
       c->per_channel ? " per channel" : "", c->softmax ? "-" : c->rule.keys->name, c->softmax ? "-" : c->beta->name,
       c->width, c->layers, c->heads, c->hidden, o->context, o->batch, o->group, o->seed, p->schedule.rate,
       p->schedule.warmup, p->schedule.steps, p->schedule.least, p->rule.decay, p->rule.clip, p->rule.beta2, p->every,
-      p->windows, crc32_z(0, o->corpus->train.bytes, o->corpus->train.count),
+      p->windows, p->along ? " and layers" : "", crc32_z(0, o->corpus->train.bytes, o->corpus->train.count),
       crc32_z(0, o->corpus->valid.bytes, o->corpus->valid.count));
 }
 
@@ -45,11 +54,14 @@ static size_t windows_of(const void *context, size_t i) {
   return efla_text_windows(&p->options.corpus->valid, p->options.context, p->windows);
 }
 
-static efla_status evaluate(void *context, const float *parameters, size_t i, double *bits, efla_message *why) {
+static efla_status evaluate(void *context, const float *parameters, size_t i, double *x, efla_message *why) {
   const efla_text_run *run = context;
   const efla_text_options *o = &run->plan.options;
   (void)i;
-  return efla_text_evaluate(&run->task, parameters, &o->corpus->valid, o->context, run->plan.windows, bits, NULL, why);
+  const efla_status status =
+      efla_text_evaluate(&run->task, parameters, &o->corpus->valid, o->context, run->plan.windows, x, NULL, why);
+  return status == EFLA_OK && run->plan.along ? efla_text_layers_describe(&run->task, parameters, NULL, "", x + 1, why)
+                                              : status;
 }
 
 static efla_training_plan plan_of(efla_text_run *run) {
@@ -58,7 +70,7 @@ static efla_training_plan plan_of(efla_text_run *run) {
                               .rule = p->rule,
                               .threads = p->options.threads,
                               .evaluations = {.count = efla_text_evaluations(p),
-                                              .width = 1,
+                                              .width = width_of(p),
                                               .context = run,
                                               .step = step_of,
                                               .size = windows_of,

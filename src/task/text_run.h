@@ -3,7 +3,7 @@
 #ifndef EFLA_TASK_TEXT_RUN_H
 #define EFLA_TASK_TEXT_RUN_H
 
-#include "task/text_task.h"
+#include "task/text_layers.h"
 #include "train/training.h"
 
 typedef struct efla_text_plan {
@@ -12,19 +12,22 @@ typedef struct efla_text_plan {
   efla_adamw rule; /* its lr is not used */
   size_t every;    /* steps between evaluations on the validation text; the last step has one too */
   size_t windows;  /* of an evaluation, at most */
+  bool along;      /* evaluations keep the distributions of text_layers.h too */
 } efla_text_plan;
 
 typedef struct efla_text_run {
   efla_text_plan plan;
   efla_text_task task;
-  efla_training
-      training; /* results: bits per byte of each evaluation; number i is after step efla_text_step_of(plan, i) */
+  efla_training training;
   char settings[512];
 } efla_text_run;
 
 /* The step of evaluation i, from 0, and how many there are. */
 size_t efla_text_step_of(const efla_text_plan *plan, size_t i);
 size_t efla_text_evaluations(const efla_text_plan *plan);
+
+/* Of evaluation i: bits per byte, and with plan->along what efla_text_layers_describe tells. */
+const double *efla_text_run_result(const efla_text_run *run, size_t i);
 
 /* Sequences of training length that a training works through, evaluations included. */
 size_t efla_text_run_work(const efla_text_plan *plan);

@@ -3,7 +3,7 @@
 
 #include "task/text_generation.h"
 #include "task/lm_speed.h"
-#include "task/text_layers.h"
+#include "task/text_layer_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static void report(void *context, char *text, size_t room) {
     snprintf(text + n, room - (size_t)n, "diverged in step %zu", t->step);
   else
     snprintf(text + n, room - (size_t)n, "%.4f bits per byte; trained for %.1f s, %.0f tokens/s",
-             training->results[training->evaluated - 1], t->seconds, tokens / t->seconds);
+             *efla_text_run_result(run, training->evaluated - 1), t->seconds, tokens / t->seconds);
 }
 
 /* ---- what a config writes ---- */

@@ -33,7 +33,7 @@ static efla_csv read_layers(void) {
 static size_t find_row(const efla_csv *csv, const char *keys, const char *quantity) {
   for (size_t r = 0; r < csv->rows; r++)
     if (!strcmp(efla_csv_text(csv, r, "keys"), keys) && !strcmp(efla_csv_text(csv, r, "quantity"), quantity) &&
-        !strcmp(efla_csv_text(csv, r, "decay"), "none") && !strcmp(efla_csv_text(csv, r, "when"), "after") &&
+        !strcmp(efla_csv_text(csv, r, "decay"), "none") && efla_csv_real(csv, r, "step") == 12 &&
         efla_csv_real(csv, r, "layer") == 2)
       return r;
   ck_abort_msg("no row of %s", quantity);
@@ -123,6 +123,35 @@ START_TEST(files) {
 }
 END_TEST
 
+#define KEPT  TEST_WORK "/lm-layers-kept"
+#define ALONG "--every 4 --along --distributions " TABLE " --configs " KEPT
+
+/* Rows of steps 0, 4, 8, 12, of which the last are those after training; a kept config has them all. */
+START_TEST(along) {
+  testing_shell("rm -rf " KEPT, out, err, sizeof out);
+  ck_assert_int_eq(run("--every 4 --distributions " TABLE), 0);
+  efla_csv ends = read_layers();
+  for (int kept = 0; kept < 2; kept++) {
+    ck_assert_int_eq(run(kept ? ALONG " --finished" : ALONG), 0);
+    efla_csv csv = read_layers();
+    ck_assert_uint_eq(csv.rows, 4 * 2 * 4);
+    for (size_t r = 0; r < csv.rows; r++) {
+      const size_t step = (size_t)efla_csv_real(&csv, r, "step"), i = r % 8;
+      const double mean = efla_csv_real(&csv, r, "mean"), beyond = efla_csv_real(&csv, r, "beyond");
+      ck_assert_uint_eq(step, 4 * (r / 8));
+      ck_assert_str_eq(efla_csv_text(&csv, r, "quantity"), efla_csv_text(&ends, i, "quantity"));
+      ck_assert((efla_csv_real(&csv, r, "most") > 2) == (beyond > 0));
+      if (step == 0) ck_assert_double_eq(mean, efla_csv_real(&ends, i, "mean"));
+      if (step == 4) ck_assert_double_ne(mean, efla_csv_real(&ends, i, "mean"));
+      if (step == 12) ck_assert_double_eq(mean, efla_csv_real(&ends, 8 + i, "mean"));
+    }
+    efla_csv_clear(&csv);
+  }
+  efla_csv_clear(&ends);
+  ck_assert_int_eq(run("--every 4 --configs " KEPT), 3); /* kept with the distributions */
+}
+END_TEST
+
 START_TEST(refused) {
   ck_assert_int_eq(run("--decay retention --tensors " FILES), 2);
   ck_assert_msg(strstr(err, "--tensors") && strstr(err, "retention"), "%s", err);
@@ -131,12 +160,12 @@ START_TEST(refused) {
   ck_assert_int_eq(run("--decay retention --distributions " TABLE), 0);
   efla_csv csv = read_layers();
   ck_assert_uint_eq(csv.rows, 2 * 2 * 5);
-  ck_assert_str_eq(efla_csv_text(&csv, 3, "quantity"), "alpha");
+  ck_assert_str_eq(efla_csv_text(&csv, 4, "quantity"), "alpha");
   efla_csv_clear(&csv);
 }
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rows, files, refused};
+  const TTest *const tests[] = {rows, files, along, refused};
   return testing_main("lm_layers", tests, sizeof tests / sizeof *tests, 120);
 }
