@@ -35,10 +35,11 @@ STUDY_FIGURES := $(if $(wildcard gallery/study.csv),smnist smnist-effects smnist
 
 # The study of language models, kept there too, and tables of its kind.
 LM_FIGURES := $(if $(wildcard gallery/lm.csv),lm-effects lm-loss lm-context)
+LM_MECHANISMS := $(patsubst gallery/%.csv,%,$(wildcard gallery/lm-layers.csv gallery/lm-exchange.csv))
 EFFECTS    := $(patsubst gallery/%.csv,results/effects-%.csv,$(wildcard gallery/lm.csv gallery/recall.csv gallery/mad.csv))
 
 FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm recall mad throughput throughput-tokens \
-           $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES) $(LM_FIGURES)
+           $(if $(MNIST),accumulation-mnist noise-mnist) $(STUDY_FIGURES) $(LM_FIGURES) $(LM_MECHANISMS)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation
 SET_accumulation-readout    := column_of_error=readout_error
@@ -54,10 +55,15 @@ KEPT_smnist-steps   := gallery/study-steps.csv
 KEPT_lm-effects     := gallery/lm.csv
 KEPT_lm-loss        := gallery/lm.csv
 KEPT_lm-context     := gallery/lm.csv
+KEPT_lm-layers      := gallery/lm-layers.csv
+KEPT_lm-exchange    := gallery/lm-exchange.csv
+KEPT_recall         := $(wildcard gallery/recall.csv)
+KEPT_mad            := $(wildcard gallery/mad.csv)
 
 command = $(or $(RUN_$(1)),$(BIN)/$(1))
 more    = $(if $(filter $(1),$(STUDY_FIGURES)),results/effects.csv plots/smnist-style.gp plots/effects-style.gp) \
           $(if $(filter $(1),$(LM_FIGURES)),results/effects-lm.csv plots/effects-style.gp plots/lm-style.gp plots/paired.awk) \
+          $(if $(filter $(1),lm-layers),plots/paired.awk) \
           $(if $(filter $(1),recall mad),plots/seeds.gp plots/seeds.awk)
 table   = $(or $(KEPT_$(1)),results/$(or $(TABLE_$(1)),$(1)).csv)
 script  = $(or $(SCRIPT_$(1)),$(1))
