@@ -5,7 +5,8 @@
 #   QUICK=1                            the seconds-long version of every experiment
 #   FORMAT=svg|pdf|png                 of the figures
 #   EFLA_MNIST=DIR                     directory of MNIST's IDX files: adds the figures on real input
-#   SEEDS=LIST, SHARD=i/n              of make study: the models that are trained
+#   EFLA_CORPUS=DIR                    directory of a text in the parts train, valid, test: the study of language models
+#   SEEDS=LIST, SHARD=i/n              of make study: seeds of the classifiers, share of all models
 #   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
 #   OPENMP=no                          libefla with one thread, which then needs libm only
 #   WERROR=1                           a warning is an error
@@ -89,7 +90,7 @@ all: present            ## build every program
 check: deps install-deps figure-check-deps consumer-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 help:                   ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,12s/^# *//p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,13s/^# *//p' Makefile
 clean:                  ## remove everything that was built, run and drawn
 	rm -rf build bin results figures
 
