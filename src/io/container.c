@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const efla_container_kind *const efla_container_kinds[] = {&efla_hdf5_kind, &efla_npz_kind, &efla_npy_kind, NULL};
+const efla_container_kind *const efla_container_kinds[] = {&efla_hdf5_kind, &efla_npz_kind, &efla_npy_kind,
+                                                           &efla_safetensors_kind, NULL};
 
 efla_status efla_container_recognise(const char *path, const efla_container_kind **kind, efla_message *why) {
   struct stat status;

@@ -75,7 +75,7 @@ struct efla_container_kind {
 };
 
 extern const efla_container_kind *const efla_container_kinds[]; /* ends with NULL */
-extern const efla_container_kind efla_hdf5_kind, efla_npz_kind, efla_npy_kind;
+extern const efla_container_kind efla_hdf5_kind, efla_npz_kind, efla_npy_kind, efla_safetensors_kind;
 
 /* The format of a file that is to be read, by its contents. */
 efla_status efla_container_recognise(const char *path, const efla_container_kind **kind, efla_message *why);
