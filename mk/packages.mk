@@ -8,6 +8,7 @@ command -v pkg-config            pkg-config
 pkg-config --exists gsl          libgsl-dev
 pkg-config --exists openblas     libopenblas-dev
 pkg-config --exists zlib         zlib1g-dev
+pkg-config --exists minizip      libminizip-dev
 pkg-config --exists liblzma      liblzma-dev
 pkg-config --exists hdf5         libhdf5-dev
 pkg-config --exists json-c       libjson-c-dev
@@ -69,7 +70,7 @@ cross-deps:
 
 # Packages are looked up only when something is built, of which `all` and `check` make a second make after their absence was named.
 ifneq ($(filter build-% build/% bin/%,$(MAKECMDGOALS)),)
-PACKAGES := gsl openblas zlib liblzma hdf5 json-c
+PACKAGES := gsl openblas zlib minizip liblzma hdf5 json-c
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 # OpenBLAS stands in for GSL's own CBLAS, which is several times slower.
 PACKAGE_LIBS   := $(filter-out -lgslcblas,$(shell pkg-config --libs gsl)) $(shell pkg-config --libs $(filter-out gsl,$(PACKAGES))) -lm

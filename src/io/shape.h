@@ -3,9 +3,8 @@
 #ifndef EFLA_IO_SHAPE_H
 #define EFLA_IO_SHAPE_H
 
+#include "io/container.h"
 #include "io/tensors.h"
-
-#include <hdf5.h>
 
 typedef enum efla_width {
   EFLA_WIDTH_DK,
@@ -36,7 +35,7 @@ efla_axes efla_axes_of(const efla_tensors *file, bool wide);
 bool efla_tensors_wide(const efla_tensors *file, efla_tensor tensor);
 
 /* The expected shape of a dataset; returns its rank. */
-size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, hsize_t size[4]);
+size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, size_t size[4]);
 
 /* How many heads of a dataset of tokens can be read together, block by block along T, without unpacking a chunk again
  * that extends into the next block: a multiple of the heads in a chunk, SIZE_MAX where there is no limit. */
@@ -49,24 +48,5 @@ efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, con
 
 /* Takes sizes, layout and sequence boundaries from another file. */
 efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, efla_message *why);
-
-/* A hyperslab of a dataset, in the dataset's order of axes; n: its numbers. */
-typedef struct efla_box {
-  size_t rank, n;
-  hsize_t start[4], count[4];
-} efla_box;
-
-/* Reads a box; all numbers of a tensor file are read by this function.  Fails with EFLA_INPUT where HDF5 fails, where a
- * compressed chunk has a wrong size, and where the dataset's file has changed since it was opened. */
-typedef struct efla_origin {
-  const char *path, *name;
-  hid_t dataset;
-  const efla_watch *watch;
-  struct efla_whole **whole; /* chunks that have been checked (io/whole.h) */
-} efla_origin;
-efla_status efla_fetch(const efla_origin *from, const efla_box *box, double *values, efla_message *why);
-
-/* False where HDF5 fails. */
-bool efla_store(hid_t dataset, const efla_box *box, const double *values);
 
 #endif

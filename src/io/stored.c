@@ -108,15 +108,6 @@ hid_t efla_stored_properties(void) {
   return properties;
 }
 
-const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]) {
-  size_t length = (size_t)snprintf(text, EFLA_SHAPE_TEXT, "(");
-  for (size_t i = 0; i < rank && length < EFLA_SHAPE_TEXT; i++)
-    length +=
-        (size_t)snprintf(text + length, EFLA_SHAPE_TEXT - length, i ? ",%llu" : "%llu", (unsigned long long)size[i]);
-  if (length < EFLA_SHAPE_TEXT) snprintf(text + length, EFLA_SHAPE_TEXT - length, ")");
-  return text;
-}
-
 /* A float with an exponent field of e bits, whose largest value encodes inf and nan. */
 static bool float_format(hid_t type, efla_format *format) {
   size_t sign, exponent_at, e, mantissa_at, m, bias = H5Tget_ebias(type);

@@ -33,10 +33,6 @@ efla_status efla_stored_written(hid_t dataset, const char *path, const char *nam
 /* Creation properties of datasets without time stamps, so that the same numbers give the same bytes; to be closed. */
 hid_t efla_stored_properties(void);
 
-/* "(2,128,4,64)", written to text. */
-enum { EFLA_SHAPE_TEXT = 128 };
-const char *efla_stored_shape(size_t rank, const hsize_t *size, char text[EFLA_SHAPE_TEXT]);
-
 /* The format of a stored float or integer type; false for any other type (strings, compounds, complex numbers, opaque
  * bytes).  An integer type of n bits counts as a float of n digits.  Digits beyond those of f64, to which all numbers
  * are converted, are ignored. */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: opens datasets and checks that their shapes agree. */
-#include "io/chunks.h"
 #include "io/shape.h"
-#include "io/stored.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { EFLA_BOTH_SHAPES = 2 * EFLA_SHAPE_TEXT + 4 };
-
-_Static_assert(sizeof(hid_t) == sizeof(int64_t), "the handles in efla_tensors are HDF5's");
 
 const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
     [EFLA_Q] = {"q", EFLA_WIDTH_DK, true, "a finite number", -DBL_MAX, DBL_MAX},
@@ -33,15 +27,10 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
 const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
 
 efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
-  bool failed = false;
-  if (file->path) {
-    for (size_t i = 0; i < EFLA_TENSORS; i++)
-      if (file->has[i]) failed |= H5Dclose(file->dataset[i]) < 0;
-    failed |= file->file >= 0 && H5Fclose(file->file) < 0;
-  }
-  efla_status status = EFLA_OK;
-  if (failed) status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", file->path, efla_stored_reason());
-  for (size_t i = 0; i < EFLA_TENSORS; i++) free(file->whole[i]);
+  bool complete = true;
+  for (size_t i = 0; i < EFLA_TENSORS; i++)
+    if (file->dataset[i]) complete &= file->container->kind->release(file->dataset[i]);
+  efla_status status = file->container ? file->container->kind->close(file->container, complete, why) : EFLA_OK;
   free(file->path);
   free(file->cu_seqlens);
   free(file->scratch);
@@ -50,43 +39,35 @@ efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
 }
 
 efla_status efla_tensors_unchanged(const efla_tensors *file, efla_message *why) {
-  efla_status status = efla_stored_unchanged(file->file, &file->file_watch, why);
+  const efla_container_kind *kind = file->container->kind;
+  efla_status status = kind->unchanged(file->container, NULL, why);
   for (size_t i = 0; i < EFLA_TENSORS && status == EFLA_OK; i++)
-    if (file->has[i]) status = efla_stored_unchanged(file->dataset[i], &file->watch[i], why);
+    if (file->has[i]) status = kind->unchanged(file->container, file->dataset[i], why);
   return status;
 }
 
 /* Ends an attempt to open.  Where the file has changed meanwhile, that replaces any other error. */
 static efla_status conclude(efla_tensors *file, efla_status status, efla_message *why) {
-  if (file->file >= 0 && efla_tensors_unchanged(file, why) != EFLA_OK) status = EFLA_INPUT;
+  if (file->container && efla_tensors_unchanged(file, why) != EFLA_OK) status = EFLA_INPUT;
   if (status != EFLA_OK) efla_tensors_close(file, NULL);
   return status;
 }
 
 static efla_status open_container(efla_tensors *file, const char *path, efla_message *why) {
-  struct stat status;
-  efla_stored_begin();
-  *file = (efla_tensors){.path = strdup(path), .scale = 1, .file = H5I_INVALID_HID};
+  const efla_container_kind *kind;
+  *file = (efla_tensors){.path = strdup(path), .scale = 1};
   if (!file->path) return efla_fail_memory(why);
-  if (stat(path, &status) != 0) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  if (!S_ISREG(status.st_mode))
-    return efla_fail(why, EFLA_INPUT, "%s: not a regular file, expected an HDF5 file", path);
-  htri_t known = H5Fis_hdf5(path);
-  if (known == 0)
-    return efla_fail(why, EFLA_INPUT, "%s: not an HDF5 file, expected one (its signature is missing)", path);
-  if (known > 0) file->file = efla_stored_open(path);
-  if (file->file >= 0) file->file_watch = efla_stored_watch(file->file);
-  if (file->file >= 0) return EFLA_OK;
-  return efla_fail(why, EFLA_INPUT, "%s: cannot read, truncated or damaged: %s; expected a whole HDF5 file", path,
-                   efla_stored_reason());
+  efla_status status = efla_container_recognise(path, &kind, why);
+  return status == EFLA_OK ? kind->open(&file->container, path, why) : status;
 }
 
 static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   char layout[16] = "BTHD";
-  efla_status status = efla_stored_number(file->file, file->path, "scale", &file->scale, why);
+  efla_container *container = file->container;
+  efla_status status = container->kind->number(container, "scale", &file->scale, why);
   if (status == EFLA_OK)
-    status = efla_stored_text(file->file, file->path, "precision", file->precision, sizeof file->precision, why);
-  if (status == EFLA_OK) status = efla_stored_text(file->file, file->path, "layout", layout, sizeof layout, why);
+    status = container->kind->text(container, "precision", file->precision, sizeof file->precision, why);
+  if (status == EFLA_OK) status = container->kind->text(container, "layout", layout, sizeof layout, why);
   if (status != EFLA_OK) return status;
   for (size_t i = 0; efla_layout_name(i); i++) {
     file->layout = (efla_layout)i;
@@ -95,118 +76,90 @@ static efla_status read_attributes(efla_tensors *file, efla_message *why) {
   return efla_fail(why, EFLA_INPUT, "%s: attribute layout: '%s', expected BTHD or BHTD", file->path, layout);
 }
 
-static efla_status open_dataset(efla_tensors *file, const char *name, bool required, hid_t *dataset,
-                                efla_format *format, efla_message *why) {
-  *dataset = H5I_INVALID_HID;
-  if (H5Lexists(file->file, name, H5P_DEFAULT) <= 0)
-    return required ? efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name) : EFLA_OK;
-  hid_t opened = H5Dopen2(file->file, name, H5P_DEFAULT);
-  if (opened < 0)
-    return efla_fail(why, EFLA_INPUT, "%s: %s: expected a dataset, found none that opens: %s", file->path, name,
-                     efla_stored_reason());
-  hid_t type = H5Dget_type(opened), plist = H5Dget_create_plist(opened);
-  efla_status status = EFLA_OK;
-  if (!efla_stored_format(type, format))
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: its type holds no real numbers, expected a float or integer type",
-                       file->path, name);
-  if (status == EFLA_OK) status = efla_chunks_check(plist, H5Tget_size(type), file->path, name, why);
-  H5Pclose(plist);
-  H5Tclose(type);
-  hid_t access = efla_chunks_access(opened); /* takes effect only where the dataset is not open */
-  H5Dclose(opened);
-  if (status == EFLA_OK && (*dataset = H5Dopen2(file->file, name, access)) < 0)
-    status = efla_fail(why, EFLA_INPUT, "%s: %s: cannot read, truncated or damaged: %s; expected a whole HDF5 file",
-                       file->path, name, efla_stored_reason());
-  H5Pclose(access);
-  return status;
+static efla_status open_dataset(efla_tensors *file, const char *name, bool required, efla_dataset **dataset,
+                                efla_message *why) {
+  efla_status status = file->container->kind->find(file->container, name, dataset, why);
+  if (status != EFLA_OK || *dataset || !required) return status;
+  return efla_fail(why, EFLA_INPUT, "%s: %s: no such dataset, expected one", file->path, name);
 }
 
 static efla_status open_tensor(efla_tensors *file, efla_tensor tensor, bool required, efla_message *why) {
-  hid_t dataset;
-  efla_status status = open_dataset(file, efla_tensor_name(tensor), required, &dataset, &file->stored[tensor], why);
+  efla_dataset *dataset = NULL;
+  efla_status status = open_dataset(file, efla_tensor_name(tensor), required, &dataset, why);
   file->dataset[tensor] = dataset;
-  file->has[tensor] = dataset >= 0;
-  if (dataset >= 0) file->watch[tensor] = efla_stored_watch(dataset);
+  file->has[tensor] = dataset;
+  if (dataset) file->stored[tensor] = dataset->format;
   return status;
-}
-
-/* Rank and sizes; -1 where the dataspace is not that of an array. */
-static int shape_of(hid_t dataset, hsize_t *size) {
-  hid_t space = H5Dget_space(dataset);
-  int rank = H5Sget_simple_extent_type(space) == H5S_SIMPLE ? H5Sget_simple_extent_dims(space, size, NULL) : 0;
-  H5Sclose(space);
-  return rank;
 }
 
 /* Takes rank, B, T, H and dk from q. */
 static efla_status read_sizes(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK] = {0};
-  int rank = shape_of(file->dataset[EFLA_Q], size);
+  const size_t *size = file->dataset[EFLA_Q]->size, rank = file->dataset[EFLA_Q]->rank;
   char text[EFLA_SHAPE_TEXT];
   if (rank < 2 || rank > 4)
-    return efla_fail(why, EFLA_INPUT, "%s: q: rank %d, expected 4 (%s), 3 (without B) or 2 (T,D)", file->path, rank,
+    return efla_fail(why, EFLA_INPUT, "%s: q: rank %zu, expected 4 (%s), 3 (without B) or 2 (T,D)", file->path, rank,
                      file->layout == EFLA_BTHD ? "B,T,H,D" : "B,H,T,D");
-  file->rank = (size_t)rank;
+  file->rank = rank;
   size_t *const sizes[] = {&file->batch, &file->tokens, &file->heads, &file->dk};
   efla_axes axes = efla_axes_of(file, true);
-  for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : (size_t)size[axes.at[i]];
+  for (size_t i = 0; i < 4; i++) *sizes[i] = axes.at[i] < 0 ? 1 : size[axes.at[i]];
   if (file->heads > EFLA_LARGEST_HEADS)
     return efla_fail(why, EFLA_INPUT, "%s: q: shape %s has %zu heads (layout %s), expected at most %d", file->path,
-                     efla_stored_shape(file->rank, size, text), file->heads, efla_layout_name(file->layout),
+                     efla_shape_text(file->rank, size, text), file->heads, efla_layout_name(file->layout),
                      EFLA_LARGEST_HEADS);
   if (file->batch && file->tokens && file->heads && file->dk) return EFLA_OK;
   return efla_fail(why, EFLA_INPUT, "%s: q: shape %s, expected no size of 0", file->path,
-                   efla_stored_shape(file->rank, size, text));
+                   efla_shape_text(file->rank, size, text));
 }
 
 /* Whether g has a number per channel: q's rank says so, and not its sizes, which may all be 1; and whether beta has an
  * axis of size 1 in place of D. */
 static void read_forms(efla_tensors *file) {
-  hsize_t size[H5S_MAX_RANK] = {0};
-  file->beta_in_rows =
-      file->has[EFLA_BETA] && shape_of(file->dataset[EFLA_BETA], size) == (int)file->rank && size[file->rank - 1] == 1;
-  file->g_per_channel = file->has[EFLA_G] && shape_of(file->dataset[EFLA_G], size) == (int)file->rank;
+  const efla_dataset *beta = file->dataset[EFLA_BETA], *g = file->dataset[EFLA_G];
+  file->beta_in_rows = beta && beta->rank == file->rank && beta->size[file->rank - 1] == 1;
+  file->g_per_channel = g && g->rank == file->rank;
 }
 
-static efla_status written(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
-  return efla_stored_written(file->dataset[tensor], file->path, efla_tensor_name(tensor), why);
+static efla_status written(const efla_dataset *dataset, efla_message *why) {
+  const efla_container_kind *kind = dataset->container->kind;
+  return kind->written ? kind->written(dataset, why) : EFLA_OK;
 }
 
 /* "(2,5,3) or (2,5,3,4)" */
 static void name_both_forms(const efla_tensors *file, char text[EFLA_BOTH_SHAPES]) {
   char one[EFLA_SHAPE_TEXT], channels[EFLA_SHAPE_TEXT];
-  hsize_t size[4];
+  size_t size[4];
   size_t rank = efla_tensors_shape(file, EFLA_BETA, size);
-  efla_stored_shape(rank, size, one);
+  efla_shape_text(rank, size, one);
   rank = efla_tensors_shape(file, EFLA_K, size);
-  snprintf(text, EFLA_BOTH_SHAPES, "%s or %s", one, efla_stored_shape(rank, size, channels));
+  snprintf(text, EFLA_BOTH_SHAPES, "%s or %s", one, efla_shape_text(rank, size, channels));
 }
 
 /* Checks that a dataset has the expected shape and that its numbers were written. */
 static efla_status check_dataset(const efla_tensors *file, efla_tensor tensor, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK] = {0}, wanted[4], q[4];
+  const efla_dataset *dataset = file->dataset[tensor];
+  const size_t *size = dataset->size, rank = dataset->rank;
+  size_t wanted[4], q[4];
   char found_text[EFLA_SHAPE_TEXT], wanted_text[EFLA_BOTH_SHAPES], q_text[EFLA_SHAPE_TEXT];
-  int rank = shape_of(file->dataset[tensor], size);
   size_t n = efla_tensors_shape(file, tensor, wanted);
   bool state = efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE;
-  if ((size_t)rank == n && !memcmp(size, wanted, n * sizeof *size)) return written(file, tensor, why);
+  if (rank == n && !memcmp(size, wanted, n * sizeof *size)) return written(dataset, why);
   if (state && rank == 4 && size[0] == file->sequences && size[1] == file->heads && size[2] == file->dk &&
       size[3] == file->dv)
-    return written(file, tensor, why);
+    return written(dataset, why);
   size_t q_rank = efla_tensors_shape(file, EFLA_Q, q);
-  bool exchanged = state && (size_t)rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
-  efla_stored_shape(n, wanted, wanted_text), efla_stored_shape(q_rank, q, q_text);
+  bool exchanged = state && rank == n && size[n - 1] == wanted[n - 2] && size[n - 2] == wanted[n - 1];
+  efla_shape_text(n, wanted, wanted_text), efla_shape_text(q_rank, q, q_text);
   if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_CHANNELS) name_both_forms(file, wanted_text);
   return efla_fail(why, EFLA_INPUT, "%s: %s: %sshape %s, expected %s to go with q of shape %s", file->path,
-                   efla_tensor_name(tensor), exchanged ? "transposed: " : "",
-                   efla_stored_shape(rank < 0 ? 0 : (size_t)rank, size, found_text), wanted_text, q_text);
+                   efla_tensor_name(tensor), exchanged ? "transposed: " : "", efla_shape_text(rank, size, found_text),
+                   wanted_text, q_text);
 }
 
 /* Takes dv from v, and checks that a state fits in memory. */
 static efla_status read_value_width(efla_tensors *file, efla_message *why) {
-  hsize_t size[H5S_MAX_RANK] = {0};
-  int rank = shape_of(file->dataset[EFLA_V], size);
-  file->dv = rank == (int)file->rank ? (size_t)size[rank - 1] : 1;
+  const efla_dataset *v = file->dataset[EFLA_V];
+  file->dv = v->rank == file->rank ? v->size[v->rank - 1] : 1;
   if (file->dv == 0) return efla_fail(why, EFLA_INPUT, "%s: v: last size 0, expected at least 1", file->path);
   if (file->dk <= EFLA_LARGEST_WIDTH && file->dv <= EFLA_LARGEST_WIDTH && file->dk <= EFLA_LARGEST_STATE / file->dv)
     return EFLA_OK;
@@ -215,13 +168,10 @@ static efla_status read_value_width(efla_tensors *file, efla_message *why) {
                    file->path, file->dk, file->dv, EFLA_LARGEST_WIDTH, EFLA_LARGEST_STATE);
 }
 
-static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, efla_message *why) {
+static efla_status read_boundaries(efla_tensors *file, efla_dataset *dataset, size_t n, efla_message *why) {
   enum { PIECE = 1 << 16 };
   double *piece = malloc(PIECE * sizeof *piece);
   if (!piece) return efla_fail_memory(why);
-  const efla_watch watch = efla_stored_watch(dataset);
-  struct efla_whole *whole = NULL;
-  const efla_origin from = {file->path, "cu_seqlens", dataset, &watch, &whole};
   efla_status status = EFLA_OK;
   for (size_t first = 0, count; first < n && status == EFLA_OK; first += count) {
     count = n - first < PIECE ? n - first : PIECE;
@@ -231,7 +181,7 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
       break;
     }
     file->cu_seqlens = longer;
-    status = efla_fetch(&from, &(efla_box){1, count, {first}, {count}}, piece, why);
+    status = dataset->container->kind->fetch(dataset, &(efla_box){1, count, {first}, {count}}, piece, why);
     for (size_t i = first; i < first + count && status == EFLA_OK; i++) {
       double value = piece[i - first], least = i ? (double)longer[i - 1] : 0;
       bool right = value == floor(value) && value >= least && value <= (i ? (double)file->tokens : 0);
@@ -245,27 +195,24 @@ static efla_status read_boundaries(efla_tensors *file, hid_t dataset, size_t n, 
     }
   }
   free(piece);
-  free(whole);
   return status;
 }
 
 static efla_status read_sequences(efla_tensors *file, efla_message *why) {
-  hid_t dataset;
-  hsize_t size[H5S_MAX_RANK] = {0};
-  efla_format format;
+  efla_dataset *dataset;
   file->sequences = file->batch;
-  efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, &format, why);
-  if (status != EFLA_OK || dataset < 0) return status;
-  int rank = shape_of(dataset, size);
-  if (rank != 1 || size[0] < 2 || size[0] - 1 > EFLA_LARGEST_SEQUENCES)
+  efla_status status = open_dataset(file, "cu_seqlens", false, &dataset, why);
+  if (status != EFLA_OK || !dataset) return status;
+  const size_t n = dataset->size[0];
+  if (dataset->rank != 1 || n < 2 || n - 1 > EFLA_LARGEST_SEQUENCES)
     status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: expected one axis of 2 to %d boundaries", file->path,
                        EFLA_LARGEST_SEQUENCES + 1);
   else if (file->batch != 1)
     status = efla_fail(why, EFLA_INPUT, "%s: cu_seqlens: with B = %zu in q, expected B = 1", file->path, file->batch);
-  if (status == EFLA_OK) status = efla_stored_written(dataset, file->path, "cu_seqlens", why);
-  if (status == EFLA_OK) status = read_boundaries(file, dataset, size[0], why);
-  file->sequences = (size_t)size[0] - 1;
-  H5Dclose(dataset);
+  if (status == EFLA_OK) status = written(dataset, why);
+  if (status == EFLA_OK) status = read_boundaries(file, dataset, n, why);
+  file->sequences = n - 1;
+  dataset->container->kind->release(dataset);
   return status;
 }
 
@@ -299,6 +246,7 @@ efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, con
                                        efla_message *why) {
   efla_status status = open_container(file, path, why);
   if (status == EFLA_OK) status = read_attributes(file, why);
+  if (status == EFLA_OK && file->container->kind->bare) file->layout = inputs->layout;
   if (status == EFLA_OK && file->layout != inputs->layout)
     status = efla_fail(why, EFLA_INPUT, "%s: attribute layout: %s, expected %s as in %s", path,
                        efla_layout_name(file->layout), efla_layout_name(inputs->layout), inputs->path);

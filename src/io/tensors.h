@@ -45,7 +45,6 @@
 #include "efla/sequence.h"
 #include "base/tokens.h"
 #include "number/format.h"
-#include "io/watch.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -83,15 +82,14 @@ typedef struct efla_tensors {
   size_t *cu_seqlens; /* (sequences + 1), NULL where there is none */
   double scale;
   efla_layout layout;
-  size_t rank;                         /* of q: 4, 3 (no B) or 2 (no H either) */
-  bool g_per_channel;                  /* g has dk numbers a token */
-  bool beta_in_rows;                   /* beta has the axis D, of size 1 */
-  char precision[16];                  /* the attribute `precision`, in which the file says it was computed; "": none */
-  bool has[EFLA_TENSORS];              /* which datasets are there */
-  efla_format stored[EFLA_TENSORS];    /* the type of each in the file; a row of efla_formats where there is one */
-  int64_t file, dataset[EFLA_TENSORS]; /* HDF5's handles */
-  efla_watch file_watch, watch[EFLA_TENSORS]; /* when reading; a dataset may be in another file by a link */
-  struct efla_whole *whole[EFLA_TENSORS];     /* which chunks have been checked (io/whole.h) */
+  size_t rank;                      /* of q: 4, 3 (no B) or 2 (no H either) */
+  bool g_per_channel;               /* g has dk numbers a token */
+  bool beta_in_rows;                /* beta has the axis D, of size 1 */
+  char precision[16];               /* the attribute `precision`, in which the file says it was computed; "": none */
+  bool has[EFLA_TENSORS];           /* which datasets are there */
+  efla_format stored[EFLA_TENSORS]; /* the type of each in the file; a row of efla_formats where there is one */
+  struct efla_container *container; /* the open file (io/container.h) */
+  struct efla_dataset *dataset[EFLA_TENSORS];
   double *scratch;
   size_t room; /* numbers in scratch */
 } efla_tensors;

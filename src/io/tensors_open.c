@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: opened in a child process first, since a damaged file may crash HDF5. */
+/* Tensor files: opened in a child process first where a damaged file may crash the library that reads it. */
 #include "io/sandboxed_open.h"
 #include "io/shape.h"
 
@@ -41,8 +41,10 @@ static efla_status try_out(const void *context, efla_message *why) {
 }
 
 static efla_status open_carefully(efla_tensors *file, const candidate *c, efla_message *why) {
+  const efla_container_kind *kind;
   *file = (efla_tensors){0};
-  efla_status status = efla_sandboxed_open(try_out, c, c->path, why);
+  efla_status status = efla_container_recognise(c->path, &kind, why);
+  if (status == EFLA_OK && kind->crashes) status = efla_sandboxed_open(try_out, c, c->path, why);
   return status == EFLA_OK ? open_trustingly(file, c, why) : status;
 }
 

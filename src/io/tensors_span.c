@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Tensor files: reads and writes blocks of numbers. */
 #include "io/shape.h"
-#include "io/stored.h"
 
 #include <assert.h>
 #include <math.h>
@@ -25,9 +24,7 @@ static efla_box token_box(const efla_tensors *file, efla_tensor tensor, const ef
 /* A dataset of states has the axes of sequences and heads, one of them (sequences where q has no axis of heads), or
  * none. */
 static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t sequence, size_t head, size_t heads) {
-  hid_t space = H5Dget_space(file->dataset[tensor]);
-  size_t rank = (size_t)H5Sget_simple_extent_ndims(space);
-  H5Sclose(space);
+  const size_t rank = file->dataset[tensor]->rank;
   efla_box b = {.rank = rank, .n = heads * file->dk * file->dv};
   size_t axis = 0;
   if (rank == 4 || (rank == 3 && file->rank == 2)) b.start[axis] = sequence, b.count[axis++] = 1;
@@ -38,11 +35,10 @@ static efla_box state_box(const efla_tensors *file, efla_tensor tensor, size_t s
 }
 
 /* "k[0,417,5,3]" */
-static const char *index_text(efla_tensor tensor, size_t rank, const hsize_t *index, char text[EFLA_INDEX_TEXT]) {
+static const char *index_text(efla_tensor tensor, size_t rank, const size_t *index, char text[EFLA_INDEX_TEXT]) {
   size_t length = (size_t)snprintf(text, EFLA_INDEX_TEXT, "%s[", efla_tensor_name(tensor));
   for (size_t i = 0; i < rank; i++)
-    length += (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%llu%s", (unsigned long long)index[i],
-                               i + 1 < rank ? "," : "]");
+    length += (size_t)snprintf(text + length, EFLA_INDEX_TEXT - length, "%zu%s", index[i], i + 1 < rank ? "," : "]");
   return text;
 }
 
@@ -67,7 +63,7 @@ const char *efla_tensors_index(const efla_tensors *file, efla_tensor tensor, siz
 /* The error for number `at` of the box. */
 static efla_status refuse(const efla_tensors *file, efla_tensor tensor, const efla_box *b, size_t at, double value,
                           efla_message *why) {
-  hsize_t index[4];
+  size_t index[4];
   char text[EFLA_INDEX_TEXT];
   for (size_t i = b->rank; i-- > 0; at /= b->count[i]) index[i] = b->start[i] + at % b->count[i];
   return efla_fail(why, EFLA_INPUT, "%s: %s: %g, expected %s", file->path, index_text(tensor, b->rank, index, text),
@@ -88,17 +84,13 @@ static efla_status check_values(const efla_tensors *file, efla_tensor tensor, co
 
 static efla_status read_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, double *values,
                             efla_message *why) {
-  const efla_origin from = {file->path, efla_tensor_name(tensor), file->dataset[tensor], &file->watch[tensor],
-                            &file->whole[tensor]};
-  efla_status status = efla_fetch(&from, b, values, why);
+  efla_status status = file->container->kind->fetch(file->dataset[tensor], b, values, why);
   return status == EFLA_OK ? check_values(file, tensor, b, values, why) : status;
 }
 
 static efla_status write_box(efla_tensors *file, efla_tensor tensor, const efla_box *b, const double *values,
                              efla_message *why) {
-  if (efla_store(file->dataset[tensor], b, values)) return EFLA_OK;
-  return efla_fail(why, EFLA_OUTPUT, "%s: %s: cannot write: %s", file->path, efla_tensor_name(tensor),
-                   efla_stored_reason());
+  return file->container->kind->store(file->dataset[tensor], b, values, why);
 }
 
 /* The layout of a block in the file's order, contiguous. */
@@ -185,54 +177,32 @@ double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *
   return heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
 }
 
-static bool create_dataset(efla_tensors *file, efla_tensor tensor, const efla_format *format) {
-  hid_t type = wide(format) ? H5T_IEEE_F64LE : H5T_IEEE_F32LE;
-  hsize_t size[4];
-  size_t rank = efla_tensors_shape(file, tensor, size);
-  hid_t space = H5Screate_simple((int)rank, size, NULL), plist = efla_stored_properties();
-  file->dataset[tensor] =
-      H5Dcreate2(file->file, efla_tensor_name(tensor), type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
-  file->has[tensor] = file->dataset[tensor] >= 0;
-  file->stored[tensor] = *efla_format_find(wide(format) ? "f64" : "f32");
-  H5Pclose(plist);
-  H5Sclose(space);
-  return file->has[tensor];
-}
-
-static bool write_scale(efla_tensors *file) {
-  hid_t space = H5Screate(H5S_SCALAR);
-  hid_t attribute = H5Acreate2(file->file, "scale", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT);
-  bool written = attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_DOUBLE, &file->scale) >= 0;
-  if (attribute >= 0) H5Aclose(attribute);
-  H5Sclose(space);
-  return written;
+static efla_status declare(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {
+  size_t size[4], rank = efla_tensors_shape(file, tensor, size);
+  efla_dataset *made = NULL;
+  efla_status status =
+      file->container->kind->declare(file->container, efla_tensor_name(tensor), wide(format), rank, size, &made, why);
+  file->dataset[tensor] = made;
+  file->has[tensor] = made;
+  if (made) file->stored[tensor] = made->format;
+  return status;
 }
 
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs,
                                 const efla_format *format, efla_message *why) {
-  efla_stored_begin();
-  *file = (efla_tensors){.path = strdup(path), .file = H5I_INVALID_HID};
+  const efla_container_kind *kind;
+  *file = (efla_tensors){.path = strdup(path)};
   efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);
-  if (status == EFLA_OK) {
-    file->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (file->file < 0 || !create_dataset(file, EFLA_O, format) || !create_dataset(file, EFLA_FINAL_STATE, format) ||
-        !write_scale(file))
-      status = efla_fail(why, EFLA_OUTPUT, "%s: cannot write: %s", path, efla_stored_reason());
-  }
+  if (status == EFLA_OK) status = efla_container_named(path, &kind, why);
+  if (status == EFLA_OK) status = kind->create(&file->container, path, why);
+  if (status == EFLA_OK) status = declare(file, EFLA_O, format, why);
+  if (status == EFLA_OK) status = declare(file, EFLA_FINAL_STATE, format, why);
+  if (status == EFLA_OK) status = kind->write_number(file->container, "scale", file->scale, why);
   if (status == EFLA_OK) status = efla_tensors_write_text(file, "layout", efla_layout_name(file->layout), why);
   if (status != EFLA_OK) efla_tensors_close(file, NULL);
   return status;
 }
 
 efla_status efla_tensors_write_text(efla_tensors *file, const char *name, const char *text, efla_message *why) {
-  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, H5T_VARIABLE); /* which h5py reads as a str */
-  H5Tset_cset(type, H5T_CSET_UTF8);
-  hid_t attribute = H5Acreate2(file->file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  bool written = attribute >= 0 && H5Awrite(attribute, type, &text) >= 0;
-  if (attribute >= 0) H5Aclose(attribute);
-  H5Sclose(space);
-  H5Tclose(type);
-  if (written) return EFLA_OK;
-  return efla_fail(why, EFLA_OUTPUT, "%s: attribute %s: cannot write: %s", file->path, name, efla_stored_reason());
+  return file->container->kind->write_text(file->container, name, text, why);
 }

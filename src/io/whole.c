@@ -2,7 +2,7 @@
 #include "io/whole.h"
 
 #include "io/chunks.h"
-#include "io/stored.h"
+#include "io/container.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -76,6 +76,7 @@ static efla_status check_chunk(hid_t plist, hid_t dataset, const hsize_t *at, co
                                const char *path, const char *name, efla_message *why) {
   hsize_t stored = 0;
   char place[EFLA_SHAPE_TEXT];
+  size_t first[H5S_MAX_RANK];
   uint32_t mask = 0;
   if (H5Dget_chunk_storage_size(dataset, at, &stored) < 0 || stored == 0)
     return EFLA_OK; /* never written, or unreadable, which HDF5 reports */
@@ -89,9 +90,10 @@ static efla_status check_chunk(hid_t plist, hid_t dataset, const hsize_t *at, co
     free(bytes);
   }
   if (found == chunks->bytes) return EFLA_OK;
+  for (size_t i = 0; i < chunks->rank; i++) first[i] = (size_t)at[i];
   return efla_fail(why, EFLA_INPUT,
                    "%s: %s: damaged: the chunk that begins at %s unpacks to %s %zu bytes, expected that many", path,
-                   name, efla_stored_shape(chunks->rank, at, place), found < chunks->bytes ? "less than" : "more than",
+                   name, efla_shape_text(chunks->rank, first, place), found < chunks->bytes ? "less than" : "more than",
                    chunks->bytes);
 }
 
@@ -104,7 +106,7 @@ static bool next_chunk(size_t rank, const hsize_t *first, const hsize_t *last, h
   return false;
 }
 
-efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const hsize_t *start, const hsize_t *count,
+efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const size_t *start, const size_t *count,
                              const char *path, const char *name, efla_message *why) {
   if (!*whole && !(*whole = begin(dataset))) return efla_fail_memory(why);
   efla_whole *w = *whole;

@@ -9,6 +9,7 @@
 #include "base/status.h"
 
 #include <hdf5.h>
+#include <stddef.h>
 
 typedef struct efla_whole efla_whole; /* which chunks of a dataset have been checked; NULL: none */
 
@@ -16,7 +17,7 @@ typedef struct efla_whole efla_whole; /* which chunks of a dataset have been che
  * EFLA_INPUT and a message with path, name and chunk, and with EFLA_NO_MEMORY.  Gzip, checksums and chunks stored
  * unfiltered are measured; lzf checks the size itself (io/chunks.h); chunks with other filters are accepted.  *whole is
  * to be freed by free. */
-efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const hsize_t *start, const hsize_t *count,
+efla_status efla_whole_check(efla_whole **whole, hid_t dataset, const size_t *start, const size_t *count,
                              const char *path, const char *name, efla_message *why);
 
 #endif

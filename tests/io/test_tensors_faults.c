@@ -215,13 +215,13 @@ START_TEST(files_that_are_none) {
   efla_message why = {{0}};
   H5Fclose(h5_fresh("tensors-none"));
   files_write(h5_path, "q,k,v,beta\n", 11);
-  check_refused(": not an HDF5 file", "expected one");
+  check_refused(": not a tensor file", "expected HDF5, .npz, .npy or safetensors");
   files_write(h5_path, "", 0);
-  check_refused(": not an HDF5 file", "expected one");
+  check_refused(": not a tensor file", "expected HDF5, .npz, .npy or safetensors");
   snprintf(h5_path, sizeof h5_path, "%s", "no/such/file.h5");
   check_refused(": cannot read: No such file", "");
   snprintf(h5_path, sizeof h5_path, "%s", TEST_WORK);
-  check_refused(": not a regular file", "expected an HDF5 file");
+  check_refused(": not a regular file", "expected a tensor file");
   ck_assert_int_eq(efla_tensors_open(&file, "/dev/zero", &why), EFLA_INPUT);
   ck_assert_int_eq(efla_tensors_open(&file, "no/such/file.h5", NULL), EFLA_INPUT);
 }
@@ -242,7 +242,7 @@ START_TEST(every_truncation_is_refused) {
   ck_assert_ptr_nonnull(freopen(said, "w+", stderr));
   for (size_t length = 0; length < n; length += 1 + length / 16) {
     files_write(h5_path, bytes, length);
-    check_refused(length < 8 ? "not an HDF5 file" : "truncated or damaged", "expected");
+    check_refused(length < 8 ? "not a tensor file" : "truncated or damaged", "expected");
   }
   rewind(stderr);
   ck_assert_msg(fread(word, 1, sizeof word - 1, stderr) == 0, "on standard error: %s...", word);
