@@ -25,6 +25,9 @@ enum { SIGNALS, RESUMED, INTERRUPTED };
 #define TEXTS                                                                                                          \
   "lm --quick --threads 1 --width 16 --hidden 16 --context 16 --batch 4 --group 2 --steps 24 --every 6 --warmup 2 "    \
   "--windows 4 --save-every 2 --method euler,exact --keys raw,unit "
+#define TOKENS                                                                                                         \
+  " --quick --threads 1 --width 16 --batch 4 --group 2 --steps 16 --warmup 2 --tested 8 --save-every 2 "               \
+  "--method euler,exact --keys raw,unit "
 #define RESULTS "--out now/file.csv --losses now/losses.csv --steps now/steps.csv"
 
 /* All write into now/, at most four files. */
@@ -43,6 +46,8 @@ static const struct writer {
     {TEXTS "--out now/file.csv --distributions now/steps.csv --configs now/configs --tensors now/tensors",
      {"file.csv", "steps.csv"},
      TEXTS},
+    {"recall" TOKENS "--out now/file.csv --configs now/configs", {"file.csv"}, "recall" TOKENS},
+    {"mad" TOKENS "--out now/file.csv --configs now/configs", {"file.csv"}, "mad" TOKENS},
 };
 enum { WRITERS = sizeof writers / sizeof *writers };
 
@@ -161,7 +166,7 @@ static void stop_study(campaign *c, size_t w) {
   check_files(c, w, false, true);
   if (campaign_shell("find now -name '*.part' -o -name '*.lock' | grep -q .") == 0)
     campaign_broken(c, "a stopped study: brought to its end, it leaves an unfinished file");
-  if (campaign_shell("for f in whole-%zu/tensors/*.h5; do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) != 0)
+  if (campaign_shell("for f in $(ls whole-%zu/tensors/*.h5 2>/dev/null); do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) != 0)
     campaign_broken(c, "a stopped study: other tensors");
   campaign_count(c, RESUMED);
 }
