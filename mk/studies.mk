@@ -51,10 +51,11 @@ LANGUAGE    := lm along recall mad
 # One thread each: run it in as many shells as there are cores.
 language     = env $(if $(EFLA_CORPUS),EFLA_CORPUS=$(EFLA_CORPUS)) $(BIN)/$(TRAIN_$(1)) --threads 1 --configs $(STUDY_DIR)-$(1)
 language_case = $(1)) $(call language,$(1)) $(if $(SHARD),--shard $(SHARD)) --out /dev/null $$varied ;;
+# With EFLA_BLIMP, a directory as bin/lm expects it, models are judged on pairs of sentences too.
 # What is gathered: of all these the trainings that there are.
 FIRST_SEEDS  = 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16
 GATHER       = --finished --method euler,exact,implicit --keys unit,raw
-GATHER_RATES = $(if $(QUICK),1e-2,1e-2$(COMMA)3e-2)
+GATHER_RATES = $(if $(QUICK),1e-2,3e-3$(COMMA)1e-2$(COMMA)3e-2)
 build-study-language: $(BIN)/lm $(BIN)/recall $(BIN)/mad experiments/studies/language experiments/studies/quick
 	@mkdir -p $(STUDY_KEPT) results
 	set -e; grep -v '^#\|^$$' experiments/studies/$(if $(QUICK),quick,language) | while read -r study varied; do \
@@ -62,7 +63,7 @@ build-study-language: $(BIN)/lm $(BIN)/recall $(BIN)/mad experiments/studies/lan
 	$(if $(SHARD),,$(SUBMAKE) build-study-tables)
 .PHONY: build-study-tables
 build-study-tables:
-	$(ALONE) $(call language,lm) $(GATHER) --decay none,split,joint,retention --beta sigmoid,softplus --lr $(GATHER_RATES) --seeds $(FIRST_SEEDS) --out $(STUDY_KEPT)/lm.csv
+	$(ALONE) $(call language,lm) $(GATHER) --decay none,split,joint,retention --beta sigmoid,softplus --lr $(GATHER_RATES) --seeds $(FIRST_SEEDS) $(if $(EFLA_BLIMP),--blimp $(EFLA_BLIMP) --pairs 20) --out $(STUDY_KEPT)/lm.csv
 	$(ALONE) $(call language,lm) $(GATHER) --decay none,split,joint,retention --lr 3e-3,1e-2,3e-2,1e-1 --seeds 101 --out $(STUDY_KEPT)/lm-sweep.csv
 	$(ALONE) $(call language,along) $(GATHER) --lr $(GATHER_RATES) --seeds 1,2,3 --exchange --distributions $(STUDY_KEPT)/lm-layers.csv --out $(STUDY_KEPT)/lm-exchange.csv
 	$(ALONE) $(call language,recall) $(GATHER) --pairs $(if $(QUICK),4,4$(COMMA)8$(COMMA)12) --width $(if $(QUICK),32,16$(COMMA)32) --lr $(GATHER_RATES) --seeds $(FIRST_SEEDS) --out $(STUDY_KEPT)/recall.csv
