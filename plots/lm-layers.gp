@@ -13,7 +13,9 @@ part(c, i) = system(sprintf("echo '%s' | cut -d: -f%d", c, i))
 rows(c, k, layer, quantity) = sprintf('method=%s decay=%s lr=%s keys=%s layer=%s quantity=%s', part(c, 1), part(c, 2), part(c, 3), k, layer, quantity)
 over_seeds(where, y) = sprintf("< awk -F, -v where='%s' -v minus='' -v x=step -v y=%s -f plots/paired.awk '%s'", where, y, table)
 decays = values('decay', '')
-dash(d) = d eq word(decays, 1) ? 1 : d eq word(decays, 2) ? 2 : 4
+rates = values('lr', '')
+place(list, a) = int(system(sprintf("echo '%s' | tr ' ' '\n' | grep -nx '%s' | cut -d: -f1", list, a)))
+dash(c) = place(decays, part(c, 2)) + words(decays) * (place(rates, part(c, 3)) - 1)
 named(c) = part(c, 1).(words(decays) > 1 ? ', '.part(c, 2) : '').', rate '.sprintf('%g', real(part(c, 3)))
 across = words(layers) * words(treatments)
 set multiplot layout words(quantities),across margins 0.05,0.985,0.075,0.9 spacing 0.035,0.055 title \
@@ -24,8 +26,8 @@ set format x '%g'
 set format y '%g'
 unset key
 symbol(q) = q eq 'x' ? 'x = βλ' : q eq 'lambda' ? 'λ' : 'β'
-panel(k, layer, q) = sprintf("plot %s for [y in 'q05 q95'] for [c in configs('%s')] over_seeds(rows(c, '%s', '%s', '%s'), y) using 'x':'mean' with lines lc rgb '#'.colour(part(c, 1)) lw 0.8 dt dash(part(c, 2)) notitle, \
-  for [c in configs('%s')] over_seeds(rows(c, '%s', '%s', '%s'), 'q50') using 'x':'mean' with lines lc rgb '#'.colour(part(c, 1)) lw 2.6 dt dash(part(c, 2)) notitle", \
+panel(k, layer, q) = sprintf("plot %s for [y in 'q05 q95'] for [c in configs('%s')] over_seeds(rows(c, '%s', '%s', '%s'), y) using 'x':'mean' with lines lc rgb '#'.colour(part(c, 1)) lw 0.8 dt 1 notitle, \
+  for [c in configs('%s')] over_seeds(rows(c, '%s', '%s', '%s'), 'q50') using 'x':'mean' with lines lc rgb '#'.colour(part(c, 1)) lw 2.6 dt dash(c) notitle", \
   q eq 'x' ? "2 with lines dt 3 lw 1.6 lc rgb theory notitle,  " : '', k, k, layer, q, k, k, layer, q)
 series = ''
 do for [k in treatments] { do for [c in configs(k)] { if (strstrt(series.' ', ' '.c.' ') == 0) { series = series.' '.c } } }
@@ -47,6 +49,6 @@ set title ''
 set ylabel ''
 entries = words(series) + 1 > 7 ? words(series) + 1 : 7
 load 'plots/legend.gp'
-plot for [c in series] NaN with lines lc rgb '#'.colour(part(c, 1)) lw 2.6 dt dash(part(c, 2)) title named(c), \
+plot for [c in series] NaN with lines lc rgb '#'.colour(part(c, 1)) lw 2.6 dt dash(c) title named(c), \
   NaN with lines dt 3 lw 1.6 lc rgb theory title 'x = 2: Euler amplifies above'
 unset multiplot
