@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ size_t efla_units_of(const efla_format *state, const efla_format *output, efla_u
   if (coarse > fine) units[n++] = (efla_units){fine, coarse, fine, EFLA_ERROR_BOUND_CHUNK};
   if (s > fine) units[n++] = (efla_units){fine, coarse, s, EFLA_ERROR_BOUND_CHUNK};
   return n;
+}
+
+void efla_units_say(const efla_units *units, char *text) {
+  size_t at = (size_t)snprintf(text, EFLA_UNITS_TEXT, units->chunk ? "chunks of tokens" : "tokens one by one");
+  if (units->operands > 0)
+    at += (size_t)snprintf(text + at, EFLA_UNITS_TEXT - at, ", operands of products of %.0f bits",
+                           -log2(units->operands));
+  if (units->state > units->arithmetic)
+    snprintf(text + at, EFLA_UNITS_TEXT - at, ", the state of %.0f bits", -log2(units->state));
 }
 
 double efla_variance_factor(const efla_variance *variance, double tests) {
