@@ -269,7 +269,7 @@ efla_variance efla_error_bound_readout(efla_error_bound *bound, const double *q,
   add_chunk(bound, q, bound->sum, &V);
   add_operands(bound, q, false, &V);
   V.sum = V.sum / 3 + apply(dk, bound->C, q, bound->w), V.most = V.most / 3 + apply(dk, bound->most, q, bound->w);
-  if (bound->aged) add_common(&V, 2 * apply(dk, bound->run, q, bound->w) + 4 * apply(dk, bound->age, q, bound->w));
+  if (bound->aged) add_common(&V, apply(dk, bound->run, q, bound->w) + 4 * apply(dk, bound->age, q, bound->w));
   for (size_t j = 0; j < dv; j++) bound->rounded[j] = last * efla_rounded(scale * bound->sum[j]) + subnormal(stored);
   add_columns(&o, 1 / 3., dv, bound->rounded);
   return (efla_variance){square(scale) * V.sum + o.sum, square(scale) * V.most + o.most};
@@ -282,7 +282,7 @@ efla_variance efla_error_bound_state(const efla_error_bound *bound, const efla_f
     const size_t at = i * bound->dk + i;
     const efla_variance row = stored_row(bound, r, i);
     V.sum += bound->C[at] + row.sum / 3, V.most += bound->most[at] + row.most / 3;
-    if (bound->aged) add_common(&V, 2 * bound->run[at] + 4 * bound->age[at]);
+    if (bound->aged) add_common(&V, bound->run[at] + 4 * bound->age[at]);
   }
   return V;
 }

@@ -23,9 +23,7 @@ static double error2(const efla_lane *lane, size_t t) {
   return sum;
 }
 
-static bool wrong(const efla_lane *lane, size_t t) {
-  return !(sqrt(error2(lane, t)) <= lane->allowed[t]);
-}
+static bool wrong(const efla_lane *lane, size_t t) { return !(sqrt(error2(lane, t)) <= lane->allowed[t]); }
 
 /* Which tokens are wrong, over all judged lanes. */
 typedef struct wrongs {

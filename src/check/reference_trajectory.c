@@ -39,7 +39,9 @@ efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory
   *trajectory = (efla_reference_trajectory){.spec = spec, .dk = dk, .dv = dv};
   trajectory->S = calloc(dk * dv + 2 * dv + 5 * dk, sizeof *trajectory->S);
   trajectory->key = calloc(dk * dv + 6 * dk, sizeof *trajectory->key);
-  if (!trajectory->S || !trajectory->key || efla_error_bound_init(&trajectory->bound, &spec->units, dk, dv, spec->rule.decay && spec->rule.decay->gated) != EFLA_OK) {
+  if (!trajectory->S || !trajectory->key ||
+      efla_error_bound_init(&trajectory->bound, &spec->units, dk, dv, spec->rule.decay && spec->rule.decay->gated) !=
+          EFLA_OK) {
     efla_reference_trajectory_clear(trajectory);
     return EFLA_NO_MEMORY;
   }
@@ -88,8 +90,7 @@ static token take(efla_reference_trajectory *trajectory, const efla_tokens *x, s
   memcpy(trajectory->key, one.x.k, trajectory->dk * sizeof *trajectory->key);
   const double norm2 = efla_lambda(trajectory->dk, one.x.k);
   if (spec->rule.keys->unit && norm2 > 0) /* half of the error of its square, and the root */
-    one.norm =
-        rounded_lambda(trajectory->dk, one.x.k, one.x.k) / (4 * norm2 * norm2) + EFLA_ROUNDED_RELATIVE;
+    one.norm = rounded_lambda(trajectory->dk, one.x.k, one.x.k) / (4 * norm2 * norm2) + EFLA_ROUNDED_RELATIVE;
   spec->rule.keys->apply(trajectory->dk, trajectory->key);
   one.x.k = trajectory->key;
   const double *p = efla_token_erase_key(&one.x, 0), argument = efla_token_argument(&one.x, 0);

@@ -24,9 +24,9 @@ typedef struct efla_kernel_spec {
 typedef struct efla_reference_trajectory {
   const efla_kernel_spec *spec;
   size_t dk, dv;
-  long double *S;  /* (dk, dv), true state */
-  long double *o;  /* (dv), true read-out of the last token, scale included */
-  double error;    /* bound for the error of S, Frobenius; 0 for longdouble, whose unit is 2^-11 of f64's */
+  long double *S;         /* (dk, dv), true state */
+  long double *o;         /* (dv), true read-out of the last token, scale included */
+  double error;           /* bound for the error of S, Frobenius; 0 for longdouble, whose unit is 2^-11 of f64's */
   efla_variance variance; /* of a kernel's error of o */
   efla_error_bound bound;
   long double *wide; /* (5 dk + dv), scratch: q, k, p, the channels' decays before and after the step, v */

@@ -62,8 +62,7 @@ void efla_head_result_init(efla_head_result *result) {
 static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance, double tests) {
   const double factor = efla_variance_factor(&errors->variance, tests);
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
-  return tolerance->kind == EFLA_TOLERANCE_BOUND &&
-         !(errors->error2 <= factor * factor * errors->variance.sum);
+  return tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= factor * factor * errors->variance.sum);
 }
 
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance, double heads) {

@@ -23,6 +23,6 @@ void efla_rounded_sums(size_t dk, size_t dv, const double *y, const double *S, d
       terms[j] += product * product;
     }
   for (size_t j = 0; j < dv; j++)
-    rounded[j] += fmax(partial[j], EFLA_ROUNDED_SQUARE *
-                                       (((n + 1) / 6 - 1 / n) * terms[j] + (n > 1 ? (n + 1) / 3 : 0) * sum[j] * sum[j]));
+    rounded[j] += fmax(partial[j], EFLA_ROUNDED_SQUARE * (((n + 1) / 6 - 1 / n) * terms[j] +
+                                                          (n > 1 ? (n + 1) / 3 : 0) * sum[j] * sum[j]));
 }

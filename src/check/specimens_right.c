@@ -142,7 +142,6 @@ void efla_specimen_run_right(efla_specimen *c, int what, size_t chunk, size_t fi
     by_tokens(c, what, first, tokens, head, S);
     return;
   }
-  void (*const one)(efla_specimen *, size_t, size_t, size_t, float *) =
-      what == RIGHT_CHUNKS ? one_chunk : one_inverse;
+  void (*const one)(efla_specimen *, size_t, size_t, size_t, float *) = what == RIGHT_CHUNKS ? one_chunk : one_inverse;
   for (size_t t = 0; t < tokens; t += chunk) one(c, first + t, tokens - t < chunk ? tokens - t : chunk, head, S);
 }

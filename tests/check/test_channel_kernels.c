@@ -33,8 +33,6 @@ START_TEST(right_kernels_pass) {
     const efla_errors_of *o = &check.comparison.total.o;
     ck_assert_msg(!check.outside && o->ratio < 1 && o->numbers > 0, "%s, %s%s: %g of the bound", names[i / 4],
                   k.f64 ? "f64" : "f32", k.erase_key ? ", p" : "", o->ratio);
-if(getenv("SAY"))fprintf(stderr,"%s, %s%s: %g of the bound chunk %zu rms %g\n", names[i / 4],
-                  k.f64 ? "f64" : "f32", k.erase_key ? ", p" : "", o->ratio, check.comparison.spec.units.chunk, sqrt(o->error2/o->variance.sum));
     efla_kernel_check_clear(&check);
   }
 }
@@ -65,7 +63,6 @@ START_TEST(constant_decays) {
     k.sizes = (h5_sizes){1, 2000, 1, 12, 4}, k.constant = true, k.rate = 1e-3;
     kernel(&k);
     efla_kernel_check check = judge(of_channels[i]);
-if(getenv("SAY"))fprintf(stderr,"constant %s: %g of the bound chunk %zu\n", of_channels[i], check.comparison.total.o.ratio, check.comparison.spec.units.chunk);
     ck_assert_msg(!check.outside, "%s: %g of the bound", of_channels[i], check.comparison.total.o.ratio);
     efla_kernel_check_clear(&check);
   }

@@ -126,8 +126,8 @@ START_TEST(runs_that_have_nothing_in_common) {
 }
 END_TEST
 
-/* How a form and a format of the toolkit does beside the widest bound on tokens of a family: its largest error and its
- * root mean square, relative to the tolerance. */
+/* How a form and a format of the toolkit does beside the widest bound on tokens of a family: its largest error,
+ * relative to the tolerance, and its root mean square, relative to the expected one. */
 typedef struct share {
   double largest, rms;
 } share;
@@ -147,8 +147,7 @@ static share share_of_bound(const efla_form *form, const efla_format *format, co
   efla_reference_trajectory trajectory;
   const size_t dk = x->dk, dv = x->dv;
   double S[80] = {0}, *o = testing_poison(x->tokens * dv), *scratch = testing_poison(efla_forward_scratch(&forward));
-  double largest = 0, error2 = 0;
-  efla_variance variance = {0};
+  double largest = 0, error2 = 0, variance = 0;
   ck_assert_uint_le(dk * dv, 80);
   ck_assert_int_eq(efla_reference_trajectory_init(&trajectory, &spec, dk, dv), EFLA_OK);
   efla_reference_trajectory_start(&trajectory, S);
@@ -159,15 +158,15 @@ static share share_of_bound(const efla_form *form, const efla_format *format, co
     for (size_t j = 0; j < dv; j++)
       error += (double)((o[t * dv + j] - trajectory.o[j]) * (o[t * dv + j] - trajectory.o[j]));
     largest = fmax(largest, sqrt(error) / efla_reference_trajectory_readout_tolerance(&trajectory, x->q + t * dk));
-    error2 += error, variance.sum += trajectory.variance.sum, variance.most += trajectory.variance.most;
+    error2 += error, variance += trajectory.variance.sum;
   }
   free(o), free(scratch);
   efla_reference_trajectory_clear(&trajectory);
-  return (share){largest, sqrt(error2 / variance.sum) / efla_variance_factor(&variance, 1)};
+  return (share){largest, sqrt(error2 / variance)};
 }
 
-/* The error bound: every form and format of the toolkit stays below half of it with every decay, and the largest
- * above a hundredth: it is no empty promise. */
+/* The error bound: every form and format of the toolkit stays below half of it with every decay, and the first
+ * of them reaches a tenth of it.  It is the bound of those that round most. */
 START_TEST(bound_covers_the_toolkit_s_own_kernels) {
   static const char *const families[] = {"gaussian", "unit", "dictionary", "cone"};
   double least = INFINITY, g[300];
@@ -181,17 +180,14 @@ START_TEST(bound_covers_the_toolkit_s_own_kernels) {
       for (const efla_format *format = efla_formats; format->name; format++)
         for (const efla_form *form = efla_forms; form->name; form++) {
           const share s = share_of_bound(form, format, &rule, &x);
-          if (getenv("SAY"))
-            fprintf(stderr, "%s %s %s %s: %g of the bound, rms %g\n", families[i], decay->name, format->name,
-                    form->name, s.largest, s.rms);
-          ck_assert_msg(s.largest < 1 && s.rms < 1, "%s %s %s %s: %g of the bound, rms %g", families[i], decay->name,
-                        format->name, form->name, s.largest, s.rms);
-          /* chunks round the state less often than the error bound allows */
-          if (form == efla_forms) least = fmin(least, s.largest);
+          ck_assert_msg(s.largest < 0.5 && s.rms < EFLA_FAULT_SCALE / 2, "%s %s %s %s: %g of the bound, rms %g",
+                        families[i], decay->name, format->name, form->name, s.largest, s.rms);
+          if (form == efla_forms) /* chunks round the state less often */
+            least = fmin(least, s.largest);
         }
       efla_tokens_clear(&x);
     }
-  ck_assert_double_gt(least, 0.01);
+  ck_assert_double_gt(least, 0.1);
 }
 END_TEST
 

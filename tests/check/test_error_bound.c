@@ -193,6 +193,34 @@ START_TEST(one_step_by_its_roundings) {
 }
 END_TEST
 
+/* The same relative error of a decay in all tokens leaves t times itself of a state that only decays: t^2 in the square,
+ * of which the bound makes 2 t^2 at most; with decays that differ, t. */
+START_TEST(decays_that_repeat) {
+  const efla_units arithmetic = {.arithmetic = 0x1p-24};
+  const double zeros[DK] = {0}, v[DV] = {0}, q[DK] = {1};
+  for (int differ = 0; differ < 2; differ++) {
+    efla_error_bound bound;
+    long double S[DK * DV] = {[0] = 1};
+    double decay[DK] = {0};
+    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, true), EFLA_OK);
+    efla_error_bound_start(&bound, S);
+    enum { TOKENS = 100 };
+    for (size_t t = 0; t < TOKENS; t++) {
+      for (size_t i = 0; i < DK; i++) decay[i] = 0.9;
+      S[0] *= decay[0];
+      const efla_token_sizes sizes = {.k = zeros, .p = zeros, .decay = decay, .v = v, .repeats = !differ && t > 0};
+      efla_error_bound_step(&bound, &sizes, S);
+    }
+    const double one = 0x1p-48 * 2 * EFLA_ROUNDED_RELATIVE * (double)(S[0] * S[0]) / 3,
+                 V = efla_error_bound_readout(&bound, q, 1, efla_format_find("f64")).sum,
+                 alone = 0x1p-48 * TOKENS * (double)(S[0] * S[0]) / 3; /* of d S itself, at most */
+    const double from = differ ? TOKENS : TOKENS * TOKENS, to = differ ? TOKENS : 2 * TOKENS * TOKENS + TOKENS;
+    ck_assert_msg(V >= from * one && V <= to * one + alone, "%g of what one leaves", V / one);
+    efla_error_bound_clear(&bound);
+  }
+}
+END_TEST
+
 /* The mean over the orders of the other terms of what partial sums leave, the first excepted. */
 static double terms[5];
 
@@ -254,6 +282,7 @@ START_TEST(tails_of_squares) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {one_step_by_its_roundings, sums_by_their_orders, means_over_a_binade, tails_of_squares};
+  const TTest *const tests[] = {one_step_by_its_roundings, decays_that_repeat, sums_by_their_orders,
+                                means_over_a_binade, tails_of_squares};
   return testing_main("error_bound", tests, sizeof tests / sizeof *tests, 60);
 }
