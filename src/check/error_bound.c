@@ -18,10 +18,11 @@ static double square(double x) { return x * x; }
 size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]) {
   const double s = efla_format_unit(state), o = efla_format_unit(output), f32 = ldexp(1, -24), coarse = s > o ? s : o,
                fine = coarse < f32 ? coarse : f32; /* products are summed in f32 at least */
+  const double operands[] = {0, s, coarse}, least[] = {0, fine, s > fine ? s : fine};
   size_t n = 0;
-  units[n++] = (efla_units){fine, 0, fine, 0};
-  units[n++] = (efla_units){fine, 0, fine, EFLA_ERROR_BOUND_CHUNK};
-  if (coarse > fine) units[n++] = (efla_units){fine, coarse, fine, EFLA_ERROR_BOUND_CHUNK};
+  for (size_t i = 0; i < 3; i++)
+    for (size_t chunk = 0; chunk < 2 && (i == 0 || operands[i] > least[i]); chunk++)
+      units[n++] = (efla_units){fine, operands[i], fine, chunk * EFLA_ERROR_BOUND_CHUNK};
   if (s > fine) units[n++] = (efla_units){fine, coarse, s, EFLA_ERROR_BOUND_CHUNK};
   return n;
 }

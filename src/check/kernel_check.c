@@ -100,18 +100,35 @@ static efla_status check_causality(efla_kernel_check *s, const efla_kernel_check
                    ask->against, ask->input);
 }
 
-/* Compares with what the kernels grant that round least, then with the next ones, until one is within the tolerance: up
- * to those that round most, whose bound decides.  Other tolerances are compared once. */
+/* Compares with what is granted to these kernels; what c held before is gone. */
+static efla_status compare_with(efla_comparison *c, const efla_units *units, size_t threads, efla_message *why) {
+  efla_comparison_clear(c);
+  c->spec.units = *units;
+  return efla_comparison_run(c, threads, why);
+}
+
+/* Compares with what is granted to the kernels that round least; where that is exceeded, to those that round most, which
+ * decides; and then to the ones between them, for the first whose bound holds.  Other tolerances are compared once. */
 static efla_status compare(efla_kernel_check *s, size_t threads, efla_message *why) {
   efla_comparison *c = &s->comparison;
   efla_units units[EFLA_UNITS];
-  const size_t n = efla_units_of(s->state, &c->spec.o, units);
+  const size_t most = efla_units_of(s->state, &c->spec.o, units) - 1;
+  const bool bound = c->tolerance.kind == EFLA_TOLERANCE_BOUND;
   efla_status status = EFLA_OK;
-  for (size_t i = c->tolerance.kind == EFLA_TOLERANCE_BOUND ? 0 : n - 1; i < n && status == EFLA_OK; i++) {
-    efla_comparison_clear(c);
-    c->spec.units = units[i];
-    status = efla_comparison_run(c, threads, why);
-    if (!c->total.outside) break;
+  if (bound) {
+    status = compare_with(c, &units[0], threads, why);
+    if (status != EFLA_OK || !c->total.outside) return status;
+  }
+  status = compare_with(c, &units[most], threads, why);
+  for (size_t i = 1; i < most && status == EFLA_OK && !c->total.outside && bound; i++) {
+    efla_comparison between = *c;
+    between.head = NULL;
+    status = compare_with(&between, &units[i], threads, why);
+    const bool holds = status == EFLA_OK && !between.total.outside;
+    efla_comparison_clear(holds ? c : &between);
+    if (!holds) continue;
+    *c = between;
+    break;
   }
   return status;
 }
