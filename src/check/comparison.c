@@ -36,12 +36,12 @@ static measured measure(size_t n, const double *found, const long double *truth,
 }
 
 /* Adds to the sums; returns whether a tolerance for single tokens is exceeded. */
-static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const measured *m, double variance,
-                double allowed) {
+static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const measured *m,
+                const efla_variance *variance, double allowed) {
   double error = sqrt(m->error2), relative = ratio(error, sqrt(m->truth2)), of_allowed = ratio(error, allowed);
   errors->numbers += n;
   errors->error2 += m->error2, errors->truth2 += m->truth2, errors->ulps2 += m->ulps2;
-  errors->variance += variance;
+  errors->variance.sum += variance->sum, errors->variance.most += variance->most;
   efla_raise(&errors->ulps, m->ulps);
   efla_raise(&errors->relative, relative);
   efla_raise(&errors->ratio, of_allowed);
@@ -76,7 +76,7 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   }
   size_t token = p->stream.token + t;
   double allowed = efla_reference_trajectory_readout_tolerance(&l->trajectory, x->q + t * x->dk);
-  bool exceeded = add(&result->o, &c->tolerance, x->dv, &m, l->trajectory.variance, allowed);
+  bool exceeded = add(&result->o, &c->tolerance, x->dv, &m, &l->trajectory.variance, allowed);
   efla_bin *bin = &result->bins[efla_bin_of(token)];
   bin->tokens++;
   bin->error2 += m.error2, bin->truth2 += m.truth2;
@@ -99,8 +99,9 @@ static void compare_state(pass *p, size_t h) {
   const double *found = efla_stream_head(&p->stream.y.final_state, h);
   measured m = measure(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
-  double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory), sigma = allowed / EFLA_ERROR_BOUND_TOKEN;
-  if (!add(&result->state, &c->tolerance, n, &m, sigma * sigma, allowed)) return;
+  const double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory);
+  const efla_variance variance = efla_error_bound_state(&l->trajectory.bound, &c->spec.state);
+  if (!add(&result->state, &c->tolerance, n, &m, &variance, allowed)) return;
   efla_miss miss = {p->stream.sequence,
                     head,
                     efla_stream_last(&p->stream),
@@ -162,7 +163,9 @@ static efla_status compare_block(pass *p, size_t threads, efla_message *why) {
 
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_tensors *in = p->c->in;
-  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, S as found, C of the error bound */
+  const size_t squares = efla_error_bound_squares(&p->c->spec.units, p->c->spec.rule.decay->gated);
+  /* per head: S in long double and twice in double, S as found, the matrices of the error bound */
+  size_t states = 5 + squares * in->dk / in->dv;
   efla_status status = efla_stream_init(
       &p->stream, p->c->in, &(efla_walk){.states = states, .decay = p->c->spec.rule.decay, .outputs = p->c->out}, why);
   if (status != EFLA_OK) return status;
@@ -184,6 +187,7 @@ static void pass_clear(pass *p) {
 efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message *why) {
   efla_progress progress;
   pass p = {.c = c};
+  c->spec.tests = (double)c->in->heads * (double)(c->in->batch * c->in->tokens + c->in->sequences);
   c->head = calloc(c->in->heads, sizeof *c->head);
   if (!c->head) return efla_fail_memory(why);
   for (size_t h = 0; h < c->in->heads; h++) efla_head_result_init(&c->head[h]);
@@ -197,7 +201,7 @@ efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message
   pass_clear(&p);
   efla_head_result_init(&c->total);
   for (size_t h = 0; h < c->in->heads; h++) {
-    efla_head_result_judge(&c->head[h], &c->tolerance);
+    efla_head_result_judge(&c->head[h], &c->tolerance, (double)c->in->heads);
     efla_head_result_merge(&c->total, &c->head[h]);
   }
   return status;
