@@ -152,6 +152,7 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
   efla_causality_init(&s->causality);
   efla_status status = open_files(s, ask, why);
   if (status == EFLA_OK) status = set_spec(s, ask, why);
+  if (status == EFLA_OK) status = efla_gradient_check_open(&s->gradients, &s->comparison, why);
   if (status == EFLA_OK) status = efla_comparison_run(&s->comparison, threads, why);
   if (status != EFLA_OK) return status;
   if (s->comparison.total.o.numbers == 0)
@@ -159,8 +160,10 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
                      ask->input, ask->rule.method->name);
   if (s->comparison.total.outside) status = explain(s, ask, threads, why);
   if (status == EFLA_OK) status = check_causality(s, ask, why);
+  if (status == EFLA_OK && s->gradients.asked)
+    status = efla_gradient_check_run(&s->gradients, &s->comparison.spec.units, threads, why);
   if (status == EFLA_OK) status = check_files(s, ask, why);
-  s->outside = s->comparison.total.outside || s->causality.violation.token < SIZE_MAX;
+  s->outside = s->comparison.total.outside || s->gradients.outside || s->causality.violation.token < SIZE_MAX;
   return status;
 }
 
@@ -169,6 +172,7 @@ const efla_finding *efla_kernel_check_fault(const efla_kernel_check *s) {
 }
 
 void efla_kernel_check_clear(efla_kernel_check *s) {
+  efla_gradient_check_clear(&s->gradients);
   efla_comparison_clear(&s->comparison);
   efla_tensors_close(&s->in, NULL);
   efla_tensors_close(&s->separate, NULL);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Gradient lane: the exact gradients of one head of one sequence, and their variances, block by block from the last
+ * token to the first.  The states are computed again from checkpoints, of which there is one before each block. */
+#ifndef EFLA_CHECK_GRADIENT_LANE_H
+#define EFLA_CHECK_GRADIENT_LANE_H
+
+#include "check/gradient_bound.h"
+
+/* Gradients that are judged, in this order. */
+typedef enum efla_gradient_of {
+  EFLA_BY_Q,
+  EFLA_BY_K,
+  EFLA_BY_V,
+  EFLA_BY_BETA,
+  EFLA_BY_DECAY,
+  EFLA_BY_ERASE_KEY,
+  EFLA_BY_STATE,
+  EFLA_GRADIENTS
+} efla_gradient_kind;
+
+typedef struct efla_gradient_lane {
+  const efla_kernel_spec *spec;
+  size_t dk, dv, block, blocks; /* tokens in a block, blocks in the longest sequence */
+  efla_reference_trajectory forward;
+  efla_state_error error; /* of the forward state */
+  efla_adjoint adjoint;
+  efla_gradient_bound bound;
+  /* Checkpoints, (blocks) times: state, covariance, squares of its rows, error by columns. */
+  long double *S;
+  double *kept;
+  /* Of the current block: states (block + 1, dk, dv) and their errors. */
+  long double *states;
+  efla_forward_error *errors; /* (block) */
+  double *numbers;            /* what errors points to */
+  /* Of the current block, (block, width): the true gradients and the variances of a row (block). */
+  long double *truth[EFLA_GRADIENTS];
+  double *variance[EFLA_GRADIENTS];
+  double *scratch, *memory;
+} efla_gradient_lane;
+
+/* Numbers of f64 that a lane of this shape takes. */
+double efla_gradient_lane_numbers(size_t dk, size_t dv, size_t block, size_t blocks);
+
+/* spec must outlive the lane.  Fails with EFLA_NO_MEMORY; lane is then zeroed. */
+efla_status efla_gradient_lane_init(efla_gradient_lane *lane, const efla_kernel_spec *spec, size_t dk, size_t dv,
+                                    size_t block, size_t blocks);
+void efla_gradient_lane_clear(efla_gradient_lane *lane);
+
+/* The forward sweep: starts from S (dk, dv), NULL: zero, and goes through block number b, all of it. */
+void efla_gradient_lane_start(efla_gradient_lane *lane, const double *S);
+efla_status efla_gradient_lane_forward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, efla_message *why);
+
+/* The backward sweep: from the derivative by the final state, NULL: zero; then block b, from the last to the first,
+ * with d_o (tokens, dv). */
+void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final);
+efla_status efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o,
+                                        efla_message *why);
+
+/* The variance of the derivative by the initial state, which lane->adjoint.G is in the end. */
+double efla_gradient_lane_initial_variance(const efla_gradient_lane *lane);
+
+#endif
