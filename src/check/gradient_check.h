@@ -24,7 +24,21 @@ typedef struct efla_judged_gradient {
   efla_gradient_result total;
 } efla_judged_gradient;
 
-/* A gradient in which what a wrong backward pass would leave out is left out, or the truth itself. */
+/* Sums over the rows of a gradient, of squares and products over the variance of a row. */
+typedef struct efla_gradient_fit {
+  size_t rows;
+  double truth2, found2, both;        /* of the truth, of what was found, of both */
+  double right;                       /* of the error */
+  double fault[EFLA_GRADIENT_FAULTS]; /* of the error against each fault of this gradient */
+} efla_gradient_fit;
+
+/* Why a gradient is outside. */
+typedef struct efla_gradient_finding {
+  char name[32]; /* "": nothing was found */
+  char says[256];
+  double left; /* share of the error that it does not explain */
+} efla_gradient_finding;
+
 typedef struct efla_gradient_check {
   efla_tensors *in, *out;
   efla_kernel_spec spec; /* the forward pass's, with the units of the gradients */
@@ -35,6 +49,8 @@ typedef struct efla_gradient_check {
   size_t share;                /* heads that are taken together, since they share some gradient */
   size_t unknown;              /* rows whose true value is not finite: not compared */
   efla_judged_gradient of[EFLA_GRADIENTS];
+  efla_gradient_finding finding[EFLA_GRADIENTS]; /* of those that are outside */
+  efla_gradient_finding whole;                   /* or what explains all of them */
 } efla_gradient_check;
 
 /* Looks for gradients in both files, which may be one.  Fails with EFLA_INPUT where there are some without do, or such
@@ -46,6 +62,21 @@ efla_status efla_gradient_check_open(efla_gradient_check *check, const efla_comp
  * check is to be cleared in any case. */
 efla_status efla_gradient_check_run(efla_gradient_check *check, const efla_units *units, size_t threads,
                                     efla_message *why);
+
+/* Those heads of one sequence that begin with `head`, a multiple of check->share, and share gradients: judged again with a
+ * wrong backward pass, or with the fits (EFLA_GRADIENTS) of faults. */
+typedef struct efla_gradient_part {
+  size_t sequence, head;
+  const efla_gradient_variant *variant; /* NULL: the right one */
+  efla_gradient_fit *fits;              /* added to; NULL: not wanted */
+} efla_gradient_part;
+efla_status efla_gradient_check_part(efla_gradient_check *check, const efla_gradient_part *part, bool *outside,
+                                     efla_message *why);
+
+/* Searches what is wrong with gradients that are outside; sets finding and whole.  Fails where reading fails and with
+ * EFLA_NO_MEMORY. */
+efla_status efla_gradient_check_explain(efla_gradient_check *check, efla_message *why);
+
 void efla_gradient_check_clear(efla_gradient_check *check);
 
 /* "dq" */

@@ -48,15 +48,30 @@ static void place(efla_gradient_lane *l, double *at) {
   }
 }
 
+static size_t fault_numbers(size_t dk, size_t dv) {
+  size_t n = 0;
+  for (size_t f = 0; f < EFLA_GRADIENT_FAULTS; f++) n += width_of(dk, dv, efla_gradient_faults[f].of);
+  return n;
+}
+
+static void place_faults(efla_gradient_lane *l) {
+  long double *at = l->faults;
+  for (size_t f = 0; f < EFLA_GRADIENT_FAULTS; f++)
+    l->fault[f] = at, at += l->block * width_of(l->dk, l->dv, efla_gradient_faults[f].of);
+  l->next = at;
+}
+
 efla_status efla_gradient_lane_init(efla_gradient_lane *l, const efla_kernel_spec *spec, size_t dk, size_t dv,
-                                    size_t block, size_t blocks) {
+                                    size_t block, size_t blocks, bool faults) {
   const size_t state = dk * dv;
   *l = (efla_gradient_lane){.spec = spec, .dk = dk, .dv = dv, .block = block, .blocks = blocks};
   l->S = calloc((blocks + block + 1) * state + block * row_numbers(dk, dv), sizeof *l->S);
   l->errors = calloc(block, sizeof *l->errors);
   l->memory = calloc(blocks * kept_numbers(dk, dv) + block * (error_numbers(dk, dv) + EFLA_GRADIENTS) + 5 * dk + 8 * dv,
                      sizeof *l->memory);
-  bool fine = l->S && l->errors && l->memory && efla_reference_trajectory_init(&l->forward, spec, dk, dv) == EFLA_OK &&
+  if (faults) l->faults = calloc(fault_numbers(dk, dv) * block + dk, sizeof *l->faults);
+  bool fine = l->S && l->errors && l->memory && (l->faults || !faults) &&
+              efla_reference_trajectory_init(&l->forward, spec, dk, dv) == EFLA_OK &&
               efla_adjoint_init(&l->adjoint, spec, dk, dv) == EFLA_OK &&
               efla_gradient_bound_init(&l->bound, spec, dk, dv) == EFLA_OK;
   if (!fine) {
@@ -65,6 +80,7 @@ efla_status efla_gradient_lane_init(efla_gradient_lane *l, const efla_kernel_spe
   }
   l->states = l->S + blocks * state;
   place(l, l->memory);
+  if (faults) place_faults(l);
   return EFLA_OK;
 }
 
@@ -74,6 +90,7 @@ void efla_gradient_lane_clear(efla_gradient_lane *l) {
   efla_gradient_bound_clear(&l->bound);
   free(l->S);
   free(l->errors);
+  free(l->faults);
   free(l->memory);
   *l = (efla_gradient_lane){0};
 }
@@ -191,9 +208,33 @@ efla_status efla_gradient_lane_forward(efla_gradient_lane *l, size_t b, const ef
 
 /* ---- backward ---- */
 
-void efla_gradient_lane_turn(efla_gradient_lane *l, const double *d_final) {
-  efla_adjoint_start(&l->adjoint, d_final);
+void efla_gradient_lane_turn(efla_gradient_lane *l, const double *d_final, size_t length,
+                             const efla_gradient_variant *variant) {
+  l->wrong = *l->spec;
+  if (variant && variant->method) l->wrong.rule.method = variant->method;
+  if (variant && variant->keys) l->wrong.rule.keys = variant->keys;
+  l->variant = variant, l->length = length;
+  l->adjoint.spec = &l->wrong;
+  efla_adjoint_start(&l->adjoint, variant && variant->ignores_final ? NULL : d_final);
   efla_gradient_bound_start(&l->bound, &l->adjoint);
+}
+
+/* Whether the variant loses the adjoint after this token of the sequence. */
+static bool loses(const efla_gradient_lane *l, size_t token) {
+  const efla_gradient_variant *v = l->variant;
+  const size_t next = token + 1;
+  if (!v || !v->chunk || next >= l->length || next % v->chunk != 0) return false;
+  return !v->last || next == (l->length - 1) / v->chunk * v->chunk;
+}
+
+static void compute_faults(efla_gradient_lane *l, const efla_gradient_view *view) {
+  for (size_t f = 0; f < EFLA_GRADIENT_FAULTS; f++) {
+    const efla_gradient_fault *fault = &efla_gradient_faults[f];
+    size_t n = width_of(l->dk, l->dv, fault->of);
+    if (fault->of == EFLA_BY_DECAY && !l->adjoint.channels) n = 1;
+    fault->row(view, fault->amount, l->fault[f] + view->t * n);
+  }
+  memcpy(l->next, l->adjoint.g, l->dk * sizeof *l->next);
 }
 
 static void store(efla_gradient_lane *l, size_t t, const efla_gradient_variance *v) {
@@ -219,10 +260,15 @@ efla_status efla_gradient_lane_backward(efla_gradient_lane *l, size_t b, const e
   }
   for (size_t t = x->tokens; t-- > 0 && status == EFLA_OK;) {
     const long double *before = l->states + t * n, *after = before + n;
+    const size_t token = b * l->block + t;
+    if (loses(l, token)) memset(l->adjoint.G, 0, n * sizeof *l->adjoint.G);
     efla_adjoint_differentiate(&l->adjoint, x, t, d_o + t * l->dv, before, after);
     const efla_gradient_variance v =
         efla_gradient_bound_token(&l->bound, &l->adjoint, x, t, d_o + t * l->dv, before, after, &l->errors[t]);
     store(l, t, &v);
+    if (l->faults)
+      compute_faults(l, &(efla_gradient_view){&l->adjoint, x, t, token, d_o + t * l->dv, before,
+                                              token + 1 < l->length ? l->next : NULL});
     efla_gradient_bound_retreat(&l->bound, &l->adjoint);
   }
   return status;

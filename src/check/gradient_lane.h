@@ -5,22 +5,12 @@
 #define EFLA_CHECK_GRADIENT_LANE_H
 
 #include "check/gradient_bound.h"
-
-/* Gradients that are judged, in this order. */
-typedef enum efla_gradient_of {
-  EFLA_BY_Q,
-  EFLA_BY_K,
-  EFLA_BY_V,
-  EFLA_BY_BETA,
-  EFLA_BY_DECAY,
-  EFLA_BY_ERASE_KEY,
-  EFLA_BY_STATE,
-  EFLA_GRADIENTS
-} efla_gradient_kind;
+#include "check/gradient_faults.h"
 
 typedef struct efla_gradient_lane {
   const efla_kernel_spec *spec;
   size_t dk, dv, block, blocks; /* tokens in a block, blocks in the longest sequence */
+  size_t length;                /* of the sequence, in the backward sweep */
   efla_reference_trajectory forward;
   efla_state_error error; /* of the forward state */
   efla_adjoint adjoint;
@@ -35,24 +25,29 @@ typedef struct efla_gradient_lane {
   /* Of the current block, (block, width): the true gradients and the variances of a row (block). */
   long double *truth[EFLA_GRADIENTS];
   double *variance[EFLA_GRADIENTS];
+  /* The same of the faults, where they are wanted; and the last token's gradient of the decay. */
+  long double *fault[EFLA_GRADIENT_FAULTS], *faults, *next;
+  const efla_gradient_variant *variant; /* what is wrong with the backward pass; NULL: nothing */
+  efla_kernel_spec wrong;               /* of the variant's rule */
   double *scratch, *memory;
 } efla_gradient_lane;
 
 /* Numbers of f64 that a lane of this shape takes. */
 double efla_gradient_lane_numbers(size_t dk, size_t dv, size_t block, size_t blocks);
 
-/* spec must outlive the lane.  Fails with EFLA_NO_MEMORY; lane is then zeroed. */
+/* spec must outlive the lane; faults: their rows are wanted.  Fails with EFLA_NO_MEMORY; lane is then zeroed. */
 efla_status efla_gradient_lane_init(efla_gradient_lane *lane, const efla_kernel_spec *spec, size_t dk, size_t dv,
-                                    size_t block, size_t blocks);
+                                    size_t block, size_t blocks, bool faults);
 void efla_gradient_lane_clear(efla_gradient_lane *lane);
 
 /* The forward sweep: starts from S (dk, dv), NULL: zero, and goes through block number b, all of it. */
 void efla_gradient_lane_start(efla_gradient_lane *lane, const double *S);
 efla_status efla_gradient_lane_forward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, efla_message *why);
 
-/* The backward sweep: from the derivative by the final state, NULL: zero; then block b, from the last to the first,
- * with d_o (tokens, dv). */
-void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final);
+/* The backward sweep of a sequence of `length` tokens: from the derivative by the final state, NULL: zero; then block b,
+ * from the last to the first, with d_o (tokens, dv).  variant: what is to be wrong with it; NULL: nothing. */
+void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final, size_t length,
+                             const efla_gradient_variant *variant);
 efla_status efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o,
                                         efla_message *why);
 

@@ -16,9 +16,11 @@ enum { INPUTS = 7 }; /* q, k, v, beta, the decay's argument, p and do */
 
 typedef struct pass {
   efla_gradient_check *c;
-  size_t threads, lanes, block; /* heads that are taken at once, tokens in a block */
-  efla_gradient_lane *lane;     /* (lanes) */
-  efla_status *status;          /* (lanes), and */
+  const efla_gradient_part *part; /* NULL: the whole file */
+  efla_judged_gradient *of;       /* (EFLA_GRADIENTS): whose results are set */
+  size_t threads, lanes, block;   /* heads that are taken at once, tokens in a block */
+  efla_gradient_lane *lane;       /* (lanes) */
+  efla_status *status;            /* (lanes), and */
   efla_message *why;
   efla_tensor input[INPUTS];
   efla_tensors *from[INPUTS]; /* NULL: not there */
@@ -68,7 +70,7 @@ static void choose_sizes(pass *p) {
   const double one =
       efla_gradient_lane_numbers(dk, dv, p->block, blocks) + (double)p->block * (double)(6 * dk + 3 * dv);
   const double fit = MOST / one / (double)share;
-  p->lanes = least(in->heads, share * (fit > 1 ? (size_t)fmin(fit, (double)in->heads) : 1));
+  p->lanes = p->part ? share : least(in->heads, share * (fit > 1 ? (size_t)fmin(fit, (double)in->heads) : 1));
 }
 
 static efla_status pass_init(pass *p, efla_message *why) {
@@ -92,7 +94,8 @@ static efla_status pass_init(pass *p, efla_message *why) {
     fine = p->x[i] != NULL;
   }
   for (size_t h = 0; h < p->lanes && fine; h++)
-    fine = efla_gradient_lane_init(&p->lane[h], &p->c->spec, dk, dv, p->block, blocks) == EFLA_OK;
+    fine = efla_gradient_lane_init(&p->lane[h], &p->c->spec, dk, dv, p->block, blocks, p->part && p->part->fits) ==
+           EFLA_OK;
   return fine ? EFLA_OK : efla_fail_memory(why);
 }
 
@@ -198,8 +201,29 @@ static void note(const pass *p, efla_judged_gradient *g, size_t group, size_t to
   if (result->last.token == SIZE_MAX || token > result->last.token) result->last = miss;
 }
 
+/* How well a factor times the truth, and every fault, explain a row that heads head ... head+repeat-1 have. */
+static void fit(pass *p, efla_gradient_kind of, size_t head, size_t repeat, size_t t, size_t n, const double *found,
+                double expected) {
+  efla_gradient_fit *to = &p->part->fits[of];
+  if (!(expected > 0)) return;
+  to->rows++;
+  for (size_t e = 0; e < n; e++) {
+    const double truth = (double)p->sum[e];
+    to->truth2 += truth * truth / expected, to->found2 += found[e] * found[e] / expected;
+    to->both += truth * found[e] / expected, to->right += (found[e] - truth) * (found[e] - truth) / expected;
+  }
+  for (size_t f = 0; f < EFLA_GRADIENT_FAULTS; f++) {
+    if (efla_gradient_faults[f].of != of) continue;
+    for (size_t e = 0; e < n; e++) {
+      long double wrong = 0;
+      for (size_t h = 0; h < repeat; h++) wrong += p->lane[head + h].fault[f][t * n + e];
+      to->fault[f] += ((double)wrong - found[e]) * ((double)wrong - found[e]) / expected;
+    }
+  }
+}
+
 static efla_status judge_block(pass *p, efla_gradient_kind of, efla_message *why) {
-  efla_judged_gradient *g = &p->c->of[of];
+  efla_judged_gradient *g = &p->of[of];
   const size_t n = efla_tensors_width(g->file, g->tensor), repeat = p->c->in->heads / g->heads,
                groups = p->heads / repeat;
   efla_status status = repeat > 1 ? check_shared(p, g, input_of(of), why) : EFLA_OK;
@@ -211,13 +235,15 @@ static efla_status judge_block(pass *p, efla_gradient_kind of, efla_message *why
         p->rows[h] = lane->truth[of] + t * n, p->variance[h] = lane->variance[of][t];
       }
       const double expected = add_up(p, g, p->rows, p->variance, n, repeat, p->sum);
-      note(p, g, p->head / repeat + i, p->first + t, n, p->found + (i * p->tokens + t) * n, expected);
+      const double *found = p->found + (i * p->tokens + t) * n;
+      note(p, g, p->head / repeat + i, p->first + t, n, found, expected);
+      if (p->part && p->part->fits) fit(p, of, i * repeat, repeat, t, n, found, expected);
     }
   return status;
 }
 
 static efla_status judge_states(pass *p, efla_message *why) {
-  efla_judged_gradient *g = &p->c->of[EFLA_BY_STATE];
+  efla_judged_gradient *g = &p->of[EFLA_BY_STATE];
   const size_t n = p->c->in->dk * p->c->in->dv;
   efla_status status = efla_tensors_read_states(g->file, g->tensor, p->sequence, p->head, p->heads, p->found, why);
   for (size_t h = 0; h < p->heads && status == EFLA_OK; h++) {
@@ -261,7 +287,7 @@ static efla_status backward_block(pass *p, size_t b, efla_message *why) {
   }
   status = first_trouble(p, why);
   for (efla_gradient_kind of = 0; of < EFLA_BY_STATE && status == EFLA_OK; of++)
-    if (p->c->of[of].file) status = judge_block(p, of, why);
+    if (p->of[of].file) status = judge_block(p, of, why);
   return status;
 }
 
@@ -276,18 +302,20 @@ static efla_status pass_heads(pass *p, efla_progress *progress, efla_message *wh
   if (status == EFLA_OK && c->d_final)
     status = efla_tensors_read_states(c->d_final, EFLA_D_FINAL_STATE, p->sequence, p->head, p->heads, p->states, why);
   for (size_t h = 0; h < p->heads && status == EFLA_OK; h++)
-    efla_gradient_lane_turn(&p->lane[h], c->d_final ? p->states + h * n : NULL);
+    efla_gradient_lane_turn(&p->lane[h], c->d_final ? p->states + h * n : NULL, p->length,
+                            p->part ? p->part->variant : NULL);
   for (size_t b = blocks; b-- > 0 && status == EFLA_OK;) {
     status = backward_block(p, b, why);
     efla_progress_add(progress, p->heads * p->tokens);
   }
-  return status == EFLA_OK && c->of[EFLA_BY_STATE].file ? judge_states(p, why) : status;
+  return status == EFLA_OK && p->of[EFLA_BY_STATE].file ? judge_states(p, why) : status;
 }
 
-static void conclude(efla_gradient_check *c) {
-  c->outside = false;
+/* Sums up the results of all heads; returns whether one is outside. */
+static bool conclude(const efla_gradient_check *c, efla_judged_gradient of[EFLA_GRADIENTS]) {
+  bool outside = false;
   for (size_t i = 0; i < EFLA_GRADIENTS; i++) {
-    efla_judged_gradient *g = &c->of[i];
+    efla_judged_gradient *g = &of[i];
     g->total = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
     for (size_t h = 0; h < g->heads; h++) {
       efla_gradient_result *one = &g->head[h];
@@ -298,8 +326,32 @@ static void conclude(efla_gradient_check *c) {
         g->total.last = one->last;
       g->total.outside |= one->outside;
     }
-    c->outside |= g->total.outside;
+    outside |= g->total.outside;
   }
+  return outside;
+}
+
+static efla_status pass_all(pass *p, efla_message *why) {
+  efla_progress progress;
+  const efla_tensors *in = p->c->in;
+  efla_status status = pass_init(p, why);
+  efla_progress_start(&progress, "tokens of gradients", in->batch * in->heads * in->tokens);
+  for (size_t s = 0; s < in->sequences && status == EFLA_OK; s++)
+    for (size_t head = 0; head < in->heads && status == EFLA_OK; head += p->lanes) {
+      if (p->part && (p->part->sequence != s || p->part->head != head)) continue;
+      p->sequence = s, p->head = head, p->heads = least(p->lanes, in->heads - head);
+      p->length = efla_tensors_length(in, s);
+      status = pass_heads(p, &progress, why);
+    }
+  efla_progress_end(&progress);
+  pass_clear(p);
+  return status;
+}
+
+static void forget(efla_judged_gradient of[EFLA_GRADIENTS]) {
+  for (size_t i = 0; i < EFLA_GRADIENTS; i++)
+    for (size_t h = 0; h < of[i].heads; h++)
+      of[i].head[h] = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
 }
 
 /* A backward pass computes no more finely than its finest result is stored, but in f32 at least. */
@@ -312,22 +364,30 @@ static efla_units units_of(const efla_gradient_check *c, const efla_units *forwa
 
 efla_status efla_gradient_check_run(efla_gradient_check *c, const efla_units *units, size_t threads,
                                     efla_message *why) {
-  efla_progress progress;
-  const efla_tensors *in = c->in;
-  pass p = {.c = c, .threads = threads};
-  for (size_t i = 0; i < EFLA_GRADIENTS; i++)
-    for (size_t h = 0; h < c->of[i].heads; h++)
-      c->of[i].head[h] = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
+  pass p = {.c = c, .of = c->of, .threads = threads};
   c->spec.units = units_of(c, units), c->unknown = 0;
-  efla_status status = pass_init(&p, why);
-  efla_progress_start(&progress, "tokens of gradients", in->batch * in->heads * in->tokens);
-  for (size_t s = 0; s < in->sequences && status == EFLA_OK; s++)
-    for (size_t head = 0; head < in->heads && status == EFLA_OK; head += p.lanes) {
-      p.sequence = s, p.head = head, p.heads = least(p.lanes, in->heads - head), p.length = efla_tensors_length(in, s);
-      status = pass_heads(&p, &progress, why);
-    }
-  efla_progress_end(&progress);
-  pass_clear(&p);
-  conclude(c);
+  forget(c->of);
+  efla_status status = pass_all(&p, why);
+  c->outside = conclude(c, c->of);
+  return status;
+}
+
+efla_status efla_gradient_check_part(efla_gradient_check *c, const efla_gradient_part *part, bool *outside,
+                                     efla_message *why) {
+  pass p = {.c = c, .part = part, .threads = 1};
+  efla_judged_gradient of[EFLA_GRADIENTS];
+  const size_t unknown = c->unknown;
+  bool fine = true;
+  memcpy(of, c->of, sizeof of);
+  for (size_t i = 0; i < EFLA_GRADIENTS; i++) {
+    of[i].head = of[i].heads ? calloc(of[i].heads, sizeof *of[i].head) : NULL;
+    fine &= !of[i].heads || of[i].head;
+  }
+  p.of = of;
+  efla_status status = fine ? EFLA_OK : efla_fail_memory(why);
+  if (status == EFLA_OK) forget(of), status = pass_all(&p, why);
+  if (status == EFLA_OK) *outside = conclude(c, of);
+  c->unknown = unknown;
+  for (size_t i = 0; i < EFLA_GRADIENTS; i++) free(of[i].head);
   return status;
 }

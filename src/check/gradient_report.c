@@ -26,6 +26,24 @@ static void write_places(const efla_judged_gradient *g, FILE *out) {
             g->total.last.expected);
 }
 
+/* What was found to be wrong; where nothing was, how far back in the sequence the errors begin. */
+static void write_fault(const efla_kernel_check *s, const efla_judged_gradient *g, const efla_gradient_finding *f,
+                        FILE *out) {
+  const efla_miss *last = &g->total.last;
+  if (*f->name)
+    fprintf(out, "fault of %s: %s\n", efla_gradient_name(g), f->says);
+  else if (!*s->gradients.whole.name && last->token < SIZE_MAX)
+    fprintf(out, "fault of %s: unknown; it is outside from token %zu on back, of %zu tokens of sequence %zu\n",
+            efla_gradient_name(g), last->token, efla_tensors_length(&s->in, last->sequence), last->sequence);
+}
+
+static void write_faults(const efla_kernel_check *s, FILE *out) {
+  const efla_gradient_check *c = &s->gradients;
+  if (*c->whole.name) fprintf(out, "fault of the gradients: %s\n", c->whole.says);
+  for (size_t i = 0; i < EFLA_GRADIENTS; i++)
+    if (c->of[i].file && c->of[i].total.outside) write_fault(s, &c->of[i], &c->finding[i], out);
+}
+
 static void write_verdict(const efla_kernel_check *s, FILE *out) {
   char wrong[128], right[128];
   const efla_gradient_check *c = &s->gradients;
@@ -53,7 +71,17 @@ void efla_gradients_write_text(const efla_kernel_check *s, FILE *out) {
   if (c->unknown) fprintf(out, "not compared: %zu rows of gradients whose true value is not finite\n", c->unknown);
   for (size_t i = 0; i < EFLA_GRADIENTS; i++)
     if (c->of[i].file && c->of[i].total.outside) write_places(&c->of[i], out);
+  write_faults(s, out);
   write_verdict(s, out);
+}
+
+static json_object *finding(efla_json *b, const efla_gradient_finding *f) {
+  if (!*f->name) return NULL;
+  json_object *object = efla_json_object(b);
+  efla_json_put(b, object, "name", efla_json_text(b, f->name));
+  efla_json_put(b, object, "says", efla_json_text(b, f->says));
+  efla_json_put(b, object, "left", efla_json_real(b, f->left));
+  return object;
 }
 
 json_object *efla_gradients_json(efla_json *b, const efla_kernel_check *s) {
@@ -68,7 +96,9 @@ json_object *efla_gradients_json(efla_json *b, const efla_kernel_check *s) {
     efla_json_put(b, one, "stored", efla_json_text(b, g->stored.name));
     efla_json_put(b, one, "first", efla_miss_json(b, &g->total.errors.first));
     efla_json_put(b, one, "last", efla_miss_json(b, &g->total.last));
+    efla_json_put(b, one, "fault", finding(b, &c->finding[i]));
     efla_json_put(b, object, efla_gradient_name(g), one);
   }
+  efla_json_put(b, object, "fault", finding(b, &c->whole));
   return object;
 }
