@@ -100,11 +100,14 @@ static efla_status try_chunks(efla_gradient_check *c, efla_gradient_part part, e
   if (last == SIZE_MAX || length < 2) return EFLA_OK;
   for (size_t i = EFLA_TAILS; i-- > 0 && status == EFLA_OK;) {
     const size_t chunk = efla_tail_chunks[i], boundary = (length - 1) / chunk * chunk;
-    if (boundary == 0 || last >= boundary || last + chunk < boundary) continue;
+    if (last >= boundary) continue;
     for (int only = 1; only >= 0 && status == EFLA_OK; only--) {
       const efla_gradient_variant variant = {.chunk = chunk, .last = only};
-      snprintf(says, sizeof says, "what %s chunk of %zu tokens hands back to the one before it is lost",
-               only ? "the last" : "a", chunk);
+      if (only)
+        snprintf(says, sizeof says,
+                 "what the last chunk, the tokens from %zu on, hands back to those before it is lost", boundary);
+      else
+        snprintf(says, sizeof says, "what a chunk of %zu tokens hands back to the one before it is lost", chunk);
       status = try_variant(c, part, &variant, only ? "last-carry" : "carry", says, why);
     }
   }
