@@ -62,16 +62,22 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, cons
   return status;
 }
 
+/* Whether there are gradients of such a pass, and their datasets. */
+static efla_status declare_gradients(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out,
+                                     efla_message *why) {
+  if (forward->format->digits < 24)
+    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", forward->format->name);
+  if (efla_file_decay_exact(in, forward->rule.decay))
+    return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
+  if (in->scale == 0)
+    return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
+  return efla_backward_file_declare(&forward->rule, in, out, why);
+}
+
 static efla_status differentiate(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
                                  efla_message *why) {
   efla_rule rule = forward->rule;
   rule.scale = in->scale;
-  if (forward->format->digits < 24)
-    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", forward->format->name);
-  if (efla_file_decay_exact(in, rule.decay))
-    return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
-  if (in->scale == 0)
-    return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
   return efla_backward_file(&rule, backend_name(backend), in, out, threads, why);
 }
 
@@ -91,6 +97,7 @@ static efla_status compute(efla_tensors *in, const efla_decay *used, const char 
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
   status = write_provenance(&out, cli, efla_file_decay_called(in, used), why);
+  if (status == EFLA_OK && gradients) status = declare_gradients(&forward, in, &out, why);
   if (status == EFLA_OK)
     status = efla_forward_stream(&forward, backend_name(backend), in, &out, cli->threads, bad, why);
   if (status == EFLA_OK && gradients) status = differentiate(&forward, in, &out, cli->threads, why);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-efla_status efla_adjoint_init(efla_adjoint *a, const efla_kernel_spec *spec, size_t dk, size_t dv) {
+efla_status efla_adjoint_init(efla_adjoint *a, const efla_backward_spec *spec, size_t dk, size_t dv) {
   enum { ROWS_OF_DK = 13, ROWS_OF_DV = 4 };
   *a = (efla_adjoint){.spec = spec, .dk = dk, .dv = dv};
   a->memory = calloc(dk * dv + ROWS_OF_DK * dk + ROWS_OF_DV * dv, sizeof *a->memory);
@@ -56,7 +56,7 @@ static double share_of(const efla_adjoint *a) { return a->spec->rule.decay ? a->
 
 /* Keys, coefficients and decays of the token. */
 static void take(efla_adjoint *a, const efla_tokens *x, size_t t) {
-  const efla_kernel_spec *spec = a->spec;
+  const efla_backward_spec *spec = a->spec;
   const double *k = x->k + t * a->dk, argument = efla_token_argument(x, t), share = share_of(a);
   a->channels = x->g && x->g_per_channel, a->erase_key = x->p != NULL;
   a->lambda = 0;
@@ -75,6 +75,19 @@ static void take(efla_adjoint *a, const efla_tokens *x, size_t t) {
     a->writes[i] = a->key[i] * channel(a, x, t, i, 1 - share);
     a->erases[i] = a->erase[i] * channel(a, x, t, i, share);
   }
+}
+
+/* s and u, from the state before the token. */
+static void update(efla_adjoint *a, const double *v, const long double *before) {
+  apply_transposed(a, before, a->erases, a->s);
+  for (size_t j = 0; j < a->dv; j++) a->u[j] = a->c.write * v[j] - a->c.erase * a->s[j];
+}
+
+void efla_adjoint_advance(efla_adjoint *a, const efla_tokens *x, size_t t, long double *S) {
+  take(a, x, t);
+  update(a, x->v + t * a->dv, S);
+  for (size_t i = 0; i < a->dk; i++)
+    for (size_t j = 0; j < a->dv; j++) S[i * a->dv + j] = a->decay[i] * S[i * a->dv + j] + a->writes[i] * a->u[j];
 }
 
 /* G with the read-out, and dq. */
@@ -117,11 +130,10 @@ void efla_adjoint_differentiate(efla_adjoint *a, const efla_tokens *x, size_t t,
   const double *v = x->v + t * dv;
   take(a, x, t);
   differentiate_readout(a, x->q + t * dk, d_o, after);
-  apply_transposed(a, before, a->erases, a->s);
+  update(a, v, before);
   apply_transposed(a, a->G, a->writes, a->du);
   a->by_w = a->by_e = a->by_d = 0;
   for (size_t j = 0; j < dv; j++) {
-    a->u[j] = a->c.write * v[j] - a->c.erase * a->s[j];
     a->v[j] = a->c.write * a->du[j];
     a->by_w += v[j] * a->du[j], a->by_e -= a->s[j] * a->du[j];
   }

@@ -11,10 +11,18 @@
 #define EFLA_CHECK_ADJOINT_H
 
 #include "base/tokens.h"
-#include "check/reference_trajectory.h"
+#include "check/covariance.h"
+#include "efla/rule.h"
+
+/* What a backward pass computes, every row of the rule given and its scale not used; and what it rounds. */
+typedef struct efla_backward_spec {
+  efla_rule rule;
+  double scale;
+  efla_roundings roundings;
+} efla_backward_spec;
 
 typedef struct efla_adjoint {
-  const efla_kernel_spec *spec;
+  const efla_backward_spec *spec;
   size_t dk, dv;
   bool channels, erase_key; /* of the current token: decays per channel, an erase key of its own */
   long double *G;           /* (dk, dv): by the state before the current token; see step for what it is meanwhile */
@@ -35,8 +43,11 @@ typedef struct efla_adjoint {
 } efla_adjoint;
 
 /* spec must outlive it.  Fails with EFLA_NO_MEMORY; adjoint is then zeroed. */
-efla_status efla_adjoint_init(efla_adjoint *adjoint, const efla_kernel_spec *spec, size_t dk, size_t dv);
+efla_status efla_adjoint_init(efla_adjoint *adjoint, const efla_backward_spec *spec, size_t dk, size_t dv);
 void efla_adjoint_clear(efla_adjoint *adjoint);
+
+/* The forward pass: token t of x, whose keys, coefficients, s and u are then set; S (dk, dv) goes to the state after it. */
+void efla_adjoint_advance(efla_adjoint *adjoint, const efla_tokens *x, size_t t, long double *S);
 
 /* Starts from the loss's derivative by the final state (dk, dv); NULL: zero. */
 void efla_adjoint_start(efla_adjoint *adjoint, const double *d_final);

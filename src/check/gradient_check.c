@@ -45,8 +45,7 @@ static efla_status find_cotangents(efla_gradient_check *s, const efla_comparison
     return efla_fail(why, EFLA_INPUT,
                      "%s: do: no such dataset, expected the derivative of the loss by o, to judge %s by", s->out->path,
                      first);
-  if (!efla_kernel_spec_exact(&s->spec, s->in->g_per_channel && efla_decay_tensor(s->spec.rule.decay) == EFLA_G))
-    return EFLA_OK;
+  if (!efla_file_decay_exact(s->in, s->spec.rule.decay)) return EFLA_OK;
   return efla_fail(why, EFLA_USAGE,
                    "--decay exact: there is no truth for %s, expected lie or strang where gradients "
                    "are to be judged",
@@ -58,21 +57,26 @@ static size_t greatest_common(size_t a, size_t b) { return b ? greatest_common(b
 /* The formats in which gradients are stored, and how many heads are to be taken together. */
 static efla_status find_formats(efla_gradient_check *s, efla_message *why) {
   efla_status status = EFLA_OK;
-  s->finest = 1;
+  double finest = 1;
   for (size_t i = 0; i < EFLA_GRADIENTS && status == EFLA_OK; i++) {
     efla_judged_gradient *g = &s->of[i];
     if (!g->file) continue;
     status = efla_output_format(g->file, g->tensor, &g->stored, why);
-    s->finest = fmin(s->finest, efla_format_unit(&g->stored));
+    finest = fmin(finest, efla_format_unit(&g->stored));
     const size_t repeat = s->in->heads / g->heads;
     s->share *= repeat / greatest_common(s->share, repeat);
   }
+  if (finest < 1) s->finest = fmax(s->finest, finest);
   return status;
 }
 
 efla_status efla_gradient_check_open(efla_gradient_check *s, const efla_comparison *c, efla_message *why) {
-  *s = (efla_gradient_check){.in = c->in, .out = c->out, .spec = c->spec, .tolerance = c->tolerance, .share = 1};
-  s->spec.truth = efla_oracle_find("longdouble");
+  *s = (efla_gradient_check){.in = c->in,
+                             .out = c->out,
+                             .spec = {.rule = c->spec.rule, .scale = c->spec.scale},
+                             .finest = efla_format_unit(&c->spec.o),
+                             .tolerance = c->tolerance,
+                             .share = 1};
   const efla_tensor tensors[EFLA_GRADIENTS] = {EFLA_D_Q,
                                                EFLA_D_K,
                                                EFLA_D_V,

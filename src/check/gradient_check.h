@@ -41,8 +41,8 @@ typedef struct efla_gradient_finding {
 
 typedef struct efla_gradient_check {
   efla_tensors *in, *out;
-  efla_kernel_spec spec; /* the forward pass's, with the units of the gradients */
-  double finest;         /* unit of the finest format of a gradient */
+  efla_backward_spec spec;
+  double finest; /* unit of the finest format of a gradient, at least that of o */
   efla_tolerance tolerance;
   efla_tensors *d_o, *d_final; /* files that have do and dfinal_state; d_final NULL: zero */
   bool asked, outside;         /* there is a gradient; one is outside */
@@ -58,9 +58,9 @@ typedef struct efla_gradient_check {
  * was compared. */
 efla_status efla_gradient_check_open(efla_gradient_check *check, const efla_comparison *comparison, efla_message *why);
 
-/* Judges them, of a kernel that has these units in its forward pass.  Fails where reading fails, where heads share a gradient but not the inputs, and with EFLA_NO_MEMORY;
+/* Judges them, of a kernel that keeps its state in this format.  Fails where reading fails, where heads share a gradient but not the inputs, and with EFLA_NO_MEMORY;
  * check is to be cleared in any case. */
-efla_status efla_gradient_check_run(efla_gradient_check *check, const efla_units *units, size_t threads,
+efla_status efla_gradient_check_run(efla_gradient_check *check, const efla_format *state, size_t threads,
                                     efla_message *why);
 
 /* Those heads of one sequence that begin with `head`, a multiple of check->share, and share gradients: judged again with a

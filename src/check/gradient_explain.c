@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* The mean of error^2/variance that a right gradient may have, and how much nearer an explanation has to be. */
-static const double GRANTED = EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS, NEARER = 4;
+static const double GRANTED = EFLA_GRADIENT_RMS * EFLA_GRADIENT_RMS, NEARER = 4;
 
 static bool explains(const efla_gradient_fit *fit, double left) {
   return left <= GRANTED * (double)fit->rows && NEARER * left < fit->right;

@@ -8,14 +8,14 @@
 #include "check/gradient_faults.h"
 
 typedef struct efla_gradient_lane {
-  const efla_kernel_spec *spec;
+  const efla_backward_spec *spec;
   size_t dk, dv, block, blocks; /* tokens in a block, blocks in the longest sequence */
   size_t length;                /* of the sequence, in the backward sweep */
-  efla_reference_trajectory forward;
-  efla_state_error error; /* of the forward state */
+  long double *state;           /* (dk, dv), of the forward sweep, and */
+  efla_covariance error;        /* its error */
   efla_adjoint adjoint;
   efla_gradient_bound bound;
-  /* Checkpoints, (blocks) times: state, covariance, squares of its rows, error by columns. */
+  /* Checkpoints, (blocks) times: state, and what its covariance keeps. */
   long double *S;
   double *kept;
   /* Of the current block: states (block + 1, dk, dv) and their errors. */
@@ -28,28 +28,28 @@ typedef struct efla_gradient_lane {
   /* The same of the faults, where they are wanted; and the last token's gradient of the decay. */
   long double *fault[EFLA_GRADIENT_FAULTS], *faults, *next;
   const efla_gradient_variant *variant; /* what is wrong with the backward pass; NULL: nothing */
-  efla_kernel_spec wrong;               /* of the variant's rule */
-  double *scratch, *memory;
+  efla_backward_spec wrong;             /* of the variant's rule */
+  efla_step_room room;
+  double *memory;
 } efla_gradient_lane;
 
 /* Numbers of f64 that a lane of this shape takes. */
 double efla_gradient_lane_numbers(size_t dk, size_t dv, size_t block, size_t blocks);
 
 /* spec must outlive the lane; faults: their rows are wanted.  Fails with EFLA_NO_MEMORY; lane is then zeroed. */
-efla_status efla_gradient_lane_init(efla_gradient_lane *lane, const efla_kernel_spec *spec, size_t dk, size_t dv,
+efla_status efla_gradient_lane_init(efla_gradient_lane *lane, const efla_backward_spec *spec, size_t dk, size_t dv,
                                     size_t block, size_t blocks, bool faults);
 void efla_gradient_lane_clear(efla_gradient_lane *lane);
 
 /* The forward sweep: starts from S (dk, dv), NULL: zero, and goes through block number b, all of it. */
 void efla_gradient_lane_start(efla_gradient_lane *lane, const double *S);
-efla_status efla_gradient_lane_forward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, efla_message *why);
+void efla_gradient_lane_forward(efla_gradient_lane *lane, size_t b, const efla_tokens *x);
 
 /* The backward sweep of a sequence of `length` tokens: from the derivative by the final state, NULL: zero; then block b,
  * from the last to the first, with d_o (tokens, dv).  variant: what is to be wrong with it; NULL: nothing. */
 void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final, size_t length,
                              const efla_gradient_variant *variant);
-efla_status efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o,
-                                        efla_message *why);
+void efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o);
 
 /* The variance of the derivative by the initial state, which lane->adjoint.G is in the end. */
 double efla_gradient_lane_initial_variance(const efla_gradient_lane *lane);

@@ -20,8 +20,6 @@ typedef struct pass {
   efla_judged_gradient *of;       /* (EFLA_GRADIENTS): whose results are set */
   size_t threads, lanes, block;   /* heads that are taken at once, tokens in a block */
   efla_gradient_lane *lane;       /* (lanes) */
-  efla_status *status;            /* (lanes), and */
-  efla_message *why;
   efla_tensor input[INPUTS];
   efla_tensors *from[INPUTS]; /* NULL: not there */
   double *x[INPUTS];          /* (lanes, block, width) */
@@ -80,14 +78,12 @@ static efla_status pass_init(pass *p, efla_message *why) {
   choose_sizes(p);
   const size_t blocks = (longest(in) + p->block - 1) / p->block, rows = p->lanes * p->block;
   p->lane = calloc(p->lanes, sizeof *p->lane);
-  p->status = calloc(p->lanes, sizeof *p->status);
-  p->why = calloc(p->lanes, sizeof *p->why);
   p->rows = calloc(p->lanes, sizeof *p->rows);
   p->variance = calloc(p->lanes, sizeof *p->variance);
   p->sum = calloc(state + dk + dv, sizeof *p->sum);
   p->states = calloc(p->lanes * state, sizeof *p->states);
   p->found = calloc(most(rows * most(dk, dv), p->lanes * state), sizeof *p->found);
-  bool fine = p->lane && p->status && p->why && p->rows && p->variance && p->sum && p->states && p->found;
+  bool fine = p->lane && p->rows && p->variance && p->sum && p->states && p->found;
   for (size_t i = 0; i < INPUTS && fine; i++) {
     if (!p->from[i]) continue;
     p->x[i] = calloc(rows * efla_tensors_width(p->from[i], p->input[i]), sizeof *p->x[i]);
@@ -102,8 +98,7 @@ static efla_status pass_init(pass *p, efla_message *why) {
 static void pass_clear(pass *p) {
   for (size_t h = 0; p->lane && h < p->lanes; h++) efla_gradient_lane_clear(&p->lane[h]);
   for (size_t i = 0; i < INPUTS; i++) free(p->x[i]);
-  free(p->lane), free(p->status), free(p->why), free(p->sum), free(p->states), free(p->found), free(p->rows),
-      free(p->variance);
+  free(p->lane), free(p->sum), free(p->states), free(p->found), free(p->rows), free(p->variance);
 }
 
 /* ---- reading ---- */
@@ -178,8 +173,8 @@ static double add_up(const pass *p, const efla_judged_gradient *g, const long do
     expected += variance[h];
   }
   for (size_t e = 0; e < n; e++) squares += (double)(sum[e] * sum[e]);
-  const double unit = p->c->spec.units.arithmetic; /* of the sum */
-  return expected + (double)(repeat - 1) * unit * unit / 3 * squares + efla_stored_variance(&g->stored, n, squares);
+  return expected + (double)(repeat - 1) * p->c->spec.roundings.a * squares +
+         efla_stored_variance(&g->stored, n, squares);
 }
 
 static void note(const pass *p, efla_judged_gradient *g, size_t group, size_t token, size_t n, const double *found,
@@ -190,7 +185,7 @@ static void note(const pass *p, efla_judged_gradient *g, size_t group, size_t to
     p->c->unknown++;
     return;
   }
-  const double allowed = EFLA_ERROR_BOUND_TOKEN * sqrt(variance), error = sqrt(m.error2);
+  const double allowed = EFLA_GRADIENT_TOKEN * sqrt(variance), error = sqrt(m.error2);
   const bool exceeded = efla_errors_add(&result->errors, &p->c->tolerance, n, &m, variance, allowed);
   if (!efla_tensor_is_state(g->tensor))
     efla_bin_add(&result->bins[efla_bin_of(token)], m.error2, m.truth2, m.ulps, ratio(error, allowed));
@@ -257,24 +252,15 @@ static efla_status judge_states(pass *p, efla_message *why) {
 
 /* ---- the pass ---- */
 
-static efla_status first_trouble(const pass *p, efla_message *why) {
-  for (size_t h = 0; h < p->heads; h++)
-    if (p->status[h] != EFLA_OK) {
-      *why = p->why[h];
-      return p->status[h];
-    }
-  return EFLA_OK;
-}
-
 static efla_status forward_block(pass *p, size_t b, efla_message *why) {
   efla_status status = read_block(p, b, false, why);
   if (status != EFLA_OK) return status;
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)p->threads)
   for (size_t h = 0; h < p->heads; h++) {
     const efla_tokens x = tokens_of(p, h);
-    p->status[h] = efla_gradient_lane_forward(&p->lane[h], b, &x, &p->why[h]);
+    efla_gradient_lane_forward(&p->lane[h], b, &x);
   }
-  return first_trouble(p, why);
+  return EFLA_OK;
 }
 
 static efla_status backward_block(pass *p, size_t b, efla_message *why) {
@@ -283,9 +269,8 @@ static efla_status backward_block(pass *p, size_t b, efla_message *why) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads((int)p->threads)
   for (size_t h = 0; h < p->heads; h++) {
     const efla_tokens x = tokens_of(p, h);
-    p->status[h] = efla_gradient_lane_backward(&p->lane[h], b, &x, rows_of(p, INPUTS - 1, h), &p->why[h]);
+    efla_gradient_lane_backward(&p->lane[h], b, &x, rows_of(p, INPUTS - 1, h));
   }
-  status = first_trouble(p, why);
   for (efla_gradient_kind of = 0; of < EFLA_BY_STATE && status == EFLA_OK; of++)
     if (p->of[of].file) status = judge_block(p, of, why);
   return status;
@@ -354,18 +339,10 @@ static void forget(efla_judged_gradient of[EFLA_GRADIENTS]) {
       of[i].head[h] = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
 }
 
-/* A backward pass computes no more finely than its finest result is stored, but in f32 at least. */
-static efla_units units_of(const efla_gradient_check *c, const efla_units *forward) {
-  efla_units units = *forward;
-  units.operands = fmax(units.operands, c->finest);
-  units.arithmetic = fmax(units.arithmetic, fmin(c->finest, 0x1p-24));
-  return units;
-}
-
-efla_status efla_gradient_check_run(efla_gradient_check *c, const efla_units *units, size_t threads,
+efla_status efla_gradient_check_run(efla_gradient_check *c, const efla_format *state, size_t threads,
                                     efla_message *why) {
   pass p = {.c = c, .of = c->of, .threads = threads};
-  c->spec.units = units_of(c, units), c->unknown = 0;
+  c->spec.roundings = efla_roundings_of(state, c->finest), c->unknown = 0;
   forget(c->of);
   efla_status status = pass_all(&p, why);
   c->outside = conclude(c, c->of);

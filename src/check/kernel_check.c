@@ -160,8 +160,7 @@ efla_status efla_kernel_check_run(efla_kernel_check *s, const efla_kernel_check_
                      ask->input, ask->rule.method->name);
   if (s->comparison.total.outside) status = explain(s, ask, threads, why);
   if (status == EFLA_OK) status = check_causality(s, ask, why);
-  if (status == EFLA_OK && s->gradients.asked)
-    status = efla_gradient_check_run(&s->gradients, &s->comparison.spec.units, threads, why);
+  if (status == EFLA_OK && s->gradients.asked) status = efla_gradient_check_run(&s->gradients, s->state, threads, why);
   if (status == EFLA_OK && s->gradients.outside) status = efla_gradient_check_explain(&s->gradients, why);
   if (status == EFLA_OK) status = check_files(s, ask, why);
   s->outside = s->comparison.total.outside || s->gradients.outside || s->causality.violation.token < SIZE_MAX;

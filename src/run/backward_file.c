@@ -78,7 +78,8 @@ static efla_array *gradient_of(pass *p, size_t i) {
   return arrays[i];
 }
 
-static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) {
+/* Which inputs there are, and so which gradients. */
+static void list(pass *p, const efla_rule *rule) {
   const efla_tensors *in = p->in;
   const efla_tensor argument = efla_decay_tensor(rule->decay),
                     inputs[GRADIENTS] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument, EFLA_P, EFLA_INITIAL_STATE},
@@ -89,18 +90,25 @@ static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) 
                                             argument == EFLA_G ? EFLA_D_G : EFLA_D_ALPHA,
                                             EFLA_D_P,
                                             EFLA_D_INITIAL_STATE};
+  for (size_t i = 0; i < GRADIENTS; i++) {
+    const bool there = inputs[i] != EFLA_TENSORS && in->has[inputs[i]];
+    p->input[i] = there ? inputs[i] : EFLA_TENSORS, p->gradient[i] = there ? gradients[i] : EFLA_TENSORS;
+  }
+}
+
+static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) {
+  const efla_tensors *in = p->in;
+  list(p, rule);
   p->x = (efla_sequence){.batch = 1, .heads = in->heads, .tokens = in->tokens, .dk = in->dk, .dv = in->dv};
-  p->x.g_per_channel = argument == EFLA_G && in->g_per_channel;
+  p->x.g_per_channel = efla_decay_tensor(rule->decay) == EFLA_G && in->g_per_channel;
   if (in->cu_seqlens) p->x.cu_seqlens = in->cu_seqlens, p->x.sequences = in->sequences;
   size_t most = entries(p, EFLA_D_FINAL_STATE);
   bool fine = true;
   for (size_t i = 0; i < GRADIENTS; i++) {
-    const bool there = inputs[i] != EFLA_TENSORS && in->has[inputs[i]];
-    p->input[i] = there ? inputs[i] : EFLA_TENSORS, p->gradient[i] = there ? gradients[i] : EFLA_TENSORS;
-    if (!there) continue;
-    *input_of(p, i) = make(p, inputs[i]), *gradient_of(p, i) = make(p, gradients[i]);
+    if (p->input[i] == EFLA_TENSORS) continue;
+    *input_of(p, i) = make(p, p->input[i]), *gradient_of(p, i) = make(p, p->gradient[i]);
     fine &= input_of(p, i)->data && gradient_of(p, i)->data;
-    most = most > entries(p, inputs[i]) ? most : entries(p, inputs[i]);
+    most = most > entries(p, p->input[i]) ? most : entries(p, p->input[i]);
   }
   p->dy.o = make(p, EFLA_D_O);
   if (in->has[EFLA_D_FINAL_STATE]) p->dy.final_state = make(p, EFLA_D_FINAL_STATE);
@@ -129,18 +137,25 @@ static efla_status pass_entry(pass *p, const efla_rule *rule, efla_backend *back
   return status;
 }
 
+efla_status efla_backward_file_declare(const efla_rule *rule, efla_tensors *in, efla_tensors *out, efla_message *why) {
+  pass p = {.in = in};
+  if (!in->has[EFLA_D_O])
+    return efla_fail(why, EFLA_INPUT, "%s: do: no such dataset, expected the derivative of a loss by o", in->path);
+  list(&p, rule);
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
+    if (p.gradient[i] != EFLA_TENSORS) status = efla_tensors_add(out, p.gradient[i], &out->stored[EFLA_O], why);
+  return status;
+}
+
 efla_status efla_backward_file(const efla_rule *rule, const char *backend, efla_tensors *in, efla_tensors *out,
                                size_t threads, efla_message *why) {
   pass p = {.in = in, .out = out, .type = out->stored[EFLA_O].digits > 24 ? EFLA_F64 : EFLA_F32};
   const efla_options options = {.threads = threads < EFLA_MAX_THREADS ? threads : EFLA_MAX_THREADS};
   efla_backend *opened = NULL;
-  if (!in->has[EFLA_D_O])
-    return efla_fail(why, EFLA_INPUT, "%s: do: no such dataset, expected the derivative of a loss by o", in->path);
   efla_status status = efla_backend_open(backend, &options, &opened);
   if (status != EFLA_OK) return efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
   status = pass_init(&p, rule, why);
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p.gradient[i] != EFLA_TENSORS) status = efla_tensors_add(out, p.gradient[i], &out->stored[EFLA_O], why);
   for (size_t entry = 0; entry < in->batch && status == EFLA_OK; entry++)
     status = pass_entry(&p, rule, opened, entry, why);
   pass_clear(&p);
