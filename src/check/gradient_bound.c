@@ -56,10 +56,17 @@ static double key_error(const efla_gradient_bound *b, const efla_roundings *r) {
   return b->spec->rule.keys->unit ? r->a * ((double)b->dk / 4 + 3) : 0;
 }
 
-/* Relative change of a coefficient by that of lambda. */
-static double by_lambda(const efla_adjoint *a, double slope, long double value) {
-  const double reach = fabs(slope * (double)a->lambda);
-  return value == 0 ? 0 : fmin(1, reach / fabs((double)value));
+/* How large the terms of lambda are: |k| |p|, which where p is k is lambda. */
+static double lambda_reach(const efla_adjoint *a) {
+  if (!a->erase_key) return (double)a->lambda;
+  double k2 = 0, p2 = 0;
+  for (size_t i = 0; i < a->dk; i++) k2 += square((double)a->key[i]), p2 += square((double)a->erase[i]);
+  return sqrt(k2 * p2);
+}
+
+/* The mean square error of a coefficient of that slope by lambda: a sum of dk products, and what follows from it. */
+static double coefficient_error(const efla_adjoint *a, const efla_roundings *r, long double value, double slope) {
+  return r->a * (8 * square((double)value) + ((double)a->dk + 4) * square(slope * lambda_reach(a)));
 }
 
 static bool apart(const efla_adjoint *a) {
@@ -84,14 +91,13 @@ efla_rounded_step efla_gradient_step(const efla_adjoint *a, const double *v, con
                             a->channels};
   for (size_t i = 0; i < a->dk; i++)
     to->k[i] = (double)a->writes[i], to->p[i] = (double)a->erases[i], to->d[i] = (double)a->decay[i];
-  const double reach = a->erase_key ? sqrt(efla_lambda(a->dk, to->k) * efla_lambda(a->dk, to->p)) : 0;
+  const double reach = lambda_reach(a);
   for (size_t j = 0; j < a->dv; j++) {
     const double x = backward ? 0 : v[j], s = (double)(backward ? a->du[j] : a->s[j]), wx = (double)a->c.write * x;
     double terms = 0;
     for (size_t i = 0; i < a->dk; i++) terms += square(e * step.p[i] * (double)S[i * a->dv + j]);
     to->value[j] = wx * wx, to->read[j] = square(e * s), to->update[j] = square(wx - e * s), to->terms[j] = terms;
-    step.lambda +=
-        a->erase_key ? square(reach * (l->write * x - l->erase * s)) : to->update[j] + (step.apart ? to->value[j] : 0);
+    step.lambda += square(reach * (l->write * x - l->erase * s));
   }
   return step;
 }
@@ -104,7 +110,7 @@ static void vary_columns(efla_gradient_bound *b, const efla_adjoint *a, const do
   const double c = channel_roundings(a) * r->a, e = (double)a->c.erase, e2 = e * e, w = (double)a->c.write,
                along = efla_covariance_form(&b->G, b->room.k), n = (double)dk;
   const efla_coefficients *l = &a->slopes.by_lambda;
-  const double reach = a->erase_key ? sqrt(efla_lambda(dk, b->room.k) * efla_lambda(dk, b->room.p)) : 0;
+  const double reach = lambda_reach(a);
   for (size_t j = 0; j < dv; j++) {
     double terms = 0, of_G = 0;
     for (size_t i = 0; i < dk; i++)
@@ -112,8 +118,7 @@ static void vary_columns(efla_gradient_bound *b, const efla_adjoint *a, const do
           of_G += square(b->room.k[i] * (double)a->G[i * dv + j]);
     const double s2 = square((double)a->s[j]), u2 = square((double)a->u[j]), du2 = square((double)a->du[j]),
                  wv2 = square(w * v[j]);
-    const double lambda =
-        a->erase_key ? square(reach * (l->write * v[j] - l->erase * (double)a->s[j])) : u2 + (apart(a) ? wv2 : 0);
+    const double lambda = square(reach * (l->write * v[j] - l->erase * (double)a->s[j]));
     b->of_s[j] = f->erased * efla_state_error_share(&f->before, j) + efla_rounded_dot(r, dk, terms, s2) + c * terms;
     b->of_u[j] = e2 * b->of_s[j] + 2 * r->a * (wv2 + e2 * s2) + r->o * (u2 + wv2) +
                  r->a * (4 * u2 + n * lambda + (apart(a) ? 5 * wv2 : 0));
@@ -168,11 +173,11 @@ static double vary_by_k(const efla_gradient_bound *b, const efla_adjoint *a) {
 /* by p: -e S du. */
 static double vary_by_p(const efla_gradient_bound *b, const efla_adjoint *a, const efla_forward_error *f) {
   const efla_roundings *r = &b->spec->roundings;
-  const double e2 = square((double)a->c.erase), size = norm2(b->dk, a->by_p);
-  const double rel = by_lambda(a, a->slopes.by_lambda.erase, a->c.erase);
+  const double e2 = square((double)a->c.erase), size = norm2(b->dk, a->by_p),
+               of_S = e2 > 0 ? size / e2 : weigh(b->dv, b->before, a->du);
   return e2 * (weigh(b->dv, f->before.share, a->du) + inner(b->dv, b->before, b->of_du)) +
          efla_rounded_dot(r, b->dv, e2 * weigh(b->dv, b->before, a->du), size) +
-         r->a * (8 + (double)b->dk * rel * rel) * size;
+         coefficient_error(a, r, a->c.erase, a->slopes.by_lambda.erase) * of_S;
 }
 
 /* A number D by_d + E by_e + W by_w, whose factors change by `bent` with lambda (times lambda). */
@@ -272,9 +277,9 @@ efla_gradient_variance efla_gradient_bound_token(efla_gradient_bound *b, const e
   measure_columns(b->dk, b->dv, after, b->after);
   vary_columns(b, a, v, before, f);
   to.q = vary_q(b, a, d_o, f);
-  const double rel = by_lambda(a, a->slopes.by_lambda.write, a->c.write);
   to.v = square((double)a->c.write) * total(b->dv, b->of_du) +
-         (r->a * (8 + (double)b->dk * rel * rel) + kappa) * norm2(b->dv, a->v);
+         coefficient_error(a, r, a->c.write, a->slopes.by_lambda.write) * norm2(b->dv, a->du) +
+         kappa * norm2(b->dv, a->v);
   const double by_k = vary_by_k(b, a), by_p = vary_by_p(b, a, f), lambda = vary_by_lambda(b, a, v, &bent.by_lambda);
   vary_keys(b, a, by_k, by_p, lambda, &to);
   to.beta = vary_number(b, a, v, &a->slopes.by_beta, &bent.by_beta, 0) + kappa * square((double)a->beta);

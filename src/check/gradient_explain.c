@@ -52,17 +52,19 @@ static void find_one(efla_gradient_check *c, efla_gradient_kind of, const efla_g
     set_factor(to, fit, of_factor, c->spec.scale);
 }
 
-/* The sequence and the heads in which the first gradient that is outside is so. */
-static efla_gradient_part first_part(const efla_gradient_check *c) {
+/* The last error of all gradients that are outside; of a gradient that is so in root mean square only, its head. */
+static efla_miss last_miss(const efla_gradient_check *c, size_t *head) {
+  efla_miss last = {.token = SIZE_MAX};
+  *head = 0;
   for (size_t i = 0; i < EFLA_GRADIENTS; i++)
     for (size_t h = 0; h < c->of[i].heads; h++) {
       const efla_gradient_result *one = &c->of[i].head[h];
-      if (!one->outside) continue;
-      const size_t head = h * (c->in->heads / c->of[i].heads);
-      return (efla_gradient_part){.sequence = one->errors.first.token < SIZE_MAX ? one->errors.first.sequence : 0,
-                                  .head = head - head % c->share};
+      if (!one->outside || (last.token < SIZE_MAX && (one->last.token == SIZE_MAX || one->last.token <= last.token)))
+        continue;
+      last = one->last;
+      *head = h * (c->in->heads / c->of[i].heads);
     }
-  return (efla_gradient_part){0};
+  return last;
 }
 
 /* ---- backward passes that are wrong as a whole ---- */
@@ -80,21 +82,9 @@ static efla_status try_variant(efla_gradient_check *c, efla_gradient_part part, 
   return EFLA_OK;
 }
 
-/* The last token that is outside, of all gradients of that sequence. */
-static size_t last_token(const efla_gradient_check *c, size_t sequence) {
-  size_t last = SIZE_MAX;
-  for (size_t i = 0; i < EFLA_BY_STATE; i++)
-    for (size_t h = 0; h < c->of[i].heads; h++) {
-      const efla_miss *miss = &c->of[i].head[h].last;
-      if (miss->token < SIZE_MAX && miss->sequence == sequence && (last == SIZE_MAX || miss->token > last))
-        last = miss->token;
-    }
-  return last;
-}
-
 /* Where the tokens of the last chunk are right, and those before it are not: the carry between chunks. */
-static efla_status try_chunks(efla_gradient_check *c, efla_gradient_part part, efla_message *why) {
-  const size_t length = efla_tensors_length(c->in, part.sequence), last = last_token(c, part.sequence);
+static efla_status try_chunks(efla_gradient_check *c, efla_gradient_part part, size_t last, efla_message *why) {
+  const size_t length = efla_tensors_length(c->in, part.sequence);
   char says[200];
   efla_status status = EFLA_OK;
   if (last == SIZE_MAX || length < 2) return EFLA_OK;
@@ -130,9 +120,11 @@ static efla_status try_rules(efla_gradient_check *c, efla_gradient_part part, ef
 efla_status efla_gradient_check_explain(efla_gradient_check *c, efla_message *why) {
   enum { MOST = 1 << 28 }; /* tokens times dk times dv of one head */
   efla_gradient_fit fits[EFLA_GRADIENTS] = {{0}};
-  efla_gradient_part part = first_part(c);
+  size_t head;
+  const efla_miss last = last_miss(c, &head);
+  efla_gradient_part part = {
+      .sequence = last.token < SIZE_MAX ? last.sequence : 0, .head = head - head % c->share, .fits = fits};
   bool outside, all = true;
-  part.fits = fits;
   if ((double)efla_tensors_length(c->in, part.sequence) * (double)(c->in->dk * c->in->dv) > MOST) return EFLA_OK;
   efla_status status = efla_gradient_check_part(c, &part, &outside, why);
   for (efla_gradient_kind of = 0; of < EFLA_GRADIENTS && status == EFLA_OK; of++) {
@@ -144,6 +136,6 @@ efla_status efla_gradient_check_explain(efla_gradient_check *c, efla_message *wh
   const efla_gradient_variant ignores = {.ignores_final = true};
   if (c->d_final)
     status = try_variant(c, part, &ignores, "no-final", "the derivative by final_state, dfinal_state, is ignored", why);
-  if (status == EFLA_OK) status = try_chunks(c, part, why);
+  if (status == EFLA_OK) status = try_chunks(c, part, last.token, why);
   return status == EFLA_OK ? try_rules(c, part, why) : status;
 }
