@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* run: o and final_state for your own q, k, v and beta.
+/* run: o and final_state for your own q, k, v and beta; on demand gradients.
  *
  * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g or alpha, p, initial_state, cu_seqlens.
  * Does      advances every head of every sequence with the given method, decay, keys, form and precision, block by
