@@ -39,7 +39,8 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   }
   size_t token = p->stream.token + t;
   double allowed = efla_reference_trajectory_readout_tolerance(&l->trajectory, x->q + t * x->dk);
-  bool exceeded = efla_errors_add(&result->o, &c->tolerance, x->dv, &m, l->trajectory.variance, allowed);
+  result->o.variance += l->trajectory.variance;
+  bool exceeded = efla_errors_add(&result->o, &c->tolerance, x->dv, &m, allowed);
   efla_bin *bin = &result->bins[efla_bin_of(token)];
   efla_bin_add(bin, m.error2, m.truth2, m.ulps, ratio(sqrt(m.error2), allowed));
   bool missed = exceeded || l->first.token < SIZE_MAX;
@@ -60,7 +61,8 @@ static void compare_state(pass *p, size_t h) {
   efla_measured m = efla_measure_row(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
   double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory), sigma = allowed / EFLA_ERROR_BOUND_TOKEN;
-  if (!efla_errors_add(&result->state, &c->tolerance, n, &m, sigma * sigma, allowed)) return;
+  result->state.variance += sigma * sigma;
+  if (!efla_errors_add(&result->state, &c->tolerance, n, &m, allowed)) return;
   efla_miss miss = {p->stream.sequence,
                     head,
                     efla_stream_last(&p->stream),

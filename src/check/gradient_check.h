@@ -9,8 +9,9 @@
 
 /* One gradient of one head; where heads share it of the heads together. */
 typedef struct efla_gradient_result {
-  efla_errors_of errors;
-  efla_miss last; /* out of tolerance: as errors.first, but the largest token number */
+  efla_errors_of errors; /* whose variance is not set */
+  double variance;       /* of all rows together, by the bound */
+  efla_miss last;        /* out of tolerance: as errors.first, but the largest token number */
   bool outside;
   efla_bin bins[EFLA_BINS]; /* of a state: unused */
 } efla_gradient_result;

@@ -150,6 +150,14 @@ static efla_status pass_heads(efla_gradient_pass *p, efla_progress *progress, ef
   return status == EFLA_OK && p->of[EFLA_BY_STATE].file ? efla_gradient_judge_states(p, why) : status;
 }
 
+/* Whether a row is out of tolerance, or all of them are in root mean square. */
+static bool outside_of(const efla_gradient_result *one, const efla_tolerance *tolerance) {
+  const efla_errors_of *errors = &one->errors;
+  if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
+  return errors->first.token < SIZE_MAX || (tolerance->kind == EFLA_TOLERANCE_BOUND &&
+                                            !(errors->error2 <= EFLA_GRADIENT_RMS * EFLA_GRADIENT_RMS * one->variance));
+}
+
 /* Sums up the results of all heads; returns whether one is outside. */
 static bool conclude(const efla_gradient_check *c, efla_judged_gradient of[EFLA_GRADIENTS]) {
   bool outside = false;
@@ -158,8 +166,9 @@ static bool conclude(const efla_gradient_check *c, efla_judged_gradient of[EFLA_
     g->total = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
     for (size_t h = 0; h < g->heads; h++) {
       efla_gradient_result *one = &g->head[h];
-      one->outside = efla_errors_outside(&one->errors, &c->tolerance);
+      one->outside = outside_of(one, &c->tolerance);
       efla_errors_merge(&g->total.errors, &one->errors);
+      g->total.variance += one->variance;
       for (size_t b = 0; b < EFLA_BINS; b++) efla_bin_merge(&g->total.bins[b], &one->bins[b]);
       if (one->last.token != SIZE_MAX && (g->total.last.token == SIZE_MAX || one->last.token > g->total.last.token))
         g->total.last = one->last;

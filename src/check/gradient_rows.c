@@ -69,7 +69,8 @@ static void note(const efla_gradient_pass *p, efla_judged_gradient *g, size_t gr
     return;
   }
   const double allowed = EFLA_GRADIENT_TOKEN * sqrt(variance), error = sqrt(m.error2);
-  const bool exceeded = efla_errors_add(&result->errors, &p->c->tolerance, n, &m, variance, allowed);
+  const bool exceeded = efla_errors_add(&result->errors, &p->c->tolerance, n, &m, allowed);
+  result->variance += variance;
   if (!efla_tensor_is_state(g->tensor))
     efla_bin_add(&result->bins[efla_bin_of(token)], m.error2, m.truth2, m.ulps, ratio(error, allowed));
   if (!exceeded) return;

@@ -23,11 +23,10 @@ efla_measured efla_measure_row(size_t n, const double *found, const long double 
 }
 
 bool efla_errors_add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const efla_measured *m,
-                     double variance, double allowed) {
+                     double allowed) {
   double error = sqrt(m->error2), relative = ratio(error, sqrt(m->truth2)), of_allowed = ratio(error, allowed);
   errors->numbers += n;
   errors->error2 += m->error2, errors->truth2 += m->truth2, errors->ulps2 += m->ulps2;
-  errors->variance += variance;
   efla_raise(&errors->ulps, m->ulps);
   efla_raise(&errors->relative, relative);
   efla_raise(&errors->ratio, of_allowed);

@@ -65,10 +65,6 @@ static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tol
          !(errors->error2 <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * errors->variance);
 }
 
-bool efla_errors_outside(const efla_errors_of *errors, const efla_tolerance *tolerance) {
-  return rms_exceeded(errors, tolerance) || (errors->first.token < SIZE_MAX && tolerance->kind != EFLA_TOLERANCE_RMS);
-}
-
 void efla_bin_add(efla_bin *bin, double error2, double truth2, double ulps, double ratio) {
   efla_bin_merge(bin, &(efla_bin){1, error2, truth2, ulps, ratio});
 }
@@ -81,7 +77,9 @@ void efla_bin_merge(efla_bin *all, const efla_bin *one) {
 }
 
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance) {
-  result->outside = efla_errors_outside(&result->o, tolerance) || efla_errors_outside(&result->state, tolerance);
+  bool single = result->o.first.token < SIZE_MAX || result->state.first.token < SIZE_MAX;
+  result->outside = rms_exceeded(&result->o, tolerance) || rms_exceeded(&result->state, tolerance) ||
+                    (single && tolerance->kind != EFLA_TOLERANCE_RMS);
 }
 
 void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one) {

@@ -72,9 +72,6 @@ typedef struct efla_head_result {
 /* Initialises: no errors. */
 void efla_head_result_init(efla_head_result *result);
 
-/* Whether errors are out of tolerance, of a row or in root mean square; after the last comparison. */
-bool efla_errors_outside(const efla_errors_of *errors, const efla_tolerance *tolerance);
-
 /* Adds the errors of another head. */
 void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one);
 
