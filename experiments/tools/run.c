@@ -39,7 +39,7 @@ static const efla_option options[] = {
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
      efla_format_name},
     {"gradients", NULL, NULL, NULL,
-     "also the derivatives of a loss by the inputs, from the dataset do, that by o; by --backend, in f64 or f32",
+     "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in f64 or f32",
      EFLA_FLAG, &gradients, 0, 0, NULL},
     {.name = NULL},
 };
