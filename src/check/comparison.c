@@ -39,7 +39,7 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   }
   size_t token = p->stream.token + t;
   double allowed = efla_reference_trajectory_readout_tolerance(&l->trajectory, x->q + t * x->dk);
-  result->o.variance += l->trajectory.variance;
+  result->o.variance.sum += l->trajectory.variance.sum, result->o.variance.most += l->trajectory.variance.most;
   bool exceeded = efla_errors_add(&result->o, &c->tolerance, x->dv, &m, allowed);
   efla_bin *bin = &result->bins[efla_bin_of(token)];
   efla_bin_add(bin, m.error2, m.truth2, m.ulps, ratio(sqrt(m.error2), allowed));
@@ -60,8 +60,9 @@ static void compare_state(pass *p, size_t h) {
   const double *found = efla_stream_head(&p->stream.y.final_state, h);
   efla_measured m = efla_measure_row(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
-  double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory), sigma = allowed / EFLA_ERROR_BOUND_TOKEN;
-  result->state.variance += sigma * sigma;
+  const double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory);
+  const efla_variance variance = efla_error_bound_state(&l->trajectory.bound, &c->spec.state);
+  result->state.variance.sum += variance.sum, result->state.variance.most += variance.most;
   if (!efla_errors_add(&result->state, &c->tolerance, n, &m, allowed)) return;
   efla_miss miss = {p->stream.sequence,
                     head,
@@ -124,7 +125,9 @@ static efla_status compare_block(pass *p, size_t threads, efla_message *why) {
 
 static efla_status pass_init(pass *p, efla_message *why) {
   const efla_tensors *in = p->c->in;
-  size_t states = 4 + in->dk / in->dv; /* per head: S in long double, S as found, C of the error bound */
+  const size_t squares = efla_error_bound_squares(&p->c->spec.units, p->c->spec.rule.decay->gated);
+  /* per head: S in long double and twice in double, S as found, the matrices of the error bound */
+  size_t states = 5 + squares * in->dk / in->dv;
   efla_status status = efla_stream_init(
       &p->stream, p->c->in, &(efla_walk){.states = states, .decay = p->c->spec.rule.decay, .outputs = p->c->out}, why);
   if (status != EFLA_OK) return status;
@@ -146,6 +149,7 @@ static void pass_clear(pass *p) {
 efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message *why) {
   efla_progress progress;
   pass p = {.c = c};
+  c->spec.tests = (double)c->in->heads * (double)(c->in->batch * c->in->tokens + c->in->sequences);
   c->head = calloc(c->in->heads, sizeof *c->head);
   if (!c->head) return efla_fail_memory(why);
   for (size_t h = 0; h < c->in->heads; h++) efla_head_result_init(&c->head[h]);
@@ -159,7 +163,7 @@ efla_status efla_comparison_run(efla_comparison *c, size_t threads, efla_message
   pass_clear(&p);
   efla_head_result_init(&c->total);
   for (size_t h = 0; h < c->in->heads; h++) {
-    efla_head_result_judge(&c->head[h], &c->tolerance);
+    efla_head_result_judge(&c->head[h], &c->tolerance, (double)c->in->heads);
     efla_head_result_merge(&c->total, &c->head[h]);
   }
   return status;

@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Error bound: how large the rounding errors of a correct kernel's state and read-outs may be, for the given tokens.
  *
- * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap: its mean square is at most
- * u^2 x^2/3 for a number x. Roundings are assumed to be independent. Every token's transition acts on the error that
- * the state has so far, so that the covariance C (dk, dk) of the state's error, summed over its columns, follows
- * exactly, for the step S' = diag(d) S + k u^T, u = w v - e S^T p, in which p is k and d one number unless the kernel has
- * an erase key or decays per channel,
+ * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap, of mean square u^2 f(x)^2/3
+ * for a number x, f(x) the power of two at or below |x|; f is taken of the true numbers.  Roundings are assumed to be
+ * independent.  Every token's transition acts on the error that the state has so far, so that the covariance C (dk, dk)
+ * of the state's error, summed over its columns, follows exactly, for the step S' = diag(d) S + k u^T, u = w v - e S^T p,
+ * in which p is k and d one number unless the kernel has an erase key or decays per channel,
  *
  *     C <- M C M^T + k k^T U + diag(D),   M = diag(d) - e k p^T,
  *
- *     U = 1/3 [ a (dk+2) (e^2 m + |e S^T p|^2 + |w v|^2)   rounding of the sum u
- *             + o (e^2 m + |u|^2 + |w v|^2)                 of its operands S, u, v
- *             + a (4 |u|^2 + dk l)                          of e and w together (docs/bounds.md#kernel-check)
- *             + a 5 |w v|^2                                 of w/e; only where e and d w differ
- *             + a c e^2 m ]                                 of p, which decays have multiplied
- *     D_i = 1/3 [ (s + 2 a f) |S'_i|^2                      of the stored state and of the update
- *               + o k_i^2 |u|^2                             of the key as an operand
- *               + a c (d_i^2 |S_i|^2 + k_i^2 |u|^2) ]       of d_i, and of k, which decays have multiplied
+ *     U = 1/3 [ a (e^2 R(p) + f(e S^T p)^2 + f(w v)^2 + f(u)^2)  the sum, its factors and the difference
+ *             + a r (4 |u|^2 + 5 |w v|^2)                        of e and w together; of w/e where e and d w differ
+ *             + a l |w_lambda v - e_lambda S^T p|^2              of lambda = p^T k, which passes on its slopes
+ *             + o (f(u)^2 + f(w v)^2)                            of operands of products
+ *             + e^2 P(p) ]
+ *     D_i = 1/3 [ s f(S'_i)^2 + a (f(d_i S_i)^2 + f(k_i u)^2)    of the stored state, the decayed one, the update
+ *               + (a, o) f(k_i)^2 |u|^2 + a r c d_i^2 |S_i|^2 ]  of the key as an operand and of the decay
  *
- * with the squares of three units: a of the arithmetic, o of the operands of products, s of the stored state.  The dk+2
- * partial sums of u are taken as large as the root sum of squares of their terms, m = sum p_i^2 |S_i|^2, or as their
- * result.  l is the square of what a relative error of |k| |p| in lambda = p^T k makes of u.  c = 3 with decays per
- * channel, of an exponential and a product, 0 otherwise; f = 1 but for the exact flow with decays per channel, which is
- * no such step: M is then Strang's and f counts what a series for it rounds. A read-out has the variance, summed over its entries,
+ * f(x)^2 is summed over the entries of a vector; a, o, s are the squares of the units of the arithmetic, of the operands
+ * of products (0 where those are numbers of the arithmetic) and of the stored state; r = 3/(8 log 2) is the mean of
+ * f^2/x^2.  R(y) is what the sum y^T S rounds (rounded_sums.h), P(y) = (a, o) f(y_i)^2 |S_i|^2 + o y_i^2 f(S_i)^2 its
+ * operands.  Numbers that the inputs hold and the format has are not rounded.  A read-out has the variance, summed over
+ * its entries,
  *
- *     V = scale^2 { q^T C q + 1/3 [a (dk+2) + p] (sum q_i^2 |S_i|^2 + |S^T q|^2) } + 1/3 r |o|^2,
+ *     V = scale^2 { q^T C q + 1/3 [a R(q) + P(q)] } + 1/3 (a + r_o) f(o)^2,
  *
- * with r the square of the unit of o's type in the file.
+ * with r_o the square of the unit of o's type in the file.  What chunks of tokens add, decays that are alike in all
+ * tokens, unit keys and the exact flow with decays per channel: docs/bounds.md#kernel-check.
+ *
+ * Errors that are common to all columns concentrate less than those that are not.  A second matrix with the same
+ * transitions bounds the largest eigenvalue L of the covariance of the entries of o: it takes of what is independent in
+ * the columns the largest column only.  The norm of an error is then below x^(1/2) V^(1/2), x - 1 - log x = 2 s L/V, but
+ * with a probability of e^-s (Chernoff), and that is granted.
  *
  * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
- * the state beyond the stability limit (docs/findings.md#accumulation).
- *
- * Tolerance: EFLA_ERROR_BOUND_TOKEN sqrt(V) for the norm of the error of a token, EFLA_ERROR_BOUND_RMS for the root
- * mean square over a head. The constants are measured: the largest of the forms and formats of this toolkit on the
- * input families is below half of either (test_compare). The margin is for chunkwise kernels, which multiply by (I +
- * L)^-1 in the operands' format, and for the tails of the distribution. */
+ * the state beyond the stability limit (docs/findings.md#accumulation). */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
 #define EFLA_CHECK_ERROR_BOUND_H
 
@@ -43,54 +43,82 @@
 
 #include <stdbool.h>
 
-#define EFLA_ERROR_BOUND_TOKEN 8.
-#define EFLA_ERROR_BOUND_RMS   4.
+#define EFLA_ERROR_BOUND_ODDS  1e5  /* of so many files of a right kernel one is outside, at most */
 #define EFLA_ERROR_BOUND_DK    4096 /* the longest key for which C is stored */
+#define EFLA_ERROR_BOUND_CHUNK 256  /* tokens of the longest chunk */
 
-/* Units of rounding of a kernel. */
+/* What a kernel rounds. */
 typedef struct efla_units {
-  double arithmetic, operands, state; /* unit roundoffs */
+  double arithmetic, operands, state; /* unit roundoffs; operands: 0 where they are numbers of the arithmetic */
+  size_t chunk;                       /* the most tokens that a sum goes over; 0: one token after another */
 } efla_units;
 
-/* The units of a kernel whose state is stored in `state` and whose outputs are in `o`: arithmetic is f64
- * where both are, otherwise f32; operands are rounded to the coarser of the two. */
-efla_units efla_units_of(const efla_format *state, const efla_format *output);
+enum { EFLA_UNITS = 7, EFLA_UNITS_TEXT = 120 };
+
+/* The kernels with a state in `state` and outputs in `output`, from those that round least to those that round most:
+ * in the arithmetic; with operands of products in the state's format, in the coarser of both; each token by token and by
+ * chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both formats are, otherwise f32.  Returns how many. */
+size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]);
+
+/* "tokens one by one", "chunks of tokens, operands of products of 8 bits"; text (EFLA_UNITS_TEXT). */
+void efla_units_say(const efla_units *units, char *text);
+
+/* Of an error: the expected square, summed over its entries, and a bound of its covariance's largest eigenvalue. */
+typedef struct efla_variance {
+  double sum, most;
+} efla_variance;
+
+/* Times sqrt(sum): the norm that a right kernel exceeds in one of `tests` errors in one of EFLA_ERROR_BOUND_ODDS files. */
+double efla_variance_factor(const efla_variance *variance, double tests);
 
 typedef struct efla_error_bound {
   efla_units units;
-  size_t dk;
-  double *C;    /* (dk, dk) */
-  double *w;    /* (dk), scratch: C p */
-  double *rows; /* (dk), |S_i|^2 of the current state */
-  double *last; /* (dk), the same of the state before */
+  size_t dk, dv;
+  double *block;
+  double *C, *most;                    /* (dk, dk) */
+  double *written;                     /* (dk, dk), sum of |u|^2 k k^T over a chunk; NULL: no chunks */
+  double *run, *age;                   /* (dk, dk), of decays that repeat; NULL: no decays */
+  double *S;                           /* (dk, dv), the current state */
+  double *rows;                        /* (dk), f^2 summed over a row of it */
+  double *logarithms;                  /* (dk), of decays, summed over a chunk */
+  double *w;                           /* (dk), scratch */
+  double *sum, *rounded, *u, *scratch; /* (dv), (dv), (dv), (2 dv), scratch */
+  double tokens;                       /* since the start */
+  bool aged;                           /* some decay has repeated */
 } efla_error_bound;
 
+/* How many matrices (dk, dk) a bound holds. */
+size_t efla_error_bound_squares(const efla_units *units, bool decays);
+
 /* Fails with EFLA_NO_MEMORY; bound is then zeroed. */
-efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk);
+efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk, size_t dv, bool decays);
 void efla_error_bound_clear(efla_error_bound *bound);
 
 /* Starts a sequence from S (dk, dv), exact except for the rounding of its storage. */
-void efla_error_bound_start(efla_error_bound *bound, size_t dv, const long double *S);
+void efla_error_bound_start(efla_error_bound *bound, const long double *S);
 
-/* What the error bound needs to know of a token; sums of squares. */
+/* What the error bound needs to know of a token. */
 typedef struct efla_token_sizes {
   const double *k, *p, *decay; /* (dk): the keys of the update as it is written above, and d */
-  double erase;
-  double value, read, update; /* |w v|^2, |e S^T p|^2 and |w v - e S^T p|^2 */
-  double lambda;              /* l */
-  bool apart;                 /* e and d w differ: the coefficients have errors of their own */
-  bool channels;              /* decays per channel */
-  double series;              /* f */
+  const double *v;             /* (dv) */
+  double erase, write;
+  double erase_slope, write_slope; /* derivatives by lambda */
+  double lambda;                   /* l: what the sum lambda rounds (rounded_sums.h); 0: lambda is known */
+  double norm;                     /* the same of a norm that keys are divided by, relative; 0: keys as they are */
+  bool apart;                      /* e and d w differ: the coefficients have errors of their own */
+  bool channels;                   /* decays per channel */
+  bool repeats;                    /* the decays are those of the token before */
+  double series;                   /* roundings of |S'|^2 by a series that computes the step; 0: none */
 } efla_token_sizes;
 
 /* Advances by one token; S (dk, dv) is the state after it. */
-void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, size_t dv, const long double *S);
+void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, const long double *S);
 
-/* V of a read-out: q (dk), o2 = |o|^2 and the type that o is stored in. */
-double efla_error_bound_readout(const efla_error_bound *bound, const double *q, double scale, double o2, size_t dv,
-                                const efla_format *stored);
+/* Of a read-out: q (dk), and the type that o is stored in. */
+efla_variance efla_error_bound_readout(efla_error_bound *bound, const double *q, double scale,
+                                       const efla_format *stored);
 
-/* The same for the state, summed over its entries, once it is stored. */
-double efla_error_bound_state(const efla_error_bound *bound, size_t dv, const efla_format *stored);
+/* Of the state, once it is stored. */
+efla_variance efla_error_bound_state(const efla_error_bound *bound, const efla_format *stored);
 
 #endif

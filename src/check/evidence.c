@@ -21,7 +21,7 @@ static size_t at_least_one(size_t n) { return n ? n : 1; }
 static efla_status lane_init(efla_lane *lane, const efla_tensors *in, const efla_stream *stream, size_t tokens,
                              efla_message *why) {
   const size_t dk = in->dk, dv = in->dv, state = dk * dv, argument = stream->x.g_per_channel ? dk : 1;
-  double *block = calloc(tokens * (2 * dk + dv + 1) + tokens * (argument + dk) + tokens * (2 * dv + 2) + 3 * state + 1,
+  double *block = calloc(tokens * (2 * dk + dv + 1) + tokens * (argument + dk) + tokens * (2 * dv + 3) + 3 * state + 1,
                          sizeof *block);
   if (!block) return efla_fail_memory(why);
   lane->x = (efla_tokens){.tokens = tokens, .dk = dk, .dv = dv, .block = block, .q = block};
@@ -34,7 +34,8 @@ static efla_status lane_init(efla_lane *lane, const efla_tensors *in, const efla
   lane->found = p + tokens * dk;
   lane->truth = lane->found + tokens * dv;
   lane->variance = lane->truth + tokens * dv;
-  lane->bits = lane->variance + tokens;
+  lane->allowed = lane->variance + tokens;
+  lane->bits = lane->allowed + tokens;
   lane->start = lane->bits + tokens;
   lane->S = lane->start + state;
   lane->S_truth = lane->S + state;
@@ -100,10 +101,11 @@ static efla_status follow(const efla_kernel_spec *spec, efla_lane *lane, double 
   for (size_t t = 0; t < lane->x.tokens && status == EFLA_OK; t++) {
     status = efla_reference_trajectory_step(&trajectory, &lane->x, t, why);
     for (size_t j = 0; j < dv; j++) lane->truth[t * dv + j] = (double)trajectory.o[j];
-    out[t] = trajectory.variance;
+    out[t] = trajectory.variance.sum;
+    lane->allowed[t] = efla_reference_trajectory_readout_tolerance(&trajectory, lane->x.q + t * dk);
   }
   for (size_t e = 0; e < dk * dv; e++) lane->S_truth[e] = (double)trajectory.S[e];
-  lane->S_variance = efla_error_bound_state(&trajectory.bound, dv, &spec->state);
+  lane->S_variance = efla_error_bound_state(&trajectory.bound, &spec->state).sum;
   efla_reference_trajectory_clear(&trajectory);
   return status;
 }

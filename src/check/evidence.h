@@ -14,6 +14,7 @@ typedef struct efla_lane {
   double *found;    /* (tokens, dv), o of the file */
   double *truth;    /* (tokens, dv) */
   double *variance; /* (tokens), expected square of the error of o by the error bound */
+  double *allowed;  /* (tokens), the norm of it that is granted */
   double *bits;     /* (tokens), the same for a state rounded by a unit of 1 and nothing else */
   double *start;    /* (dk, dv), initial state; NULL: zero */
   double *S;        /* (dk, dv), final state of the file; NULL: none, or not reached */

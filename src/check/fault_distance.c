@@ -86,7 +86,7 @@ efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_
   return EFLA_OK;
 }
 
-double efla_fault_score(const efla_fault_distance *d) { return sqrt(fmax(d->o, d->state)) / EFLA_ERROR_BOUND_RMS; }
+double efla_fault_score(const efla_fault_distance *d) { return sqrt(fmax(d->o, d->state)) / EFLA_FAULT_SCALE; }
 
 /* Below this a distance is that of a kernel whose roundings are far fewer than the bound's. */
 static double part(double a, double b, double n) { return n * log(fmax(b, 1e-30) / fmax(a, 1e-30)) / 2; }

@@ -23,23 +23,21 @@ static void add_candidate(efla_judgement *j, const efla_fault_candidate *one, co
   if (j->n) j->finding[j->n - 1].two = one->row[1] != SIZE_MAX;
 }
 
-/* A model of a state that is rounded to few bits reproduces most roundings, but where sums are rounded in another order
- * a few fall to the other side. */
-static const double FLIPS = 0.3;
-
 static bool rounds(const efla_fault_candidate *one) { return one->model.state || one->model.products; }
 
 static const double REST = 1e-3; /* of the error, which is as good as nothing */
 
 /* Whether a candidate reduces the errors to rounding: to what right kernels stay below (test_comparison), or, where it
- * takes away all but a thousandth, to what the bound grants. */
+ * takes away all but a thousandth, to what the bound grants.  A model that rounds to few bits leaves the roundings that
+ * fall to the other side, where sums are in another order: that it is twice as near is enough, since errors that look
+ * random are reproduced by no other. */
 static bool explains(const efla_fault_candidate *one, const efla_fault_candidate *right) {
   static const double ROUNDING = 0.5;
   const bool single = one->row[1] == SIZE_MAX,
              better = one->score <= 0.5 * right->score &&
                       efla_fault_likelihood(&one->distance, &right->distance) > log(EFLA_JUDGEMENT_RATIO);
-  return better && (one->score <= ROUNDING || (one->score <= 1 && one->score <= REST * right->score) ||
-                    (single && rounds(one) && one->score <= FLIPS * right->score));
+  return better &&
+         (one->score <= ROUNDING || (one->score <= 1 && one->score <= REST * right->score) || (single && rounds(one)));
 }
 
 /* Whether a is as much more likely than b that b is out of the question. */

@@ -65,6 +65,7 @@ static json_object *causality(efla_json *b, const efla_causality *c) {
 efla_status efla_kernel_check_write_json(const efla_kernel_check *s, FILE *out, efla_message *why) {
   const efla_kernel_spec *spec = &s->comparison.spec;
   efla_json b = {false};
+  char rounding[EFLA_UNITS_TEXT];
   json_object *all = efla_json_object(&b), *heads = efla_json_array(&b);
   efla_json_put(&b, all, "version", efla_json_text(&b, EFLA_VERSION));
   efla_json_put(&b, all, "commit", efla_json_text(&b, efla_commit()));
@@ -75,6 +76,8 @@ efla_status efla_kernel_check_write_json(const efla_kernel_check *s, FILE *out, 
   efla_json_put(&b, all, "truth", efla_json_text(&b, spec->truth->name));
   efla_json_put(&b, all, "o", efla_json_text(&b, spec->o.name));
   efla_json_put(&b, all, "state", efla_json_text(&b, s->state->name));
+  efla_units_say(&spec->units, rounding);
+  efla_json_put(&b, all, "roundings", efla_json_text(&b, rounding));
   efla_json_put(&b, all, "verdict", efla_json_text(&b, s->outside ? "outside" : "within"));
   efla_json_put(&b, all, "errors", efla_errors_json(&b, &s->comparison.total.o));
   efla_json_put(&b, all, "errors_of_state", efla_errors_json(&b, &s->comparison.total.state));

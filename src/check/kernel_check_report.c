@@ -115,6 +115,7 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   const efla_kernel_spec *spec = &s->comparison.spec;
   static const char *const tolerances[] = {"the bound for rounding errors of these tokens", "ulps",
                                            "relative root mean square"};
+  char rounding[EFLA_UNITS_TEXT];
   fprintf(out, "%s: %zu sequences, %zu tokens each batch entry, %zu heads, dk %zu, dv %zu, scale %.6g%s%s\n", in->path,
           in->sequences, in->tokens, in->heads, in->dk, in->dv, in->scale,
           spec->rule.decay->gated ? ", with decay" : "", in->has[EFLA_INITIAL_STATE] ? ", with initial state" : "");
@@ -129,6 +130,8 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   fprintf(out, "; tolerance: ");
   if (ask->tolerance.kind != EFLA_TOLERANCE_BOUND) fprintf(out, "%g ", ask->tolerance.value);
   fprintf(out, "%s\n", tolerances[ask->tolerance.kind]);
+  efla_units_say(&spec->units, rounding);
+  fprintf(out, "granted are the roundings of: %s\n", rounding);
   write_heads(out, s);
   fprintf(out, "\n");
   write_growth(out, &s->comparison.total);

@@ -23,9 +23,7 @@ static double error2(const efla_lane *lane, size_t t) {
   return sum;
 }
 
-static bool wrong(const efla_lane *lane, size_t t) {
-  return !(error2(lane, t) <= EFLA_ERROR_BOUND_TOKEN * EFLA_ERROR_BOUND_TOKEN * lane->variance[t]);
-}
+static bool wrong(const efla_lane *lane, size_t t) { return !(sqrt(error2(lane, t)) <= lane->allowed[t]); }
 
 /* Which tokens are wrong, over all judged lanes. */
 typedef struct wrongs {
@@ -75,7 +73,7 @@ bool efla_judge_places(efla_judgement *j, const efla_evidence *e, const efla_fau
   const char *name = NULL;
   wrongs w = find(e);
   const size_t chunk = w.at && w.tokens ? folds(&w, e->most) : 0;
-  const bool states_right = right->state <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS;
+  const bool states_right = right->state <= EFLA_FAULT_SCALE * EFLA_FAULT_SCALE;
   if (!w.at || !w.tokens || !states_right) {
     name = NULL;
   } else if (w.numbers > 0 && w.n <= w.numbers && w.tokens <= 1 + e->most / 16) {

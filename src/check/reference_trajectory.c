@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check/reference_trajectory.h"
 
+#include "check/rounded_sums.h"
 #include "efla/reference/recurrence.h"
 #include "ode/channel_exact.h"
 #include "oracle/channel.h"
@@ -37,16 +38,18 @@ efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory
                                            size_t dk, size_t dv) {
   *trajectory = (efla_reference_trajectory){.spec = spec, .dk = dk, .dv = dv};
   trajectory->S = calloc(dk * dv + 2 * dv + 5 * dk, sizeof *trajectory->S);
-  trajectory->key = calloc(dk * dv + 5 * dk + dv, sizeof *trajectory->key);
-  if (!trajectory->S || !trajectory->key || efla_error_bound_init(&trajectory->bound, &spec->units, dk) != EFLA_OK) {
+  trajectory->key = calloc(dk * dv + 6 * dk, sizeof *trajectory->key);
+  if (!trajectory->S || !trajectory->key ||
+      efla_error_bound_init(&trajectory->bound, &spec->units, dk, dv, spec->rule.decay && spec->rule.decay->gated) !=
+          EFLA_OK) {
     efla_reference_trajectory_clear(trajectory);
     return EFLA_NO_MEMORY;
   }
   trajectory->o = trajectory->S + dk * dv;
   trajectory->wide = trajectory->o + dv;
   trajectory->update = trajectory->key + dk;
-  trajectory->read = trajectory->update + 3 * dk;
-  trajectory->rates = trajectory->read + dv;
+  trajectory->last = trajectory->update + 3 * dk;
+  trajectory->rates = trajectory->last + dk;
   trajectory->S64 = trajectory->rates + dk;
   return EFLA_OK;
 }
@@ -61,7 +64,8 @@ void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory) {
 void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S) {
   for (size_t e = 0; e < trajectory->dk * trajectory->dv; e++) trajectory->S[e] = S ? S[e] : 0;
   trajectory->error = 0;
-  efla_error_bound_start(&trajectory->bound, trajectory->dv, trajectory->S);
+  memset(trajectory->last, 0, trajectory->dk * sizeof *trajectory->last);
+  efla_error_bound_start(&trajectory->bound, trajectory->S);
 }
 
 /* One token: a row of x, its treated key, its coefficients and their derivatives by lambda. */
@@ -70,12 +74,23 @@ typedef struct token {
   bool channels; /* decays per channel */
   efla_coefficients_long c;
   efla_coefficients by_lambda;
+  double norm; /* what the norm of the key rounds, relative; 0: it is not divided by it */
 } token;
+
+/* What the sum p^T k rounds. */
+static double rounded_lambda(size_t dk, const double *p, const double *k) {
+  double lambda, rounded, scratch[2];
+  efla_rounded_sums(dk, 1, p, k, &lambda, &rounded, scratch);
+  return rounded;
+}
 
 static token take(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t) {
   const efla_kernel_spec *spec = trajectory->spec;
   token one = {.x = efla_tokens_slice(x, t, 1), .channels = x->g && x->g_per_channel};
   memcpy(trajectory->key, one.x.k, trajectory->dk * sizeof *trajectory->key);
+  const double norm2 = efla_lambda(trajectory->dk, one.x.k);
+  if (spec->rule.keys->unit && norm2 > 0) /* half of the error of its square, and the root */
+    one.norm = rounded_lambda(trajectory->dk, one.x.k, one.x.k) / (4 * norm2 * norm2) + EFLA_ROUNDED_RELATIVE;
   spec->rule.keys->apply(trajectory->dk, trajectory->key);
   one.x.k = trajectory->key;
   const double *p = efla_token_erase_key(&one.x, 0), argument = efla_token_argument(&one.x, 0);
@@ -83,7 +98,7 @@ static token take(efla_reference_trajectory *trajectory, const efla_tokens *x, s
   for (size_t i = 0; i < trajectory->dk; i++) lambda += (long double)p[i] * trajectory->key[i];
   efla_coefficient_slopes slopes = {.by_lambda = {0}};
   efla_rule_coefficients_long(&spec->rule, lambda, one.x.beta[0], argument, &one.c);
-  if (x->p) efla_rule_slopes(&spec->rule, (double)lambda, one.x.beta[0], argument, &slopes);
+  efla_rule_slopes(&spec->rule, (double)lambda, one.x.beta[0], argument, &slopes);
   one.by_lambda = slopes.by_lambda;
   return one;
 }
@@ -108,33 +123,35 @@ static void spread(efla_reference_trajectory *trajectory, const token *one) {
   }
 }
 
+/* Whether the decays are those of the token before. */
+static bool repeats(efla_reference_trajectory *trajectory, const double *decay) {
+  bool same = true, decays = false;
+  for (size_t i = 0; i < trajectory->dk; i++) {
+    same = same && decay[i] == trajectory->last[i], decays = decays || decay[i] != 1;
+    trajectory->last[i] = decay[i];
+  }
+  return same && decays;
+}
+
 /* What the error bound needs to know of a token, from the state before it. */
 static efla_token_sizes measure(efla_reference_trajectory *trajectory, const token *one) {
   const efla_kernel_spec *spec = trajectory->spec;
-  const size_t dk = trajectory->dk, dv = trajectory->dv;
+  const size_t dk = trajectory->dk;
   spread(trajectory, one);
   efla_token_sizes sizes = {.k = trajectory->update,
                             .p = trajectory->update + dk,
                             .decay = trajectory->update + 2 * dk,
+                            .v = one->x.v,
                             .erase = (double)one->c.erase,
+                            .write = (double)one->c.write,
+                            .erase_slope = one->by_lambda.erase,
+                            .write_slope = one->by_lambda.write,
                             .apart = spec->rule.decay && !spec->rule.decay->proportional && !one->channels,
                             .channels = one->channels,
-                            .series = 1};
-  const double reach = efla_token_reach(&one->x, 0);
-  double *read = trajectory->read;
-  memset(read, 0, dv * sizeof *read);
-  for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dv; j++) read[j] += sizes.p[i] * (double)trajectory->S[i * dv + j];
-  for (size_t j = 0; j < dv; j++) {
-    const double v = one->x.v[j], erased = sizes.erase * read[j], written = (double)one->c.write * v;
-    sizes.value += written * written;
-    sizes.read += erased * erased;
-    sizes.update += (written - erased) * (written - erased);
-    sizes.lambda += pow(reach * (one->by_lambda.write * v - one->by_lambda.erase * read[j]), 2);
-  }
-  if (!one->x.p)
-    sizes.lambda = sizes.update + (sizes.apart ? sizes.value : 0); /* derivatives of logarithms: 1 at most */
-  if (efla_kernel_spec_exact(spec, one->channels)) sizes.series = 6 * pow(1 + half_range(one), 2);
+                            .norm = one->norm,
+                            .repeats = repeats(trajectory, trajectory->update + 2 * dk)};
+  if (!spec->rule.keys->unit || one->x.p) sizes.lambda = rounded_lambda(dk, efla_token_erase_key(&one->x, 0), one->x.k);
+  if (efla_kernel_spec_exact(spec, one->channels)) sizes.series = 12 * pow(1 + half_range(one), 2);
   return sizes;
 }
 
@@ -190,25 +207,24 @@ efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory
   efla_token_sizes sizes = measure(trajectory, &one);
   efla_status status = advance(trajectory, &one, why);
   if (status != EFLA_OK) return status;
-  efla_error_bound_step(&trajectory->bound, &sizes, dv, trajectory->S);
+  efla_error_bound_step(&trajectory->bound, &sizes, trajectory->S);
   for (size_t i = 0; i < dk; i++) q[i] = one.x.q[i];
   efla_readout_long(dk, dv, q, trajectory->S, trajectory->o);
-  double o2 = 0;
-  for (size_t j = 0; j < dv; j++) {
-    trajectory->o[j] *= spec->scale;
-    o2 += (double)(trajectory->o[j] * trajectory->o[j]);
-  }
-  trajectory->variance = efla_error_bound_readout(&trajectory->bound, one.x.q, spec->scale, o2, dv, &spec->o);
+  for (size_t j = 0; j < dv; j++) trajectory->o[j] *= spec->scale;
+  trajectory->variance = efla_error_bound_readout(&trajectory->bound, one.x.q, spec->scale, &spec->o);
   return EFLA_OK;
 }
 
+static double allowed(const efla_reference_trajectory *trajectory, const efla_variance *variance) {
+  return efla_variance_factor(variance, trajectory->spec->tests) * sqrt(variance->sum);
+}
+
 double efla_reference_trajectory_readout_tolerance(const efla_reference_trajectory *trajectory, const double *q) {
-  return EFLA_ERROR_BOUND_TOKEN * sqrt(trajectory->variance) +
+  return allowed(trajectory, &trajectory->variance) +
          fabs(trajectory->spec->scale) * sqrt(efla_lambda(trajectory->dk, q)) * trajectory->error;
 }
 
 double efla_reference_trajectory_state_tolerance(const efla_reference_trajectory *trajectory) {
-  return EFLA_ERROR_BOUND_TOKEN *
-             sqrt(efla_error_bound_state(&trajectory->bound, trajectory->dv, &trajectory->spec->state)) +
-         trajectory->error;
+  const efla_variance variance = efla_error_bound_state(&trajectory->bound, &trajectory->spec->state);
+  return allowed(trajectory, &variance) + trajectory->error;
 }

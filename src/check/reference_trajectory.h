@@ -18,20 +18,21 @@ typedef struct efla_kernel_spec {
   const efla_oracle *truth;
   efla_units units;
   efla_format o, state; /* types of the stored outputs */
+  double tests;         /* errors that are compared with the bound */
 } efla_kernel_spec;
 
 typedef struct efla_reference_trajectory {
   const efla_kernel_spec *spec;
   size_t dk, dv;
-  long double *S;  /* (dk, dv), true state */
-  long double *o;  /* (dv), true read-out of the last token, scale included */
-  double error;    /* bound for the error of S, Frobenius; 0 for longdouble, whose unit is 2^-11 of f64's */
-  double variance; /* expected square of a kernel's error of o, summed over its entries */
+  long double *S;         /* (dk, dv), true state */
+  long double *o;         /* (dv), true read-out of the last token, scale included */
+  double error;           /* bound for the error of S, Frobenius; 0 for longdouble, whose unit is 2^-11 of f64's */
+  efla_variance variance; /* of a kernel's error of o */
   efla_error_bound bound;
   long double *wide; /* (5 dk + dv), scratch: q, k, p, the channels' decays before and after the step, v */
   double *key;       /* (dk), after treatment */
   double *update;    /* (3 dk), scratch: keys and decays of the update as error_bound.h writes it */
-  double *read;      /* (dv), scratch: S^T p */
+  double *last;      /* (dk), decays of the token before */
   double *rates;     /* (dk), and */
   double *S64;       /* (dk, dv), scratch of the exact flow with g per channel */
 } efla_reference_trajectory;

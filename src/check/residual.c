@@ -16,15 +16,13 @@ static double error2(const efla_lane *lane, size_t t) {
   return sum;
 }
 
-/* A rounding error is uniform over a gap, u^2/3 x^2 of a number x at the lower end of a binade and a quarter of that at
- * its upper end: about half of what the bound takes it to be. */
-static const double SHARE = 0.5;
-
 /* Segments of tokens, each with its mean of error^2 over what one unit of rounding of the state leaves. */
 enum { SEGMENTS = 8 };
 
+static const double FARTHEST = 8; /* token from the root mean square */
+
 /* The mean over the judged lanes, or a negative number where a segment is out of proportion: more than four times, or
- * less than an eighth, of the mean, or a token more than the bound's distance from it. */
+ * less than an eighth, of the mean, or a token more than FARTHEST from it. */
 static double mean_of(const efla_evidence *e) {
   double segment[SEGMENTS] = {0}, n[SEGMENTS] = {0}, sum = 0, tokens = 0, largest = 0;
   for (size_t i = 0; i < efla_evidence_lanes(e); i++) {
@@ -39,7 +37,7 @@ static double mean_of(const efla_evidence *e) {
   const double mean = sum / tokens;
   for (size_t s = 0; s < SEGMENTS; s++)
     if (n[s] > 0 && !(segment[s] / n[s] < 4 * mean && segment[s] / n[s] > mean / 8)) return -1;
-  return largest < EFLA_ERROR_BOUND_TOKEN * EFLA_ERROR_BOUND_TOKEN * mean ? mean : -1;
+  return largest < FARTHEST * FARTHEST * mean ? mean : -1;
 }
 
 /* Errors of a systematic kind are correlated with what is true; those of rounding are not: |<r, o>| over |r| |o| beyond
@@ -60,7 +58,7 @@ static bool correlated(const efla_evidence *e) {
 bool efla_judge_rounding(efla_judgement *j, const efla_evidence *e) {
   const double mean = mean_of(e);
   j->rounding = mean > 0 && !correlated(e);
-  j->digits = j->rounding ? -log2(sqrt(mean / SHARE)) : NAN;
+  j->digits = j->rounding ? -log2(sqrt(mean)) : NAN;
   return j->rounding;
 }
 
@@ -107,7 +105,7 @@ static size_t write_span(char *to, size_t room, const efla_evidence *e, const do
     double sum = 0;
     const size_t end = t + WINDOW < e->most ? t + WINDOW : e->most;
     for (size_t s = t; s < end; s++) sum += token[s];
-    if (sum <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * (double)((end - t) * judged)) continue;
+    if (sum <= EFLA_FAULT_SCALE * EFLA_FAULT_SCALE * (double)((end - t) * judged)) continue;
     if (first == SIZE_MAX) first = t;
     last = end - 1;
   }

@@ -40,7 +40,7 @@ size_t efla_bin_first(size_t bin) {
 static double ratio(double part, double whole) { return part == 0 ? 0 : part / whole; }
 
 double efla_errors_rms(const efla_errors_of *errors) { return sqrt(ratio(errors->error2, errors->truth2)); }
-double efla_errors_expected(const efla_errors_of *errors) { return sqrt(ratio(errors->variance, errors->truth2)); }
+double efla_errors_expected(const efla_errors_of *errors) { return sqrt(ratio(errors->variance.sum, errors->truth2)); }
 double efla_errors_rms_ulps(const efla_errors_of *errors) {
   return errors->numbers ? sqrt(errors->ulps2 / (double)errors->numbers) : 0;
 }
@@ -59,10 +59,10 @@ void efla_head_result_init(efla_head_result *result) {
 }
 
 /* Errors that exceed the tolerance in root mean square over a head, though no single token exceeds its own. */
-static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance) {
+static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tolerance, double tests) {
+  const double factor = efla_variance_factor(&errors->variance, tests);
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
-  return tolerance->kind == EFLA_TOLERANCE_BOUND &&
-         !(errors->error2 <= EFLA_ERROR_BOUND_RMS * EFLA_ERROR_BOUND_RMS * errors->variance);
+  return tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= factor * factor * errors->variance.sum);
 }
 
 void efla_bin_add(efla_bin *bin, double error2, double truth2, double ulps, double ratio) {
@@ -76,15 +76,16 @@ void efla_bin_merge(efla_bin *all, const efla_bin *one) {
   efla_raise(&all->ratio, one->ratio);
 }
 
-void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance) {
+void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance, double heads) {
   bool single = result->o.first.token < SIZE_MAX || result->state.first.token < SIZE_MAX;
-  result->outside = rms_exceeded(&result->o, tolerance) || rms_exceeded(&result->state, tolerance) ||
+  result->outside = rms_exceeded(&result->o, tolerance, heads) || rms_exceeded(&result->state, tolerance, heads) ||
                     (single && tolerance->kind != EFLA_TOLERANCE_RMS);
 }
 
 void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one) {
   all->numbers += one->numbers;
-  all->error2 += one->error2, all->truth2 += one->truth2, all->variance += one->variance, all->ulps2 += one->ulps2;
+  all->error2 += one->error2, all->truth2 += one->truth2, all->ulps2 += one->ulps2;
+  all->variance.sum += one->variance.sum, all->variance.most += one->variance.most;
   efla_raise(&all->ulps, one->ulps);
   efla_raise(&all->relative, one->relative);
   efla_raise(&all->ratio, one->ratio);

@@ -45,7 +45,8 @@ typedef struct efla_bin {
  * (of the state), so that entries near zero by cancellation do not count as lost. */
 typedef struct efla_errors_of {
   size_t numbers;
-  double error2, truth2, variance; /* sums over all numbers; variance: as expected by the error bound */
+  double error2, truth2;  /* sums over all numbers */
+  efla_variance variance; /* as expected by the error bound, summed */
   /* Largest error: of an entry, of a norm relative to the true norm, of a norm relative to the error bound. */
   double ulps, relative, ratio;
   double ulps2;    /* sum of squares */
@@ -79,8 +80,8 @@ void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one);
 void efla_bin_add(efla_bin *bin, double error2, double truth2, double ulps, double ratio);
 void efla_bin_merge(efla_bin *all, const efla_bin *one);
 
-/* To be called after the last comparison: sets `outside`. */
-void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance);
+/* To be called after the last comparison: sets `outside`; one of so many heads. */
+void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance, double heads);
 
 /* Adds the result of another head. */
 void efla_head_result_merge(efla_head_result *all, const efla_head_result *one);

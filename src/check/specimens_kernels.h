@@ -94,7 +94,8 @@ enum {
   RIGHT_PAIRWISE,
   RIGHT_SPLIT,
   RIGHT_FUSED,
-  RIGHT_CHUNKS
+  RIGHT_CHUNKS,
+  RIGHT_INVERSE
 };
 
 /* One head of one sequence of a wrong kernel. */

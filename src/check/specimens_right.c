@@ -90,11 +90,58 @@ static void one_chunk(efla_specimen *c, size_t first, size_t tokens, size_t head
     }
 }
 
+/* A number as an operand of a product of matrices: in the type of inputs. */
+static float operand(const efla_specimen *c, float x) { return (float)efla_format_round(c->type, x); }
+
+/* The same with T = (I + A)^-1 formed, A = tril(a_t G_t/G_s k_t^T k_s, -1): u = T (a v) - (T (a G k)) S, with all operands
+ * of products of matrices in the type of inputs, and logarithms of decays added up. */
+static void one_inverse(efla_specimen *c, size_t first, size_t tokens, size_t head, float *S) {
+  static _Thread_local float T[MOST][MOST], u[MOST][DV], last[DK * DV];
+  static _Thread_local row rows[MOST];
+  float g[MOST];
+  for (size_t t = 0; t < tokens; t++) {
+    const size_t at = (first + t) * H + head;
+    rows[t] = row_of(c, RIGHT_INVERSE, at);
+    g[t] = (t ? g[t - 1] : 0) + (c->g ? c->g[at] : 0);
+    for (size_t s = 0; s <= t; s++) {
+      T[t][s] = t == s ? 1 : 0;
+      for (size_t m = s; m < t; m++)
+        T[t][s] -= rows[t].a * expf(g[t] - g[m]) * dot(RIGHT_INVERSE, DK, rows[t].key, 1, rows[m].key) * T[m][s];
+    }
+  }
+  for (size_t i = 0; i < DK * DV; i++) last[i] = operand(c, S[i]);
+  for (size_t t = 0; t < tokens; t++) {
+    float w[DK] = {0}, v[DV] = {0};
+    for (size_t s = 0; s <= t; s++) {
+      for (size_t i = 0; i < DK; i++) w[i] += operand(c, T[t][s]) * operand(c, rows[s].a * expf(g[s]) * rows[s].key[i]);
+      for (size_t j = 0; j < DV; j++) v[j] += operand(c, T[t][s]) * operand(c, rows[s].a * rows[s].v[j]);
+    }
+    for (size_t i = 0; i < DK; i++) w[i] = operand(c, w[i]);
+    for (size_t j = 0; j < DV; j++) u[t][j] = operand(c, operand(c, v[j]) - dot(RIGHT_INVERSE, DK, last + j, DV, w));
+  }
+  for (size_t t = 0; t < tokens; t++) {
+    float o[DV];
+    for (size_t j = 0; j < DV; j++) o[j] = expf(g[t]) * dot(RIGHT_INVERSE, DK, last + j, DV, rows[t].q);
+    for (size_t s = 0; s <= t; s++) {
+      const float weight = operand(c, expf(g[t] - g[s]) * dot(RIGHT_INVERSE, DK, rows[s].key, 1, rows[t].q));
+      for (size_t j = 0; j < DV; j++) o[j] += weight * u[s][j];
+    }
+    write_row(c, (first + t) * H + head, o);
+  }
+  for (size_t i = 0; i < DK; i++)
+    for (size_t j = 0; j < DV; j++) {
+      float sum = expf(g[tokens - 1]) * S[i * DV + j];
+      for (size_t s = 0; s < tokens; s++) sum += rows[s].key[i] * operand(c, expf(g[tokens - 1] - g[s]) * u[s][j]);
+      S[i * DV + j] = sum;
+    }
+}
+
 void efla_specimen_run_right(efla_specimen *c, int what, size_t chunk, size_t first, size_t tokens, size_t head,
                              float *S) {
-  if (what != RIGHT_CHUNKS) {
+  if (what != RIGHT_CHUNKS && what != RIGHT_INVERSE) {
     by_tokens(c, what, first, tokens, head, S);
     return;
   }
-  for (size_t t = 0; t < tokens; t += chunk) one_chunk(c, first + t, tokens - t < chunk ? tokens - t : chunk, head, S);
+  void (*const one)(efla_specimen *, size_t, size_t, size_t, float *) = what == RIGHT_CHUNKS ? one_chunk : one_inverse;
+  for (size_t t = 0; t < tokens; t += chunk) one(c, first + t, tokens - t < chunk ? tokens - t : chunk, head, S);
 }

@@ -111,4 +111,7 @@ const efla_specimen_kernel efla_specimen_right[] = {{"plain", "", WRONG_NONE, 0,
                                                     {"chunks of 64", "", RIGHT_CHUNKS, 64, 0},
                                                     {"chunks of 128", "", RIGHT_CHUNKS, 128, S0},
                                                     {"chunks of 256", "", RIGHT_CHUNKS, 256, 0},
+                                                    {"chunks of 64 by inverse", "", RIGHT_INVERSE, 64, 0},
+                                                    {"chunks of 64 by inverse + g", "", RIGHT_INVERSE, 64, G},
+                                                    {"chunks of 16 by inverse", "", RIGHT_INVERSE, 16, S0},
                                                     {.name = NULL}};

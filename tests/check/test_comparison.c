@@ -4,6 +4,8 @@
 #include "files.h"
 #include "testing.h"
 
+#include "check/rounded_sums.h"
+
 static char path[256], second[256];
 
 static void set_up(const char *name) {
@@ -124,8 +126,8 @@ START_TEST(runs_that_have_nothing_in_common) {
 }
 END_TEST
 
-/* How a form and a format of the toolkit does beside the bound on tokens of a family: its largest error and its root
- * mean square, relative to the tolerance and to what is expected. */
+/* How a form and a format of the toolkit does beside the widest bound on tokens of a family: its largest error,
+ * relative to the tolerance, and its root mean square, relative to the expected one. */
 typedef struct share {
   double largest, rms;
 } share;
@@ -134,11 +136,13 @@ static share share_of_bound(const efla_form *form, const efla_format *format, co
                             const efla_tokens *x) {
   efla_forward_spec forward = {
       .rule = *rule, .form = form, .format = format, .chunk = 32, .dk = x->dk, .dv = x->dv, .scale = 1};
-  efla_units units = efla_units_of(format, efla_format_find(format->digits > 24 ? "f64" : "f32"));
+  efla_units units[EFLA_UNITS];
+  const size_t widest = efla_units_of(format, efla_format_find(format->digits > 24 ? "f64" : "f32"), units) - 1;
   efla_kernel_spec spec = {.rule = *rule,
                            .scale = 1,
                            .truth = efla_oracle_find("longdouble"),
-                           .units = units,
+                           .units = units[widest],
+                           .tests = 300,
                            .o = *efla_format_find("f64")};
   efla_reference_trajectory trajectory;
   const size_t dk = x->dk, dv = x->dv;
@@ -154,15 +158,15 @@ static share share_of_bound(const efla_form *form, const efla_format *format, co
     for (size_t j = 0; j < dv; j++)
       error += (double)((o[t * dv + j] - trajectory.o[j]) * (o[t * dv + j] - trajectory.o[j]));
     largest = fmax(largest, sqrt(error) / efla_reference_trajectory_readout_tolerance(&trajectory, x->q + t * dk));
-    error2 += error, variance += trajectory.variance;
+    error2 += error, variance += trajectory.variance.sum;
   }
   free(o), free(scratch);
   efla_reference_trajectory_clear(&trajectory);
   return (share){largest, sqrt(error2 / variance)};
 }
 
-/* The error bound: every form and format of the toolkit stays below half of it with every decay, and the largest
- * above a hundredth: it is no empty promise. */
+/* The error bound: every form and format of the toolkit stays below half of it with every decay, and the first
+ * of them reaches a tenth of it.  It is the bound of those that round most. */
 START_TEST(bound_covers_the_toolkit_s_own_kernels) {
   static const char *const families[] = {"gaussian", "unit", "dictionary", "cone"};
   double least = INFINITY, g[300];
@@ -176,14 +180,14 @@ START_TEST(bound_covers_the_toolkit_s_own_kernels) {
       for (const efla_format *format = efla_formats; format->name; format++)
         for (const efla_form *form = efla_forms; form->name; form++) {
           const share s = share_of_bound(form, format, &rule, &x);
-          ck_assert_msg(s.largest < 0.5 && s.rms < EFLA_ERROR_BOUND_RMS / 2, "%s %s %s %s: %g of the bound, rms %g",
+          ck_assert_msg(s.largest < 0.5 && s.rms < EFLA_FAULT_SCALE / 2, "%s %s %s %s: %g of the bound, rms %g",
                         families[i], decay->name, format->name, form->name, s.largest, s.rms);
-          /* chunks round the state less often than the error bound allows */
-          if (form == efla_forms) least = fmin(least, s.largest);
+          if (form == efla_forms) /* chunks round the state less often */
+            least = fmin(least, s.largest);
         }
       efla_tokens_clear(&x);
     }
-  ck_assert_double_gt(least, 0.01);
+  ck_assert_double_gt(least, 0.1);
 }
 END_TEST
 
@@ -233,14 +237,13 @@ static void check_covariance(const char *decay, bool channels, bool erase_key) {
   x.g = decays, x.g_per_channel = channels, x.p = erase_key ? p : NULL;
   ck_assert_int_eq(efla_reference_trajectory_init(&trajectory, &spec, DK, DV), EFLA_OK);
   efla_reference_trajectory_start(&trajectory, S);
-  for (size_t i = 0; i < DK; i++) C[i * DK + i] = efla_lambda(DV, S + i * DV) / 12;
+  for (size_t e = 0; e < DK * DV; e++) C[e / DV * DK + e / DV] += efla_rounded(S[e]) / 12;
   for (size_t t = 0; t < T; t++) {
     ck_assert_int_eq(efla_reference_trajectory_step(&trajectory, &x, t, NULL), EFLA_OK);
     transition(&spec.rule, &x, t, M);
     carry(M, C);
     for (size_t i = 0; i < DK; i++)
-      for (size_t j = 0; j < DV; j++)
-        C[i * DK + i] += (double)(trajectory.S[i * DV + j] * trajectory.S[i * DV + j]) / 12;
+      for (size_t j = 0; j < DV; j++) C[i * DK + i] += efla_rounded((double)trajectory.S[i * DV + j]) / 12;
   }
   for (size_t e = 0; e < DK * DK; e++) {
     norm += C[e] * C[e];

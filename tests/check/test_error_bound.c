@@ -3,6 +3,9 @@
  * them. */
 #include "testing.h"
 
+#include "check/rounded_sums.h"
+
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_rng.h>
 
 enum { DK = 5, DV = 3, DRAWS = 20000 };
@@ -12,7 +15,6 @@ typedef struct token {
   efla_rule rule;
   efla_coefficients c, by_lambda;
   double lambda, argument;
-  double reach; /* |k| |p|; 0: p is k */
   bool channels;
 } token;
 
@@ -27,7 +29,6 @@ static token token_of(const char *decay, double argument, bool erase_key, bool c
     if (erase_key) x.p[i] -= 0.5 * cos(2 * (double)i);
     lambda += x.k[i] * x.p[i];
   }
-  if (erase_key) x.reach = sqrt(efla_lambda(DK, x.k) * efla_lambda(DK, x.p));
   for (size_t j = 0; j < DV; j++) x.v[j] = 1 + 0.5 * (double)j;
   ck_assert_int_eq(efla_rule_coefficients(&rule, lambda, 0.9, argument, &x.c), EFLA_OK);
   ck_assert_int_eq(efla_rule_slopes(&rule, lambda, 0.9, argument, &slopes), EFLA_OK);
@@ -37,68 +38,101 @@ static token token_of(const char *decay, double argument, bool erase_key, bool c
 }
 
 /* The trace of C that the bound gives after one step from an exact state. */
-static double granted(const token *x, const efla_units *units, bool apart) {
+static double granted(const token *x, const efla_units *units, efla_token_sizes sizes) {
   efla_error_bound bound;
   long double after[DK * DV], S[DK * DV];
   double sum = 0, read[DV] = {0};
-  efla_token_sizes sizes = {
-      .k = x->k, .p = x->p, .decay = x->d, .erase = x->c.erase, .apart = apart, .channels = x->channels, .series = 1};
+  sizes.k = x->k, sizes.p = x->p, sizes.decay = x->d, sizes.v = x->v;
+  sizes.erase = x->c.erase, sizes.write = x->c.write;
+  sizes.erase_slope = x->by_lambda.erase, sizes.write_slope = x->by_lambda.write;
   for (size_t e = 0; e < DK * DV; e++) S[e] = x->S[e], read[e % DV] += x->p[e / DV] * x->S[e];
-  for (size_t j = 0; j < DV; j++) {
-    const double erased = x->c.erase * read[j], written = x->c.write * x->v[j];
-    sizes.value += written * written, sizes.read += erased * erased, sizes.update += pow(written - erased, 2);
-    sizes.lambda += pow(x->reach * (x->by_lambda.write * x->v[j] - x->by_lambda.erase * read[j]), 2);
-    for (size_t i = 0; i < DK; i++) after[i * DV + j] = x->d[i] * x->S[i * DV + j] + x->k[i] * (written - erased);
-  }
-  if (x->reach == 0) sizes.lambda = sizes.update + (apart ? sizes.value : 0);
-  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK), EFLA_OK);
-  efla_error_bound_start(&bound, DV, S);
+  for (size_t e = 0; e < DK * DV; e++)
+    after[e] = x->d[e / DV] * x->S[e] + x->k[e / DV] * (x->c.write * x->v[e % DV] - x->c.erase * read[e % DV]);
+  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK, DV, true), EFLA_OK);
+  efla_error_bound_start(&bound, S);
   memset(bound.C, 0, DK * DK * sizeof *bound.C);
-  efla_error_bound_step(&bound, &sizes, DV, after);
+  efla_error_bound_step(&bound, &sizes, after);
   for (size_t i = 0; i < DK; i++) sum += bound.C[i * DK + i];
   efla_error_bound_clear(&bound);
   return sum;
 }
 
-/* A relative error that is uniform over a gap of unit u. */
-static double gap(gsl_rng *draw, double u) { return 1 + u * (2 * gsl_rng_uniform(draw) - 1); }
+/* x after a rounding to a gap of unit u; a factor whose error is that of a number anywhere in its binade. */
+static double rounded(gsl_rng *draw, double u, double x) {
+  return x + u * sqrt(efla_rounded(x)) * (2 * gsl_rng_uniform(draw) - 1);
+}
+static double gap(gsl_rng *draw, double u) {
+  return 1 + u * (2 * gsl_rng_uniform(draw) - 1) / exp2(gsl_rng_uniform(draw));
+}
+static double gaps(gsl_rng *draw, double u, int n) {
+  double product = 1;
+  for (int i = 0; i < n; i++) product *= gap(draw, u);
+  return product;
+}
 
-/* The square of one step's error with every operand of a product rounded once: the state, the value, u and the key. */
+/* The square of one step's error with every operand of a product rounded once: the erase key, the state, the value, u
+ * and the key. */
 static double by_operands(const token *x, gsl_rng *draw, double u) {
-  double error2 = 0, key[DK];
-  for (size_t i = 0; i < DK; i++) key[i] = x->k[i] * gap(draw, u);
+  double error2 = 0, key[DK], p[DK];
+  for (size_t i = 0; i < DK; i++) key[i] = rounded(draw, u, x->k[i]), p[i] = rounded(draw, u, x->p[i]);
   for (size_t j = 0; j < DV; j++) {
-    double exact = x->c.write * x->v[j], rounded = exact * gap(draw, u);
+    double exact = x->c.write * x->v[j], changed = rounded(draw, u, exact);
     for (size_t i = 0; i < DK; i++) {
-      const double product = x->c.erase * x->p[i] * x->S[i * DV + j];
-      exact -= product, rounded -= product * gap(draw, u);
+      exact -= x->c.erase * x->p[i] * x->S[i * DV + j];
+      changed -= x->c.erase * p[i] * rounded(draw, u, x->S[i * DV + j]);
     }
-    rounded *= gap(draw, u);
-    for (size_t i = 0; i < DK; i++) error2 += pow(key[i] * rounded - x->k[i] * exact, 2);
+    changed += rounded(draw, u, exact) - exact;
+    for (size_t i = 0; i < DK; i++) error2 += pow(key[i] * changed - x->k[i] * exact, 2);
   }
   return error2;
 }
 
-/* The same with e and w off by `both` roundings together, and w by `own` more. */
-static double by_coefficients(const token *x, gsl_rng *draw, double u, size_t both, size_t own) {
-  double together = 1, alone = 1, error2 = 0;
-  for (size_t i = 0; i < both; i++) together *= gap(draw, u);
-  for (size_t i = 0; i < own; i++) alone *= gap(draw, u);
+/* The same by the arithmetic: the sums S^T p, three results and the sum of u, d S, k u, their sum as
+ * it is stored; and e and w off by 4 relative roundings together. */
+static double by_arithmetic(const token *x, gsl_rng *draw, double u) {
+  double error2 = 0, decay[DK], p[DK], key[DK], read[DV], sizes[DV], scratch[2 * DV];
+  efla_rounded_sums(DK, DV, x->p, x->S, read, sizes, scratch);
+  const double common = gaps(draw, u, 2), together = gaps(draw, u, 4);
+  for (size_t i = 0; i < DK; i++) {
+    p[i] = x->channels ? x->p[i] * gaps(draw, u, 3) : rounded(draw, u, x->p[i]);
+    key[i] = x->channels ? x->k[i] * gaps(draw, u, 3) : rounded(draw, u, x->k[i]);
+    decay[i] = x->d[i] == 1 ? 1 : x->d[i] * (x->channels ? gaps(draw, u, 3) : common);
+  }
   for (size_t j = 0; j < DV; j++) {
-    double read = 0;
-    for (size_t i = 0; i < DK; i++) read += x->p[i] * x->S[i * DV + j];
-    const double written = x->c.write * x->v[j], erased = x->c.erase * read;
-    for (size_t i = 0; i < DK; i++)
-      error2 += pow(x->k[i] * (together * (alone * written - erased) - (written - erased)), 2);
+    double exact = x->c.write * x->v[j], sum = read[j] + u * sqrt(sizes[j]) * (2 * gsl_rng_uniform(draw) - 1);
+    for (size_t i = 0; i < DK; i++) sum += (p[i] - x->p[i]) * x->S[i * DV + j];
+    const double written = exact, erased = x->c.erase * read[j];
+    exact -= erased;
+    double changed = together * exact - x->c.erase * (sum - read[j]) + rounded(draw, u, written) - written;
+    changed += rounded(draw, u, erased) - erased + rounded(draw, u, exact) - exact;
+    for (size_t i = 0; i < DK; i++) {
+      const double kept = x->d[i] * x->S[i * DV + j], update = x->k[i] * exact;
+      error2 += pow(key[i] * changed - update + rounded(draw, u, update) - update + decay[i] * x->S[i * DV + j] - kept +
+                        (x->d[i] == 1 ? 0 : rounded(draw, u, kept) - kept) + rounded(draw, u, kept + update) -
+                        (kept + update),
+                    2);
+    }
   }
   return error2;
 }
 
-/* The same with DK roundings of |k| |p| in lambda. */
+/* The same with w off by 5 roundings. */
+static double by_coefficients(const token *x, gsl_rng *draw, double u) {
+  const double alone = gaps(draw, u, 5);
+  double error2 = 0;
+  for (size_t j = 0; j < DV; j++) error2 += pow((alone - 1) * x->c.write * x->v[j], 2);
+  return error2 * efla_lambda(DK, x->k);
+}
+
+/* The same with the products and partial sums of lambda rounded. */
 static double by_lambda(const token *x, gsl_rng *draw, double u) {
-  double lambda = x->lambda, error2 = 0;
+  double lambda = x->lambda, sum = 0, error2 = 0;
   efla_coefficients c;
-  for (size_t i = 0; i < DK; i++) lambda += x->reach * (gap(draw, u) - 1);
+  for (size_t i = 0; i < DK; i++) {
+    const double product = x->p[i] * x->k[i];
+    sum += product;
+    lambda += rounded(draw, u, product) - product + (i ? rounded(draw, u, sum) - sum : 0);
+  }
   ck_assert_int_eq(efla_rule_coefficients(&x->rule, lambda, 0.9, x->argument, &c), EFLA_OK);
   for (size_t j = 0; j < DV; j++) {
     double read = 0;
@@ -108,24 +142,14 @@ static double by_lambda(const token *x, gsl_rng *draw, double u) {
   return error2 * efla_lambda(DK, x->k);
 }
 
-/* The same with three roundings of every channel's decay, and of the entries of both keys, which decays multiply; those
- * of p in each product. */
-static double by_channels(const token *x, gsl_rng *draw, double u) {
-  double error2 = 0, key[DK], decay[DK];
+/* The sizes that it rounds. */
+static double sizes_of_lambda(const token *x) {
+  double sizes = 0, sum = 0;
   for (size_t i = 0; i < DK; i++) {
-    key[i] = x->k[i], decay[i] = x->d[i];
-    for (int n = 0; n < 3; n++) key[i] *= gap(draw, u), decay[i] *= gap(draw, u);
+    sum += x->p[i] * x->k[i];
+    sizes += efla_rounded(x->p[i] * x->k[i]) + (i ? efla_rounded(sum) : 0);
   }
-  for (size_t j = 0; j < DV; j++) {
-    double exact = x->c.write * x->v[j], rounded = exact;
-    for (size_t i = 0; i < DK; i++) {
-      const double product = x->c.erase * x->p[i] * x->S[i * DV + j];
-      exact -= product, rounded -= product * gap(draw, u) * gap(draw, u) * gap(draw, u);
-    }
-    for (size_t i = 0; i < DK; i++)
-      error2 += pow(key[i] * rounded - x->k[i] * exact + (decay[i] - x->d[i]) * x->S[i * DV + j], 2);
-  }
-  return error2;
+  return sizes;
 }
 
 /* The mean of DRAWS squares is `expected` within 5 standard errors, and what products of several errors add to it, at
@@ -135,61 +159,130 @@ static void check_mean(double sum, double squares, double expected, double u) {
   CHECK_BOUND(fabs(expected - mean), 5 * error + 64 * u * u * mean);
 }
 
-/* Operands; the own errors of coefficients that are apart; and all of the arithmetic is at least the coefficients'. */
-START_TEST(one_step_by_its_roundings) {
+/* One step with every decay, without and with an erase key, and with decays per channel, of which the first is 1:
+ * operands; the arithmetic; own errors of coefficients that are apart; lambda, which is not linear in its rounding: the
+ * rest is of the order u^2, which check_mean grants. */
+static void check_step(gsl_rng *draw, const token *x) {
   static const double u = 0x1p-10;
+  const efla_units operands = {.operands = u}, arithmetic = {.arithmetic = u, .state = u};
+  const efla_token_sizes none = {.channels = x->channels}, apart = {.apart = true, .channels = x->channels},
+                         lambda = {.lambda = sizes_of_lambda(x), .channels = x->channels};
+  const double all = granted(x, &arithmetic, none);
+  const double expected[] = {granted(x, &operands, none), all, granted(x, &arithmetic, apart) - all,
+                             granted(x, &arithmetic, lambda) - all};
+  double sums[4] = {0}, squares[4] = {0};
+  for (size_t n = 0; n < DRAWS; n++) {
+    const double drawn[] = {by_operands(x, draw, u), by_arithmetic(x, draw, u), by_coefficients(x, draw, u),
+                            by_lambda(x, draw, u)};
+    for (size_t k = 0; k < 4; k++) sums[k] += drawn[k], squares[k] += drawn[k] * drawn[k];
+  }
+  for (size_t k = 0; k < 4; k++) check_mean(sums[k], squares[k], expected[k], u);
+}
+
+START_TEST(one_step_by_its_roundings) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
-  for (size_t i = 0; efla_decay_name(i); i++) {
-    const efla_decay *decay = &efla_decays[i];
-    const token x =
-        token_of(decay->name, decay->argument && !strcmp(decay->argument, "alpha") ? 0.6 : -0.4, false, false);
-    const efla_units operands = {.operands = u}, arithmetic = {.arithmetic = u};
-    const double joined = granted(&x, &arithmetic, false), apart = granted(&x, &arithmetic, true);
-    double sums[3] = {0}, squares[3] = {0};
-    for (size_t n = 0; n < DRAWS; n++) {
-      const double drawn[] = {by_operands(&x, draw, u), by_coefficients(&x, draw, u, 0, DK + 5),
-                              by_coefficients(&x, draw, u, DK + 4, 0)};
-      for (size_t k = 0; k < 3; k++) sums[k] += drawn[k], squares[k] += drawn[k] * drawn[k];
+  for (size_t i = 0; efla_decay_name(i); i++)
+    for (int kind = 0; kind < (i ? 2 : 4); kind++) {
+      const efla_decay *decay = &efla_decays[i];
+      const bool alpha = decay->argument && !strcmp(decay->argument, "alpha");
+      const token x = token_of(decay->name, alpha ? 0.6 : i ? -0.4 : 0, kind % 2, kind / 2);
+      check_step(draw, &x);
     }
-    check_mean(sums[0], squares[0], granted(&x, &operands, !decay->proportional), u);
-    check_mean(sums[1], squares[1], apart - joined, u);
-    ck_assert_double_gt(joined, sums[2] / DRAWS);
-  }
   gsl_rng_free(draw);
 }
 END_TEST
 
-/* With an erase key: operands, own errors of coefficients that are apart, lambda's; and those of decays per channel.
- * What lambda adds is not linear in its rounding: the rest is of the order u^2, which check_mean grants. */
-START_TEST(one_step_with_an_erase_key) {
-  static const double u = 0x1p-10;
-  static const char *const decays[] = {"none", "joint", "retention", "split", "strang"};
-  gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
-  gsl_rng_set(draw, testing_seed());
-  for (size_t i = 0; i < 5; i++) {
-    const bool channels = i >= 3;
-    token x = token_of(decays[i], i == 2 ? 0.6 : channels ? 0 : -0.4, true, channels), without = x, certain = x;
-    const efla_units operands = {.operands = u}, arithmetic = {.arithmetic = u};
-    certain.by_lambda = (efla_coefficients){0}, without.channels = false;
-    const double expected[] = {granted(&x, &operands, false),
-                               granted(&x, &arithmetic, true) - granted(&x, &arithmetic, false),
-                               granted(&x, &arithmetic, false) - granted(&certain, &arithmetic, false),
-                               granted(&x, &arithmetic, false) - granted(&without, &arithmetic, false)};
-    double sums[4] = {0}, squares[4] = {0};
-    for (size_t n = 0; n < DRAWS; n++) {
-      const double drawn[] = {by_operands(&x, draw, u), by_coefficients(&x, draw, u, 0, 5), by_lambda(&x, draw, u),
-                              channels ? by_channels(&x, draw, u) : 0};
-      for (size_t k = 0; k < 4; k++) sums[k] += drawn[k], squares[k] += drawn[k] * drawn[k];
+/* The same relative error of a decay in all tokens leaves t times itself of a state that only decays: t^2 in the square,
+ * of which the bound makes 2 t^2 at most; with decays that differ, t. */
+START_TEST(decays_that_repeat) {
+  const efla_units arithmetic = {.arithmetic = 0x1p-24};
+  const double zeros[DK] = {0}, v[DV] = {0}, q[DK] = {1};
+  for (int differ = 0; differ < 2; differ++) {
+    efla_error_bound bound;
+    long double S[DK * DV] = {[0] = 1};
+    double decay[DK] = {0};
+    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, true), EFLA_OK);
+    efla_error_bound_start(&bound, S);
+    enum { TOKENS = 100 };
+    for (size_t t = 0; t < TOKENS; t++) {
+      for (size_t i = 0; i < DK; i++) decay[i] = 0.9;
+      S[0] *= decay[0];
+      const efla_token_sizes sizes = {.k = zeros, .p = zeros, .decay = decay, .v = v, .repeats = !differ && t > 0};
+      efla_error_bound_step(&bound, &sizes, S);
     }
-    for (size_t k = 0; k < 4; k++) check_mean(sums[k], squares[k], expected[k], u);
-    if (channels) ck_assert_double_gt(expected[3], 0);
+    const double one = 0x1p-48 * 2 * EFLA_ROUNDED_RELATIVE * (double)(S[0] * S[0]) / 3,
+                 V = efla_error_bound_readout(&bound, q, 1, efla_format_find("f64")).sum,
+                 alone = 0x1p-48 * TOKENS * (double)(S[0] * S[0]) / 3; /* of d S itself, at most */
+    const double from = differ ? TOKENS : TOKENS * TOKENS, to = differ ? TOKENS : 2 * TOKENS * TOKENS + TOKENS;
+    ck_assert_msg(V >= from * one && V <= to * one + alone, "%g of what one leaves", V / one);
+    efla_error_bound_clear(&bound);
   }
-  gsl_rng_free(draw);
+}
+END_TEST
+
+/* The mean over the orders of the other terms of what partial sums leave, the first excepted. */
+static double terms[5];
+
+static double mean_over_orders(size_t n, unsigned used, double sum) {
+  double all = 0, next = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (used & 1U << i) continue;
+    const double partial = sum + terms[i];
+    all += (used ? partial * partial : 0) + mean_over_orders(n, used | 1U << i, partial), next++;
+  }
+  return next > 0 ? all / next : 0;
+}
+
+/* Products, and partial sums as they come or, where they are larger, as in all orders. */
+START_TEST(sums_by_their_orders) {
+  const double y[] = {1, 1, 1, 1, 1};
+  for (int alternating = 0; alternating < 2; alternating++) {
+    double sum, rounded, scratch[2], products = 0, forward = 0, partial = 0;
+    for (size_t i = 0; i < 5; i++) {
+      terms[i] = alternating ? (i % 2 ? -3. : 3.) : 5.1 - (double)i;
+      partial += terms[i];
+      products += efla_rounded(terms[i]), forward += i ? efla_rounded(partial) : 0;
+    }
+    efla_rounded_sums(5, 1, y, terms, &sum, &rounded, scratch);
+    const double mean = EFLA_ROUNDED_SQUARE * mean_over_orders(5, 0, 0);
+    ck_assert_int_eq(forward < mean, alternating);
+    CHECK_BOUND(fabs(rounded - products - (alternating ? mean : forward)),
+                64 * U * rounded); /* 5 terms, 5 operations */
+  }
+}
+END_TEST
+
+/* Numbers with a logarithm spread evenly: the two means. */
+START_TEST(means_over_a_binade) {
+  enum { POINTS = 1 << 16 }; /* midpoints: the error is below (1/POINTS)^2 of a smooth function's curvature */
+  double squares = 0, sizes = 0, relative = 0;
+  for (size_t i = 0; i < POINTS; i++) {
+    const double x = exp2(((double)i + 0.5) / POINTS);
+    squares += x * x, sizes += efla_rounded(x), relative += efla_rounded(x) / (x * x);
+  }
+  CHECK_BOUND(fabs(sizes / squares - EFLA_ROUNDED_SQUARE), 1e-8);
+  CHECK_BOUND(fabs(relative / POINTS - EFLA_ROUNDED_RELATIVE), 1e-8);
+  ck_assert_double_eq(efla_rounded(-7.5), 16);
+  ck_assert(efla_rounded_to(1 + 0x1p-10, 0x1p-11) == 0 && efla_rounded_to(1 + 0x1p-11, 0x1p-11) == 1);
+}
+END_TEST
+
+/* The factor grants what n equal squares exceed with the probability that is stated, at most, and not thousands of
+ * times less often: Chernoff's bound of their tail is (4 pi s)^(1/2) off for large s. */
+START_TEST(tails_of_squares) {
+  for (double n = 1; n <= 128; n *= 2) {
+    const efla_variance variance = {n, 1};
+    const double factor = efla_variance_factor(&variance, 1e3),
+                 tail = gsl_cdf_chisq_Q(factor * factor * n, n) * 1e3 * EFLA_ERROR_BOUND_ODDS;
+    ck_assert_msg(tail < 1 && tail > 1e-2, "%g squares: %g", n, tail);
+  }
+  ck_assert_double_eq(efla_variance_factor(&(efla_variance){3, 0}, 10), 1);
 }
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {one_step_by_its_roundings, one_step_with_an_erase_key};
+  const TTest *const tests[] = {one_step_by_its_roundings, decays_that_repeat, sums_by_their_orders,
+                                means_over_a_binade, tails_of_squares};
   return testing_main("error_bound", tests, sizeof tests / sizeof *tests, 60);
 }
