@@ -79,6 +79,7 @@
 #include "diagnose/stability_run.h"    /* ... from runs */
 #include "diagnose/diagnosis.h"        /* which methods are stable on given tokens */
 #include "diagnose/diagnosis_report.h" /* ... as text, JSON and table */
+#include "check/gradient_check.h"      /* gradients compared with the exact ones */
 #include "check/kernel_check.h"        /* comparison of a kernel's outputs with the exact result */
 #include "check/kernel_check_report.h" /* ... as text and table */
 #include "bench/panel.h"               /* timing of benchmark cases */

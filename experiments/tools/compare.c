@@ -2,7 +2,7 @@
 /* compare: is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?
  *
  * Inputs    a tensor file (io/tensors.h) with q, k, v, beta and a kernel's o, perhaps final_state; o may be in
- *           a file of its own.
+ *           a file of its own.  Perhaps do, and gradients that follow from it.
  * Measures  the error of every token and final state against the truth (long double, or certified), in ulps of
  *           o's type, relative, and in units of the bound for rounding on these tokens (check/error_bound.h);
  *           how it depends on the token's number; whether o depends on later tokens, where there are two runs;
@@ -24,8 +24,8 @@ static const char *precision_name(size_t i) { return i == 0 ? "declared" : efla_
 
 static const efla_option options[] = {
     {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta and o", EFLA_NEEDED, &input, 0, 0, NULL},
-    {"outputs", "FILE", NULL, NULL, "file with o and final_state, if they are not in the input", EFLA_TEXT, &outputs, 0,
-     0, NULL},
+    {"outputs", "FILE", NULL, NULL, "file with o and final_state, and gradients, if they are not in the input",
+     EFLA_TEXT, &outputs, 0, 0, NULL},
     {"against", "FILE", NULL, NULL, "a second run, whose inputs agree with the first up to some token", EFLA_TEXT,
      &against, 0, 0, NULL},
     {"method", "NAME", "exact", NULL, "coefficient that the kernel is to have", EFLA_NAME, &method, 0, 0,
@@ -89,6 +89,10 @@ int main(int argc, char **argv) {
           "the covariance of the state's error, carried by the transitions. "
           "The report ends with a line 'verdict:'; if outside, 'first out of tolerance:' and 'fault:' precede it: "
           "what explains the errors, or all that do so alike, or unknown, and then where they are. "
+          "With do, the derivative of a loss by o, gradients are judged as o is: dq, dk, dv, dbeta, dg or dalpha, dp, "
+          "dinitial_state, each of the shape of what it is the derivative by, "
+          "with H/r heads also the sum over r heads that share an array; dfinal_state is 0 if missing. "
+          "If one is outside, 'fault of' it says what is missing in it, or from which token on back it is wrong. "
           "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
           "show whether o depends on later tokens.",
       .options = options,

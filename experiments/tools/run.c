@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* run: o and final_state for your own q, k, v and beta.
+/* run: o and final_state for your own q, k, v and beta; on demand gradients.
  *
  * Inputs    a tensor file (io/tensors.h): q, k, v, beta, and if it has them g or alpha, p, initial_state, cu_seqlens.
  * Does      advances every head of every sequence with the given method, decay, keys, form and precision, block by
@@ -9,11 +9,14 @@
  *           names the first of them. */
 #include "laboratory.h"
 
+#include "run/backward_file.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *input, *output;
+static bool gradients;
 static size_t method, decay, keys, form, backend, precision, chunk;
 
 static const char *backend_name(size_t i) { return i == 0 ? "auto" : efla_backend_name(i - 1); }
@@ -35,6 +38,9 @@ static const efla_option options[] = {
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
      efla_format_name},
+    {"gradients", NULL, NULL, NULL,
+     "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in f64 or f32",
+     EFLA_FLAG, &gradients, 0, 0, NULL},
     {.name = NULL},
 };
 
@@ -56,6 +62,25 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, cons
   return status;
 }
 
+/* Whether there are gradients of such a pass, and their datasets. */
+static efla_status declare_gradients(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out,
+                                     efla_message *why) {
+  if (forward->format->digits < 24)
+    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", forward->format->name);
+  if (efla_file_decay_exact(in, forward->rule.decay))
+    return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
+  if (in->scale == 0)
+    return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
+  return efla_backward_file_declare(&forward->rule, in, out, why);
+}
+
+static efla_status differentiate(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
+                                 efla_message *why) {
+  efla_rule rule = forward->rule;
+  rule.scale = in->scale;
+  return efla_backward_file(&rule, backend_name(backend), in, out, threads, why);
+}
+
 /* From an open input to a complete file of outputs, which is only to be renamed. */
 static efla_status compute(efla_tensors *in, const efla_decay *used, const char *name, const efla_cli *cli,
                            efla_bad *bad, efla_message *why) {
@@ -72,8 +97,10 @@ static efla_status compute(efla_tensors *in, const efla_decay *used, const char 
   efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
   if (status != EFLA_OK) return status;
   status = write_provenance(&out, cli, efla_file_decay_called(in, used), why);
+  if (status == EFLA_OK && gradients) status = declare_gradients(&forward, in, &out, why);
   if (status == EFLA_OK)
     status = efla_forward_stream(&forward, backend_name(backend), in, &out, cli->threads, bad, why);
+  if (status == EFLA_OK && gradients) status = differentiate(&forward, in, &out, cli->threads, why);
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
   return status;

@@ -2,6 +2,7 @@
 #include "check/comparison.h"
 
 #include "app/progress.h"
+#include "check/measured.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -10,44 +11,6 @@
 static const efla_miss nowhere = {.token = SIZE_MAX};
 
 static double ratio(double part, double whole) { return part == 0 ? 0 : part / whole; }
-
-/* One token's read-out, or one state, compared with its true value. */
-typedef struct measured {
-  size_t worst;                /* the entry with the largest error */
-  double error2, truth2, ulps; /* sums over all entries; ulps of the worst entry */
-  double ulps2;
-} measured;
-
-static measured measure(size_t n, const double *found, const long double *truth, const efla_format *format) {
-  measured m = {0};
-  double largest = 0, worst = -1;
-  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)truth[i]));
-  double gap = efla_format_gap(format, largest);
-  for (size_t i = 0; i < n; i++) {
-    double error = (double)fabsl(found[i] - truth[i]);
-    if (!isfinite(error)) error = INFINITY;
-    if (error > worst) worst = error, m.worst = i;
-    m.error2 += error * error;
-    m.truth2 += (double)(truth[i] * truth[i]);
-  }
-  m.ulps = worst / gap;
-  m.ulps2 = m.error2 / gap / gap;
-  return m;
-}
-
-/* Adds to the sums; returns whether a tolerance for single tokens is exceeded. */
-static bool add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const measured *m,
-                const efla_variance *variance, double allowed) {
-  double error = sqrt(m->error2), relative = ratio(error, sqrt(m->truth2)), of_allowed = ratio(error, allowed);
-  errors->numbers += n;
-  errors->error2 += m->error2, errors->truth2 += m->truth2, errors->ulps2 += m->ulps2;
-  errors->variance.sum += variance->sum, errors->variance.most += variance->most;
-  efla_raise(&errors->ulps, m->ulps);
-  efla_raise(&errors->relative, relative);
-  efla_raise(&errors->ratio, of_allowed);
-  const bool exceeded[] = {!(of_allowed <= 1), !(m->ulps <= tolerance->value), !(relative <= tolerance->value)};
-  return exceeded[tolerance->kind];
-}
 
 /* State of the comparison of one head within one sequence. */
 typedef struct lane {
@@ -69,19 +32,17 @@ static void compare_token(pass *p, size_t h, const efla_tokens *x, size_t t) {
   lane *l = &p->lanes[h];
   efla_head_result *result = &c->head[p->stream.block.head + h];
   const double *found = efla_stream_head(&p->stream.y.o, h) + t * x->dv;
-  measured m = measure(x->dv, found, l->trajectory.o, &c->spec.o);
+  efla_measured m = efla_measure_row(x->dv, found, l->trajectory.o, &c->spec.o);
   if (!isfinite(m.truth2)) {
     result->unknown++;
     return;
   }
   size_t token = p->stream.token + t;
   double allowed = efla_reference_trajectory_readout_tolerance(&l->trajectory, x->q + t * x->dk);
-  bool exceeded = add(&result->o, &c->tolerance, x->dv, &m, &l->trajectory.variance, allowed);
+  result->o.variance.sum += l->trajectory.variance.sum, result->o.variance.most += l->trajectory.variance.most;
+  bool exceeded = efla_errors_add(&result->o, &c->tolerance, x->dv, &m, allowed);
   efla_bin *bin = &result->bins[efla_bin_of(token)];
-  bin->tokens++;
-  bin->error2 += m.error2, bin->truth2 += m.truth2;
-  efla_raise(&bin->ulps, m.ulps);
-  efla_raise(&bin->ratio, ratio(sqrt(m.error2), allowed));
+  efla_bin_add(bin, m.error2, m.truth2, m.ulps, ratio(sqrt(m.error2), allowed));
   bool missed = exceeded || l->first.token < SIZE_MAX;
   efla_raise(missed ? &l->after : &l->before, ratio(sqrt(m.error2), allowed));
   if (!exceeded || l->first.token < SIZE_MAX) return;
@@ -97,11 +58,12 @@ static void compare_state(pass *p, size_t h) {
   size_t head = p->stream.block.head + h, n = p->stream.x.dk * p->stream.x.dv;
   efla_head_result *result = &c->head[head];
   const double *found = efla_stream_head(&p->stream.y.final_state, h);
-  measured m = measure(n, found, l->trajectory.S, &c->spec.state);
+  efla_measured m = efla_measure_row(n, found, l->trajectory.S, &c->spec.state);
   if (!isfinite(m.truth2)) return;
   const double allowed = efla_reference_trajectory_state_tolerance(&l->trajectory);
   const efla_variance variance = efla_error_bound_state(&l->trajectory.bound, &c->spec.state);
-  if (!add(&result->state, &c->tolerance, n, &m, &variance, allowed)) return;
+  result->state.variance.sum += variance.sum, result->state.variance.most += variance.most;
+  if (!efla_errors_add(&result->state, &c->tolerance, n, &m, allowed)) return;
   efla_miss miss = {p->stream.sequence,
                     head,
                     efla_stream_last(&p->stream),

@@ -6,11 +6,12 @@
 
 #include "check/causality.h"
 #include "check/comparison.h"
+#include "check/gradient_check.h"
 #include "check/judgement.h"
 
 typedef struct efla_kernel_check_options {
   const char *input;   /* file with q, k, v, beta */
-  const char *outputs; /* with o and final_state; NULL: in the input */
+  const char *outputs; /* with o and final_state, and gradients; NULL: in the input */
   const char *against; /* a second run with inputs and o; NULL: none */
   efla_rule rule;      /* method and keys */
   size_t decay;        /* value of an option for it (io/file_decay.h); 0: the one that the file suggests */
@@ -26,8 +27,9 @@ typedef struct efla_kernel_check {
   efla_causality causality;
   const efla_format *state;      /* the state's format that was used */
   const efla_format *instead_of; /* a wider format that was tried first and did not explain the errors; NULL: none */
-  bool outside;                  /* of the tolerance, or not causal */
-  efla_judgement judgement;      /* where the comparison is outside the tolerance */
+  efla_gradient_check gradients;
+  bool outside;             /* of the tolerance, or not causal, or a gradient is */
+  efla_judgement judgement; /* where the comparison is outside the tolerance */
   size_t tail; /* where none does: all errors are in incomplete last chunks of this length; 0: they are not */
 } efla_kernel_check;
 

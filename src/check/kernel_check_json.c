@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-static json_object *errors(efla_json *b, const efla_errors_of *e) {
+json_object *efla_errors_json(efla_json *b, const efla_errors_of *e) {
   json_object *object = efla_json_object(b);
   efla_json_put(b, object, "numbers", efla_json_count(b, e->numbers));
   efla_json_put(b, object, "largest_ulp", efla_json_real(b, e->ulps));
@@ -19,7 +19,7 @@ static json_object *errors(efla_json *b, const efla_errors_of *e) {
   return object;
 }
 
-static json_object *miss(efla_json *b, const efla_miss *at) {
+json_object *efla_miss_json(efla_json *b, const efla_miss *at) {
   if (at->token == SIZE_MAX) return NULL; /* JSON's null */
   json_object *object = efla_json_object(b);
   efla_json_put(b, object, "token", efla_json_count(b, at->token));
@@ -58,7 +58,7 @@ static json_object *causality(efla_json *b, const efla_causality *c) {
   json_object *object = efla_json_object(b);
   efla_json_put(b, object, "pairs", efla_json_count(b, c->pairs));
   efla_json_put(b, object, "tokens", efla_json_count(b, c->tokens));
-  efla_json_put(b, object, "violation", miss(b, &c->violation));
+  efla_json_put(b, object, "violation", efla_miss_json(b, &c->violation));
   return object;
 }
 
@@ -79,13 +79,14 @@ efla_status efla_kernel_check_write_json(const efla_kernel_check *s, FILE *out, 
   efla_units_say(&spec->units, rounding);
   efla_json_put(&b, all, "roundings", efla_json_text(&b, rounding));
   efla_json_put(&b, all, "verdict", efla_json_text(&b, s->outside ? "outside" : "within"));
-  efla_json_put(&b, all, "errors", errors(&b, &s->comparison.total.o));
-  efla_json_put(&b, all, "errors_of_state", errors(&b, &s->comparison.total.state));
-  efla_json_put(&b, all, "first", miss(&b, &s->comparison.total.o.first));
-  efla_json_put(&b, all, "first_state", miss(&b, &s->comparison.total.state.first));
-  for (size_t h = 0; h < s->in.heads; h++) efla_json_append(&b, heads, errors(&b, &s->comparison.head[h].o));
+  efla_json_put(&b, all, "errors", efla_errors_json(&b, &s->comparison.total.o));
+  efla_json_put(&b, all, "errors_of_state", efla_errors_json(&b, &s->comparison.total.state));
+  efla_json_put(&b, all, "first", efla_miss_json(&b, &s->comparison.total.o.first));
+  efla_json_put(&b, all, "first_state", efla_miss_json(&b, &s->comparison.total.state.first));
+  for (size_t h = 0; h < s->in.heads; h++) efla_json_append(&b, heads, efla_errors_json(&b, &s->comparison.head[h].o));
   efla_json_put(&b, all, "heads", heads);
   efla_json_put(&b, all, "judgement", judgement(&b, s));
   efla_json_put(&b, all, "causality", causality(&b, &s->causality));
+  efla_json_put(&b, all, "gradients", efla_gradients_json(&b, s));
   return efla_json_write(&b, all, out, why);
 }

@@ -7,25 +7,29 @@
 #include <math.h>
 #include <stdint.h>
 
-static void write_errors(FILE *out, const char *what, const efla_errors_of *errors) {
-  fprintf(out, "%10s  %12.4g  %12.4g  %12.4g  %12.4g  %12.3g\n", what, errors->ulps, efla_errors_rms_ulps(errors),
+void efla_errors_write_text(FILE *out, const char *what, const efla_errors_of *errors) {
+  fprintf(out, "%14s  %12.4g  %12.4g  %12.4g  %12.4g  %12.3g\n", what, errors->ulps, efla_errors_rms_ulps(errors),
           errors->relative, efla_errors_rms(errors), errors->ratio);
+}
+
+void efla_errors_write_header(FILE *out, const char *what) {
+  fprintf(out, "\n%14s  %12s  %12s  %12s  %12s  %12s\n", "", "largest", "rms", "largest", "rms", "of what is");
+  fprintf(out, "%14s  %12s  %12s  %12s  %12s  %12s\n", what, "[ulp]", "[ulp]", "relative", "relative", "granted");
 }
 
 static void write_heads(FILE *out, const efla_kernel_check *s) {
   char name[32];
-  fprintf(out, "\n%10s  %12s  %12s  %12s  %12s  %12s\n", "", "largest", "rms", "largest", "rms", "of what is");
-  fprintf(out, "%10s  %12s  %12s  %12s  %12s  %12s\n", "head", "[ulp]", "[ulp]", "relative", "relative", "granted");
+  efla_errors_write_header(out, "head");
   for (size_t h = 0; h < s->in.heads; h++) {
     snprintf(name, sizeof name, "%zu%s", h, s->comparison.head[h].outside ? " *" : "");
-    write_errors(out, name, &s->comparison.head[h].o);
+    efla_errors_write_text(out, name, &s->comparison.head[h].o);
   }
-  write_errors(out, "all", &s->comparison.total.o);
-  if (s->comparison.out->has[EFLA_FINAL_STATE]) write_errors(out, "state", &s->comparison.total.state);
+  efla_errors_write_text(out, "all", &s->comparison.total.o);
+  if (s->comparison.out->has[EFLA_FINAL_STATE]) efla_errors_write_text(out, "state", &s->comparison.total.state);
   if (s->comparison.total.outside) fprintf(out, "(* outside the tolerance)\n");
 }
 
-static void write_miss(FILE *out, const efla_miss *miss, const char *what) {
+void efla_miss_write_text(FILE *out, const efla_miss *miss, const char *what) {
   if (miss->token == SIZE_MAX) return;
   fprintf(out, "%s: token %zu, sequence %zu, head %zu: %s is %.9g, expected %.9g; error %.3g, granted %.3g\n", what,
           miss->token, miss->sequence, miss->head, miss->index, miss->found, miss->expected, miss->error,
@@ -133,35 +137,44 @@ void efla_kernel_check_write_text(const efla_kernel_check *s, const efla_kernel_
   write_growth(out, &s->comparison.total);
   if (s->comparison.total.unknown)
     fprintf(out, "not compared: %zu tokens whose true o is not finite\n", s->comparison.total.unknown);
-  write_miss(out, &s->comparison.total.o.first, "first out of tolerance");
-  write_miss(out, &s->comparison.total.state.first, "final_state out of tolerance");
+  efla_miss_write_text(out, &s->comparison.total.o.first, "first out of tolerance");
+  efla_miss_write_text(out, &s->comparison.total.state.first, "final_state out of tolerance");
   write_causality(out, &s->causality);
   write_fault(out, s);
   write_layout(out, s);
+  efla_gradients_write_text(s, out);
   fprintf(out, "verdict: %s\n", s->outside ? "outside the tolerance" : "within the tolerance");
 }
 
 typedef struct row {
+  const char *of;
   size_t head, first, last, tokens;
   double error, ulps, granted;
 } row;
 
-const efla_column efla_kernel_check_columns[] = {
-    EFLA_COLUMN(row, head, "", "head"),
-    EFLA_COLUMN(row, first, "", "first token number of a range"),
-    EFLA_COLUMN(row, last, "", "last token number of the range"),
-    EFLA_COLUMN(row, tokens, "", "tokens in the range; of all sequences"),
-    EFLA_COLUMN(row, error, "", "relative error of o (root mean square)"),
-    EFLA_COLUMN(row, ulps, "ulp", "largest error of o"),
-    EFLA_COLUMN(row, granted, "", "largest error of o over what is granted"),
-    EFLA_COLUMNS_END(row)};
+const efla_column efla_kernel_check_columns[] = {EFLA_COLUMN(row, of, "", "dataset; o, or a gradient"),
+                                                 EFLA_COLUMN(row, head, "", "head; of the dataset"),
+                                                 EFLA_COLUMN(row, first, "", "first token number of a range"),
+                                                 EFLA_COLUMN(row, last, "", "last token number of the range"),
+                                                 EFLA_COLUMN(row, tokens, "", "tokens in the range; of all sequences"),
+                                                 EFLA_COLUMN(row, error, "", "relative error (root mean square)"),
+                                                 EFLA_COLUMN(row, ulps, "ulp", "largest error"),
+                                                 EFLA_COLUMN(row, granted, "", "largest error over what is granted"),
+                                                 EFLA_COLUMNS_END(row)};
+
+static void write_bins(efla_table *table, const char *of, size_t head, const efla_bin *bins) {
+  for (size_t b = 0; b < EFLA_BINS; b++) {
+    const efla_bin *bin = &bins[b];
+    if (bin->tokens == 0) continue;
+    efla_table_put(table, &(row){of, head, efla_bin_first(b), efla_bin_first(b + 1) - 1, bin->tokens,
+                                 bin->error2 == 0 ? 0 : sqrt(bin->error2 / bin->truth2), bin->ulps, bin->ratio});
+  }
+}
 
 void efla_kernel_check_write_rows(const efla_kernel_check *s, efla_table *table) {
-  for (size_t h = 0; h < s->in.heads; h++)
-    for (size_t b = 0; b < EFLA_BINS; b++) {
-      const efla_bin *bin = &s->comparison.head[h].bins[b];
-      if (bin->tokens == 0) continue;
-      efla_table_put(table, &(row){h, efla_bin_first(b), efla_bin_first(b + 1) - 1, bin->tokens,
-                                   bin->error2 == 0 ? 0 : sqrt(bin->error2 / bin->truth2), bin->ulps, bin->ratio});
-    }
+  for (size_t h = 0; h < s->in.heads; h++) write_bins(table, "o", h, s->comparison.head[h].bins);
+  for (size_t i = 0; i < EFLA_GRADIENTS; i++) {
+    const efla_judged_gradient *g = &s->gradients.of[i];
+    for (size_t h = 0; h < g->heads; h++) write_bins(table, efla_gradient_name(g), h, g->head[h].bins);
+  }
 }

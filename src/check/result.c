@@ -65,13 +65,24 @@ static bool rms_exceeded(const efla_errors_of *errors, const efla_tolerance *tol
   return tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= factor * factor * errors->variance.sum);
 }
 
+void efla_bin_add(efla_bin *bin, double error2, double truth2, double ulps, double ratio) {
+  efla_bin_merge(bin, &(efla_bin){1, error2, truth2, ulps, ratio});
+}
+
+void efla_bin_merge(efla_bin *all, const efla_bin *one) {
+  all->tokens += one->tokens;
+  all->error2 += one->error2, all->truth2 += one->truth2;
+  efla_raise(&all->ulps, one->ulps);
+  efla_raise(&all->ratio, one->ratio);
+}
+
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance, double heads) {
   bool single = result->o.first.token < SIZE_MAX || result->state.first.token < SIZE_MAX;
   result->outside = rms_exceeded(&result->o, tolerance, heads) || rms_exceeded(&result->state, tolerance, heads) ||
                     (single && tolerance->kind != EFLA_TOLERANCE_RMS);
 }
 
-static void merge_errors(efla_errors_of *all, const efla_errors_of *one) {
+void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one) {
   all->numbers += one->numbers;
   all->error2 += one->error2, all->truth2 += one->truth2, all->ulps2 += one->ulps2;
   all->variance.sum += one->variance.sum, all->variance.most += one->variance.most;
@@ -82,17 +93,12 @@ static void merge_errors(efla_errors_of *all, const efla_errors_of *one) {
 }
 
 void efla_head_result_merge(efla_head_result *all, const efla_head_result *one) {
-  merge_errors(&all->o, &one->o);
-  merge_errors(&all->state, &one->state);
+  efla_errors_merge(&all->o, &one->o);
+  efla_errors_merge(&all->state, &one->state);
   all->unknown += one->unknown;
   all->outside |= one->outside;
   for (size_t i = 0; i < EFLA_TAILS; i++) all->tail[i] &= one->tail[i], all->begins[i] += one->begins[i];
-  for (size_t b = 0; b < EFLA_BINS; b++) {
-    all->bins[b].tokens += one->bins[b].tokens;
-    all->bins[b].error2 += one->bins[b].error2, all->bins[b].truth2 += one->bins[b].truth2;
-    efla_raise(&all->bins[b].ulps, one->bins[b].ulps);
-    efla_raise(&all->bins[b].ratio, one->bins[b].ratio);
-  }
+  for (size_t b = 0; b < EFLA_BINS; b++) efla_bin_merge(&all->bins[b], &one->bins[b]);
 }
 
 static double slope_of(const efla_bin *bins) {

@@ -73,6 +73,13 @@ typedef struct efla_head_result {
 /* Initialises: no errors. */
 void efla_head_result_init(efla_head_result *result);
 
+/* Adds the errors of another head. */
+void efla_errors_merge(efla_errors_of *all, const efla_errors_of *one);
+
+/* Adds a row to a bin: squares of its error and of its truth, ulps and the error over what is granted. */
+void efla_bin_add(efla_bin *bin, double error2, double truth2, double ulps, double ratio);
+void efla_bin_merge(efla_bin *all, const efla_bin *one);
+
 /* To be called after the last comparison: sets `outside`; one of so many heads. */
 void efla_head_result_judge(efla_head_result *result, const efla_tolerance *tolerance, double heads);
 

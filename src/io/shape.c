@@ -27,9 +27,16 @@ size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor) {
   return widths[efla_tensor_kinds[tensor].width];
 }
 
+size_t efla_tensors_heads(const efla_tensors *file, efla_tensor tensor) {
+  return file->heads / (file->repeat[tensor] ? file->repeat[tensor] : 1);
+}
+
+bool efla_tensor_is_state(efla_tensor tensor) { return efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE; }
+
 bool efla_tensors_wide(const efla_tensors *file, efla_tensor tensor) {
   const efla_width width = efla_tensor_kinds[tensor].width;
   if (tensor == EFLA_BETA) return file->beta_in_rows;
+  if (tensor == EFLA_D_BETA) return file->d_beta_in_rows;
   return width == EFLA_WIDTH_CHANNELS ? file->g_per_channel : width != EFLA_WIDTH_ONE;
 }
 
@@ -45,7 +52,8 @@ static size_t state_shape(const efla_tensors *file, size_t size[4]) {
 size_t efla_tensors_shape(const efla_tensors *file, efla_tensor tensor, size_t size[4]) {
   if (efla_tensor_kinds[tensor].width == EFLA_WIDTH_STATE) return state_shape(file, size);
   efla_axes axes = efla_axes_of(file, efla_tensors_wide(file, tensor));
-  const size_t sizes[] = {file->batch, file->tokens, file->heads, efla_tensors_width(file, tensor)};
+  const size_t sizes[] = {file->batch, file->tokens, efla_tensors_heads(file, tensor),
+                          efla_tensors_width(file, tensor)};
   for (size_t i = 0; i < 4; i++)
     if (axes.at[i] >= 0) size[axes.at[i]] = sizes[i];
   return axes.rank;

@@ -22,6 +22,16 @@ const efla_tensor_kind efla_tensor_kinds[EFLA_TENSORS] = {
     [EFLA_O] = {.name = "o", .width = EFLA_WIDTH_DV},
     [EFLA_INITIAL_STATE] = {"initial_state", EFLA_WIDTH_STATE, false, "a finite number", -DBL_MAX, DBL_MAX},
     [EFLA_FINAL_STATE] = {.name = "final_state", .width = EFLA_WIDTH_STATE},
+    [EFLA_D_O] = {"do", EFLA_WIDTH_DV, false, "a finite number", -DBL_MAX, DBL_MAX},
+    [EFLA_D_Q] = {.name = "dq", .width = EFLA_WIDTH_DK},
+    [EFLA_D_K] = {.name = "dk", .width = EFLA_WIDTH_DK},
+    [EFLA_D_V] = {.name = "dv", .width = EFLA_WIDTH_DV},
+    [EFLA_D_BETA] = {.name = "dbeta", .width = EFLA_WIDTH_ONE},
+    [EFLA_D_G] = {.name = "dg", .width = EFLA_WIDTH_CHANNELS},
+    [EFLA_D_ALPHA] = {.name = "dalpha", .width = EFLA_WIDTH_ONE},
+    [EFLA_D_P] = {.name = "dp", .width = EFLA_WIDTH_DK},
+    [EFLA_D_INITIAL_STATE] = {.name = "dinitial_state", .width = EFLA_WIDTH_STATE},
+    [EFLA_D_FINAL_STATE] = {"dfinal_state", EFLA_WIDTH_STATE, false, "a finite number", -DBL_MAX, DBL_MAX},
 };
 
 const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tensor].name; }
@@ -118,6 +128,18 @@ static void read_forms(efla_tensors *file) {
   const efla_dataset *beta = file->dataset[EFLA_BETA], *g = file->dataset[EFLA_G];
   file->beta_in_rows = beta && beta->rank == file->rank && beta->size[file->rank - 1] == 1;
   file->g_per_channel = g && g->rank == file->rank;
+}
+
+/* The same of a derivative: dbeta's form, and how many heads share a row. */
+static void read_form_of_derivative(efla_tensors *file, efla_tensor tensor) {
+  const efla_dataset *d = file->dataset[tensor];
+  if (tensor == EFLA_D_BETA) file->d_beta_in_rows = d->rank == file->rank && d->size[file->rank - 1] == 1;
+  const efla_axes axes = efla_axes_of(file, efla_tensors_wide(file, tensor));
+  enum { H = 2 };
+  file->repeat[tensor] = 1;
+  if (efla_tensor_is_state(tensor) || tensor == EFLA_D_O || d->rank != axes.rank || axes.at[H] < 0) return;
+  const size_t heads = d->size[axes.at[H]];
+  if (heads > 0 && heads < file->heads && file->heads % heads == 0) file->repeat[tensor] = file->heads / heads;
 }
 
 static efla_status written(const efla_dataset *dataset, efla_message *why) {
@@ -225,8 +247,11 @@ efla_status efla_tensors_trust(efla_tensors *file, const char *path, efla_messag
   if (status == EFLA_OK) status = read_value_width(file, why);
   if (status == EFLA_OK) status = read_sequences(file, why);
   if (status == EFLA_OK) read_forms(file);
-  for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++)
-    if (file->has[t]) status = check_dataset(file, t, why);
+  for (efla_tensor t = 0; t < EFLA_TENSORS && status == EFLA_OK; t++) {
+    if (!file->has[t]) continue;
+    if (t >= EFLA_D_O) read_form_of_derivative(file, t);
+    status = check_dataset(file, t, why);
+  }
   return conclude(file, status, why);
 }
 
@@ -234,6 +259,7 @@ efla_status efla_tensors_follow(efla_tensors *file, const efla_tensors *inputs, 
   file->batch = inputs->batch, file->tokens = inputs->tokens, file->heads = inputs->heads;
   file->dk = inputs->dk, file->dv = inputs->dv, file->rank = inputs->rank;
   file->layout = inputs->layout, file->scale = inputs->scale, file->sequences = inputs->sequences;
+  file->g_per_channel = inputs->g_per_channel;
   if (!inputs->cu_seqlens) return EFLA_OK;
   size_t bytes = (inputs->sequences + 1) * sizeof *file->cu_seqlens;
   file->cu_seqlens = malloc(bytes);
@@ -251,10 +277,12 @@ efla_status efla_tensors_trust_outputs(efla_tensors *file, const char *path, con
     status = efla_fail(why, EFLA_INPUT, "%s: attribute layout: %s, expected %s as in %s", path,
                        efla_layout_name(file->layout), efla_layout_name(inputs->layout), inputs->path);
   if (status == EFLA_OK) status = efla_tensors_follow(file, inputs, why);
-  static const efla_tensor outputs[] = {EFLA_O, EFLA_FINAL_STATE};
-  for (size_t i = 0; i < 2 && status == EFLA_OK; i++) {
-    status = open_tensor(file, outputs[i], i == 0, why);
-    if (status == EFLA_OK && file->has[outputs[i]]) status = check_dataset(file, outputs[i], why);
+  for (efla_tensor t = EFLA_O; t < EFLA_TENSORS && status == EFLA_OK; t++) {
+    if (t == EFLA_INITIAL_STATE) continue;
+    status = open_tensor(file, t, t == EFLA_O, why);
+    if (status != EFLA_OK || !file->has[t]) continue;
+    if (t >= EFLA_D_O) read_form_of_derivative(file, t);
+    status = check_dataset(file, t, why);
   }
   return conclude(file, status, why);
 }

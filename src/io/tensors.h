@@ -21,6 +21,10 @@
  *                                          consecutive sequences; an empty one ends in its initial state.
  *                                          Without it N = B.
  *
+ * Derivatives of a loss, do, dq, dk, dv, dbeta, dg, dalpha, dp, dinitial_state and dfinal_state, have the shape of what
+ * they are derivatives by; do and dfinal_state are inputs of a backward pass, the others its outputs.  dq, dk, dv, dbeta,
+ * dg, dalpha and dp may have H/r heads in place of H: the sums over r heads that follow each other and share the array.
+ *
  * Attributes of the root: scale (default 1), o = scale S^T q; layout, "BTHD" as above (the default) or "BHTD" with
  * the axes of heads and tokens exchanged.
  *
@@ -62,6 +66,16 @@ typedef enum efla_tensor {
   EFLA_O,
   EFLA_INITIAL_STATE,
   EFLA_FINAL_STATE,
+  EFLA_D_O, /* of a loss by o, an input of its backward pass; what follows are outputs of that, but for the last */
+  EFLA_D_Q,
+  EFLA_D_K,
+  EFLA_D_V,
+  EFLA_D_BETA,
+  EFLA_D_G,
+  EFLA_D_ALPHA,
+  EFLA_D_P,
+  EFLA_D_INITIAL_STATE,
+  EFLA_D_FINAL_STATE,
   EFLA_TENSORS
 } efla_tensor;
 
@@ -84,7 +98,8 @@ typedef struct efla_tensors {
   efla_layout layout;
   size_t rank;                      /* of q: 4, 3 (no B) or 2 (no H either) */
   bool g_per_channel;               /* g has dk numbers a token */
-  bool beta_in_rows;                /* beta has the axis D, of size 1 */
+  bool beta_in_rows, d_beta_in_rows; /* beta, dbeta has the axis D, of size 1 */
+  size_t repeat[EFLA_TENSORS];      /* heads that share a row of a derivative, r above; 1 for all else */
   char precision[16];               /* the attribute `precision`, in which the file says it was computed; "": none */
   bool has[EFLA_TENSORS];           /* which datasets are there */
   efla_format stored[EFLA_TENSORS]; /* the type of each in the file; a row of efla_formats where there is one */
@@ -111,6 +126,9 @@ efla_status efla_tensors_open_outputs(efla_tensors *file, const char *path, cons
  * disk. */
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs,
                                 const efla_format *format, efla_message *why);
+
+/* Adds a dataset to such a file, in f64 or f32 as there, before anything is written.  Fails with EFLA_OUTPUT. */
+efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why);
 
 /* Bytes that o and final_state will take on disk. */
 double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
@@ -144,6 +162,12 @@ size_t efla_tensors_length(const efla_tensors *file, size_t sequence);
 
 /* Numbers per token and head: dk, dv or 1; of g dk or 1. */
 size_t efla_tensors_width(const efla_tensors *file, efla_tensor tensor);
+
+/* Heads of a dataset: fewer than the file's where heads share a derivative. A block to be read counts these. */
+size_t efla_tensors_heads(const efla_tensors *file, efla_tensor tensor);
+
+/* Whether a dataset has states, one for each sequence, and not rows of tokens. */
+bool efla_tensor_is_state(efla_tensor tensor);
 
 /* Reads a block to `to`, or writes one from `from`: an array (heads, tokens, width) of f64 with any strides, whose
  * batch and repeat are not used.  Arrays that are contiguous in the file's order are transferred directly, others

@@ -17,12 +17,12 @@ static efla_status open_trustingly(efla_tensors *file, const candidate *c, efla_
 /* Reads the first and the last entry of a dataset, and with them the index of its chunks.  The values are checked
  * later, when the blocks are read. */
 static void touch(efla_tensors *file, efla_tensor tensor) {
-  const bool state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
+  const bool state = efla_tensor_is_state(tensor);
   size_t width = state ? file->dk * file->dv : efla_tensors_width(file, tensor);
   double *values = malloc(width * sizeof *values);
   for (int end = 0; end < 2 && values; end++) {
     efla_tensor_block one = {.heads = 1, .tokens = 1};
-    if (end) one.batch = file->batch - 1, one.head = file->heads - 1, one.first = file->tokens - 1;
+    if (end) one.batch = file->batch - 1, one.head = efla_tensors_heads(file, tensor) - 1, one.first = file->tokens - 1;
     if (state)
       (void)efla_tensors_read_states(file, tensor, end ? file->sequences - 1 : 0, one.head, 1, values, NULL);
     else

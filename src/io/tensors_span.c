@@ -188,6 +188,10 @@ static efla_status declare(efla_tensors *file, efla_tensor tensor, const efla_fo
   return status;
 }
 
+efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {
+  return declare(file, tensor, format, why);
+}
+
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs,
                                 const efla_format *format, efla_message *why) {
   const efla_container_kind *kind;

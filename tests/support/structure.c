@@ -118,7 +118,7 @@ static void plan_dataset(draw *d, structure_dataset *x, efla_tensor tensor) {
   x->type = (structure_type)choose(d, TYPES_RIGHT, TYPES, "a type without numbers");
   spoil_shape(d, x, state);
   plan_storage(d, x);
-  const double outside[EFLA_TENSORS] = {[EFLA_BETA] = -0.5, [EFLA_G] = 0.5, [EFLA_ALPHA] = 1.5};
+  const double outside[STRUCTURE_TENSORS] = {[EFLA_BETA] = -0.5, [EFLA_G] = 0.5, [EFLA_ALPHA] = 1.5};
   plan_numbers(d, x, finite, outside[tensor]);
 }
 
@@ -179,7 +179,7 @@ void structure_plan(structure *s, const uint8_t *bytes, size_t n) {
   plan_sizes(&d);
   s->boundaries.name = "cu_seqlens";
   plan_boundaries(&d);
-  for (efla_tensor t = 0; t < EFLA_TENSORS; t++) {
+  for (efla_tensor t = 0; t <= EFLA_FINAL_STATE; t++) {
     structure_dataset *x = &s->dataset[t];
     bool state = t == EFLA_INITIAL_STATE || t == EFLA_FINAL_STATE;
     x->name = efla_tensor_name(t);

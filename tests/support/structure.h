@@ -101,8 +101,11 @@ typedef enum structure_attribute {
   ATTRIBUTES
 } structure_attribute;
 
+/* Those of a forward pass; a model of the derivatives is not needed beside them. */
+enum { STRUCTURE_TENSORS = EFLA_FINAL_STATE + 1 };
+
 typedef struct structure {
-  structure_dataset dataset[EFLA_TENSORS], boundaries; /* the latter is cu_seqlens */
+  structure_dataset dataset[STRUCTURE_TENSORS], boundaries; /* the latter is cu_seqlens */
   double boundary[STRUCTURE_BOUNDARIES];
   size_t batch, tokens, heads, dk, dv, rank, sequences;
   bool g_per_channel;

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "run/backward_file.h"
+
+#include "efla/backward.h"
+#include "io/file_decay.h"
+
+#include <stdlib.h>
+
+enum { ROWS = 6, STATE = ROWS, GRADIENTS }; /* q, k, v, beta, the decay's argument, p; the initial state */
+
+typedef struct pass {
+  efla_tensors *in, *out;
+  efla_type type;
+  efla_tensor input[GRADIENTS], gradient[GRADIENTS]; /* EFLA_TENSORS: there is none */
+  efla_sequence x;                                   /* of one batch entry */
+  efla_result dy;
+  efla_gradient dx;
+  double *wide; /* what is read or written: the largest array */
+} pass;
+
+static size_t entries(const pass *p, efla_tensor tensor) {
+  const size_t states = efla_sequence_states(&p->x);
+  return efla_tensor_is_state(tensor) ? states * p->x.heads * p->x.dk * p->x.dv
+                                      : p->x.tokens * p->x.heads * efla_tensors_width(p->in, tensor);
+}
+
+/* An array of its own, head-major. */
+static efla_array make(const pass *p, efla_tensor tensor) {
+  void *data = calloc(entries(p, tensor), efla_type_size(p->type));
+  return efla_tensor_is_state(tensor)
+             ? efla_array_states(data, p->type, p->x.heads, p->x.dk, p->x.dv)
+             : efla_array_head_major(data, p->type, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor));
+}
+
+static efla_status read_array(pass *p, efla_tensor tensor, size_t entry, const efla_array *to, efla_message *why) {
+  const efla_tensor_block all = {entry, 0, p->x.heads, 0, p->x.tokens};
+  const size_t n = entries(p, tensor), states = efla_sequence_states(&p->x), one = n / states;
+  efla_status status = EFLA_OK;
+  if (efla_tensor_is_state(tensor))
+    for (size_t s = 0; s < states && status == EFLA_OK; s++)
+      status = efla_tensors_read_states(p->in, tensor, entry + s, 0, p->x.heads, p->wide + s * one, why);
+  else
+    status = efla_tensors_read(
+        p->in, tensor, &all,
+        efla_array_head_major(p->wide, EFLA_F64, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor)), why);
+  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
+    if (p->type == EFLA_F64)
+      ((double *)to->data)[i] = p->wide[i];
+    else
+      ((float *)to->data)[i] = (float)p->wide[i];
+  }
+  return status;
+}
+
+static efla_status write_array(pass *p, efla_tensor tensor, size_t entry, const efla_array *from, efla_message *why) {
+  const efla_tensor_block all = {entry, 0, p->x.heads, 0, p->x.tokens};
+  const size_t n = entries(p, tensor), states = efla_sequence_states(&p->x), one = n / states;
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n; i++)
+    p->wide[i] = p->type == EFLA_F64 ? ((const double *)from->data)[i] : (double)((const float *)from->data)[i];
+  if (!efla_tensor_is_state(tensor))
+    return efla_tensors_write(
+        p->out, tensor, &all,
+        efla_array_head_major(p->wide, EFLA_F64, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor)), why);
+  for (size_t s = 0; s < states && status == EFLA_OK; s++)
+    status = efla_tensors_write_states(p->out, tensor, entry + s, 0, p->x.heads, p->wide + s * one, why);
+  return status;
+}
+
+static efla_array *input_of(pass *p, size_t i) {
+  efla_array *const arrays[GRADIENTS] = {&p->x.q, &p->x.k, &p->x.v, &p->x.beta, &p->x.g, &p->x.p, &p->x.initial_state};
+  return arrays[i];
+}
+
+static efla_array *gradient_of(pass *p, size_t i) {
+  efla_array *const arrays[GRADIENTS] = {
+      &p->dx.q, &p->dx.k, &p->dx.v, &p->dx.beta, &p->dx.g, &p->dx.p, &p->dx.initial_state};
+  return arrays[i];
+}
+
+/* Which inputs there are, and so which gradients. */
+static void list(pass *p, const efla_rule *rule) {
+  const efla_tensors *in = p->in;
+  const efla_tensor argument = efla_decay_tensor(rule->decay),
+                    inputs[GRADIENTS] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument, EFLA_P, EFLA_INITIAL_STATE},
+                    gradients[GRADIENTS] = {EFLA_D_Q,
+                                            EFLA_D_K,
+                                            EFLA_D_V,
+                                            EFLA_D_BETA,
+                                            argument == EFLA_G ? EFLA_D_G : EFLA_D_ALPHA,
+                                            EFLA_D_P,
+                                            EFLA_D_INITIAL_STATE};
+  for (size_t i = 0; i < GRADIENTS; i++) {
+    const bool there = inputs[i] != EFLA_TENSORS && in->has[inputs[i]];
+    p->input[i] = there ? inputs[i] : EFLA_TENSORS, p->gradient[i] = there ? gradients[i] : EFLA_TENSORS;
+  }
+}
+
+static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) {
+  const efla_tensors *in = p->in;
+  list(p, rule);
+  p->x = (efla_sequence){.batch = 1, .heads = in->heads, .tokens = in->tokens, .dk = in->dk, .dv = in->dv};
+  p->x.g_per_channel = efla_decay_tensor(rule->decay) == EFLA_G && in->g_per_channel;
+  if (in->cu_seqlens) p->x.cu_seqlens = in->cu_seqlens, p->x.sequences = in->sequences;
+  size_t most = entries(p, EFLA_D_FINAL_STATE);
+  bool fine = true;
+  for (size_t i = 0; i < GRADIENTS; i++) {
+    if (p->input[i] == EFLA_TENSORS) continue;
+    *input_of(p, i) = make(p, p->input[i]), *gradient_of(p, i) = make(p, p->gradient[i]);
+    fine &= input_of(p, i)->data && gradient_of(p, i)->data;
+    most = most > entries(p, p->input[i]) ? most : entries(p, p->input[i]);
+  }
+  p->dy.o = make(p, EFLA_D_O);
+  if (in->has[EFLA_D_FINAL_STATE]) p->dy.final_state = make(p, EFLA_D_FINAL_STATE);
+  p->wide = malloc(most * sizeof *p->wide);
+  fine &= p->wide && p->dy.o.data && (!in->has[EFLA_D_FINAL_STATE] || p->dy.final_state.data);
+  return fine ? EFLA_OK : efla_fail_memory(why);
+}
+
+static void pass_clear(pass *p) {
+  for (size_t i = 0; i < GRADIENTS; i++) free(input_of(p, i)->data), free(gradient_of(p, i)->data);
+  free(p->dy.o.data), free(p->dy.final_state.data), free(p->wide);
+}
+
+static efla_status pass_entry(pass *p, const efla_rule *rule, efla_backend *backend, size_t entry, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
+    if (p->input[i] != EFLA_TENSORS) status = read_array(p, p->input[i], entry, input_of(p, i), why);
+  if (status == EFLA_OK) status = read_array(p, EFLA_D_O, entry, &p->dy.o, why);
+  if (status == EFLA_OK && p->dy.final_state.data)
+    status = read_array(p, EFLA_D_FINAL_STATE, entry, &p->dy.final_state, why);
+  if (status != EFLA_OK) return status;
+  if (efla_backward(backend, rule, &p->x, &p->dy, &p->dx) != EFLA_OK)
+    return efla_fail(why, EFLA_USAGE, "%s: gradients: %s", p->in->path, efla_last_message(backend));
+  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
+    if (p->gradient[i] != EFLA_TENSORS) status = write_array(p, p->gradient[i], entry, gradient_of(p, i), why);
+  return status;
+}
+
+efla_status efla_backward_file_declare(const efla_rule *rule, efla_tensors *in, efla_tensors *out, efla_message *why) {
+  pass p = {.in = in};
+  if (!in->has[EFLA_D_O])
+    return efla_fail(why, EFLA_INPUT, "%s: do: no such dataset, expected the derivative of a loss by o", in->path);
+  list(&p, rule);
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
+    if (p.gradient[i] != EFLA_TENSORS) status = efla_tensors_add(out, p.gradient[i], &out->stored[EFLA_O], why);
+  return status;
+}
+
+efla_status efla_backward_file(const efla_rule *rule, const char *backend, efla_tensors *in, efla_tensors *out,
+                               size_t threads, efla_message *why) {
+  pass p = {.in = in, .out = out, .type = out->stored[EFLA_O].digits > 24 ? EFLA_F64 : EFLA_F32};
+  const efla_options options = {.threads = threads < EFLA_MAX_THREADS ? threads : EFLA_MAX_THREADS};
+  efla_backend *opened = NULL;
+  efla_status status = efla_backend_open(backend, &options, &opened);
+  if (status != EFLA_OK) return efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
+  status = pass_init(&p, rule, why);
+  for (size_t entry = 0; entry < in->batch && status == EFLA_OK; entry++)
+    status = pass_entry(&p, rule, opened, entry, why);
+  pass_clear(&p);
+  efla_backend_close(opened);
+  return status;
+}

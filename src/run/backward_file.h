@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A backward pass through a tensor file: the derivatives of a loss by its inputs, from those by o and final_state. */
+#ifndef EFLA_RUN_BACKWARD_FILE_H
+#define EFLA_RUN_BACKWARD_FILE_H
+
+#include "efla/rule.h"
+#include "io/tensors.h"
+
+/* Adds the datasets of the gradients to `out`, a file made for the outputs of `in`, before anything is written to it.
+ * Fails with EFLA_INPUT where `in` has no do, and with EFLA_OUTPUT. */
+efla_status efla_backward_file_declare(const efla_rule *rule, efla_tensors *in, efla_tensors *out, efla_message *why);
+
+/* Reads the inputs, do and where there is one dfinal_state of `in`, one batch entry at a time, and writes dq, dk, dv,
+ * dbeta, and where the inputs have them dg or dalpha, dp and dinitial_state to `out`, which has their datasets, by the
+ * backend of that name (NULL: auto), in f64 or in f32 as out's o is stored.  Fails with EFLA_USAGE where the backend does not offer it, as reader and writer do, and with EFLA_NO_MEMORY. */
+efla_status efla_backward_file(const efla_rule *rule, const char *backend, efla_tensors *in, efla_tensors *out,
+                               size_t threads, efla_message *why);
+
+#endif
