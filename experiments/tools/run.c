@@ -89,10 +89,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &used, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it",
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name",
                        output);
   if (status == EFLA_OK)
-    status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
+    status = efla_output_fits(&file, efla_tensors_output_bytes(output, &in, &efla_formats[precision]), why);
   if (status == EFLA_OK) status = compute(&in, used, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
