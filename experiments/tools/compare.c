@@ -126,7 +126,7 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is a tensor file with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
+          "The input is HDF5, .npz or safetensors with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
           "all files must stay as they are until the end. "
           "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
           "The tolerance is by default derived from the rounding errors of these tokens: "
@@ -136,7 +136,7 @@ int main(int argc, char **argv) {
           "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
           "show whether o depends on later tokens. "
           "make writes files with inputs on which kernels have gone wrong, one a case, "
-          "whose attribute arguments names what the kernel takes; its o is added to them, or given by --outputs.",
+          "whose attribute arguments names what the kernel takes; its o is added to them, or given as outputs.",
       .options = options,
       .columns = efla_kernel_check_columns,
       .run = run,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write.
+/* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write, in
+ * NumPy's .npz (io/npz_container.c) or in safetensors (io/safetensors_container.c); a lone .npy is a file of one dataset
+ * with the file's name.  What follows is said of HDF5 where it is about chunks, filters, links and the child process.
  *
  * Datasets are q, k, v, beta and optionally g, alpha, p, o, initial_state, final_state, cu_seqlens, of any float or
  * integer type (IEEE half, bfloat16 and other user-defined floats included), which HDF5 converts.  With T tokens, H
@@ -95,7 +97,7 @@ typedef struct efla_tensors {
 } efla_tensors;
 
 /* Opens a file to read and checks everything except the values of the tensors.  Fails with EFLA_INPUT and a message
- * with file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another
+ * with file, dataset, index and expectation: no file, of no format that is known, truncated or damaged; a dataset missing, of another
  * rank or shape than the others, of a type that is not numeric, with a filter that is not available, or never written;
  * cu_seqlens that decrease, or are not from 0 to T; sizes above the limits.  Also with EFLA_NO_MEMORY.  file is then
  * zeroed. */
