@@ -41,7 +41,7 @@
 #include "data/images.h"              /* labelled images of digits */
 #include "data/image_perturbation.h"  /* ... perturbations of them */
 #include "io/file_decay.h"            /* the decay that they suggest */
-#include "io/tensors.h"               /* tensor files: q, k, v, beta in HDF5 */
+#include "io/tensors.h"               /* tensor files: q, k, v, beta in HDF5, .npz, safetensors */
 #include "data/source.h"              /* input families */
 #include "data/perturbation.h"        /* perturbations of keys and values */
 #include "data/recall.h"              /* associative recall */
@@ -80,6 +80,7 @@
 #include "diagnose/diagnosis.h"        /* which methods are stable on given tokens */
 #include "diagnose/diagnosis_report.h" /* ... as text, JSON and table */
 #include "check/gradient_check.h"      /* gradients compared with the exact ones */
+#include "check/awkward.h"             /* inputs on which kernels have gone wrong */
 #include "check/kernel_check.h"        /* comparison of a kernel's outputs with the exact result */
 #include "check/kernel_check_report.h" /* ... as text and table */
 #include "bench/panel.h"               /* timing of benchmark cases */
@@ -106,6 +107,7 @@
 #include "stats/interval.h" /* means with confidence intervals */
 #include "stats/slope.h"    /* slopes of power laws */
 #include "app/figure.h"     /* pictures by gnuplot */
+#include "io/arrays_save.h" /* ... any arrays, written */
 #include "io/output.h"      /* output files that are complete or absent */
 #include "io/lock.h"        /* a lock on a file between processes */
 #include "app/column.h"     /* descriptions of columns */

@@ -8,12 +8,15 @@
  *           how it depends on the token's number; whether o depends on later tokens, where there are two runs;
  *           and, if it is out of tolerance, which usual fault explains it.
  * Writes    a report that ends with a verdict, and with --out one row per head and range of tokens.  Status 1:
- *           outside. */
+ *           outside.  With --make, instead, inputs to test a kernel on (check/awkward.h). */
 #include "laboratory.h"
 
-static const char *input, *outputs, *against, *tolerance_text;
+#include <stdlib.h>
+
+static const char *input, *outputs, *against, *tolerance_text, *make;
+static efla_list cases;
 static bool json;
-static size_t method, decay, keys, truth, precision;
+static size_t method, decay, keys, truth, precision, seed;
 
 static const char *truth_name(size_t i) {
   static const char *const names[] = {"longdouble", "arb"};
@@ -22,8 +25,15 @@ static const char *truth_name(size_t i) {
 
 static const char *precision_name(size_t i) { return i == 0 ? "declared" : efla_format_name(i - 1); }
 
+/* The cases, after a name for all of them and one that lists them. */
+enum { AWKWARD, LIST, BEFORE_CASES };
+static const char *case_name(size_t i) {
+  return i == AWKWARD ? "awkward" : i == LIST ? "list" : efla_awkward_cases[i - BEFORE_CASES].name;
+}
+
 static const efla_option options[] = {
-    {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta and o", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"input", "FILE", NULL, NULL, "tensor file with q, k, v, beta and o; needed without make", EFLA_TEXT, &input, 0, 0,
+     NULL},
     {"outputs", "FILE", NULL, NULL, "file with o and final_state, and gradients, if they are not in the input",
      EFLA_TEXT, &outputs, 0, 0, NULL},
     {"against", "FILE", NULL, NULL, "a second run, whose inputs agree with the first up to some token", EFLA_TEXT,
@@ -43,18 +53,52 @@ static const efla_option options[] = {
      "format that the kernel keeps its state in; "
      "declared: as the attribute of that name says, or else f64 if o is, f32 if not, and at last that of o",
      EFLA_NAME, &precision, 0, 0, precision_name},
+    {"make", "FILE", NULL, NULL,
+     "write inputs to test a kernel on instead: FILE-CASE.npz for FILE.npz, and likewise for .safetensors and .h5",
+     EFLA_RESULT, &make, 0, 0, NULL},
+    {"cases", "LIST", "awkward", NULL, "which of them; awkward: all; list: say what they are", EFLA_NAMES, &cases, 0, 0,
+     case_name},
+    {"seed", "N", "1", NULL, "seed of their numbers", EFLA_COUNT, &seed, 0, 0, NULL},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
     {.name = NULL},
 };
 
 static efla_tolerance tolerance;
 
+static bool asked(size_t row) {
+  bool found = false;
+  for (size_t i = 0; i < cases.n; i++) found |= cases.row[i] == row;
+  return found;
+}
+
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
+  if (make && input)
+    return efla_fail(why, EFLA_USAGE, "--make writes files and --input reads one, expected one of them");
+  if (!make && !input && !asked(LIST)) return efla_fail(why, EFLA_USAGE, "--input FILE is needed, or --make FILE");
   return efla_tolerance_read(&tolerance, tolerance_text, why);
 }
 
+static efla_status make_case(const efla_awkward *c, efla_message *why) {
+  char *path = efla_awkward_path(make, c);
+  efla_status status = path ? efla_awkward_write(c, seed, path, why) : efla_fail_memory(why);
+  if (status == EFLA_OK) printf("%s: %s\n", path, c->about);
+  free(path);
+  return status;
+}
+
+static efla_status make_cases(efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; efla_awkward_cases[i].name && status == EFLA_OK; i++) {
+    const efla_awkward *c = &efla_awkward_cases[i];
+    if (asked(LIST)) printf("%s: %s\n", c->name, c->about);
+    if (make && (asked(AWKWARD) || asked(i + BEFORE_CASES))) status = make_case(c, why);
+  }
+  return status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
+  if (!input) return make_cases(why);
   efla_kernel_check_options ask = {.input = input,
                                    .outputs = outputs,
                                    .against = against,
@@ -82,7 +126,7 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is HDF5 with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
+          "The input is HDF5, .npz or safetensors with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
           "all files must stay as they are until the end. "
           "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
           "The tolerance is by default derived from the rounding errors of these tokens: "
@@ -94,7 +138,9 @@ int main(int argc, char **argv) {
           "with H/r heads also the sum over r heads that share an array; dfinal_state is 0 if missing. "
           "If one is outside, 'fault of' it says what is missing in it, or from which token on back it is wrong. "
           "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
-          "show whether o depends on later tokens.",
+          "show whether o depends on later tokens. "
+          "make writes files with inputs on which kernels have gone wrong, one a case, "
+          "whose attribute arguments names what the kernel takes; its o is added to them, or given as outputs.",
       .options = options,
       .columns = efla_kernel_check_columns,
       .run = run,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* diagnose: are your keys and step sizes in the region where the delta rule is unstable or inaccurate?
  *
- * Inputs    your own q, k, v, beta in an HDF5 file, with g or alpha, p, initial_state and cu_seqlens if it has them.
+ * Inputs    your own q, k, v, beta in a tensor file, with g or alpha, p, initial_state and cu_seqlens if it has them.
  * Measures  of every token: the step x, which is beta*lambda unless a decay is within the step, which of the
  * methods' limits it is beyond, the growth of the
  *           product of transitions under each method, and whether a state in f32 overflows; of the first tokens
@@ -20,7 +20,7 @@ static size_t decay, measure, truth;
 static efla_list tolerances;
 
 static const efla_option options[] = {
-    {"input", "FILE", NULL, NULL, "HDF5 file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
+    {"input", "FILE", NULL, NULL, "tensor file with q, k, v and beta", EFLA_NEEDED, &input, 0, 0, NULL},
     {"decay", "NAME", "file", NULL,
      "decay of the state; file: split if the file has g, retention if it has alpha, none if it has neither; with g per "
      "channel split is lie, and exact the flow of decay and erasure together",
@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
       .summary =
           "Says whether your keys and step sizes are in the region where the delta rule is unstable or inaccurate.",
       .description =
-          "The input is an HDF5 file with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), "
+          "The input is HDF5, .npz or safetensors with datasets q, k (B,T,H,dk), v (B,T,H,dv) and beta (B,T,H), "
           "with or without B and H, that stays as it is until the end; "
           "g or alpha (as for run), p, initial_state and cu_seqlens are taken into account where they are there.\n\n"
           "The report tells, in total and for every head: "

@@ -116,10 +116,9 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &used, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name: HDF5 cannot write to it",
-                       output);
+    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name", output);
   if (status == EFLA_OK)
-    status = efla_output_fits(&file, efla_tensors_output_bytes(&in, &efla_formats[precision]), why);
+    status = efla_output_fits(&file, efla_tensors_output_bytes(output, &in, &efla_formats[precision]), why);
   if (status == EFLA_OK) status = compute(&in, used, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
@@ -136,7 +135,7 @@ int main(int argc, char **argv) {
       .name = "run",
       .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
       .description =
-          "The input is HDF5 with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
+          "The input is HDF5, .npz or safetensors with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
           "optional are g (B,T,H), at most 0, the logarithm of a decay, or (B,T,H,dk), one per channel of the key; "
           "or alpha (B,T,H), from 0 to 1, a retention; p (B,T,H,dk), an erase key, in place of k in what is erased; "
           "initial_state (B,H,dk,dv), "
@@ -151,7 +150,7 @@ int main(int argc, char **argv) {
           "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
           "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
           "g per channel and p are computed by --backend, in precision f64 or f32. "
-          "The output has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
+          "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "
           "Exit status 4: a result is not finite.",

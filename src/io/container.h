@@ -9,7 +9,7 @@
 #define EFLA_IO_CONTAINER_H
 
 #include "base/status.h"
-#include "number/format.h"
+#include "io/element.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +44,7 @@ struct efla_container_kind {
   const char *ending; /* of the names of files that are written in it */
   bool crashes;       /* its library may crash on a damaged file, which is therefore tried first (sandboxed_open.h) */
   bool bare;          /* has no attributes */
+  size_t copies;      /* how often the numbers are on the disk for a while when they are written */
 
   bool (*holds)(int descriptor); /* by the first bytes of the file */
   efla_status (*open)(efla_container **opened, const char *path, efla_message *why); /* *opened is not touched then */
@@ -60,10 +61,11 @@ struct efla_container_kind {
   /* Whether the file, or that of one of its arrays, is as it was when it was opened; dataset NULL: the file itself. */
   efla_status (*unchanged)(const efla_container *container, const efla_dataset *dataset, efla_message *why);
 
-  /* NULL where the format is only read.  Arrays are declared before the first box is stored, as f64 or f32. */
+  /* NULL where the format is only read.  What is made may have a row of its own, by whose members it is written.
+   * Arrays are declared before the first box is stored; boxes that are not stored are zeros. */
   efla_status (*create)(efla_container **made, const char *path, efla_message *why);
-  efla_status (*declare)(efla_container *container, const char *name, bool wide, size_t rank, const size_t *size,
-                         efla_dataset **made, efla_message *why);
+  efla_status (*declare)(efla_container *container, const char *name, const efla_element *element, size_t rank,
+                         const size_t *size, efla_dataset **made, efla_message *why);
   efla_status (*store)(efla_dataset *dataset, const efla_box *box, const double *values, efla_message *why);
   efla_status (*write_number)(efla_container *container, const char *name, double value, efla_message *why);
   efla_status (*write_text)(efla_container *container, const char *name, const char *text, efla_message *why);

@@ -50,12 +50,55 @@ static void widen_f2(const unsigned char *from, size_t n, double *to) {
   }
 }
 
+#define NARROW(name, type)                                                                                             \
+  static void name(const double *from, size_t n, unsigned char *to) {                                                  \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+      const type x = (type)from[i];                                                                                    \
+      memcpy(to + i * sizeof x, &x, sizeof x);                                                                         \
+    }                                                                                                                  \
+  }
+NARROW(narrow_f8, double)
+NARROW(narrow_f4, float)
+NARROW(narrow_i4, int32_t)
+
+static uint32_t bits_of_float(double value) {
+  const float x = (float)value;
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+static void narrow_bf16(const double *from, size_t n, unsigned char *to) {
+  for (size_t i = 0; i < n; i++) {
+    const uint16_t x = (uint16_t)(bits_of_float(from[i]) >> 16);
+    memcpy(to + 2 * i, &x, sizeof x);
+  }
+}
+
+/* The reverse of widen_f2, of finite numbers. */
+static void narrow_f2(const double *from, size_t n, unsigned char *to) {
+  for (size_t i = 0; i < n; i++) {
+    const uint32_t bits = bits_of_float(from[i] * 0x1p-112);
+    const uint16_t x = (uint16_t)((bits >> 16 & 0x8000) | (bits >> 13 & 0x7fff));
+    memcpy(to + 2 * i, &x, sizeof x);
+  }
+}
+
 const efla_element efla_elements[] = {
-    {"f8", "F64", "f64", 8, widen_f8},     {"f4", "F32", "f32", 4, widen_f4}, {"f2", "F16", "fp16", 2, widen_f2},
-    {"V2", "BF16", "bf16", 2, widen_bf16}, /* the ml_dtypes package writes bfloat16 as two bytes without a meaning */
-    {"i1", "I8", NULL, 1, widen_i1},       {"i2", "I16", NULL, 2, widen_i2},  {"i4", "I32", NULL, 4, widen_i4},
-    {"i8", "I64", NULL, 8, widen_i8},      {"u1", "U8", NULL, 1, widen_u1},   {"u2", "U16", NULL, 2, widen_u2},
-    {"u4", "U32", NULL, 4, widen_u4},      {"u8", "U64", NULL, 8, widen_u8},  {.numpy = NULL},
+    {"f8", "F64", "f64", 8, widen_f8, narrow_f8},
+    {"f4", "F32", "f32", 4, widen_f4, narrow_f4},
+    {"f2", "F16", "fp16", 2, widen_f2, narrow_f2},
+    {"V2", "BF16", "bf16", 2, widen_bf16,
+     narrow_bf16}, /* the ml_dtypes package writes bfloat16 as two bytes without a meaning */
+    {"i1", "I8", NULL, 1, widen_i1, NULL},
+    {"i2", "I16", NULL, 2, widen_i2, NULL},
+    {"i4", "I32", NULL, 4, widen_i4, narrow_i4},
+    {"i8", "I64", NULL, 8, widen_i8, NULL},
+    {"u1", "U8", NULL, 1, widen_u1, NULL},
+    {"u2", "U16", NULL, 2, widen_u2, NULL},
+    {"u4", "U32", NULL, 4, widen_u4, NULL},
+    {"u8", "U64", NULL, 8, widen_u8, NULL},
+    {.numpy = NULL},
 };
 
 const efla_element *efla_element_of_numpy(const char *name) {
@@ -100,12 +143,6 @@ void efla_element_read(const efla_element *element, bool big, unsigned char *byt
 }
 
 void efla_element_write(const efla_element *element, const double *from, size_t n, unsigned char *to) {
-  for (size_t i = 0; i < n; i++) {
-    const float narrow = (float)from[i];
-    if (element->bytes == sizeof narrow)
-      memcpy(to + i * sizeof narrow, &narrow, sizeof narrow);
-    else
-      memcpy(to + i * sizeof *from, from + i, sizeof *from);
-  }
+  element->narrow(from, n, to);
   if (machine_is_big()) reverse(to, n, element->bytes);
 }

@@ -13,7 +13,9 @@ typedef struct efla_element {
   const char *safetensors; /* "F32" */
   const char *format;      /* of efla_formats; NULL: an integer */
   size_t bytes;
-  void (*widen)(const unsigned char *from, size_t n, double *to); /* numbers in the byte order of this machine */
+  /* To and from numbers in the byte order of this machine. */
+  void (*widen)(const unsigned char *from, size_t n, double *to);
+  void (*narrow)(const double *from, size_t n, unsigned char *to); /* of numbers of the type; NULL: it is not written */
 } efla_element;
 
 extern const efla_element efla_elements[]; /* ends with a row whose numpy is NULL */
@@ -28,7 +30,7 @@ efla_format efla_element_format(const efla_element *element);
  * this machine. */
 void efla_element_read(const efla_element *element, bool big, unsigned char *bytes, size_t n, double *to);
 
-/* Stores n numbers as f64 or f32, little-endian, to `to` (n * element->bytes). */
+/* Stores n numbers, little-endian, to `to` (n * element->bytes).  Numbers that are none of the type lose digits. */
 void efla_element_write(const efla_element *element, const double *from, size_t n, unsigned char *to);
 
 #endif

@@ -167,6 +167,7 @@ static efla_status close_file(efla_container *container, bool complete, efla_mes
 const efla_container_kind efla_hdf5_kind = {.name = "HDF5",
                                             .ending = ".h5",
                                             .crashes = true,
+                                            .copies = 1,
                                             .holds = holds,
                                             .open = open_file,
                                             .find = find,

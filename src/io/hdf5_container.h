@@ -30,8 +30,8 @@ bool efla_hdf5_transfer(hid_t handle, const efla_box *box, double *in, const dou
 
 /* The members of the row that write. */
 efla_status efla_hdf5_create(efla_container **made, const char *path, efla_message *why);
-efla_status efla_hdf5_declare(efla_container *container, const char *name, bool wide, size_t rank, const size_t *size,
-                              efla_dataset **made, efla_message *why);
+efla_status efla_hdf5_declare(efla_container *container, const char *name, const efla_element *element, size_t rank,
+                              const size_t *size, efla_dataset **made, efla_message *why);
 efla_status efla_hdf5_store(efla_dataset *dataset, const efla_box *box, const double *values, efla_message *why);
 efla_status efla_hdf5_write_number(efla_container *container, const char *name, double value, efla_message *why);
 efla_status efla_hdf5_write_text(efla_container *container, const char *name, const char *text, efla_message *why);

@@ -4,6 +4,7 @@
 #include "io/stored.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static efla_status cannot(const efla_container *container, const char *what, const char *name, efla_message *why) {
   return efla_fail(why, EFLA_OUTPUT, "%s: %s%s%scannot write: %s", container->path, what, name, *name ? ": " : "",
@@ -25,18 +26,35 @@ efla_status efla_hdf5_create(efla_container **made, const char *path, efla_messa
   return EFLA_OK;
 }
 
-efla_status efla_hdf5_declare(efla_container *container, const char *name, bool wide, size_t rank, const size_t *size,
-                              efla_dataset **made, efla_message *why) {
-  hsize_t extent[EFLA_DATASET_AXES];
+/* A float type of 16 bits; to be closed. */
+static hid_t half(size_t exponent, size_t mantissa) {
+  hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+  H5Tset_fields(type, 15, mantissa, exponent, 0, mantissa);
+  H5Tset_size(type, 2);
+  H5Tset_ebias(type, ((size_t)1 << (exponent - 1)) - 1);
+  return type;
+}
+
+/* To be closed. */
+static hid_t type_of(const efla_element *element) {
+  const char *format = element->format ? element->format : "";
+  if (!strcmp(format, "fp16")) return half(5, 10);
+  if (!strcmp(format, "bf16")) return half(8, 7);
+  return H5Tcopy(!strcmp(format, "f64") ? H5T_IEEE_F64LE : !strcmp(format, "f32") ? H5T_IEEE_F32LE : H5T_STD_I32LE);
+}
+
+efla_status efla_hdf5_declare(efla_container *container, const char *name, const efla_element *element, size_t rank,
+                              const size_t *size, efla_dataset **made, efla_message *why) {
+  hsize_t dimensions[EFLA_DATASET_AXES];
   efla_hdf5_dataset *d = calloc(1, sizeof *d);
   *made = NULL;
   if (!d) return efla_fail_memory(why);
-  d->base = (efla_dataset){
-      .container = container, .name = name, .rank = rank, .format = *efla_format_find(wide ? "f64" : "f32")};
-  for (size_t i = 0; i < rank; i++) d->base.size[i] = size[i], extent[i] = size[i];
-  hid_t space = H5Screate_simple((int)rank, extent, NULL), plist = efla_stored_properties();
-  d->handle = H5Dcreate2(((efla_hdf5 *)container)->file, name, wide ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, space,
-                         H5P_DEFAULT, plist, H5P_DEFAULT);
+  d->base = (efla_dataset){.container = container, .name = name, .rank = rank, .format = efla_element_format(element)};
+  for (size_t i = 0; i < rank; i++) d->base.size[i] = size[i], dimensions[i] = size[i];
+  hid_t space = H5Screate_simple((int)rank, dimensions, NULL), plist = efla_stored_properties(),
+        type = type_of(element);
+  d->handle = H5Dcreate2(((efla_hdf5 *)container)->file, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  H5Tclose(type);
   H5Pclose(plist);
   H5Sclose(space);
   if (d->handle < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/npy.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,11 +144,12 @@ efla_status efla_npy_stretch(efla_stretch *place, const efla_npy *npy, int descr
                    efla_shape_text(npy->rank, npy->size, shape));
 }
 
-size_t efla_npy_write(char text[EFLA_NPY_WRITTEN], bool wide, size_t rank, const size_t *size) {
+size_t efla_npy_write(char text[EFLA_NPY_WRITTEN], const char *kind, size_t rank, const size_t *size) {
+  assert(rank <= EFLA_NPY_WRITTEN_AXES && strlen(kind) < 32);
   enum { START = 10, STEP = 64 };
   char *dictionary = text + START;
   const size_t room = EFLA_NPY_WRITTEN - START;
-  size_t n = (size_t)snprintf(dictionary, room, "{'descr': '<f%d', 'fortran_order': False, 'shape': (", wide ? 8 : 4);
+  size_t n = (size_t)snprintf(dictionary, room, "{'descr': '%s', 'fortran_order': False, 'shape': (", kind);
   for (size_t i = 0; i < rank && n < room; i++) n += (size_t)snprintf(dictionary + n, room - n, "%zu, ", size[i]);
   n += (size_t)snprintf(dictionary + n, room - n, "), }");
   const size_t total = (START + n + 1 + STEP - 1) / STEP * STEP;

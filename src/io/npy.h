@@ -29,8 +29,8 @@ efla_status efla_npy_read(efla_npy *npy, const unsigned char *bytes, size_t n, c
 efla_status efla_npy_stretch(efla_stretch *place, const efla_npy *npy, int descriptor, uint64_t at, uint64_t bytes,
                              const char *path, const char *name, efla_message *why);
 
-/* The header of an array of f64 or f32 in C order, whose length is a multiple of 64: its bytes, at most sizeof text. */
-enum { EFLA_NPY_WRITTEN = 192 };
-size_t efla_npy_write(char text[EFLA_NPY_WRITTEN], bool wide, size_t rank, const size_t *size);
+/* The header of an array in C order with a type of that name ("<f4"), whose length is a multiple of 64; returns it. */
+enum { EFLA_NPY_WRITTEN = 256, EFLA_NPY_WRITTEN_AXES = 4 };
+size_t efla_npy_write(char text[EFLA_NPY_WRITTEN], const char *kind, size_t rank, const size_t *size);
 
 #endif

@@ -2,6 +2,7 @@
 /* .npz as a format of tensor files: an archive of .npy files, in which attributes are arrays of one number or one
  * text. */
 #include "io/flat.h"
+#include "io/flat_write.h"
 #include "io/npy.h"
 #include "io/zip.h"
 
@@ -155,5 +156,7 @@ const efla_container_kind efla_npz_kind = {.name = ".npz",
                                            .text = text,
                                            .fetch = fetch,
                                            .unchanged = efla_flat_unchanged,
+                                           .copies = 2,
+                                           .create = efla_npz_create,
                                            .release = release,
                                            .close = close_file};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* safetensors as a format of tensor files; attributes are the texts of its __metadata__. */
 #include "io/flat.h"
+#include "io/flat_write.h"
 #include "io/safetensors.h"
 
 #include <math.h>
@@ -75,5 +76,7 @@ const efla_container_kind efla_safetensors_kind = {.name = "safetensors",
                                                    .text = text,
                                                    .fetch = efla_flat_fetch,
                                                    .unchanged = efla_flat_unchanged,
+                                                   .copies = 2,
+                                                   .create = efla_safetensors_create,
                                                    .release = efla_flat_release,
                                                    .close = close_file};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "io/stretch.h"
 
+#include "io/spool.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +139,27 @@ const char *efla_stretch_read(const efla_stretch *place, const efla_box *box, do
   free(bytes);
   free(span);
   return fine ? NULL : code ? strerror(code) : "the file ends before the numbers do";
+}
+
+const char *efla_stretch_write(const efla_stretch *place, const efla_box *box, const double *values) {
+  walk w = walk_of(place, box);
+  const size_t size = place->element->bytes;
+  size_t at[4] = {0};
+  unsigned char bytes[1 << 14];
+  for (size_t i = 0; i < w.rank; i++)
+    if (w.count[i] == 0) return NULL;
+  w.inner = w.rank - 1;
+  while (w.inner > 0 && dense(&w, w.inner - 1)) w.inner--;
+  const uint64_t n = reach(&w, w.inner);
+  do {
+    uint64_t first = w.first;
+    for (size_t i = 0; i < w.inner; i++) first += at[i] * w.in_file[i];
+    for (uint64_t done = 0, count; done < n; done += count, values += count) {
+      count = n - done < sizeof bytes / size ? n - done : sizeof bytes / size;
+      efla_element_write(place->element, values, (size_t)count, bytes);
+      if (!efla_spool_put(place->descriptor, place->at + (first + done) * size, bytes, (size_t)count * size))
+        return strerror(errno);
+    }
+  } while (advance(&w, 0, w.inner, at));
+  return NULL;
 }

@@ -9,7 +9,6 @@
 #define EFLA_IO_STRETCH_H
 
 #include "io/container.h"
-#include "io/element.h"
 
 #include <stdint.h>
 
@@ -31,5 +30,8 @@ bool efla_stretch_measure(efla_stretch *place);
 
 /* Reads a box.  Returns NULL, or the reason why not. */
 const char *efla_stretch_read(const efla_stretch *place, const efla_box *box, double *values);
+
+/* Writes a box of an array in C order and little-endian; likewise. */
+const char *efla_stretch_write(const efla_stretch *place, const efla_box *box, const double *values);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write.
+/* Tensor files: q, k, v and beta from any source, in HDF5, which h5py, Julia, MATLAB and h5dump read and write, in
+ * NumPy's .npz (io/npz_container.c) or in safetensors (io/safetensors_container.c); a lone .npy is a file of one dataset
+ * with the file's name.  What follows is said of HDF5 where it is about chunks, filters, links and the child process.
  *
  * Datasets are q, k, v, beta and optionally g, alpha, p, o, initial_state, final_state, cu_seqlens, of any float or
  * integer type (IEEE half, bfloat16 and other user-defined floats included), which HDF5 converts.  With T tokens, H
@@ -110,7 +112,7 @@ typedef struct efla_tensors {
 } efla_tensors;
 
 /* Opens a file to read and checks everything except the values of the tensors.  Fails with EFLA_INPUT and a message
- * with file, dataset, index and expectation: no file, not HDF5, truncated or damaged; a dataset missing, of another
+ * with file, dataset, index and expectation: no file, of no format that is known, truncated or damaged; a dataset missing, of another
  * rank or shape than the others, of a type that is not numeric, with a filter that is not available, or never written;
  * cu_seqlens that decrease, or are not from 0 to T; sizes above the limits.  Also with EFLA_NO_MEMORY.  file is then
  * zeroed. */
@@ -130,8 +132,8 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 /* Adds a dataset to such a file, in f64 or f32 as there, before anything is written.  Fails with EFLA_OUTPUT. */
 efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why);
 
-/* Bytes that o and final_state will take on disk. */
-double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format);
+/* Bytes that o and final_state will take on disk in a file of that name, while they are written. */
+double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_format *format);
 
 /* Writes a file of inputs from q, k, v and beta in memory, and from g, per head or per channel, and p where they are
  * there: f32 of any strides, no repeat, no cu_seqlens; x->g is a logarithm, and initial_state is not written.  Stored

@@ -25,7 +25,8 @@ static efla_status declare(efla_container *file, const efla_sequence *x, source 
   const bool one = s->tensor == EFLA_BETA || (s->tensor == EFLA_G && !x->g_per_channel);
   const size_t size[] = {x->batch, x->tokens, x->heads, s->tensor == EFLA_V ? x->dv : x->dk};
   assert(s->array->type == EFLA_F32 && s->array->repeat <= 1);
-  return file->kind->declare(file, efla_tensor_name(s->tensor), false, one ? 3 : 4, size, &s->dataset, why);
+  return file->kind->declare(file, efla_tensor_name(s->tensor), efla_element_of_numpy("f4"), one ? 3 : 4, size,
+                             &s->dataset, why);
 }
 
 /* Writes the batch entries, one after another. */
@@ -56,9 +57,9 @@ efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_mes
   for (source *s = sources; s < sources + SOURCES && status == EFLA_OK; s++)
     if (s->dataset) status = store(x, s, rows, why);
   for (source *s = sources; s < sources + SOURCES; s++)
-    if (s->dataset) complete &= kind->release(s->dataset);
+    if (s->dataset) complete &= file->kind->release(s->dataset);
   if (file) {
-    efla_status closed = kind->close(file, complete, status == EFLA_OK ? why : NULL);
+    efla_status closed = file->kind->close(file, complete, status == EFLA_OK ? why : NULL);
     if (status == EFLA_OK) status = closed;
   }
   free(rows);

@@ -171,25 +171,24 @@ efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, si
 
 static bool wide(const efla_format *format) { return format->digits > 24; }
 
-double efla_tensors_output_bytes(const efla_tensors *inputs, const efla_format *format) {
+double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_format *format) {
+  const efla_container_kind *kind;
+  const double copies = efla_container_named(path, &kind, NULL) == EFLA_OK ? (double)kind->copies : 1;
   double heads = (double)inputs->heads, o = (double)inputs->batch * (double)inputs->tokens * (double)inputs->dv;
   double states = (double)inputs->sequences * (double)inputs->dk * (double)inputs->dv;
-  return heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
+  return copies * heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
 }
 
-static efla_status declare(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {
+efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {
   size_t size[4], rank = efla_tensors_shape(file, tensor, size);
   efla_dataset *made = NULL;
   efla_status status =
-      file->container->kind->declare(file->container, efla_tensor_name(tensor), wide(format), rank, size, &made, why);
+      file->container->kind->declare(file->container, efla_tensor_name(tensor),
+                                     efla_element_of_numpy(wide(format) ? "f8" : "f4"), rank, size, &made, why);
   file->dataset[tensor] = made;
   file->has[tensor] = made;
   if (made) file->stored[tensor] = made->format;
   return status;
-}
-
-efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {
-  return declare(file, tensor, format, why);
 }
 
 efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla_tensors *inputs,
@@ -199,9 +198,9 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
   efla_status status = file->path ? efla_tensors_follow(file, inputs, why) : efla_fail_memory(why);
   if (status == EFLA_OK) status = efla_container_named(path, &kind, why);
   if (status == EFLA_OK) status = kind->create(&file->container, path, why);
-  if (status == EFLA_OK) status = declare(file, EFLA_O, format, why);
-  if (status == EFLA_OK) status = declare(file, EFLA_FINAL_STATE, format, why);
-  if (status == EFLA_OK) status = kind->write_number(file->container, "scale", file->scale, why);
+  if (status == EFLA_OK) status = efla_tensors_add(file, EFLA_O, format, why);
+  if (status == EFLA_OK) status = efla_tensors_add(file, EFLA_FINAL_STATE, format, why);
+  if (status == EFLA_OK) status = file->container->kind->write_number(file->container, "scale", file->scale, why);
   if (status == EFLA_OK) status = efla_tensors_write_text(file, "layout", efla_layout_name(file->layout), why);
   if (status != EFLA_OK) efla_tensors_close(file, NULL);
   return status;

@@ -26,6 +26,11 @@ static const struct reader {
     {"run --threads 1 --input in.h5 --output o.h5", "in.h5", false},
     {"compare --threads 1 --input in.h5", "in.h5", false},
     {"diagnose --threads 1 --input in.h5 --out d.csv", "in.h5", false},
+    {"run --threads 1 --input in.npz --output o.npz", "in.npz", false},
+    {"run --threads 1 --input packed.npz --output o.h5", "packed.npz", false},
+    {"compare --threads 1 --input in.npz --outputs of.npz", "of.npz", false},
+    {"compare --threads 1 --input in.npz --outputs o.npy", "o.npy", false},
+    {"diagnose --threads 1 --input in.safetensors --out d.csv", "in.safetensors", false},
     {"effects --input study.csv", "study.csv", false},
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/train-images-idx3-ubyte", false},
     {MODEL "--train-images 16 --batch 16 --mnist mnist", "mnist/t10k-labels-idx1-ubyte", false},
@@ -55,6 +60,9 @@ static void keep_rows(const char *to, bool times) {
 
 static void prepare(campaign *c) {
   campaign_shell("cp %s/tensors/whole-4.h5 in.h5; cp %s/csv/study study.csv; mkdir mnist half", c->data, c->data);
+  campaign_shell("cp %s/npz/savez.npz in.npz; cp %s/npz/savez-compressed.npz packed.npz", c->data, c->data);
+  campaign_shell("cp %s/safetensors/attributes.safetensors in.safetensors; cp %s/npy/f4.npy o.npy", c->data, c->data);
+  campaign_run(c, "run --threads 1 --input in.npz --output of.npz", 0, 0, false);
   for (int training = 0; training < 2; training++)
     for (int labels = 0; labels < 2; labels++) {
       char path[64];

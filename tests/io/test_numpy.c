@@ -291,6 +291,32 @@ START_TEST(one_array) {
 }
 END_TEST
 
+/* Files that NumPy wrote, and one that Python's own modules did, of the same numbers. */
+START_TEST(files_of_numpy) {
+  static const char *const files[] = {"tests/corpus/npz/savez.npz", "tests/corpus/npz/savez-compressed.npz",
+                                      "tests/corpus/npz/fortran.npz", "tests/corpus/npz/big-endian.npz",
+                                      "tests/corpus/safetensors/f32.safetensors"};
+  double first[4][12];
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    efla_tensors file;
+    efla_message why = {{0}};
+    ck_assert_msg(efla_tensors_open(&file, files[i], &why) == EFLA_OK, "%s", why.text);
+    ck_assert(file.tokens == 3 && file.heads == 2 && file.dk == 2 && file.dv == 2 && file.scale == (i < 2 ? 0.5 : 1));
+    for (efla_tensor t = EFLA_Q; t <= EFLA_BETA; t++) {
+      double values[12];
+      const size_t width = efla_tensors_width(&file, t);
+      ck_assert_int_eq(efla_tensors_read(&file, t, &(efla_tensor_block){0, 0, 2, 0, 3},
+                                         efla_array_token_major(values, EFLA_F64, 3, 2, width), &why),
+                       EFLA_OK);
+      if (i == 0) memcpy(first[t], values, sizeof values);
+      ck_assert_mem_eq(values, first[t], 6 * width * sizeof *values);
+    }
+    efla_tensors_close(&file, NULL);
+  }
+  ck_assert(first[0][0] != first[0][1] && first[1][0] != first[1][2]);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {every_type_and_order,
                                 types_by_name,
@@ -299,6 +325,7 @@ int main(void) {
                                 members_that_are_wrong,
                                 archives_that_are_damaged,
                                 every_truncation_is_refused,
-                                one_array};
+                                one_array,
+                                files_of_numpy};
   return testing_main("numpy", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -2,6 +2,7 @@
 #include "readers.h"
 
 #include "laboratory.h"
+#include "io/container.h"
 #include "structure.h"
 
 #include <hdf5.h>
@@ -197,12 +198,42 @@ static bool read_tensors(const uint8_t *bytes, size_t n) {
   return true;
 }
 
+/* As a lone array, which is called as its file is. */
+static bool read_npy(const uint8_t *bytes, size_t n) {
+  const char *path = file_of(bytes, n), *slash = strrchr(path, '/');
+  const efla_container_kind *kind;
+  efla_container *file;
+  efla_dataset *found = NULL;
+  efla_message why = {{0}};
+  efla_status status = efla_container_recognise(path, &kind, &why);
+  if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
+  if (status != EFLA_OK || kind != &efla_npy_kind) return false;
+  readers_expect(kind->open(&file, path, &why) == EFLA_OK, "what begins as an array opens");
+  status = kind->find(file, slash ? slash + 1 : path, &found, &why);
+  if (status != EFLA_OK) readers_expect_refusal(status, &why, path);
+  readers_expect(!found == (status != EFLA_OK), "an array is found by its name");
+  if (found && found->rank <= 4) {
+    efla_box last = {.rank = found->rank, .n = 1};
+    double value;
+    bool empty = false;
+    for (size_t i = 0; i < last.rank; i++) empty |= found->size[i] == 0;
+    for (size_t i = 0; i < last.rank && !empty; i++) last.start[i] = found->size[i] - 1, last.count[i] = 1;
+    if (!empty) readers_expect(kind->fetch(found, &last, &value, &why) == EFLA_OK, "the last number is there");
+  }
+  if (found) kind->release(found);
+  kind->close(file, true, NULL);
+  return status == EFLA_OK;
+}
+
 const reader readers[] = {
     {"idx", 4096, read_idx},
     {"packed", 4096, read_packed},
     {"csv", 4096, read_csv},
     {"options", 1024, read_options},
     {"tensors", 16384, read_tensors},
+    {"npz", 4096, read_tensors},
+    {"npy", 1024, read_npy},
+    {"safetensors", 4096, read_tensors},
     {"structures", STRUCTURE_BYTES, readers_structure},
     {.name = NULL},
 };

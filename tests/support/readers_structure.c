@@ -100,7 +100,7 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
       .dk = file->dk,
       .dv = file->dv,
       .scale = file->scale};
-  double bytes = efla_tensors_output_bytes(file, forward.format);
+  double bytes = efla_tensors_output_bytes(path, file, forward.format);
   efla_tensors out;
   efla_bad bad;
   efla_message why = {{0}};
