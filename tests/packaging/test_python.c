@@ -63,6 +63,11 @@ END_TEST
 START_TEST(errors) { check_file("errors"); }
 END_TEST
 
+START_TEST(torch) {
+  if (has("torch", "torch", "python3-torch")) check_file("torch");
+}
+END_TEST
+
 #define USE                                                                                                            \
   "cd / && export PYTHONPATH=$W/site && %s " PYTHON                                                                    \
   " -c 'import efla; efla.forward([[1.]], [[1.]], [[1.]], [1.]); print(efla.__version__)'"
@@ -87,6 +92,6 @@ START_TEST(pip) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rules, arrays, errors, pip};
+  const TTest *const tests[] = {rules, arrays, errors, torch, pip};
   return testing_main("python", tests, sizeof tests / sizeof *tests, 300);
 }
