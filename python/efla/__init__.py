@@ -5,12 +5,14 @@
     gradients = efla.backward(q, k, v, beta, do)
     decoder = efla.Decoder(batch, heads, dk, dv)                  # one token at a time
     d, e, w = efla.coefficients(lam, beta)                        # of one step
+    assert efla.check(my_kernel)                                  # is a kernel right, and if not, why?
     efla.torch.delta_rule(q, k, v, beta)                          # the same in PyTorch, after `import efla.torch`
 
 Nothing is compiled; the shared library is looked for at EFLA_LIBRARY, beside the package, in the checkout that the
 package lies in, and where the loader and pkg-config find it."""
 from ._backend import Backend
 from ._calls import Gradients, backward, coefficients, decays, forward, key_treatments, methods
+from ._check import Report, check, check_cases
 from ._decode import Decoder, decode
 from .version import __version__
 
@@ -18,8 +20,11 @@ __all__ = [
     "Backend",
     "Decoder",
     "Gradients",
+    "Report",
     "__version__",
     "backward",
+    "check",
+    "check_cases",
     "coefficients",
     "decays",
     "decode",

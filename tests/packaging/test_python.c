@@ -63,6 +63,11 @@ END_TEST
 START_TEST(errors) { check_file("errors"); }
 END_TEST
 
+START_TEST(check) {
+  if (has("check", "h5py", "python3-h5py")) check_file("check");
+}
+END_TEST
+
 START_TEST(torch) {
   if (has("torch", "torch", "python3-torch")) check_file("torch");
 }
@@ -92,6 +97,6 @@ START_TEST(pip) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rules, arrays, errors, torch, pip};
+  const TTest *const tests[] = {rules, arrays, errors, check, torch, pip};
   return testing_main("python", tests, sizeof tests / sizeof *tests, 300);
 }
