@@ -34,7 +34,6 @@ endef
 # are left out without it.
 define PYTHON
 /usr/bin/python3 -c 'import numpy'   python3-numpy
-/usr/bin/python3 -c 'import h5py'    python3-h5py
 /usr/bin/python3 -c 'import pytest'  python3-pytest
 /usr/bin/python3 -m pip --version    python3-pip
 endef

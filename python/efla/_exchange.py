@@ -10,19 +10,12 @@ import numpy as np
 
 from ._library import PACKAGE
 
-SUFFIX = ".h5"
+SUFFIX = ".npz"
 
 
 def save(path: str, arrays: Dict[str, np.ndarray], scale: float) -> None:
     """Writes a tensor file."""
-    try:
-        import h5py
-    except ImportError as missing:
-        raise ImportError(f"{missing}; efla.check writes its files by h5py (Debian: python3-h5py)") from None
-    with h5py.File(path, "w") as file:
-        file.attrs["scale"] = scale
-        for name, values in arrays.items():
-            file[name] = values
+    np.savez(path, scale=np.float64(scale), **arrays)
 
 
 def find_program(named: Optional[str] = None) -> str:

@@ -63,9 +63,10 @@ END_TEST
 START_TEST(errors) { check_file("errors"); }
 END_TEST
 
-START_TEST(check) {
-  if (has("check", "h5py", "python3-h5py")) check_file("check");
-}
+START_TEST(check) { check_file("check"); }
+END_TEST
+
+START_TEST(examples) { check_file("examples"); }
 END_TEST
 
 START_TEST(torch) {
@@ -97,6 +98,6 @@ START_TEST(pip) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {rules, arrays, errors, check, torch, pip};
+  const TTest *const tests[] = {rules, arrays, errors, check, examples, torch, pip};
   return testing_main("python", tests, sizeof tests / sizeof *tests, 300);
 }

@@ -14,13 +14,6 @@ import pytest
 FEW = ["chunk tail", "one token", "dk < dv"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def program():
-    """compare, of which efla.check needs to know; h5py, by which it writes."""
-    pytest.importorskip("h5py", reason="h5py is not installed (Debian: python3-h5py)")
-    efla._exchange.find_program()
-
-
 def test_right():
     report = efla.check(kernels.right)
     assert report and [outcome.right for outcome in report.outcomes] == [True] * 16, str(report)
@@ -126,6 +119,35 @@ def test_errors(options, message):
 def test_program_is_missing():
     with pytest.raises(FileNotFoundError, match="none of /no/compare is a program"):
         efla.check(kernels.right, program="/no/compare")
+
+
+def test_which_program(tmp_path, monkeypatch):
+    """As it is named, that of the variable, that of the checkout or the installation, that in PATH."""
+    package, named = tmp_path / "lib/python3/dist-packages/efla", tmp_path / "named"
+    places = [tmp_path / "lib/python3/bin/compare", tmp_path / "bin/efla-compare", tmp_path / "path/efla-compare"]
+    monkeypatch.setattr(efla._exchange, "PACKAGE", package)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.delenv("EFLA_COMPARE", raising=False)
+    package.mkdir(parents=True)
+    for file in (*places, named):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("#!/bin/sh\n")
+        file.chmod(0o755)
+    for file in places:
+        assert efla._exchange.find_program() == str(file)
+        file.unlink()
+    with pytest.raises(FileNotFoundError, match="EFLA_COMPARE may name it"):
+        efla._exchange.find_program()
+    monkeypatch.setenv("EFLA_COMPARE", str(named))
+    assert efla._exchange.find_program() == efla._exchange.find_program(str(named)) == str(named)
+
+
+def test_file_that_cannot_be_judged():
+    def kernel(q, k, v, beta):
+        return efla.forward(q, k, v, beta)[0].astype(complex)
+
+    with pytest.raises(RuntimeError, match="kernel.npz: o"):
+        efla.check(kernel, cases=FEW[:1])
 
 
 def test_in_pytest(tmp_path):
