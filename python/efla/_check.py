@@ -38,8 +38,13 @@ class Outcome(NamedTuple):
     @property
     def faults(self) -> List[str]:
         """What explains the errors, or all explanations that cannot be told apart."""
-        judgement = (self.answer or {}).get("judgement") or {}
-        return [finding["says"] for finding in judgement.get("findings", ())]
+        answer = self.answer or {}
+        found = [finding["says"] for finding in (answer.get("judgement") or {}).get("findings", ())]
+        gradients = answer.get("gradients") or {}
+        whole = gradients.get("fault")  # of the backward pass; without one each gradient may have its own
+        if whole:
+            return [*found, whole["says"]]
+        return found + [f"{name}: {one['fault']['says']}" for name, one in gradients.items() if one and one.get("fault")]
 
 
 class Report:
@@ -235,13 +240,12 @@ class _Question:
 
 def _said(answer: dict) -> str:
     """A line: the largest error, or the first number that is out of tolerance."""
-    granted = [answer["errors"]["largest_over_granted"] or 0]
-    wrong = [name for name, one in (answer.get("gradients") or {}).items() if one["verdict"] != "within"]
-    for one in (answer.get("gradients") or {}).values():
-        granted.append(one["largest_over_granted"] or 0)
+    gradients = {name: one for name, one in (answer.get("gradients") or {}).items() if one and "verdict" in one}
+    granted = [one["largest_over_granted"] or 0 for one in (answer["errors"], *gradients.values())]
+    wrong = [name for name, one in gradients.items() if one["verdict"] != "within"]
     if answer["verdict"] == "within":
         return f"largest error {max(granted):.2g} of what is granted"
-    firsts = [answer["first"], answer["first_state"], *(answer["gradients"][name]["first"] for name in wrong)]
+    firsts = [answer["first"], answer["first_state"], *(gradients[name]["first"] for name in wrong)]
     first = next((one for one in firsts if one), None)
     if first is None:
         return "depends on later tokens"

@@ -164,6 +164,15 @@ def test_in_pytest(tmp_path):
     assert "euler: wrong in 1 of 1 cases" in run.stdout and "fault: beta itself is used" in run.stdout
 
 
+def test_faults_of_gradients():
+    """As compare says them: of the backward pass as a whole, or of each gradient."""
+    one, none = {"verdict": "outside", "fault": {"says": "a constant"}}, {"verdict": "within", "fault": None}
+    outcome = efla._check.Outcome(None, False, "", {"gradients": {"dk": one, "dq": none, "fault": None}})
+    assert outcome.faults == ["dk: a constant"]
+    whole = outcome._replace(answer={"gradients": {"dk": one, "fault": {"says": "another method"}}})
+    assert whole.faults == ["another method"]
+
+
 class TestTorch:
     """Kernels in PyTorch."""
 
