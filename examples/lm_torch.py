@@ -75,7 +75,8 @@ class Layer(torch.nn.Module):
         y = F.silu(sum(x[:, 3 - j : x.shape[1] - j] * self.taps[j] for j in range(4)))
         q, k, v = (z.unflatten(-1, (self.heads, -1)).transpose(1, 2) for z in y.chunk(3, -1))
         beta = torch.sigmoid(F.linear(r, self.beta, self.beta_bias)).transpose(1, 2)
-        o = torch_rules.chunkwise(rms(q, 1 / math.sqrt(q.shape[-1])), k, v, torch_rules.coefficient(k, beta), self.chunk)
+        q, a = rms(q, 1 / math.sqrt(q.shape[-1])), torch_rules.coefficient(k, beta)
+        o = torch_rules.chunkwise(q, k, v, a, self.chunk)
         return rms(o.transpose(1, 2), self.norm_head).flatten(2)
 
     def forward(self, x):

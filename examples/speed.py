@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast is efla.torch, beside the same rule in PyTorch alone?  python3 speed.py [OPTIONS]   (needs torch)
 
-The exact rule, forward and backward, f32, on the CPU: by efla.torch.delta_rule; in PyTorch chunk by chunk, with products
-of matrices and one triangular system per chunk, for several lengths of chunks; and in PyTorch token by token. First o and
-all derivatives of each are compared with those of the loop over tokens in f64; then they run in turn, and the medians of
-times and of the ratios within a turn are printed. At last, what a call of efla.forward on one token takes beside the
-call of the library in it."""
+The exact rule, forward and backward, f32, on the CPU: by efla.torch.delta_rule; in PyTorch chunk by chunk, with
+products of matrices and one triangular system per chunk, for several lengths of chunks; and in PyTorch token by
+token. First o and all derivatives of each are compared with those of the loop over tokens in f64; then they run in
+turn, and the medians of times and of the ratios within a turn are printed. At last, what a call of efla.forward on
+one token takes beside the call of the library in it."""
 import argparse
 import os
 import pathlib
@@ -57,7 +57,9 @@ def by_tokens(q, k, v, beta):
     return torch_rules.recurrent(q, k, v, torch_rules.coefficient(k, beta))
 
 
-RULES = {"efla.torch": by_efla, **{f"PyTorch, chunks of {n}": by_chunks(n) for n in options.chunks}, "PyTorch, token by token": by_tokens}
+RULES = {"efla.torch": by_efla}
+RULES.update({f"PyTorch, chunks of {n}": by_chunks(n) for n in options.chunks})
+RULES["PyTorch, token by token"] = by_tokens
 
 
 def solve(rule, inputs, d_o):
@@ -99,7 +101,8 @@ def measure(inputs, d_o):
 
 
 def overhead(calls=2000):
-    """Of efla.forward on one token and one feature, over the library's call in it; the least of several medians' turns."""
+    """Of efla.forward on one token and one feature, over the library's call in it; the least of several medians'
+    turns."""
     import numpy as np
     from efla import _backend, _calls, _library
 

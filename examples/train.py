@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Train a small model with the exact delta rule in PyTorch, on the CPU.  python3 train.py [--steps N]   (needs torch)
 
-Associative recall: a sequence has pairs of a letter and a digit, then letters of those pairs again, and the model is to
-answer each with its digit. One layer: q, k and v are read from the embeddings of a token and of the one before it, the
-rule stores v at k, and the read-out goes to the output layer. The key's length is free (keys "raw"): it says, with beta,
-how much of the past at that key is replaced."""
+Associative recall: a sequence has pairs of a letter and a digit, then letters of those pairs again, and the model is
+to answer each with its digit. One layer: q, k and v are read from the embeddings of a token and of the one before
+it, the rule stores v at k, and the read-out goes to the output layer. The key's length is free (keys "raw"): it
+says, with beta, how much of the past at that key is replaced."""
 import argparse
 import pathlib
 import sys
@@ -76,7 +76,8 @@ def main():
     with torch.no_grad():
         tokens, answers = draw(1000, o.pairs)
         right = (model(tokens)[:, -o.pairs :].argmax(-1) == answers).float().mean().item()
-    print(f"on new sequences: right answers {right:.1%}, by chance {1 / DIGITS:.0%}; {time.perf_counter() - start:.1f} s")
+    seconds = time.perf_counter() - start
+    print(f"on new sequences: right answers {right:.1%}, by chance {1 / DIGITS:.0%}; {seconds:.1f} s")
 
 
 if __name__ == "__main__":

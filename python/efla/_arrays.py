@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""NumPy arrays as the library sees them: pointer, type and strides of the caller's memory. An array is copied only where
-the library could not read it where it lies: a feature axis that is not contiguous, negative strides, another type."""
+"""NumPy arrays as the library sees them: pointer, type and strides of the caller's memory. An array is copied only
+where the library could not read it where it lies: a feature axis that is not contiguous, negative strides, another
+type."""
 import ctypes
 import functools
 from typing import NamedTuple, Optional, Sequence, Tuple, Union
@@ -32,8 +33,8 @@ def converted(name: str, array: np.ndarray, dtype: np.dtype, scalar: bool) -> np
     given = array.dtype
     if given == dtype or (scalar and given in TYPES):
         return array.astype(dtype) if given == np.float64 and dtype == np.float32 else array
-    narrow = given.name in NARROW
-    if scalar and (narrow or given.kind in "fiub") or narrow and dtype == np.float32 or given.newbyteorder("=") == dtype:
+    narrow, swapped = given.name in NARROW, given.newbyteorder("=") == dtype
+    if swapped or (narrow and dtype == np.float32) or (scalar and (narrow or given.kind in "fiub")):
         return array.astype(dtype)
     raise ValueError(f"{name}: {given.name}, expected {dtype.name} as that of v")
 
@@ -88,7 +89,8 @@ class Extent(NamedTuple):
 
 @functools.lru_cache(4096)
 def layout(extent: Extent, shape: Shape, strides: Shape, size: int) -> Union[None, bool, Tuple[int, ...]]:
-    """(batch, head, token stride, repeat) of an array; None: it must be copied first; False: another shape is needed."""
+    """(batch, head, token stride, repeat) of an array; None: it must be copied first; False: another shape is
+    needed."""
     axes = extent.axes
     if extent.scalar and len(shape) == axes - 1:
         shape, strides = (*shape, 1), (*strides, size)

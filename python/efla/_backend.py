@@ -12,9 +12,10 @@ from . import _library
 class Backend:
     """An open backend of the library (efla/backend.h): ``Backend("cpu", threads=2, isa=None)``.
 
-    name is "cpu", "reference" or "auto", threads the number of threads of every call, 0 for `processors()`, isa an instruction set of the cpu backend. Calls on one backend wait for each other. Its
-    workspace is kept until it is deleted. ValueError where a name is unknown or threads out of range,
-    NotImplementedError where the processor does not have the instruction set."""
+    name is "cpu", "reference" or "auto", threads the number of threads of every call, 0 for `processors()`, isa an
+    instruction set of the cpu backend. Calls on one backend wait for each other. Its workspace is kept until it is
+    deleted. ValueError where a name is unknown or threads out of range, NotImplementedError where the processor does
+    not have the instruction set."""
 
     def __init__(self, name: str = "auto", threads: int = 0, isa: Optional[str] = None):
         self._handle = ctypes.c_void_p()

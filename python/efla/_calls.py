@@ -44,7 +44,8 @@ def boundaries(cu_seqlens) -> Tuple[int, Optional[np.ndarray]]:
         return 0, None
     given = np.asarray(cu_seqlens)
     if given.ndim != 1 or given.size < 2 or given.dtype.kind not in "iu" or (given < 0).any():
-        raise ValueError(f"cu_seqlens: {given.dtype.name} of shape {given.shape}, expected (sequences + 1) integers >= 0")
+        found = f"{given.dtype.name} of shape {given.shape}"
+        raise ValueError(f"cu_seqlens: {found}, expected (sequences + 1) integers >= 0")
     return given.size - 1, np.ascontiguousarray(given, dtype=np.uintp)
 
 
@@ -60,7 +61,8 @@ class Problem:
         q, k, v, beta = arrays
         axes, shape = v.ndim, v.shape
         if axes not in (2, 3, 4):
-            raise ValueError(f"v: shape {shape}, expected (batch, tokens, heads, dv), (tokens, heads, dv) or (tokens, dv)")
+            expected = "(batch, tokens, heads, dv), (tokens, heads, dv) or (tokens, dv)"
+            raise ValueError(f"v: shape {shape}, expected {expected}")
         for name, array in (("q", q), ("k", k)):
             if array.ndim != axes:
                 raise ValueError(f"{name}: shape {array.shape}, expected as many axes as v, {shape}")
@@ -280,13 +282,14 @@ def coefficients(
 
     Without decay d = 1 and e = w = a, for the exact flow a = (1 - exp(-beta lam))/lam. ValueError as `forward`."""
     named = decay_of(decay, g, alpha)
-    given = [np.asarray(x, np.float64) for x in (lam, beta, 0.0 if g is None and alpha is None else alpha if g is None else g)]
+    argument = alpha if g is None else g
+    given = (np.asarray(x, np.float64) for x in (lam, beta, 0.0 if argument is None else argument))
     given = np.broadcast_arrays(*given)
     out = np.empty((*given[0].shape, 3))
     rule, call = byref(rule_of(method, named, "raw", 1.0)), _library.lib().efla_rule_coefficients
     at, step = out.ctypes.data, ctypes.sizeof(_library.Coefficients)
-    for i, (x, b, argument) in enumerate(zip(*(a.ravel().tolist() for a in given))):
-        call(rule, x, b, argument, at + i * step)
+    for i, (x, b, a) in enumerate(zip(*(values.ravel().tolist() for values in given))):
+        call(rule, x, b, a, at + i * step)
     return out[..., 0], out[..., 1], out[..., 2]
 
 

@@ -50,7 +50,12 @@ CASES = (
 class MethodHead(ctypes.Structure):
     """The first members of efla_method."""
 
-    _fields_ = [("name", ctypes.c_char_p), ("known_as", ctypes.c_char_p), ("order", ctypes.c_int), ("stable", ctypes.c_double)]
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("known_as", ctypes.c_char_p),
+        ("order", ctypes.c_int),
+        ("stable", ctypes.c_double),
+    ]
 
 
 def limit(method: str) -> float:

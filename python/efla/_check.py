@@ -4,11 +4,12 @@ import inspect
 import os
 import tempfile
 import textwrap
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Union
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Union
 
 import numpy as np
 
 from . import _exchange, _library
+from ._adapters import KINDS
 from ._calls import rule_of
 from ._cases import Case, cases as cases_of, make
 
@@ -44,7 +45,8 @@ class Outcome(NamedTuple):
         whole = gradients.get("fault")  # of the backward pass; without one each gradient may have its own
         if whole:
             return [*found, whole["says"]]
-        return found + [f"{name}: {one['fault']['says']}" for name, one in gradients.items() if one and one.get("fault")]
+        each = {name: one["fault"] for name, one in gradients.items() if one and one.get("fault")}
+        return found + [f"{name}: {fault['says']}" for name, fault in each.items()]
 
 
 class Report:
@@ -79,7 +81,8 @@ class Report:
 
     def __repr__(self) -> str:
         because = "".join(f"; fault: {fault}" for fault in self.faults[:1])
-        return textwrap.shorten(f"{self.name}: {self._verdict()}{because}", 230, placeholder=" ...")  # pytest cuts at 240
+        line = f"{self.name}: {self._verdict()}{because}"
+        return textwrap.shorten(line, 230, placeholder=" ...")  # pytest cuts at 240
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self._verdict()}; held against {self.rule}"]
@@ -100,52 +103,6 @@ def _taken(fn: Callable) -> Dict[str, inspect.Parameter]:
     if missing:
         raise ValueError(f"fn: has no argument {missing[0]!r}, expected q, k, v and beta among {', '.join(found)}")
     return found
-
-
-class _Numpy:
-    """Arrays as a kernel in NumPy takes and returns them."""
-
-    differentiates = False
-
-    def __init__(self, dtype: str, device: str):
-        self.dtype: Any = dtype
-        if dtype == "bfloat16":
-            import ml_dtypes
-
-            self.dtype = ml_dtypes.bfloat16
-
-    def give(self, array: np.ndarray, wide: bool, wanted: bool):
-        return array.copy() if wide else array.astype(self.dtype)
-
-    def take(self, array) -> np.ndarray:
-        array = np.asarray(array)
-        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-
-class _Torch:
-    """Tensors on a device, with derivatives by autograd."""
-
-    differentiates = True
-
-    def __init__(self, dtype: str, device: str):
-        import torch
-
-        self.torch, self.device, self.dtype = torch, device, getattr(torch, dtype)
-
-    def give(self, array: np.ndarray, wide: bool, wanted: bool):
-        tensor = self.torch.from_numpy(np.array(array)).to(self.device)
-        return (tensor if wide else tensor.to(self.dtype)).requires_grad_(wanted)
-
-    def take(self, tensor) -> np.ndarray:
-        tensor = tensor.detach().cpu()
-        return (tensor.float() if tensor.dtype == self.torch.bfloat16 else tensor).numpy()
-
-    def gradients(self, inputs: dict, outputs: list, derivatives: list) -> dict:
-        found = self.torch.autograd.grad(outputs, list(inputs.values()), derivatives, allow_unused=True)
-        return {name: self.torch.zeros_like(x) if d is None else d for (name, x), d in zip(inputs.items(), found)}
-
-
-KINDS = {"numpy": _Numpy, "torch": _Torch}
 
 
 class _Question:
@@ -274,29 +231,31 @@ def check(
     tolerance: Optional[str] = None,
     program: Optional[str] = None,
 ) -> Report:
-    """Is a kernel right, to rounding errors, and if not, why? Calls it on awkward inputs and returns a `Report`, which is
-    true if all that could be judged is right: in a test, ``assert efla.check(my_kernel)``.
+    """Is a kernel right, to rounding errors, and if not, why? Calls it on awkward inputs and returns a `Report`,
+    which is true if all that could be judged is right: in a test, ``assert efla.check(my_kernel)``.
 
-    fn is called with names, as far as it takes them: q, k (B, T, H, dk), v (B, T, H, dv), beta (B, T, H); with a decay its
-    argument, g (or alpha, for "retention") (B, T, H), with per_channel g (B, T, H, dk); scale; initial_state (N, H, dk,
-    dv); output_final_state=True; cu_seqlens (N + 1,) where B = 1. It returns o (B, T, H, dv), or (o, final_state). Cases
-    that need an argument which fn does not have, or for which it raises NotImplementedError, are left out and listed.
+    fn is called with names, as far as it takes them: q, k (B, T, H, dk), v (B, T, H, dv), beta (B, T, H); with a
+    decay its argument, g (or alpha, for "retention") (B, T, H), with per_channel g (B, T, H, dk); scale;
+    initial_state (N, H, dk, dv); output_final_state=True; cu_seqlens (N + 1,) where B = 1. It returns o (B, T, H,
+    dv), or (o, final_state). Cases that need an argument which fn does not have, or for which it raises
+    NotImplementedError, are left out and listed.
 
     method, keys, decay: the rule that fn is to have, as for `efla.forward`. preset="fla": a kernel of
-    flash-linear-attention, such as chunk_delta_rule, that is tensors, method "euler" (DeltaNet's) and, with keys="unit",
-    use_qk_l2norm_in_kernel=True. arrays: "numpy" or "torch", by default as the preset says, or "torch" for a function
-    that is annotated so. dtype: of the inputs, "float64", "float32", "float16" or "bfloat16"; with the last two g and
-    initial states are float32. scale: of a kernel that has no such argument, or a function of dk; by default 1.
+    flash-linear-attention, such as chunk_delta_rule, that is tensors, method "euler" (DeltaNet's) and, with
+    keys="unit", use_qk_l2norm_in_kernel=True. arrays: "numpy" or "torch", by default as the preset says, or "torch"
+    for a function that is annotated so. dtype: of the inputs, "float64", "float32", "float16" or "bfloat16"; with
+    the last two g and initial states are float32. scale: of a kernel that has no such argument, or a function of dk;
+    by default 1.
 
-    gradients: also the derivatives by all inputs are judged, by autograd, or as backward(**inputs, do=..., dfinal_state=...)
-    returns them: a dict with dq, dk, dv, dbeta, dg, dinitial_state, or a sequence in that order.
+    gradients: also the derivatives by all inputs are judged, by autograd, or as backward(**inputs, do=...,
+    dfinal_state=...) returns them: a dict with dq, dk, dv, dbeta, dg, dinitial_state, or a sequence in that order.
 
     cases: names of some cases (`efla.check_cases()`). precision: the format in which the kernel keeps its state, and
     tolerance: options of compare. program: compare, by default as EFLA_COMPARE says, or that of the checkout or the
     installation.
 
-    ValueError: an argument is invalid, or fn lacks one. FileNotFoundError: there is no compare. RuntimeError: it could not
-    judge a file. NotImplementedError: it judges no gradients."""
+    ValueError: an argument is invalid, or fn lacks one. FileNotFoundError: there is no compare. RuntimeError: it
+    could not judge a file. NotImplementedError: it judges no gradients."""
     if preset not in PRESETS:
         raise ValueError(f"preset: {preset!r}, expected one of {', '.join(filter(None, PRESETS))}")
     annotated = any("torch" in str(p.annotation) for p in inspect.signature(fn).parameters.values())
@@ -313,9 +272,8 @@ def check(
         gradients = True
     elif gradients and not kind.differentiates:
         raise ValueError("gradients: a kernel in NumPy needs backward, which returns them")
-    question = _Question(
-        fn, backward, gradients, kind, dtype, scale, (method, decay, keys), per_channel, seed, _exchange.find_program(program), options
-    )
+    rule, program = (method, decay, keys), _exchange.find_program(program)
+    question = _Question(fn, backward, gradients, kind, dtype, scale, rule, per_channel, seed, program, options)
     outcomes = [question.run(case) for case in cases_of(bool(question.argument), cases)]
     name = getattr(fn, "__name__", type(fn).__name__)
     return Report(name, f"method {method}, decay {decay}, keys {keys}", outcomes)

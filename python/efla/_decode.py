@@ -9,7 +9,7 @@ import numpy as np
 from . import _library
 from ._arrays import TYPES, Views
 from ._backend import Backend
-from ._calls import ABSENT, Problem, decay_of, rule_of
+from ._calls import Problem, decay_of, rule_of
 
 
 class Decoder:
@@ -121,7 +121,8 @@ def decode(
     backend: Union[str, Backend] = "auto",
     threads: int = 0,
 ) -> Tuple[np.ndarray, Optional[np.ndarray]]:
-    """What `forward` returns, computed one token after another by a `Decoder`: the same rule, its sums in another order.
+    """What `forward` returns, computed one token after another by a `Decoder`: the same rule, its sums in another
+    order.
 
     Arguments, results and exceptions as for `forward`, with the axis of batch entries and without cu_seqlens."""
     named = decay_of(decay, g, alpha)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""libefla through ctypes: where it is found, its structures and functions (src/efla/*.h), and its statuses as exceptions."""
+"""libefla through ctypes: where it is found, its structures and functions (src/efla/*.h), and its statuses as
+exceptions."""
 import ctypes
 import functools
 import os
@@ -110,7 +111,8 @@ FUNCTIONS = {
 
 
 def candidates():
-    """Where the library may be, in the order in which it is looked for; a name without a slash is the loader's matter."""
+    """Where the library may be, in the order in which it is looked for; a name without a slash is the loader's
+    matter."""
     named = os.environ.get("EFLA_LIBRARY")
     if named:
         yield named

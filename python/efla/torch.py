@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The delta rule for PyTorch: `delta_rule` is differentiable, and computed by libefla on tensors in the CPU's memory."""
+"""The delta rule for PyTorch: `delta_rule` is differentiable, and computed by libefla on tensors in the CPU's
+memory."""
 from typing import Optional, Tuple, Union
 
 import torch
@@ -18,7 +19,8 @@ def _array(name: str, tensor: Optional[torch.Tensor]):
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"{name}: {type(tensor).__name__}, expected a tensor")
     if tensor.device.type != "cpu":
-        raise ValueError(f"{name}: on device {tensor.device}; libefla computes on the CPU, to which .cpu() copies a tensor")
+        where = f"{name}: on device {tensor.device}"
+        raise ValueError(f"{where}; libefla computes on the CPU, to which .cpu() copies a tensor")
     tensor = tensor.detach()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
@@ -80,13 +82,13 @@ def delta_rule(
     backend: Union[None, str, Backend] = None,
     threads: int = 0,
 ) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
-    """(o, final_state) of `efla.forward` on tensors in the CPU's memory, with derivatives by q, k, v, beta, g or alpha, p
-    and initial_state, of first order.
+    """(o, final_state) of `efla.forward` on tensors in the CPU's memory, with derivatives by q, k, v, beta, g or
+    alpha, p and initial_state, of first order.
 
     Shapes, rules and exceptions are those of `efla.forward`: q, k (B, T, H, dk), v (B, T, H, dv), beta (B, T, H).
-    Tensors are read where they lie and kept for the backward pass, which computes the forward pass again; bfloat16 and
-    float16 are computed in float32. threads: 0 for torch.get_num_threads() where there is work for them. ValueError also
-    where a tensor is on another device: the library has no backend for one."""
+    Tensors are read where they lie and kept for the backward pass, which computes the forward pass again; bfloat16
+    and float16 are computed in float32. threads: 0 for torch.get_num_threads() where there is work for them.
+    ValueError also where a tensor is on another device: the library has no backend for one."""
     named = _calls.decay_of(decay, g, alpha)
     options = dict(method=method, keys=keys, decay=named, scale=float(scale), cu_seqlens=cu_seqlens)
     options.update(backend=backend, threads=threads)

@@ -46,7 +46,8 @@ static bool has(const char *test, const char *modules, const char *packages) {
 static void check_file(const char *name) {
   const char *work = files_directory("python");
   if (!has(name, "numpy, pytest", "python3-numpy python3-pytest")) return;
-  SHELL("PYTHONPATH=$R/python EFLA_COMPARE=$R/" TEST_BIN "/compare " PYTHON
+  SHELL("PYTHONPATH=$R/python EFLA_COMPARE=$R/" TEST_BIN "/compare EFLA_LIBRARY=$R/" TEST_BUILD
+        "/libefla.so." EFLA_VERSION " " PYTHON
         " -m pytest -q -rs -p no:cacheprovider --basetemp=$W/%s tests/python/test_%s.py",
         name, name);
   ck_assert_ptr_nonnull(strstr(out, " passed"));
@@ -99,5 +100,5 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {rules, arrays, errors, check, examples, torch, pip};
-  return testing_main("python", tests, sizeof tests / sizeof *tests, 300);
+  return testing_main("python", tests, sizeof tests / sizeof *tests, 600);
 }

@@ -22,8 +22,8 @@ def draw(batch=2, tokens=11, heads=3, dk=5, dv=4, decay="none", dtype=np.float64
 
 
 def define(q, k, v, beta, g=None, alpha=None, p=None, method="exact", decay="none", keys="raw", scale=1.0, S=None):
-    """o, final_state and a bound of the norm of their errors in u, token by token: 2 (3 dk + 13) |S| + |k| |v| for every
-    step, and dk |q| |S| for the read-out (docs/bounds.md#step), the sum of two forms' that are compared."""
+    """o, final_state and a bound of the norm of their errors in u, token by token: 2 (3 dk + 13) |S| + |k| |v| for
+    every step, and dk |q| |S| for the read-out (docs/bounds.md#step), the sum of two forms' that are compared."""
     k = k / np.linalg.norm(k, axis=-1, keepdims=True) if keys == "unit" else k
     lam = (k * (k if p is None else p)).sum(-1)
     p = k if p is None else p

@@ -59,7 +59,7 @@ def test_shared_numbers():
     [
         ("reversed", lambda a: a[:, ::-1]),
         ("features apart", lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim == 4 else a[:, ::-1]),
-        ("rows over each other", lambda a: np.lib.stride_tricks.sliding_window_view(a.ravel(), a.shape[-1])[: a.size // 8]),
+        ("rows over each other", lambda a: np.lib.stride_tricks.sliding_window_view(a.ravel(), a.shape[-1])[:80]),
         ("not aligned", lambda a: np.frombuffer(b"x" + a.tobytes(), a.dtype, offset=1).reshape(a.shape)),
         ("other byte order", lambda a: a.astype(a.dtype.newbyteorder())),
     ],
@@ -83,7 +83,8 @@ def test_layouts():
         few = {key: cut(a) for key, a in x.items()}
         o, final, *gradients = outputs(few)
         assert o.shape == few["v"].shape and final.shape == ((1, 5, 4) if o.ndim == 3 else (5, 4))
-        assert (efla.forward(**few, initial_state=final)[0] == efla.forward(**x, initial_state=whole[1])[0].reshape(o.shape)).all()
+        again = efla.forward(**x, initial_state=whole[1])[0]
+        assert (efla.forward(**few, initial_state=final)[0] == again.reshape(o.shape)).all()
         for found, expected in zip((o, final, *gradients), whole):
             assert (found == expected.reshape(found.shape)).all()
     scalars = {key: x[key][..., None] if key == "beta" else a for key, a in x.items()}
@@ -113,7 +114,8 @@ def test_packed():
         part = {key: a[:, cu[s] : cu[s + 1]] for key, a in x.items()}
         expected = efla.forward(**part, initial_state=S[s : s + 1], output_final_state=True)
         assert (o[:, cu[s] : cu[s + 1]] == expected[0]).all() and (final[s] == expected[1][0]).all()
-        assert (efla.backward(**part, do=expected[0], initial_state=S[s : s + 1]).dv == gradients.dv[:, cu[s] : cu[s + 1]]).all()
+        dv = efla.backward(**part, do=expected[0], initial_state=S[s : s + 1]).dv
+        assert (dv == gradients.dv[:, cu[s] : cu[s + 1]]).all()
     few = {key: a[0, :, 0] for key, a in x.items()}
     assert efla.forward(**few, cu_seqlens=np.array(cu, np.int32), output_final_state=True)[1].shape == (3, 5, 4)
 

@@ -8,7 +8,6 @@ import sys
 
 import efla
 import kernels
-import numpy as np
 import pytest
 
 FEW = ["chunk tail", "one token", "dk < dv"]
@@ -34,7 +33,8 @@ def test_wrong_ones_are_named(kernel, fault):
     assert not report
     assert report.faults and fault in report.faults[0], str(report)
     assert f"fault: {report.faults[0]}" in str(report)
-    assert [o.case.name for o in report.outcomes if o.right] == ["beta one"] * (kernel is kernels.without_beta), str(report)
+    right = [o.case.name for o in report.outcomes if o.right]
+    assert right == ["beta one"] * (kernel is kernels.without_beta), str(report)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
@@ -49,7 +49,8 @@ def test_decays(per_channel):
 @pytest.mark.parametrize("method", efla.methods())
 def test_every_method(method):
     def kernel(q, k, v, beta, scale, initial_state=None, cu_seqlens=None):
-        return efla.forward(q, k, v, beta, method=method, scale=scale, initial_state=initial_state, cu_seqlens=cu_seqlens)[0]
+        more = dict(scale=scale, initial_state=initial_state, cu_seqlens=cu_seqlens)
+        return efla.forward(q, k, v, beta, method=method, **more)[0]
 
     report = efla.check(kernel, method, cases=["keys at the limit", "packed with initial states", "many tokens"])
     assert report, str(report)
@@ -87,7 +88,8 @@ def test_what_is_left_out():
         return efla.forward(q, k, v, beta)[0]
 
     report = efla.check(kernel, cases=[*FEW, "packed"])
-    assert [(o.case.name, o.right) for o in report.outcomes] == [("chunk tail", True), ("one token", None), ("dk < dv", False), ("packed", None)]
+    found = {o.case.name: o.right for o in report.outcomes}
+    assert found == {"chunk tail": True, "one token": None, "dk < dv": False, "packed": None}
     said = str(report)
     assert "not implemented: one token" in said and "IndexError: dk is dv here" in said
     assert "left out the kernel has no argument cu_seqlens" in said and "wrong in 1 of 2 cases" in said
@@ -193,14 +195,16 @@ class TestTorch:
             q, k = (x / (x.square().sum(-1, keepdim=True) + 1e-12).sqrt() for x in (q, k))
         cu = kwargs.get("cu_seqlens")
         cu = [0, q.shape[1]] if cu is None else cu.tolist()
-        S = torch.zeros(max(len(cu) - 1, q.shape[0]), *q.shape[2:], v.shape[-1]) if initial_state is None else initial_state
+        scale = q.shape[-1] ** -0.5 if scale is None else scale
+        S = torch.zeros(max(len(cu) - 1, q.shape[0]), *q.shape[2:], v.shape[-1])
+        S = S if initial_state is None else initial_state
         o, states = [], []
         for i in range(len(cu) - 1):
             state = S if len(cu) == 2 else S[i : i + 1]
             for t in range(cu[i], cu[i + 1]):
                 u = beta[:, t, :, None] * (v[:, t] - torch.einsum("bhkv,bhk->bhv", state, k[:, t]))
                 state = state + torch.einsum("bhk,bhv->bhkv", k[:, t], u)
-                o.append(torch.einsum("bhkv,bhk->bhv", state, q[:, t]) * (q.shape[-1] ** -0.5 if scale is None else scale))
+                o.append(scale * torch.einsum("bhkv,bhk->bhv", state, q[:, t]))
             states.append(state)
         return torch.stack(o, 1).to(dtype), torch.cat(states) if output_final_state else None
 

@@ -28,6 +28,21 @@ def test_judge():
         assert f"{name} as {wrong}:\ngated: wrong in 1 of 1 cases" in said
 
 
+def test_readme():
+    """Its first lines of Python, but for PyTorch's."""
+    import efla
+    from support import draw
+
+    text = (EXAMPLES.parent / "README.md").read_text()
+    block = re.search(r"```python\n(import efla\n.*?)\nimport efla.torch\n", text, re.DOTALL).group(1)
+    x = draw(decay="split")
+    names = dict(x, do=x["v"], batch=2, heads=3, dk=5, dv=4, lam=1.0)
+    exec(block, names)
+    assert (names["o"] == efla.forward(**x, method="euler", keys="unit")[0]).all()
+    assert names["final_state"].shape == (2, 3, 5, 4) and names["gradients"].dq.shape == x["q"].shape
+    assert (names["d"] == 1).all() and names["decoder"].shape == (2, 3, 5, 4)
+
+
 def test_train():
     pytest.importorskip("torch", reason="PyTorch is not installed (Debian: python3-torch)")
     said = run("train.py", "--steps", "60", "--batch", "32")

@@ -54,9 +54,8 @@ def test_values_and_views():
     assert efla.torch.delta_rule(**x)[1] is None
     o, state = efla.torch.delta_rule(**x, output_final_state=True)
     (o.sum() + state.sum()).backward()
-    gradients = efla.backward(
-        **{name: a.detach().numpy() for name, a in x.items()}, do=np.ones_like(expected), dfinal_state=np.ones_like(final)
-    )
+    inputs = {name: a.detach().numpy() for name, a in x.items()}
+    gradients = efla.backward(**inputs, do=np.ones_like(expected), dfinal_state=np.ones_like(final))
     for name, a in x.items():
         assert (a.grad.numpy() == getattr(gradients, "d" + name)).all()
 
