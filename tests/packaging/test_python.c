@@ -48,7 +48,8 @@ static void check_file(const char *name) {
   if (!has(name, "numpy, pytest", "python3-numpy python3-pytest")) return;
   SHELL("PYTHONPATH=$R/python EFLA_COMPARE=$R/" TEST_BIN "/compare EFLA_LIBRARY=$R/" TEST_BUILD
         "/libefla.so." EFLA_VERSION " " PYTHON
-        " -m pytest -q -rs -p no:cacheprovider --basetemp=$W/%s tests/python/test_%s.py",
+        " -m pytest -q -rs -p no:cacheprovider --basetemp=$W/%s tests/python/test_%s.py >$W/log || "
+        "{ tail -c 3000 $W/log; exit 1; }; tail -n 20 $W/log",
         name, name);
   ck_assert_ptr_nonnull(strstr(out, " passed"));
   for (char *line = strtok(out, "\n"); line; line = strtok(NULL, "\n"))
