@@ -87,7 +87,7 @@ say     = $(if $(V),,@echo '  $(1)  $(2)'; )
 
 all: present            ## build every program
 	@$(SUBMAKE) $(JOBS) build-all
-check: deps install-deps figure-check-deps consumer-deps ## build and run all tests
+check: deps install-deps figure-check-deps consumer-deps python-deps ## build and run all tests
 	@$(SUBMAKE) $(JOBS) build-check
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,13s/^# *//p' Makefile

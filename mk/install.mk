@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make install, make uninstall: the library, static and shared, its headers, the programs as efla-NAME, man pages, completion.
+# make install, make uninstall: the library, static and shared, its headers, the programs as efla-NAME, man pages, completion,
+# the package for Python.
 #
 #   PREFIX=DIR    where it will live (/usr/local)
 #   LIBDIR=lib    where libraries go below it
+#   PYTHONDIR=lib/python3/dist-packages   where the package for Python goes below it
 #   DESTDIR=DIR   a root to put it under for now: for packages
 #
 # All that there is to install is first staged in $(STAGE), a picture of PREFIX; what is staged is what is copied and removed.
 
 PREFIX  ?= /usr/local
 LIBDIR  ?= lib
+PYTHONDIR ?= lib/python3/dist-packages
 VERSION := $(shell sed -n 's/.*define EFLA_VERSION  *"\(.*\)"/\1/p' src/efla/version.h)
 SONAME  := libefla.so.$(basename $(VERSION)) # until 1.0 a minor version may change the interface
 SHARED  := $(BUILD)/libefla.so.$(VERSION)
@@ -19,7 +22,7 @@ INSTALLED := $(DESTDIR)$(PLACE)
 .PHONY: install uninstall build-install build-uninstall build-stage
 install: installers-present   ## install libefla and the programs below PREFIX
 	@$(SUBMAKE) $(JOBS) build-install
-uninstall: installers-present ## remove what install put there, given the same PREFIX, LIBDIR and DESTDIR
+uninstall: installers-present ## remove what install put there, given the same PREFIX, LIBDIR, PYTHONDIR and DESTDIR
 	@$(SUBMAKE) $(JOBS) build-uninstall
 
 build-install: build-stage
@@ -27,8 +30,13 @@ build-install: build-stage
 	@$(if $(DESTDIR),,ldconfig 2>/dev/null || true)
 build-uninstall: build-stage
 	@cd $(STAGE); find . ! -type d -exec sh -c 'cd "$$0" && rm -f "$$@"' '$(INSTALLED)' {} +
+	@rm -rf '$(INSTALLED)/$(PYTHONDIR)/efla/__pycache__'
 	@cd $(STAGE); find . -depth -type d -path '*/efla*' -exec sh -c 'cd "$$0" && rmdir "$$@"' '$(INSTALLED)' {} +
 
+# The package for Python takes it from here.
+ifeq ($(MODE),release)
+build-all build-check: $(SHARED)
+endif
 $(SHARED): $(EFLA_O) packaging/efla.map
 	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=packaging/efla.map -o $@ $(EFLA_O) -lm
 
@@ -42,6 +50,8 @@ build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED)
 	   > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
 	@mkdir -p $(STAGE)/share/efla/plots; cp plots/*.gp plots/*.awk $(STAGE)/share/efla/plots # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done
+	@mkdir -p $(STAGE)/$(PYTHONDIR)/efla; cp python/efla/*.py python/efla/py.typed $(STAGE)/$(PYTHONDIR)/efla
+	@ln -s $$(realpath -ms --relative-to=/$(PYTHONDIR)/efla /$(LIBDIR)/$(SONAME)) $(STAGE)/$(PYTHONDIR)/efla/$(SONAME)
 	@sh packaging/manuals $(STAGE) $(VERSION)
 	@sh packaging/completions $(STAGE)
 	@chmod -R u=rwX,go=rX $(STAGE)

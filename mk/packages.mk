@@ -30,6 +30,16 @@ define CONSUMERS
 command -v c++                   g++
 command -v cmake                 cmake
 endef
+# For the package for Python and its tests, which Debian's own Python runs. PyTorch brings much with it: the tests that need it
+# are left out without it.
+define PYTHON
+/usr/bin/python3 -c 'import numpy'   python3-numpy
+/usr/bin/python3 -c 'import pytest'  python3-pytest
+/usr/bin/python3 -m pip --version    python3-pip
+endef
+define PYTHON_OPTIONAL
+/usr/bin/python3 -c 'import torch'   python3-torch
+endef
 define LINTERS
 command -v clang                 clang
 command -v clang-tidy            clang-tidy
@@ -46,9 +56,9 @@ command -v aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 test -e /usr/aarch64-linux-gnu/lib/libc.a     libc6-dev-arm64-cross
 command -v qemu-aarch64          qemu-user
 endef
-export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS INSTALLERS CONSUMERS LINTERS CHECKERS CROSS_COMPILERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS CROSS_COMPILERS
 
-.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps lint-deps checker-deps cross-deps
+.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps lint-deps checker-deps cross-deps
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 present:
@@ -61,6 +71,8 @@ figure-check-deps:
 	@sh .ci/install "$$FIGURE_CHECKERS"
 consumer-deps:
 	@sh .ci/install "$$CONSUMERS"
+python-deps:
+	@sh .ci/install "$$PYTHON" "$(if $(filter no,$(OPTIONAL)),,$$PYTHON_OPTIONAL)"
 lint-deps:
 	@sh .ci/install "$$LINTERS"
 checker-deps:

@@ -95,29 +95,8 @@ START_TEST(tables_depend_on_their_settings) {
 }
 END_TEST
 
-/* From anywhere: the program of the checkout, one that is named, the installed one; and a line where there is none. */
-START_TEST(the_example_finds_its_program) {
-  const char *work = files_directory("checkout-example");
-  if (shell(work, "/usr/bin/python3 -c 'import h5py, numpy'") != 0) {
-    testing_skip("the_example_finds_its_program", "/usr/bin/python3 has no h5py (Debian: python3-h5py)");
-    return;
-  }
-  SHELL("mkdir $W/examples $W/path && cp examples/compare.py $W/examples && ln -s $R/" TEST_BIN
-        "/compare $W/path/efla-compare");
-  ck_assert_int_eq(shell(work, "cd / && /usr/bin/python3 $W/examples/compare.py"), 2);
-  ck_assert_msg(strstr(err, "compare.py: neither ") == err && strchr(err, '\n') == err + strlen(err) - 1, "%s", err);
-  ck_assert_int_eq(shell(work, "cd / && /usr/bin/python3 $W/examples/compare.py no/such"), 2);
-  ck_assert_msg(strstr(err, "compare.py: no/such: no such program") == err, "%s", err);
-  static const char *const ways[] = {"EFLA_COMPARE=$R/" TEST_BIN "/compare", "PATH=$W/path:$PATH",
-                                     "mkdir $W/bin && ln -s $R/" TEST_BIN "/compare $W/bin/compare &&"};
-  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-    SHELL("cd / && %s /usr/bin/python3 $W/examples/compare.py | grep -q '^exact: within the tolerance'", ways[i]);
-}
-END_TEST
-
 int main(void) {
   const TTest *const tests[] = {an_archive_knows_its_commit, objects_do_not_know_their_place,
-                                the_readme_says_what_is_needed, tables_depend_on_their_settings,
-                                the_example_finds_its_program};
+                                the_readme_says_what_is_needed, tables_depend_on_their_settings};
   return testing_main("checkout", tests, sizeof tests / sizeof *tests, 120);
 }

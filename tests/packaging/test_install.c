@@ -143,6 +143,21 @@ START_TEST(pictures) {
 }
 END_TEST
 
+/* The package finds the library that was installed with it; what Python compiles beside it, make uninstall removes. */
+START_TEST(python) {
+  install();
+  if (shell("/usr/bin/python3 -c 'import numpy'") != 0) {
+    testing_skip("python", "/usr/bin/python3 has no numpy (Debian: python3-numpy)");
+    return;
+  }
+  SHELL(
+      "cd / && unset EFLA_LIBRARY LD_LIBRARY_PATH PYTHONDONTWRITEBYTECODE; "
+      "PYTHONPATH=$P/lib/python3/dist-packages /usr/bin/python3 -c 'import efla; efla.forward([[1.]], [[1.]], [[1.]], "
+      "[1.]); print(open(\"/proc/self/maps\").read())' | grep -q \"$P/lib/libefla.so\"");
+  SHELL("test -d $P/lib/python3/dist-packages/efla/__pycache__");
+}
+END_TEST
+
 /* The answers of bash to TAB after these words. */
 static void check_completion(const char *words, const char *expected) {
   SHELL("cd $W && bash -c '. $P/share/bash-completion/completions/efla-order; complete -p efla-order >/dev/null || "
@@ -177,7 +192,7 @@ START_TEST(uninstall_takes_it_away) {
   SHELL("make uninstall PREFIX=$P");
   SHELL("cd $P && find . ! -type d | sort | tr '\\n' ' '");
   ck_assert_str_eq(out, "./bin/other ./share/man/man1/other.1 ");
-  SHELL("test ! -e $P/include/efla");
+  SHELL("test ! -e $P/include/efla && test ! -e $P/lib/python3/dist-packages/efla");
 }
 END_TEST
 
@@ -186,7 +201,8 @@ START_TEST(destination) {
   install();
   SHELL("make install DESTDIR=$W/root PREFIX=/opt/efla LIBDIR=lib64");
   SHELL("cd $W/root && test $(ls) = opt && test $(ls opt) = efla && ls opt/efla | tr '\\n' ' '");
-  ck_assert_str_eq(out, "bin include lib64 share ");
+  ck_assert_str_eq(out, "bin include lib lib64 share ");
+  SHELL("test $W/root/opt/efla/lib/python3/dist-packages/efla/libefla.so.0.1 -ef $W/root/opt/efla/lib64/libefla.so");
   SHELL("PKG_CONFIG_PATH=$W/root/opt/efla/lib64/pkgconfig pkg-config --variable=prefix efla");
   ck_assert_str_eq(out, "/opt/efla\n");
   SHELL("PKG_CONFIG_PATH=$W/root/opt/efla/lib64/pkgconfig pkg-config --libs-only-L efla");
@@ -209,6 +225,7 @@ int main(void) {
                                 programs_and_manuals,
                                 pictures,
                                 completion,
+                                python,
                                 uninstall_takes_it_away,
                                 destination};
   return testing_main("install", tests, sizeof tests / sizeof *tests, 300);

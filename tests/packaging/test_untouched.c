@@ -64,7 +64,30 @@ START_TEST(deps_installs) {
 }
 END_TEST
 
+/* An optional package that cannot be had is tried for once, and keeps no other from being tried. */
+START_TEST(optional_packages_are_tried_once) {
+  static const struct {
+    const char *list, *tried;
+  } runs[] = {{"false first", "first "}, {"false first\nfalse second", "second "}, {"false second", ""}};
+  const char *work = files_directory("untouched-optional");
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    char command[1000];
+    snprintf(command, sizeof command,
+             "R=$PWD; mkdir -p %s/shims && cd %s && { printf '#!/bin/sh\necho \"$@\" >>called; exit 1\n' "
+             ">shims/apt-get; chmod +x shims/apt-get; rm -f called; touch called; } && "
+             "PATH=\"$PWD/shims:$PATH\" sh $R/.ci/install '' '%s' && sed -n 's/^install .*recommends //p' called | tr "
+             "'\\n' ' '",
+             work, work, runs[i].list);
+    ck_assert_msg(testing_shell(command, out, err, TEXT) == 0, "%s", err);
+    ck_assert_msg(strstr(out, runs[i].tried) && (*runs[i].tried || !*out), "run %zu: '%s' tried, expected '%s'", i, out,
+                  runs[i].tried);
+    ck_assert_msg(i != 1 || !strstr(out, "first"), "tried twice: %s", out);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {plain_make_only_looks, a_dry_run_runs_nothing, deps_installs};
+  const TTest *const tests[] = {plain_make_only_looks, a_dry_run_runs_nothing, deps_installs,
+                                optional_packages_are_tried_once};
   return testing_main("untouched", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -125,27 +125,6 @@ START_TEST(questions_that_cannot_be_answered) {
 }
 END_TEST
 
-/* The example for Python, where h5py is installed: Debian's python3-h5py, which belongs to the system's own Python. */
-START_TEST(python_example) {
-  if (testing_shell("/usr/bin/python3 -c 'import h5py, numpy'", NULL, NULL, 0) != 0) {
-    ck_assert_int_eq(testing_shell("/usr/bin/python3 examples/compare.py", said, complained, sizeof complained), 2);
-    ck_assert_msg(strstr(complained, "the example needs numpy and h5py") != NULL, "%s", complained);
-    testing_skip("python_example", "/usr/bin/python3 has no h5py (Debian: python3-h5py)");
-    return;
-  }
-  int status =
-      testing_shell("/usr/bin/python3 examples/compare.py " TEST_BIN "/compare", said, complained, sizeof complained);
-  ck_assert_msg(status == 0, "%s", complained);
-  ck_assert_msg(strstr(said, "exact: within the tolerance: \n") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "beta: outside the tolerance: beta itself is used as the coefficient") != NULL, "%s",
-                said);
-  ck_assert_msg(strstr(said, "Gated DeltaNet as split: within the tolerance: \n") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "Gated DeltaNet as joint: outside the tolerance: ") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "Kimi Delta Attention as lie: within the tolerance: \n") != NULL, "%s", said);
-  ck_assert_msg(strstr(said, "Kimi Delta Attention as strang: outside the tolerance: ") != NULL, "%s", said);
-}
-END_TEST
-
 /* g per channel and an erase key, from a file: lie is what the file suggests, and no other passes. */
 START_TEST(decays_per_channel) {
   static const struct {
@@ -221,7 +200,6 @@ int main(void) {
                                 questions_that_cannot_be_answered,
                                 decays_per_channel,
                                 report_as_json,
-                                exchanged_axes,
-                                python_example};
+                                exchanged_axes};
   return testing_main("compare", tests, sizeof tests / sizeof *tests, 120);
 }
