@@ -44,6 +44,8 @@ static const struct claim {
      .each = name_of_study_condition, .absent = no_study},
     {"lower perplexity", "effects-lm", "effects", .decide_each = verdict_perplexity, .each = verdict_contrast_name,
      .absent = no_lm},
+    {"lower perplexity at one rate", "effects-lm-equal", "effects", .decide_each = verdict_perplexity,
+     .each = verdict_contrast_name, .absent = no_lm},
     {"BLiMP accuracy", "effects-lm", "effects", .decide_each = verdict_blimp, .each = verdict_contrast_name,
      .absent = no_lm},
     {"LAMBADA accuracy", "effects-lm", "effects", .decide_each = verdict_lambada, .each = verdict_contrast_name,

@@ -24,7 +24,7 @@ static efla_effect *append(efla_effect_rows *rows, const efla_effect *label, siz
   *e = *label;
   e->condition = rows->results->condition[condition];
   e->interval = (efla_interval){NAN, NAN, NAN};
-  e->sd = e->seen_from = e->seeds_for = e->p = e->p_holm = NAN;
+  e->rate = e->rate_against = e->sd = e->seen_from = e->seeds_for = e->p = e->p_holm = NAN;
   return e;
 }
 
@@ -48,6 +48,20 @@ static void judge(efla_effect_rows *rows, efla_effect *e) {
   e->seeds_for = efla_student_seeds(wanted / e->sd);
 }
 
+/* The learning rate of the models that are weighed with this sign; nan where they have several. */
+static double rate_of(const efla_results *o, size_t n, const size_t *models, const double *weights, bool first,
+                      size_t c) {
+  double rate = NAN;
+  bool several = false;
+  for (size_t i = 0; i < n; i++) {
+    if ((weights[i] > 0) != first || models[i] >= o->variants) continue;
+    const double own = o->rate_is_factor ? o->variant[models[i]].lr : o->rate[models[i] * o->conditions + c];
+    several |= isnan(own) || (!isnan(rate) && own != rate);
+    rate = own;
+  }
+  return several ? NAN : rate;
+}
+
 void efla_effect_rows_add(efla_effect_rows *rows, size_t n, const size_t *models, const double *weights,
                           const efla_effect *label) {
   const efla_results *o = rows->results;
@@ -56,6 +70,7 @@ void efla_effect_rows_add(efla_effect_rows *rows, size_t n, const size_t *models
   for (size_t c = 0; c < o->conditions; c++) {
     efla_effect *e = append(rows, label, c);
     if (!e) return;
+    e->rate = rate_of(o, n, models, weights, true, c), e->rate_against = rate_of(o, n, models, weights, false, c);
     for (size_t s = 0; s < o->seeds; s++) {
       double sum = 0;
       for (size_t i = 0; i < n; i++) {

@@ -34,6 +34,8 @@ typedef struct efla_effect {
    * the interval of Clopper and Pearson */
   char panel[EFLA_PANEL];
   efla_variant variant; /* the model, or the edge of the cube; NULL and nan for what is averaged over or compared */
+  /* Learning rates of a difference's first term and of its second; nan: several are averaged over, or no difference. */
+  double rate, rate_against;
   efla_condition condition;
   size_t seeds; /* 0: models are missing or diverged, and the interval is nan */
   efla_interval interval;

@@ -103,9 +103,14 @@ static void print_own_rates(FILE *file, const efla_effects *effects, const efla_
                             const efla_contrast *contrast) {
   bool strata = false;
   for (size_t v = 1; v < o->variants; v++) strata |= !efla_variant_same_stratum(o->variant[v], o->variant[0]);
+  fprintf(file, "Differences paired by seed, ");
+  if (o->only_rate > 0)
+    fprintf(file, "all models at learning rate %g", o->only_rate);
+  else
+    fprintf(file, "each model at its own learning rate");
   fprintf(
       file,
-      "Differences paired by seed, each model at its own learning rate; 95 %% intervals over seeds.\n"
+      "; 95 %% intervals over seeds.\n"
       "published: %s, raw keys minus %s, unit keys.  seen from: the smallest true difference that as many seeds see "
       "with power .8 at level .05.\n%s",
       contrast->method, contrast->against, o->choices ? o->choices : "");

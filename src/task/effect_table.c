@@ -8,6 +8,7 @@
 typedef struct row {
   const char *panel, *mixer, *method, *decay, *keys, *beta;
   efla_cell width, lr;
+  double rate, rate_against;
   const char *study, *response, *condition;
   efla_cell level;
   size_t seeds;
@@ -28,6 +29,9 @@ const efla_column efla_effect_columns[] = {
     EFLA_COLUMN(row, beta, "", "map of beta; - where the table does not say"),
     EFLA_COLUMN(row, width, "", "width of the model; - where the table does not say"),
     EFLA_COLUMN(row, lr, "", "learning rate; - where contrasted, averaged over, or each model's own"),
+    EFLA_COLUMN(row, rate, "",
+                "learning rate of a difference's first term; nan: several are averaged over, or no difference"),
+    EFLA_COLUMN(row, rate_against, "", "learning rate of its second term; as well"),
     EFLA_COLUMN(row, study, "", "what a model is measured by: end of training, or a study of the trained model"),
     EFLA_COLUMN(row, response, "", "what the numbers are: accuracy (larger is better) or bits (smaller is)"),
     EFLA_COLUMN(row, condition, "", "perturbation of images, part of a text, task; all: mean over tasks"),
@@ -64,6 +68,8 @@ void efla_effect_put(const efla_effect *e, efla_table *table) {
                                .beta = named(v->beta),
                                .width = known(v->width),
                                .lr = known(v->lr),
+                               .rate = e->rate,
+                               .rate_against = e->rate_against,
                                .study = c->measure->study,
                                .response = c->measure->value,
                                .condition = c->name,

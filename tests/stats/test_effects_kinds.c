@@ -68,7 +68,7 @@ typedef struct found {
   efla_effects effects;
 } found;
 
-static found find(double difference) {
+static found find_at(double only_rate, double difference) {
   static const efla_contrast published = {"exact", "euler", 3e-3, 1e-3, 0};
   efla_contrast contrast = published;
   contrast.difference = difference;
@@ -76,11 +76,13 @@ static found find(double difference) {
   efla_message why = {{0}};
   files_write(path, text, length);
   efla_status status = efla_csv_read(&f.csv, path, &why);
-  if (status == EFLA_OK) status = efla_results_init(&f.results, &f.csv, false, path, &why);
+  if (status == EFLA_OK) status = efla_results_init(&f.results, &f.csv, false, only_rate, path, &why);
   if (status == EFLA_OK) status = efla_effects_init(&f.effects, &f.results, &contrast, path, &why);
   ck_assert_msg(status == EFLA_OK, "%s", why.text);
   return f;
 }
+
+static found find(double difference) { return find_at(0, difference); }
 
 static void clear(found *f) {
   efla_effects_clear(&f->effects);
@@ -223,6 +225,47 @@ START_TEST(rates) {
 }
 END_TEST
 
+/* Exact has .02 at raw keys and .001 at unit ones, Euler .001 throughout: both sides of a difference say theirs, and an
+ * average over several rates says none. */
+START_TEST(rates_of_differences) {
+  begin("two-rates", "lm");
+  for (int i = 0; i < 4 * SEEDS; i++) add_model(i & 2, i & 1, false, (i & 3) == 3 ? 0.02 : 1e-3, i / 4, 0);
+  found f = find(0);
+  const efla_effect *e = row_of(&f, "method", NULL, "raw", "none", "test", 16);
+  ck_assert(e->rate == 0.02 && e->rate_against == 1e-3 && isnan(e->variant.lr));
+  e = row_of(&f, "method", NULL, "unit", "none", "test", 16);
+  ck_assert(e->rate == 1e-3 && e->rate_against == 1e-3);
+  e = row_of(&f, "published", NULL, NULL, "none", "test", 64);
+  ck_assert(e->rate == 0.02 && e->rate_against == 1e-3);
+  e = row_of(&f, "method", NULL, NULL, "none", "test", 16);
+  ck_assert(isnan(e->rate) && e->rate_against == 1e-3);
+  e = row_of(&f, "bits", "exact", "raw", "none", "test", 16);
+  ck_assert(isnan(e->rate) && isnan(e->rate_against) && e->variant.lr == 0.02);
+  clear(&f);
+}
+END_TEST
+
+/* All have .001 and a better rate of .01, which exact with raw keys lacks: at one rate the others are as if they had no
+ * second. */
+START_TEST(one_rate) {
+  begin("one-rate", "lm");
+  for (int i = 0; i < 4 * SEEDS; i++) {
+    add_model(i & 2, i & 1, false, 1e-3, i / 4, 0);
+    if ((i & 3) != 3) add_model(i & 2, i & 1, false, 1e-2, i / 4, -0.25);
+  }
+  found f = find_at(1e-3, 0);
+  check_found(&f, "method", NULL, "raw", "none", of_method + of_both, spread);
+  check_found(&f, "published", NULL, NULL, "none", of_method + of_keys, spread);
+  ck_assert(row_of(&f, "bits", "euler", "raw", "none", "test", 16)->variant.lr == 1e-3);
+  ck_assert(*f.results.choices == 0 && f.results.variants == 4);
+  clear(&f);
+  f = find_at(1e-2, 0);
+  ck_assert_uint_eq(f.results.variants, 3);
+  check_found(&f, "method", NULL, "unit", "none", of_method - of_both, spread);
+  clear(&f);
+}
+END_TEST
+
 static void add_task(const char *task, int items, bool exact, bool raw, double lr, int seed, double accuracy) {
   for (int step = 50; step <= 100; step += 50)
     add("%s,%d,delta,%s,none,%s,sigmoid,64,%.17g,%d,%d,%d,1,%.17g\n", task, items, exact ? "exact" : "euler",
@@ -289,6 +332,17 @@ START_TEST(programs) {
                         NULL ||
                     strstr(err, "lr 0.003") != NULL,
                 "%s", err);
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 1e-3", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 0);
+  ck_assert_ptr_nonnull(strstr(out, "all models at learning rate 0.001; 95 %"));
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 2e-3", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 3);
+  ck_assert_ptr_nonnull(strstr(err, "no models of learning rate 0.002"));
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 1e-3 --lr-factor", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 2);
+  ck_assert_int_eq(testing_shell(TEST_BIN "/effects --input tests/corpus/csv/study --rate 1e-3", out, err, sizeof out),
+                   3);
+  ck_assert_ptr_nonnull(strstr(err, "the learning rate is a factor"));
   begin("unknown", "order");
   files_write(path, text, length);
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s", path);
@@ -298,7 +352,7 @@ START_TEST(programs) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {planted_effects, planted_divergence, short_parts, rates,
-                                recall_by_pairs, mean_over_tasks,    programs};
+  const TTest *const tests[] = {planted_effects, planted_divergence, short_parts,     rates,   rates_of_differences,
+                                one_rate,        recall_by_pairs,    mean_over_tasks, programs};
   return testing_main("effects_kinds", tests, sizeof tests / sizeof *tests, 60);
 }
