@@ -109,9 +109,11 @@ int main(int argc, char **argv) {
           "output says which, and that these seeds are among those of the effects.  With --rate all models are compared at that "
           "rate.  Columns rate and rate_against tell the rates of a difference.\n\n"
           "Models that diverged are in no mean: a row says how many there are on either side, and rows 'diverged' give "
-          "their share with the interval of Clopper and Pearson.  "
+          "their share with the interval of Clopper and Pearson, which was chosen to be small; rows 'diverged:rate' "
+          "the shares at the rates that were not chosen.  "
           "Main contrasts, where the rate is no factor: published, the method at raw and at unit keys, the keys at "
-          "either method; their p values under one condition are adjusted by Holm.",
+          "either method; their p values under one condition are adjusted by Holm, as five though some be missing; the "
+          "difference that is seen is at level .05/5 for them, as in Holm's first step, and at .05 for others.",
       .options = options,
       .columns = efla_effect_columns,
       .run = run,

@@ -58,7 +58,7 @@ static const struct claim {
 
 /* Returns whether the table had the rows for the claim. */
 static bool print(const char *claim, const char *what, const char *table, const verdict *f) {
-  static const char *const words[] = {"holds", "holds if", "not seen", "reversed", "missing", "not asked"};
+  static const char *const words[] = {"holds", "holds if", "not seen", "reversed", "missing", "not asked", "diverged"};
   bool missing = f->ruling == MISSING;
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);

@@ -265,6 +265,7 @@ void efla_results_clear(efla_results *o) {
   free(o->value);
   free(o->diverged);
   free(o->rate);
+  free(o->tried);
   free(o->choices);
   *o = (efla_results){0};
 }

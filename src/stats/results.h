@@ -22,6 +22,12 @@ typedef struct efla_condition {
   double level; /* inf: the mean over all levels of the name, or of all names */
 } efla_condition;
 
+/* How many models diverged of a config at a learning rate; the condition is the first where one model has all. */
+typedef struct efla_tried {
+  efla_variant variant;
+  size_t condition, seeds, diverged;
+} efla_tried;
+
 typedef struct efla_results {
   const efla_table_kind *kind;
   bool rate_is_factor;
@@ -33,7 +39,9 @@ typedef struct efla_results {
   double *value;  /* (variants, conditions, seeds); nan: missing, diverged, or a mean with a level that is so */
   bool *diverged; /* the same; of a mean: one of the models did */
   double *rate;   /* (variants, conditions): the learning rate that was chosen; nan: a factor, or of a mean several */
-  char *choices;  /* lines that say which rates were chosen, and from what; NULL where rates are a factor */
+  efla_tried *tried; /* (n_tried): every config and rate of the table, sorted; NULL where rates are a factor */
+  size_t n_tried;
+  char *choices; /* lines that say which rates were chosen, and from what; NULL where rates are a factor */
 } efla_results;
 
 /* Reads the rows that count of a table of one of the kinds; columns method, keys, lr, seed, those that the kind names,
