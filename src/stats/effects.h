@@ -58,8 +58,8 @@ typedef struct efla_effects {
 
 /* Computes all effects of every stratum; strings belong to results.  Where the learning rate is no factor, the main
  * contrasts (published, the method at raw and at unit keys, the keys at each method) of one stratum and condition are a
- * family, over which p_holm is adjusted as if all were there.  path: the table's name for messages.  Fails with EFLA_INPUT where the rate is
- * a factor and a model of the cube is missing or no seed has both that are published, and with EFLA_NO_MEMORY; effects
+ * family, over which p_holm is adjusted as if all were there.  path: the table's name for messages.  Fails
+ * with EFLA_INPUT where the rate is a factor and a model of the cube is missing or no seed has both that are published, and with EFLA_NO_MEMORY; effects
  * is then zeroed. */
 efla_status efla_effects_init(efla_effects *effects, const efla_results *results, const efla_contrast *contrast,
                               const char *path, efla_message *why);

@@ -27,8 +27,8 @@ static double rejection(double s, void *of) {
 
 /* Gauss and Legendre's 32 points on each of eight intervals around 1.  An estimated standard deviation has a chi law, by
  * the concentration of normal laws within 8 of its mean but for a probability of 2 exp(-32), and that mean is between
- * sqrt(n - 1.5) and sqrt(n - 1).  Where t is large, of two values at a small level, the normal laws are narrow, within 1 / t, and there are
- * more intervals (docs/bounds.md#statistics). */
+ * sqrt(n - 1.5) and sqrt(n - 1).  Where t is large, of two values at a small level, the normal laws
+ * are narrow, within 1 / t, and there are more intervals (docs/bounds.md#statistics). */
 double efla_student_power(double effect, size_t n, double level) {
   assert(n >= 2);
   enum { POINTS = 32 };

@@ -49,8 +49,8 @@ typedef struct efla_results {
  * it is none, one learning rate is chosen for each variant (stats/rates.h).  only_rate > 0: models of other rates are
  * left out, where the rate is none.  path: the table's name for messages; the
  * table must outlive results.  Fails with EFLA_INPUT (a table of another program, a missing column, an invalid number or
- * one out of range, two rows for one value, no rows, only_rate where the rate is a factor, a table with hardly any of the combinations) or EFLA_NO_MEMORY;
- * results is then zeroed. */
+ * one out of range, two rows for one value, no rows, only_rate where the rate is a factor, a table with hardly
+ * any of the combinations) or EFLA_NO_MEMORY; results is then zeroed. */
 efla_status efla_results_init(efla_results *results, const efla_csv *table, bool rate_is_factor, double only_rate,
                               const char *path, efla_message *why);
 void efla_results_clear(efla_results *results);
