@@ -79,7 +79,11 @@ KEPT_lm-exchange := gallery/lm-exchange.csv
 KEPT_recall      := $(wildcard gallery/recall.csv)
 KEPT_mad         := $(wildcard gallery/mad.csv)
 # Effects of tables that are kept.
-EFFECTS := $(patsubst gallery/%.csv,results/effects-%.csv,$(wildcard gallery/lm.csv gallery/recall.csv gallery/mad.csv))
+EFFECTS := $(patsubst gallery/%.csv,results/effects-%.csv,$(wildcard gallery/lm.csv gallery/recall.csv gallery/mad.csv)) \
+           $(if $(wildcard gallery/lm.csv),results/effects-lm-equal.csv)
+# Of language models at one rate, which all of the study are trained at.
+results/effects-lm-equal.csv: gallery/lm.csv $(BIN)/effects | results/.settings
+	$(BIN)/effects --input $< --rate 1e-2 --out $@ >/dev/null
 
 build-study-figures: $(IMAGE_FIGURES:%=figures/%.svg) $(LANGUAGE_FIGURES:%=figures/%.svg)
 	$(call keep,$^)

@@ -7,7 +7,7 @@ load 'plots/lm-style.gp'
 contexts = values('context', 'study=end part=test')
 longest = word(contexts, words(contexts))
 first = word(decays, 1)
-# p>-1: differences of two seeds or more
+# p>-1: differences of two seeds or more that vary
 rows(d, level) = stratum.' decay='.d.' condition=test p>-1 level='.level
 count(where) = int(system(sprintf("awk -F, -v where='%s' -f plots/pick.awk '%s' | tail -n +2 | wc -l", where, effects)))
 of_decays = count(rows('-', trained)) > 0
@@ -39,7 +39,7 @@ set bmargin at screen 0.13
 bars(where, main, colour, title) = sprintf("effect_pick('%s') using (strcol('p_holm') %s 'nan' ? 1000 * column('mean') : NaN):0:(1000 * column('low')):(1000 * column('high')) \
   with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '%s' title '%s'", where, main ? 'ne' : 'eq', colour, title)
 panel(d, level, names) = sprintf("set yrange [%d.5:-0.5]; plot effect_pick('%s') using (0):0:(1000 * column('seen_from')):(0.36)%s with boxxyerror lc rgb shade \
-  title 'true differences in here are seen with a power below .8', %s, %s", count(rows(d, level)) - 1, rows(d, level), names ? ':ytic('.name.')' : '', \
+  title 'true differences in here are seen with a power below .8 (main contrasts at level .05/5)', %s, %s", count(rows(d, level)) - 1, rows(d, level), names ? ':ytic('.name.')' : '', \
   bars(rows(d, level), 1, 'black', 'main contrasts (p adjusted by Holm)'), bars(rows(d, level), 0, '#7f7f7f', 'others'))
 set key at screen 0.5, 0.9 center maxrows 1 samplen 2
 set title 'in windows as in training ('.trained.' bytes)'

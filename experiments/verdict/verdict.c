@@ -44,6 +44,8 @@ static const struct claim {
      .each = name_of_study_condition, .absent = no_study},
     {"lower perplexity", "effects-lm", "effects", .decide_each = verdict_perplexity, .each = verdict_contrast_name,
      .absent = no_lm},
+    {"lower perplexity at one rate", "effects-lm-equal", "effects", .decide_each = verdict_perplexity,
+     .each = verdict_contrast_name, .absent = no_lm},
     {"BLiMP accuracy", "effects-lm", "effects", .decide_each = verdict_blimp, .each = verdict_contrast_name,
      .absent = no_lm},
     {"LAMBADA accuracy", "effects-lm", "effects", .decide_each = verdict_lambada, .each = verdict_contrast_name,
@@ -56,7 +58,7 @@ static const struct claim {
 
 /* Returns whether the table had the rows for the claim. */
 static bool print(const char *claim, const char *what, const char *table, const verdict *f) {
-  static const char *const words[] = {"holds", "holds if", "not seen", "reversed", "missing", "not asked"};
+  static const char *const words[] = {"holds", "holds if", "not seen", "reversed", "missing", "not asked", "diverged"};
   bool missing = f->ruling == MISSING;
   char text[96];
   snprintf(text, sizeof text, "%s%s%s", claim, *what ? ": " : "", what);

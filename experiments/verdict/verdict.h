@@ -2,19 +2,19 @@
 /* The claims' verdicts, each from the table of one experiment.
  *
  * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it, and
- * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none of a kind that is
- * measured on request; numbers of the evidence for
- * which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
+ * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none
+ * of a kind that is measured on request, or DIVERGED where it would have enough but for models that diverged; numbers of
+ * the evidence for which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
 #ifndef EXPERIMENTS_VERDICT_H
 #define EXPERIMENTS_VERDICT_H
 
 #include "laboratory.h"
 
-typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN, REVERSED, MISSING, NOT_ASKED } ruling;
+typedef enum ruling { HOLDS, HOLDS_IF, NOT_SEEN, REVERSED, MISSING, NOT_ASKED, DIVERGED } ruling;
 
 typedef struct verdict {
   ruling ruling;
-  char condition[80], evidence[160]; /* condition: where it holds if */
+  char condition[80], evidence[256]; /* condition: where it holds if */
 } verdict;
 
 /* Of the method's arithmetic (arithmetic.c). */

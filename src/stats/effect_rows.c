@@ -24,7 +24,7 @@ static efla_effect *append(efla_effect_rows *rows, const efla_effect *label, siz
   *e = *label;
   e->condition = rows->results->condition[condition];
   e->interval = (efla_interval){NAN, NAN, NAN};
-  e->sd = e->seen_from = e->seeds_for = e->p = e->p_holm = NAN;
+  e->rate = e->rate_against = e->sd = e->seen_from = e->seeds_for = e->p = e->p_holm = NAN;
   return e;
 }
 
@@ -34,18 +34,35 @@ static void summarise(efla_effect *e, const double *values) {
 }
 
 /* In the usual case of few seeds the effect is computed once for each number of them. */
-static double seen_from(efla_effect_rows *rows, size_t seeds) {
-  if (seeds >= EFLA_KNOWN_SEEDS) return efla_student_seen_from(seeds);
-  if (rows->seen_from[seeds] == 0) rows->seen_from[seeds] = efla_student_seen_from(seeds);
-  return rows->seen_from[seeds];
+static double seen_from(efla_effect_rows *rows, size_t seeds, bool main, double level) {
+  if (seeds >= EFLA_KNOWN_SEEDS) return efla_student_seen_from(seeds, level);
+  double *known = &rows->seen_from[main][seeds];
+  if (*known == 0) *known = efla_student_seen_from(seeds, level);
+  return *known;
 }
 
 static void judge(efla_effect_rows *rows, efla_effect *e) {
   const double wanted = rows->difference > 0 ? rows->difference : e->condition.measure->difference;
   e->p = efla_student_p(e->interval.mean, e->sd, e->seeds);
-  if (e->seeds < 2) return;
-  e->seen_from = e->sd * seen_from(rows, e->seeds);
-  e->seeds_for = efla_student_seeds(wanted / e->sd);
+  if (e->seeds < 2 || e->sd == 0) return;
+  const bool main = !rows->results->rate_is_factor && efla_effect_is_main(e);
+  const double level = main ? 0.05 / EFLA_MAIN : 0.05;
+  e->seen_from = e->sd * seen_from(rows, e->seeds, main, level);
+  e->seeds_for = efla_student_seeds(wanted / e->sd, level);
+}
+
+/* The learning rate of the models that are weighed with this sign; nan where they have several. */
+static double rate_of(const efla_results *o, size_t n, const size_t *models, const double *weights, bool first,
+                      size_t c) {
+  double rate = NAN;
+  bool several = false;
+  for (size_t i = 0; i < n; i++) {
+    if ((weights[i] > 0) != first || models[i] >= o->variants) continue;
+    const double own = o->rate_is_factor ? o->variant[models[i]].lr : o->rate[models[i] * o->conditions + c];
+    several |= isnan(own) || (!isnan(rate) && own != rate);
+    rate = own;
+  }
+  return several ? NAN : rate;
 }
 
 void efla_effect_rows_add(efla_effect_rows *rows, size_t n, const size_t *models, const double *weights,
@@ -56,6 +73,7 @@ void efla_effect_rows_add(efla_effect_rows *rows, size_t n, const size_t *models
   for (size_t c = 0; c < o->conditions; c++) {
     efla_effect *e = append(rows, label, c);
     if (!e) return;
+    e->rate = rate_of(o, n, models, weights, true, c), e->rate_against = rate_of(o, n, models, weights, false, c);
     for (size_t s = 0; s < o->seeds; s++) {
       double sum = 0;
       for (size_t i = 0; i < n; i++) {
@@ -69,18 +87,41 @@ void efla_effect_rows_add(efla_effect_rows *rows, size_t n, const size_t *models
   }
 }
 
+static void fill_share(const efla_effect_rows *rows, efla_effect *e, size_t seeds) {
+  if (!rows->results->kind->each_trains) e->condition.name = "training", e->condition.level = 0;
+  e->seeds = seeds;
+  if (!seeds) return;
+  e->interval.mean = (double)e->diverged / (double)seeds;
+  efla_clopper_pearson(e->diverged, seeds, &e->interval.low, &e->interval.high);
+}
+
 /* The share of a model's seeds that diverged. */
 static void add_share(efla_effect_rows *rows, size_t variant, size_t c, const efla_effect *model) {
   efla_effect label = {.panel = "diverged", .variant = model->variant, .diverged = model->diverged};
   efla_effect *e = append(rows, &label, c);
   if (!e) return;
+  size_t seeds = 0;
   for (size_t s = 0; s < rows->results->seeds; s++)
-    e->seeds +=
+    seeds +=
         !isnan(efla_results_at(rows->results, variant, c, s)) || efla_results_diverged(rows->results, variant, c, s);
-  if (!rows->results->kind->each_trains) e->condition.name = "training", e->condition.level = 0;
-  if (!e->seeds) return;
-  e->interval.mean = (double)e->diverged / (double)e->seeds;
-  efla_clopper_pearson(e->diverged, e->seeds, &e->interval.low, &e->interval.high);
+  fill_share(rows, e, seeds);
+}
+
+/* The shares at the rates that were not chosen. */
+static void add_tried(efla_effect_rows *rows, size_t variant) {
+  const efla_results *o = rows->results;
+  for (size_t i = 0; i < o->n_tried; i++) {
+    const efla_tried *t = &o->tried[i];
+    efla_variant config = t->variant;
+    config.lr = NAN;
+    if (efla_variant_compare(&config, &o->variant[variant]) != 0 ||
+        t->variant.lr == o->rate[variant * o->conditions + t->condition])
+      continue;
+    const efla_effect label = {.panel = "diverged:rate", .variant = t->variant, .diverged = t->diverged};
+    efla_effect *e = append(rows, &label, t->condition);
+    if (!e) return;
+    fill_share(rows, e, t->seeds);
+  }
 }
 
 void efla_effect_rows_model(efla_effect_rows *rows, size_t variant) {
@@ -102,6 +143,7 @@ void efla_effect_rows_model(efla_effect_rows *rows, size_t variant) {
   for (size_t c = 0; c < o->conditions && o->kind->diverges; c++) {
     const efla_effect model = rows->effects->row[first + c];
     add_share(rows, variant, c, &model);
-    if (!o->kind->each_trains) return; /* one model for all conditions */
+    if (!o->kind->each_trains) break; /* one model for all conditions */
   }
+  if (o->kind->diverges) add_tried(rows, variant);
 }

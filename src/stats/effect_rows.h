@@ -9,13 +9,15 @@ enum { EFLA_KNOWN_SEEDS = 64 };
 typedef struct efla_effect_rows {
   efla_effects *effects;
   const efla_results *results;
-  double difference;                  /* of interest; 0: that of the measure */
-  double *values;                     /* room for one a seed */
-  double seen_from[EFLA_KNOWN_SEEDS]; /* by the number of seeds; 0: not yet computed */
+  double difference; /* of interest; 0: that of the measure */
+  double *values;    /* room for one a seed */
+  double seen_from[2]
+                  [EFLA_KNOWN_SEEDS]; /* of others and of main contrasts, by the number of seeds; 0: not yet computed */
   efla_status status;                 /* EFLA_OK, or EFLA_NO_MEMORY, after which nothing is added */
 } efla_effect_rows;
 
-/* Adds a model's response under every condition and, where models can diverge, the share of those that did. */
+/* Adds a model's response under every condition and, where models can diverge, the share of those that did, also at rates
+ * that were not chosen. */
 void efla_effect_rows_model(efla_effect_rows *rows, size_t variant);
 
 /* Adds the difference sum of weight times model for every condition; the label has panel and variant.  Adds none where a

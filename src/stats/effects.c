@@ -141,11 +141,11 @@ bool efla_effect_is_main(const efla_effect *e) {
 /* Adjusts the p values of the main contrasts among rows from ... n - 1, of one stratum. */
 static void adjust(efla_effects *effects, const efla_results *o, size_t from) {
   for (size_t c = 0; c < o->conditions; c++) {
-    double p[EFLA_FAMILY], adjusted[EFLA_FAMILY];
-    size_t at[EFLA_FAMILY], n = 0;
-    for (size_t i = from + c; i < effects->n && n < EFLA_FAMILY; i += o->conditions) /* a panel has all conditions */
+    double p[EFLA_MAIN], adjusted[EFLA_MAIN];
+    size_t at[EFLA_MAIN], n = 0;
+    for (size_t i = from + c; i < effects->n && n < EFLA_MAIN; i += o->conditions) /* a panel has all conditions */
       if (efla_effect_is_main(&effects->row[i])) p[n] = effects->row[i].p, at[n++] = i;
-    efla_holm(n, p, adjusted);
+    efla_holm(EFLA_MAIN, n, p, adjusted);
     for (size_t i = 0; i < n; i++) effects->row[at[i]].p_holm = adjusted[i];
   }
 }
@@ -197,7 +197,8 @@ efla_status efla_effects_init(efla_effects *effects, const efla_results *o, cons
   assert(strcmp(contrast->method, contrast->against) != 0 &&
          (!o->rate_is_factor || contrast->lr != contrast->lr_against));
   *effects = (efla_effects){0};
-  efla_effect_rows rows = {effects, o, contrast->difference, calloc(o->seeds, sizeof(double)), {0}, EFLA_OK};
+  efla_effect_rows rows = {
+      .effects = effects, .results = o, .difference = contrast->difference, .values = calloc(o->seeds, sizeof(double))};
   efla_status status = o->rate_is_factor ? check_cube(o, contrast, path, why) : EFLA_OK;
   if (!rows.values) rows.status = EFLA_NO_MEMORY;
   for (size_t v = 0; v < o->variants && status == EFLA_OK; v++) efla_effect_rows_model(&rows, v);

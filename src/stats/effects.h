@@ -18,6 +18,7 @@
 #include "stats/interval.h"
 
 #define EFLA_PANEL 48
+enum { EFLA_MAIN = 5 }; /* main contrasts of a stratum and condition */
 
 /* The two models of the published comparison, (method, raw, lr) and (against, unit, lr_against). */
 typedef struct efla_contrast {
@@ -31,17 +32,20 @@ typedef struct efla_contrast {
 typedef struct efla_effect {
   /* The response ("accuracy", "bits"), of a model; "published", "method", "keys", "lr", "method_keys" ...;
    * "method:METHOD": method minus METHOD; "decay:DECAY": DECAY minus none; "diverged": share of a model's seeds, with
-   * the interval of Clopper and Pearson */
+   * the interval of Clopper and Pearson; "diverged:rate": the same at a learning rate that was not chosen */
   char panel[EFLA_PANEL];
   efla_variant variant; /* the model, or the edge of the cube; NULL and nan for what is averaged over or compared */
+  /* Learning rates of a difference's first term and of its second; nan: several are averaged over, or no difference. */
+  double rate, rate_against;
   efla_condition condition;
   size_t seeds; /* 0: models are missing or diverged, and the interval is nan */
   efla_interval interval;
   double sd; /* over seeds, n - 1 in the denominator */
-  /* Of differences, nan otherwise: the smallest one that as many seeds see with power .8 at level .05, were sd the true
-   * standard deviation; seeds that the difference of interest needs; the two-sided p value. */
+  /* Of differences that vary, nan otherwise: the smallest one that as many seeds see with power .8 at level .05, of main
+   * contrasts at .05 / EFLA_MAIN as in the first step of Holm's adjustment, were sd the true standard deviation; seeds that
+   * the difference of interest needs; the two-sided p value. */
   double seen_from, seeds_for, p;
-  double p_holm; /* of the five main contrasts, see efla_effects_init; nan otherwise */
+  double p_holm; /* of the EFLA_MAIN main contrasts, see efla_effects_init; nan otherwise */
   /* How many models of the row diverged, and are not in the mean; of a difference, those of the first term and of the
    * second. */
   size_t diverged, diverged_against;
@@ -54,8 +58,8 @@ typedef struct efla_effects {
 
 /* Computes all effects of every stratum; strings belong to results.  Where the learning rate is no factor, the main
  * contrasts (published, the method at raw and at unit keys, the keys at each method) of one stratum and condition are a
- * family, over which p_holm is adjusted.  path: the table's name for messages.  Fails with EFLA_INPUT where the rate is
- * a factor and a model of the cube is missing or no seed has both that are published, and with EFLA_NO_MEMORY; effects
+ * family, over which p_holm is adjusted as if all were there.  path: the table's name for messages.  Fails
+ * with EFLA_INPUT where the rate is a factor and a model of the cube is missing or no seed has both that are published, and with EFLA_NO_MEMORY; effects
  * is then zeroed. */
 efla_status efla_effects_init(efla_effects *effects, const efla_results *results, const efla_contrast *contrast,
                               const char *path, efla_message *why);

@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <string.h>
 
+static bool is_share(const efla_effect *e) {
+  return !strcmp(e->panel, "diverged") || !strcmp(e->panel, "diverged:rate");
+}
+
 /* Whether it is a mean over levels of a difference that is averaged over all other factors. */
 static bool is_overall(const efla_effect *e) {
-  return !e->variant.method && !e->variant.keys && isinf(e->condition.level) && strcmp(e->panel, "diverged") != 0;
+  return !e->variant.method && !e->variant.keys && isinf(e->condition.level) && !is_share(e);
 }
 
 static void print_factors(FILE *file, const efla_effects *effects, const efla_results *results,
@@ -70,7 +74,7 @@ static void print_condition(FILE *file, const efla_effects *effects, const efla_
   for (size_t i = 0; i < effects->n; i++) {
     const efla_effect *e = &effects->row[i];
     const efla_condition *at = &e->condition;
-    if (is_model(e) || !strcmp(e->panel, "diverged") || at->measure != c->measure || strcmp(at->name, c->name) != 0 ||
+    if (is_model(e) || is_share(e) || at->measure != c->measure || strcmp(at->name, c->name) != 0 ||
         at->level != c->level)
       continue;
     if (!begun) {
@@ -91,11 +95,12 @@ static void print_condition(FILE *file, const efla_effects *effects, const efla_
 static void print_divergence(FILE *file, const efla_effects *effects) {
   for (size_t i = 0; i < effects->n; i++) {
     const efla_effect *e = &effects->row[i];
-    if (strcmp(e->panel, "diverged") != 0 || e->diverged == 0) continue;
+    if (!is_share(e) || e->diverged == 0) continue;
     char text[EFLA_VARIANT_TEXT];
     efla_variant_print(text, e->variant);
-    fprintf(file, "diverged: %s, %s %g: %zu of %zu seeds, share [%.2f %.2f]\n", text, e->condition.name,
-            e->condition.level, e->diverged, e->seeds, e->interval.low, e->interval.high);
+    fprintf(file, "diverged: %s, %s %g: %zu of %zu seeds, share [%.2f %.2f]%s\n", text, e->condition.name,
+            e->condition.level, e->diverged, e->seeds, e->interval.low, e->interval.high,
+            strchr(e->panel, ':') ? "; a rate that is not compared" : "");
   }
 }
 
@@ -103,11 +108,16 @@ static void print_own_rates(FILE *file, const efla_effects *effects, const efla_
                             const efla_contrast *contrast) {
   bool strata = false;
   for (size_t v = 1; v < o->variants; v++) strata |= !efla_variant_same_stratum(o->variant[v], o->variant[0]);
+  fprintf(file, "Differences paired by seed, ");
+  if (o->only_rate > 0)
+    fprintf(file, "all models at learning rate %g", o->only_rate);
+  else
+    fprintf(file, "each model at its own learning rate");
   fprintf(
       file,
-      "Differences paired by seed, each model at its own learning rate; 95 %% intervals over seeds.\n"
+      "; 95 %% intervals over seeds.\n"
       "published: %s, raw keys minus %s, unit keys.  seen from: the smallest true difference that as many seeds see "
-      "with power .8 at level .05.\n%s",
+      "with power .8 at level .05, of main contrasts (those with p Holm) at .05/5.\n%s",
       contrast->method, contrast->against, o->choices ? o->choices : "");
   print_divergence(file, effects);
   for (size_t c = 0; c < o->conditions; c++)

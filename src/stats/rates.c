@@ -144,10 +144,24 @@ static void rates_of_means(efla_results *o) {
     }
 }
 
+/* Lists what was tried, before one of the rates is chosen. */
+static efla_status list_tried(efla_results *o, efla_message *why) {
+  const size_t conditions = o->kind->each_trains ? o->conditions : 1;
+  o->tried = calloc(o->variants * conditions, sizeof *o->tried);
+  if (!o->tried) return efla_fail_memory(why);
+  for (size_t v = 0; v < o->variants; v++)
+    for (size_t c = 0; c < conditions; c++) {
+      efla_tried t = {o->variant[v], c, 0, 0};
+      for (size_t s = 0; s < o->seeds; s++) t.seeds += has(o, v, c, s), t.diverged += efla_results_diverged(o, v, c, s);
+      if (t.seeds) o->tried[o->n_tried++] = t;
+    }
+  return EFLA_OK;
+}
+
 efla_status efla_rates_choose(efla_results *o, const char *path, efla_message *why) {
   size_t length, to = 0;
   FILE *file = open_memstream(&o->choices, &length);
-  efla_status status = file ? EFLA_OK : efla_fail_memory(why);
+  efla_status status = file ? list_tried(o, why) : efla_fail_memory(why);
   for (choice x = {.n = 0}; x.first + x.n < o->variants && status == EFLA_OK; to++) {
     x.first += x.n, x.n = 0;
     const efla_variant *v = &o->variant[x.first];

@@ -45,6 +45,7 @@ static size_t distinct(void *list, size_t n, size_t size, int (*compare)(const v
 typedef struct source {
   const efla_csv *table;
   const efla_table_kind *kind;
+  double only_rate; /* 0: all count */
   const char *path;
   efla_message *why;
 } source;
@@ -125,8 +126,11 @@ static efla_status read_records(const source *s, record *records, size_t *n) {
   }
   *n = 0;
   for (size_t r = 0; r < read; r++)
-    if (records[r].along == last) records[(*n)++] = records[r];
-  return *n ? EFLA_OK : efla_fail(s->why, EFLA_INPUT, "%s: no rows of trained models", s->path);
+    if (records[r].along == last && (s->only_rate == 0 || records[r].variant.lr == s->only_rate))
+      records[(*n)++] = records[r];
+  if (*n) return EFLA_OK;
+  if (read) return efla_fail(s->why, EFLA_INPUT, "%s: no models of learning rate %g", s->path, s->only_rate);
+  return efla_fail(s->why, EFLA_INPUT, "%s: no rows of trained models", s->path);
 }
 
 static size_t index_of(const void *item, const void *list, size_t n, size_t size,
@@ -237,13 +241,15 @@ static efla_status arrange(efla_results *o, const record *records, size_t n, con
   return status;
 }
 
-efla_status efla_results_init(efla_results *o, const efla_csv *table, bool rate_is_factor, const char *path,
-                              efla_message *why) {
-  const source s = {table, efla_table_kind_of(table), path, why};
-  *o = (efla_results){.kind = s.kind};
+efla_status efla_results_init(efla_results *o, const efla_csv *table, bool rate_is_factor, double only_rate,
+                              const char *path, efla_message *why) {
+  const source s = {table, efla_table_kind_of(table), only_rate, path, why};
+  *o = (efla_results){.kind = s.kind, .only_rate = only_rate};
   size_t n = 0;
   if (!s.kind) return efla_fail(why, EFLA_INPUT, "%s: expected a table of smnist, lm, recall or mad", path);
   o->rate_is_factor = rate_is_factor || s.kind->rate_is_factor;
+  if (only_rate > 0 && o->rate_is_factor)
+    return efla_fail(why, EFLA_INPUT, "%s: the learning rate is a factor, and models of one rate are asked for", path);
   record *records = calloc(table->rows + 1, sizeof *records);
   efla_status status = records ? read_records(&s, records, &n) : efla_fail_memory(why);
   if (status == EFLA_OK) status = arrange(o, records, n, &s);
@@ -259,6 +265,7 @@ void efla_results_clear(efla_results *o) {
   free(o->value);
   free(o->diverged);
   free(o->rate);
+  free(o->tried);
   free(o->choices);
   *o = (efla_results){0};
 }

@@ -74,7 +74,7 @@ static efla_status find(found *f, efla_message *why) {
   files_write(path, text, length);
   efla_status status = efla_csv_read(&f->csv, path, why);
   ck_assert_msg(status == EFLA_OK, "%s", why->text);
-  status = efla_results_init(&f->results, &f->csv, false, path, why);
+  status = efla_results_init(&f->results, &f->csv, false, 0, path, why);
   if (status == EFLA_OK) status = efla_effects_init(&f->effects, &f->results, &contrast, path, why);
   return status;
 }

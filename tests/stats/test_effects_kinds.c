@@ -68,7 +68,7 @@ typedef struct found {
   efla_effects effects;
 } found;
 
-static found find(double difference) {
+static found find_at(double only_rate, double difference) {
   static const efla_contrast published = {"exact", "euler", 3e-3, 1e-3, 0};
   efla_contrast contrast = published;
   contrast.difference = difference;
@@ -76,11 +76,13 @@ static found find(double difference) {
   efla_message why = {{0}};
   files_write(path, text, length);
   efla_status status = efla_csv_read(&f.csv, path, &why);
-  if (status == EFLA_OK) status = efla_results_init(&f.results, &f.csv, false, path, &why);
+  if (status == EFLA_OK) status = efla_results_init(&f.results, &f.csv, false, only_rate, path, &why);
   if (status == EFLA_OK) status = efla_effects_init(&f.effects, &f.results, &contrast, path, &why);
   ck_assert_msg(status == EFLA_OK, "%s", why.text);
   return f;
 }
+
+static found find(double difference) { return find_at(0, difference); }
 
 static void clear(found *f) {
   efla_effects_clear(&f->effects);
@@ -116,7 +118,12 @@ static void check_found(const found *f, const char *panel, const char *method, c
     /* Half the seeds are above and half below: s^2 = n/(n-1) times the deviation's square. */
     const double sd = deviation * sqrt((double)SEEDS / (SEEDS - 1));
     CHECK_BOUND(fabs(e->sd - sd), 2 * rounding);
-    CHECK_BOUND(fabs(e->seen_from - e->sd * efla_student_seen_from(SEEDS)), rounding);
+    if (e->sd == 0) {
+      ck_assert(isnan(e->p) && isnan(e->p_holm) && isnan(e->seen_from) && isnan(e->seeds_for));
+      continue;
+    }
+    const double level = efla_effect_is_main(e) ? 0.01 : 0.05;
+    CHECK_BOUND(fabs(e->seen_from - e->sd * efla_student_seen_from(SEEDS, level)), rounding);
     CHECK_BOUND(fabs(e->p - efla_student_p(e->interval.mean, e->sd, SEEDS)), rounding);
   }
 }
@@ -140,13 +147,13 @@ START_TEST(planted_effects) {
   check_found(&f, "decay:split", NULL, NULL, NULL, of_decay, 0);
   check_found(&f, "decay:split", "euler", "unit", NULL, of_decay, 0);
   const efla_effect *e = row_of(&f, "method", NULL, "raw", "none", "test", 16);
-  ck_assert_double_eq(e->seeds_for, efla_student_seeds(0.005 / e->sd));
-  ck_assert(e->seeds_for == 3 && e->p < 1e-4 && e->p_holm >= e->p && e->p_holm <= 5 * e->p);
+  ck_assert_double_eq(e->seeds_for, efla_student_seeds(0.005 / e->sd, 0.01));
+  ck_assert(e->seeds_for == 4 && e->p < 1e-4 && e->p_holm >= e->p && e->p_holm <= 5 * e->p);
   ck_assert(isnan(row_of(&f, "method", NULL, NULL, "none", "test", 16)->p_holm)); /* no main contrast */
   clear(&f);
   f = find(0.001);
   e = row_of(&f, "method", NULL, "raw", "none", "test", 16);
-  ck_assert_double_eq(e->seeds_for, efla_student_seeds(0.001 / e->sd));
+  ck_assert_double_eq(e->seeds_for, efla_student_seeds(0.001 / e->sd, 0.01));
   clear(&f);
 }
 END_TEST
@@ -213,12 +220,65 @@ START_TEST(rates) {
   e = row_of(&f, "bits", "euler", "raw", "none", "test", 16);
   ck_assert(e->seeds == 3 && e->variant.lr == 3e-3);
   check_found(&f, "method", NULL, "unit", "none", of_method - of_both, spread);
+  /* Every rate that was tried has its share, the chosen one among the models. */
+  size_t others = 0;
+  for (size_t i = 0; i < f.effects.n; i++) {
+    e = &f.effects.row[i];
+    if (strcmp(e->panel, "diverged:rate") != 0) continue;
+    others++;
+    const bool fast = e->variant.lr == 1e-2;
+    ck_assert(e->diverged == fast && e->seeds == (!strcmp(e->variant.keys, "raw") ? 3 : e->variant.lr == 2e-2 ? 2 : 4));
+    ck_assert(!strcmp(e->condition.name, "training") && e->interval.mean == (fast ? 0.25 : 0));
+  }
+  ck_assert_uint_eq(others, 1 + 2 * 3);
+  ck_assert(row_of(&f, "diverged", "exact", "unit", "none", "training", 0)->seeds == SEEDS);
   ck_assert_msg(strstr(f.results.choices, "exact, keys unit, mixer delta, decay none, beta sigmoid, width 64: lr 0.001 "
                                           "of 0.001 (6 seeds) 0.003 (4 seeds) 0.01 (4 seeds) 0.02 (2 seeds), by bits "
                                           "of valid 16 over 4 common seeds, which are among those of the effects; lr "
                                           "0.02 is better over 2 common seeds\n") &&
                     strstr(f.results.choices, "each rate's own seeds") && !strstr(f.results.choices, "exact, keys raw"),
                 "%s", f.results.choices);
+  clear(&f);
+}
+END_TEST
+
+/* Exact has .02 at raw keys and .001 at unit ones, Euler .001 throughout: both sides of a difference say theirs, and an
+ * average over several rates says none. */
+START_TEST(rates_of_differences) {
+  begin("two-rates", "lm");
+  for (int i = 0; i < 4 * SEEDS; i++) add_model(i & 2, i & 1, false, (i & 3) == 3 ? 0.02 : 1e-3, i / 4, 0);
+  found f = find(0);
+  const efla_effect *e = row_of(&f, "method", NULL, "raw", "none", "test", 16);
+  ck_assert(e->rate == 0.02 && e->rate_against == 1e-3 && isnan(e->variant.lr));
+  e = row_of(&f, "method", NULL, "unit", "none", "test", 16);
+  ck_assert(e->rate == 1e-3 && e->rate_against == 1e-3);
+  e = row_of(&f, "published", NULL, NULL, "none", "test", 64);
+  ck_assert(e->rate == 0.02 && e->rate_against == 1e-3);
+  e = row_of(&f, "method", NULL, NULL, "none", "test", 16);
+  ck_assert(isnan(e->rate) && e->rate_against == 1e-3);
+  e = row_of(&f, "bits", "exact", "raw", "none", "test", 16);
+  ck_assert(isnan(e->rate) && isnan(e->rate_against) && e->variant.lr == 0.02);
+  clear(&f);
+}
+END_TEST
+
+/* All have .001 and a better rate of .01, which exact with raw keys lacks: at one rate the others are as if they had no
+ * second. */
+START_TEST(one_rate) {
+  begin("one-rate", "lm");
+  for (int i = 0; i < 4 * SEEDS; i++) {
+    add_model(i & 2, i & 1, false, 1e-3, i / 4, 0);
+    if ((i & 3) != 3) add_model(i & 2, i & 1, false, 1e-2, i / 4, -0.25);
+  }
+  found f = find_at(1e-3, 0);
+  check_found(&f, "method", NULL, "raw", "none", of_method + of_both, spread);
+  check_found(&f, "published", NULL, NULL, "none", of_method + of_keys, spread);
+  ck_assert(row_of(&f, "bits", "euler", "raw", "none", "test", 16)->variant.lr == 1e-3);
+  ck_assert(*f.results.choices == 0 && f.results.variants == 4);
+  clear(&f);
+  f = find_at(1e-2, 0);
+  ck_assert_uint_eq(f.results.variants, 3);
+  check_found(&f, "method", NULL, "unit", "none", of_method - of_both, spread);
   clear(&f);
 }
 END_TEST
@@ -248,7 +308,7 @@ START_TEST(recall_by_pairs) {
   e = row_of(&f, "accuracy", "euler", "raw", "none", "mqar", 8); /* the better rate diverges once */
   ck_assert(e->variant.lr == 1e-3 && e->interval.mean == 0.5);
   e = row_of(&f, "method", NULL, "unit", "none", "mqar", INFINITY);
-  ck_assert(e->interval.mean == 0.25 && e->sd == 0 && e->p == 0 && e->seen_from == 0);
+  ck_assert(e->interval.mean == 0.25 && e->sd == 0 && isnan(e->p) && isnan(e->seen_from) && isnan(e->seeds_for));
   ck_assert(row_of(&f, "diverged", "euler", "raw", "none", "mqar", 4)->seeds == SEEDS);
   clear(&f);
 }
@@ -289,6 +349,17 @@ START_TEST(programs) {
                         NULL ||
                     strstr(err, "lr 0.003") != NULL,
                 "%s", err);
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 1e-3", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 0);
+  ck_assert_ptr_nonnull(strstr(out, "all models at learning rate 0.001; 95 %"));
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 2e-3", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 3);
+  ck_assert_ptr_nonnull(strstr(err, "no models of learning rate 0.002"));
+  snprintf(command, sizeof command, TEST_BIN "/effects --input %s --rate 1e-3 --lr-factor", path);
+  ck_assert_int_eq(testing_shell(command, out, err, sizeof out), 2);
+  ck_assert_int_eq(testing_shell(TEST_BIN "/effects --input tests/corpus/csv/study --rate 1e-3", out, err, sizeof out),
+                   3);
+  ck_assert_ptr_nonnull(strstr(err, "the learning rate is a factor"));
   begin("unknown", "order");
   files_write(path, text, length);
   snprintf(command, sizeof command, TEST_BIN "/effects --input %s", path);
@@ -298,7 +369,7 @@ START_TEST(programs) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {planted_effects, planted_divergence, short_parts, rates,
-                                recall_by_pairs, mean_over_tasks,    programs};
+  const TTest *const tests[] = {planted_effects, planted_divergence, short_parts,     rates,   rates_of_differences,
+                                one_rate,        recall_by_pairs,    mean_over_tasks, programs};
   return testing_main("effects_kinds", tests, sizeof tests / sizeof *tests, 60);
 }

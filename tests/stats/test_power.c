@@ -11,8 +11,11 @@ START_TEST(power_of_no_effect) {
     /* A smooth law integrated by 256 points: rounding, of as many terms and of the quantile, whose error of 36 u
      * (docs/bounds.md#statistics) is multiplied by t times the density, below .06, and of the law's logarithm. */
     const double lost = 2 * exp(-32), rounding = (256 + 36) * U, of_logarithm = 4 * (double)n * log((double)n + 2) * U;
-    CHECK_BOUND(fabs(efla_student_power(0, n) - 0.05), lost + rounding + of_logarithm);
-    ck_assert(efla_student_power(0.1, n) > efla_student_power(0, n));
+    for (int family = 1; family <= 5; family += 4) {
+      const double level = 0.05 / family;
+      CHECK_BOUND(fabs(efla_student_power(0, n, level) - level), lost + rounding + of_logarithm);
+      ck_assert(efla_student_power(0.1, n, level) > efla_student_power(0, n, level));
+    }
   }
 }
 END_TEST
@@ -23,7 +26,7 @@ START_TEST(power_by_simulation) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   for (size_t n = 2; n <= MOST; n += n < 6 ? 1 : 3) {
-    const double mean = efla_student_seen_from(n);
+    const double mean = efla_student_seen_from(n, 0.05);
     size_t rejected = 0;
     for (int t = 0; t < TRIALS; t++) {
       double values[MOST];
@@ -41,13 +44,14 @@ END_TEST
 /* As many seeds as are needed see the difference, and one fewer does not. */
 START_TEST(seeds_and_differences_agree) {
   for (size_t n = 3; n < 200; n += 7) {
-    const double seen = efla_student_seen_from(n);
-    ck_assert_double_eq(efla_student_seeds(seen), (double)n);
-    ck_assert_double_eq(efla_student_seeds(0.999999 * seen), (double)(n + 1));
-    ck_assert(efla_student_power(seen, n) >= 0.8 && efla_student_power(0.999999 * seen, n) < 0.8);
+    const double level = n % 2 ? 0.05 : 0.01, seen = efla_student_seen_from(n, level);
+    ck_assert_double_eq(efla_student_seeds(seen, level), (double)n);
+    ck_assert_double_eq(efla_student_seeds(0.999999 * seen, level), (double)(n + 1));
+    ck_assert(efla_student_power(seen, n, level) >= 0.8 && efla_student_power(0.999999 * seen, n, level) < 0.8);
   }
-  ck_assert(efla_student_seeds(INFINITY) == 2 && isinf(efla_student_seeds(0)) && isinf(efla_student_seeds(1e-4)));
-  ck_assert(isnan(efla_student_seen_from(1)));
+  ck_assert(efla_student_seeds(INFINITY, 0.05) == 2 && isinf(efla_student_seeds(0, 0.05)) &&
+            isinf(efla_student_seeds(1e-4, 0.05)));
+  ck_assert(isnan(efla_student_seen_from(1, 0.05)));
 }
 END_TEST
 
@@ -56,22 +60,24 @@ START_TEST(p_values) {
   const double t = 0.7 / (0.3 / sqrt(2));
   CHECK_BOUND(fabs(efla_student_p(0.7, 0.3, 2) - (1 - 2 * atan(t) / M_PI)), 36 * U);
   ck_assert(efla_student_p(-0.7, 0.3, 2) == efla_student_p(0.7, 0.3, 2) && isnan(efla_student_p(1, 1, 1)));
-  ck_assert(efla_student_p(0, 0, 3) == 1 && efla_student_p(1e-9, 0, 3) == 0);
+  ck_assert(isnan(efla_student_p(0, 0, 3)) && isnan(efla_student_p(1, 0, 3))); /* nothing varies */
 }
 END_TEST
 
 START_TEST(holm) {
-  /* By hand: .01 x 5; .013 x 4 = .052; .02 x 3 = .06; then .03 x 2 = .06; .9. */
-  const double p[] = {0.02, 0.9, 0.01, NAN, 0.03, 0.013}, expected[] = {0.06, 0.9, 0.05, NAN, 0.06, 0.052};
+  /* By hand, of six of which one is nan: .01 x 6; .013 x 5 = .065; .02 x 4 = .08; then .03 x 3 = .09; 1. */
+  const double p[] = {0.02, 0.9, 0.01, NAN, 0.03, 0.013}, expected[] = {0.08, 1, 0.06, NAN, 0.09, 0.065};
   double adjusted[6];
-  efla_holm(6, p, adjusted);
+  efla_holm(6, 6, p, adjusted);
   for (int i = 0; i < 6; i++)
     ck_assert_msg(isnan(expected[i]) ? isnan(adjusted[i]) : fabs(adjusted[i] - expected[i]) <= U, "%d: %g", i,
                   adjusted[i]);
   const double falling[] = {0.02, 0.021, 0.5}; /* .06, then .042, which may not be smaller */
-  efla_holm(3, falling, adjusted);
+  efla_holm(3, 3, falling, adjusted);
   ck_assert(adjusted[1] == adjusted[0] && adjusted[0] == 3 * 0.02 && adjusted[2] == 0.5);
-  efla_holm(2, (double[]){0.7, 0.8}, adjusted);
+  efla_holm(5, 1, falling, adjusted); /* four are missing */
+  ck_assert(adjusted[0] == 5 * 0.02);
+  efla_holm(2, 2, (double[]){0.7, 0.8}, adjusted);
   ck_assert(adjusted[0] == 1 && adjusted[1] == 1);
 }
 END_TEST
