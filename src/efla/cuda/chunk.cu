@@ -50,22 +50,21 @@ __device__ inline void load4_transposed(unsigned (&x)[4], unsigned address) {
 }
 __device__ inline unsigned transposed(unsigned x) {
   unsigned y;
-  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y) : "r"(x));
   return y;
 }
 
 /* c (16, 8) += a (16, 16) b (16, 8) */
-template <typename T> __device__ inline void multiply(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);
-template <> __device__ inline void multiply<bf16>(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+template <typename T> __device__ inline void multiply(float (&c)[4], const uint4 &a, unsigned b0, unsigned b1);
+template <> __device__ inline void multiply<bf16>(float (&c)[4], const uint4 &a, unsigned b0, unsigned b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
 }
-template <> __device__ inline void multiply<half>(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+template <> __device__ inline void multiply<half>(float (&c)[4], const uint4 &a, unsigned b0, unsigned b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
 }
 
 template <typename T> __device__ inline unsigned pack(float low, float high);
@@ -112,13 +111,13 @@ __device__ place place_of(const efla_sequence &x, const size_t *first, size_t i)
 
 /* Rows of 2 x width bytes to rows of `stride` numbers in shared memory, zeros past the last token. */
 template <typename T, int WIDTH, int THREADS>
-__device__ inline void copy_rows(T *to, int stride, const efla_array &a, const efla_sequence &x, const place &at,
-                                 size_t h, size_t column) {
+__device__ inline void copy_rows(T *to, int stride, const efla_array &a, const place &at, size_t h, size_t column,
+                                 int thread) {
   constexpr int EACH = WIDTH / 8;
   const T *from = (const T *)a.data + efla_array_row(&a, at.entry, h, at.first) + column;
   const unsigned base = shared_address(to);
 #pragma unroll
-  for (int i = threadIdx.x; i < CHUNK * EACH; i += THREADS) {
+  for (int i = thread; i < CHUNK * EACH; i += THREADS) {
     const int t = i / EACH, part = i % EACH * 8;
     const bool there = t < at.tokens;
     copy16(base + 2 * (t * stride + part), there ? from + t * a.token + part : (const T *)a.data, there);
@@ -131,10 +130,7 @@ enum { PREPARERS = 128 };
 
 template <typename T, int D> struct prepared {
   T k[CHUNK][D + PAD];
-  union {
-    T q[CHUNK][D + PAD];
-    T solve[CHUNK][SQUARE_ROW];
-  };
+  T q[CHUNK][D + PAD];
   float L[CHUNK][CHUNK + 4];
   double G[CHUNK], before[CHUNK]; /* G_t, G_{t-1} */
   float lambda[CHUNK], erase[CHUNK], over_norm[CHUNK];
@@ -149,8 +145,9 @@ __device__ inline void gram(float (&x)[8][4], const T (*a)[D + PAD], const T (*k
   for (int n = 0; n < 8; n++) x[n][0] = x[n][1] = x[n][2] = x[n][3] = 0;
 #pragma unroll
   for (int i = 0; i < D / 16; i++) {
-    unsigned row[4];
-    load4(row, rows + 32 * i);
+    unsigned x4[4];
+    load4(x4, rows + 32 * i);
+    const uint4 row = make_uint4(x4[0], x4[1], x4[2], x4[3]);
 #pragma unroll
     for (int n = 0; n < 4; n++) {
       if (n > warp) continue;
@@ -162,25 +159,76 @@ __device__ inline void gram(float (&x)[8][4], const T (*a)[D + PAD], const T (*k
   }
 }
 
-/* Column `column` of (I + L)^-1 from row FIRST on, above which it is 0. */
-template <typename T, int FIRST, typename SHARED> __device__ inline void substitute(SHARED &s, int column) {
-  float x[CHUNK];
+/* (I + L)^-1 in place of L: blocks of 16 on the diagonal by forward substitution, then T_ij = -T_ii sum L_ik T_kj, first
+ * within each half of the chunk, then between them; all in f32. */
+struct square {
+  float (*x)[CHUNK + 4];
+};
+
+/* A block on the diagonal, by one warp: a column to each of 16 lanes. */
+__device__ inline void invert_block(square L, int block, int lane) {
+  const int first = 16 * block, column = lane % 16;
+  float x[16];
 #pragma unroll
-  for (int i = FIRST; i < CHUNK; i++) {
-    float sum[4] = {i == column ? 1.f : 0.f, 0, 0, 0};
+  for (int i = 0; i < 16; i++) {
+    float sum = i == column ? 1 : 0;
 #pragma unroll
-    for (int j = FIRST; j < i; j += 4) {
-      const float4 row = *(const float4 *)&s.L[i][j];
-      sum[0] -= row.x * x[j];
-      if (j + 1 < i) sum[1] -= row.y * x[j + 1];
-      if (j + 2 < i) sum[2] -= row.z * x[j + 2];
-      if (j + 3 < i) sum[3] -= row.w * x[j + 3];
-    }
-    x[i] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    s.solve[i][column] = narrow<T>(x[i]);
+    for (int j = 0; j < i; j++) sum -= L.x[first + i][first + j] * x[j];
+    x[i] = sum;
   }
+  __syncwarp();
+  if (lane < 16)
 #pragma unroll
-  for (int i = 0; i < FIRST; i++) s.solve[i][column] = narrow<T>(0.f);
+    for (int i = 0; i < 16; i++) L.x[first + i][first + column] = x[i];
+  __syncwarp();
+}
+
+/* y += sign a b for two blocks; a lane has 8 neighbouring numbers of a row. */
+__device__ inline void add_product(float (&y)[8], float sign, square L, int ai, int aj, int bi, int bj, int lane) {
+  const float *a = &L.x[16 * ai + lane / 2][16 * aj];
+  const int column = 16 * bj + lane % 2 * 8;
+#pragma unroll
+  for (int k = 0; k < 16; k++) {
+    const float factor = sign * a[k];
+    const float4 low = *(const float4 *)&L.x[16 * bi + k][column],
+                 high = *(const float4 *)&L.x[16 * bi + k][column + 4];
+    y[0] += factor * low.x, y[1] += factor * low.y, y[2] += factor * low.z, y[3] += factor * low.w;
+    y[4] += factor * high.x, y[5] += factor * high.y, y[6] += factor * high.z, y[7] += factor * high.w;
+  }
+}
+
+__device__ inline void set_block(square L, int i, int j, const float (&y)[8], int lane) {
+  float4 *to = (float4 *)&L.x[16 * i + lane / 2][16 * j + lane % 2 * 8];
+  to[0] = make_float4(y[0], y[1], y[2], y[3]), to[1] = make_float4(y[4], y[5], y[6], y[7]);
+}
+
+/* By four warps. */
+__device__ inline void invert(square L, int warp, int lane) {
+  invert_block(L, warp, lane);
+  __syncthreads();
+  if (warp < 2) { /* blocks (1, 0) and (3, 2) */
+    const int i = 2 * warp + 1;
+    float y[8] = {};
+    add_product(y, 1, L, i, i - 1, i - 1, i - 1, lane);
+    __syncwarp();
+    set_block(L, i, i - 1, y, lane);
+    __syncwarp();
+    float z[8] = {};
+    add_product(z, -1, L, i, i, i, i - 1, lane);
+    __syncwarp();
+    set_block(L, i, i - 1, z, lane);
+  }
+  __syncthreads();
+  const int i = 2 + warp / 2, j = warp % 2; /* the lower left quarter */
+  float y[8] = {}, z[8] = {};
+  for (int k = j; k < 2; k++) add_product(y, 1, L, i, k, k, j, lane);
+  __syncthreads();
+  set_block(L, i, j, y, lane);
+  __syncthreads();
+  for (int k = 2; k <= i; k++) add_product(z, -1, L, i, k, k, j, lane);
+  __syncthreads();
+  set_block(L, i, j, z, lane);
+  __syncthreads();
 }
 
 /* The logarithm of a decay, and coefficients, of one token; 0 past the end.  Logarithms end at -100, e^-100 being less
@@ -209,7 +257,7 @@ __device__ inline double running_sum(double x, int lane) {
 }
 
 template <typename T, int D>
-__global__ void __launch_bounds__(PREPARERS)
+__global__ void __launch_bounds__(PREPARERS, 4)
     prepare(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   prepared<T, D> &s = *(prepared<T, D> *)memory;
@@ -218,8 +266,8 @@ __global__ void __launch_bounds__(PREPARERS)
   const size_t h = blockIdx.x % x.heads, unit = blockIdx.x;
   if (chunks.first && unit / x.heads >= chunks.first[x.sequences]) return;
   const place at = place_of(x, chunks.first, unit / x.heads);
-  copy_rows<T, D, PREPARERS>(&s.k[0][0], D + PAD, x.k, x, at, h, 0);
-  copy_rows<T, D, PREPARERS>(&s.q[0][0], D + PAD, x.q, x, at, h, 0);
+  copy_rows<T, D, PREPARERS>(&s.k[0][0], D + PAD, x.k, at, h, 0, threadIdx.x);
+  copy_rows<T, D, PREPARERS>(&s.q[0][0], D + PAD, x.q, at, h, 0, threadIdx.x);
   copies_commit();
   copies_wait();
   __syncthreads();
@@ -282,184 +330,317 @@ __global__ void __launch_bounds__(PREPARERS)
     }
   }
   __syncthreads();
-  if (warp == 0) substitute<T, 0>(s, threadIdx.x);
-  if (warp == 1) substitute<T, 32>(s, threadIdx.x);
-  __syncthreads();
+  invert({s.L}, warp, lane);
   for (int i = threadIdx.x; i < CHUNK * 8; i += PREPARERS) {
     const int r = i / 8, part = i % 8 * 8;
-    if (part < (r / 16 + 1) * 16) *(uint4 *)(solve + r * CHUNK + part) = *(const uint4 *)&s.solve[r][part];
+    if (part >= (r / 16 + 1) * 16) continue;
+    const float4 low = *(const float4 *)&s.L[r][part], high = *(const float4 *)&s.L[r][part + 4];
+    *(uint4 *)(solve + r * CHUNK + part) =
+        make_uint4(pack<T>(low.x, low.y), pack<T>(low.z, low.w), pack<T>(high.x, high.y), pack<T>(high.z, high.w));
   }
 }
 
 /* ---- then: chunk after chunk ---- */
 
-template <typename T, int D, int WARPS> struct stage {
-  static constexpr int WIDTH = 16 * WARPS;
-  T k[CHUNK][D + PAD], q[CHUNK][D + PAD], v[CHUNK][WIDTH + PAD], solve[CHUNK][SQUARE_ROW], mix[CHUNK][SQUARE_ROW];
+/* A block takes WARPS slices of 16 columns.  Of each slice one warp carries the state from chunk to chunk, another one
+ * reads it out a chunk later; LOADERS more warps copy what they need.  They wait for each other at barriers in shared
+ * memory: each buffer has one that says that it is full, and one that it is empty. */
+enum { LOADERS = 2, STATE_STAGES = 3, READ_STAGES = 2, OPERANDS = 2 };
+
+template <typename T, int D, int WARPS> struct state_stage {
+  T k[CHUNK][D + PAD], v[CHUNK][16 * WARPS + PAD], solve[CHUNK][SQUARE_ROW];
   scalars c;
 };
 
+template <typename T, int D> struct read_stage {
+  T q[CHUNK][D + PAD], mix[CHUNK][SQUARE_ROW];
+  scalars c;
+};
+
+/* What the state's warp hands to the reading one: the state before a chunk and the chunk's u, as operands. */
+template <int D> struct operands { uint4 state[D / 16][32], u[4][32]; };
+
+struct barriers {
+  unsigned long long state_full[STATE_STAGES], state_empty[STATE_STAGES], read_full[READ_STAGES],
+      read_empty[READ_STAGES];
+};
+
+template <typename T, int D, int WARPS> struct shared {
+  state_stage<T, D, WARPS> state[STATE_STAGES];
+  read_stage<T, D> read[READ_STAGES];
+  operands<D> handed[WARPS][OPERANDS];
+  barriers at;
+  unsigned long long handed_full[WARPS][OPERANDS], handed_empty[WARPS][OPERANDS];
+};
+
+__device__ inline void barrier_make(unsigned long long *b, int count) {
+  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(b)), "r"(count) : "memory");
+}
+__device__ inline void barrier_arrive(unsigned long long *b) {
+  asm volatile("{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(shared_address(b)) : "memory");
+}
+/* Arrives when all copies that this thread has begun are done. */
+__device__ inline void barrier_arrive_copied(unsigned long long *b) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(b)) : "memory");
+}
+/* Waits for the end of phase number `phase`, the first being 0. */
+__device__ inline void barrier_wait(unsigned long long *b, unsigned phase) {
+  const unsigned address = shared_address(b), parity = phase % 2;
+  unsigned done = 0;
+  while (!done)
+    asm volatile("{ .reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+                 : "=r"(done)
+                 : "r"(address), "r"(parity)
+                 : "memory");
+}
+
 /* Rows of a triangular square, whose blocks of 16 above the diagonal nobody reads. */
-template <typename T, int THREADS> __device__ inline void copy_square(T (*to)[SQUARE_ROW], const T *from) {
+__device__ inline bool below_diagonal(int row, int part) { return part < (row / 16 + 1) * 16; }
+
+template <typename T> __device__ inline void copy_square(T (*to)[SQUARE_ROW], const T *from, int thread) {
   const unsigned base = shared_address(to);
 #pragma unroll
-  for (int i = threadIdx.x; i < CHUNK * 8; i += THREADS) {
+  for (int i = thread; i < CHUNK * 8; i += 32 * LOADERS) {
     const int r = i / 8, part = i % 8 * 8;
-    if (part < (r / 16 + 1) * 16) copy16(base + 2 * (r * SQUARE_ROW + part), from + r * CHUNK + part, true);
+    if (below_diagonal(r, part)) copy16(base + 2 * (r * SQUARE_ROW + part), from + r * CHUNK + part, true);
   }
 }
 
+__device__ inline void copy_scalars(scalars *to, const float *from, int thread) {
+  for (int i = thread; i < EFLA_CUDA_SCALARS / 4; i += 32 * LOADERS)
+    copy16(shared_address((float *)to + 4 * i), from + 4 * i, true);
+}
+
+/* Where one block works. */
+struct work {
+  size_t sequence, head, column, chunks, first; /* first: the number of its first chunk */
+  efla_span span;
+};
+
+__device__ inline place place_in(const work &w, size_t chunk) {
+  const size_t begin = chunk * CHUNK, left = w.span.tokens - begin;
+  return {w.sequence, w.span.entry, w.span.begin + begin, left < CHUNK ? (int)left : CHUNK};
+}
+
 template <typename T, int D, int WARPS>
-__device__ inline void fetch(stage<T, D, WARPS> &s, const efla_cuda_job &job, const efla_cuda_chunks &chunks,
-                             const place &at, size_t h, size_t column, size_t unit) {
-  constexpr int THREADS = 32 * WARPS;
+__device__ void load(const efla_cuda_job &job, const efla_cuda_chunks &chunks, const work &w, shared<T, D, WARPS> &s,
+                     int thread) {
   const efla_sequence &x = job.x;
-  copy_rows<T, D, THREADS>(&s.k[0][0], D + PAD, x.k, x, at, h, 0);
-  copy_rows<T, D, THREADS>(&s.q[0][0], D + PAD, x.q, x, at, h, 0);
-  copy_rows<T, 16 * WARPS, THREADS>(&s.v[0][0], 16 * WARPS + PAD, x.v, x, at, h, column);
-  copy_square<T, THREADS>(s.solve, (const T *)chunks.solve + unit * SQUARE);
-  copy_square<T, THREADS>(s.mix, (const T *)chunks.mix + unit * SQUARE);
-  const float *from = chunks.scalars + unit * EFLA_CUDA_SCALARS;
-  for (int i = threadIdx.x; i < EFLA_CUDA_SCALARS / 4; i += THREADS)
-    copy16(shared_address((float *)&s.c + 4 * i), from + 4 * i, true);
-  copies_commit();
+  for (size_t c = 0; c < w.chunks; c++) {
+    const place at = place_in(w, c);
+    const size_t unit = (w.first + c) * x.heads + w.head;
+    const unsigned i = c % STATE_STAGES, j = c % READ_STAGES;
+    if (c >= STATE_STAGES) barrier_wait(&s.at.state_empty[i], c / STATE_STAGES - 1);
+    state_stage<T, D, WARPS> &state = s.state[i];
+    copy_rows<T, D, 32 * LOADERS>(&state.k[0][0], D + PAD, x.k, at, w.head, 0, thread);
+    copy_rows<T, 16 * WARPS, 32 * LOADERS>(&state.v[0][0], 16 * WARPS + PAD, x.v, at, w.head, w.column, thread);
+    copy_square(state.solve, (const T *)chunks.solve + unit * SQUARE, thread);
+    copy_scalars(&state.c, chunks.scalars + unit * EFLA_CUDA_SCALARS, thread);
+    barrier_arrive_copied(&s.at.state_full[i]);
+    if (c >= READ_STAGES) barrier_wait(&s.at.read_empty[j], c / READ_STAGES - 1);
+    read_stage<T, D> &read = s.read[j];
+    copy_rows<T, D, 32 * LOADERS>(&read.q[0][0], D + PAD, x.q, at, w.head, 0, thread);
+    copy_square(read.mix, (const T *)chunks.mix + unit * SQUARE, thread);
+    copy_scalars(&read.c, chunks.scalars + unit * EFLA_CUDA_SCALARS, thread);
+    barrier_arrive_copied(&s.at.read_full[j]);
+  }
 }
 
 /* An operand from accumulators: columns 16 i ... 16 i + 15. */
-template <typename T> __device__ inline void operand(unsigned (&a)[4], const float (&low)[4], const float (&high)[4]) {
-  a[0] = pack<T>(low[0], low[1]), a[1] = pack<T>(low[2], low[3]);
-  a[2] = pack<T>(high[0], high[1]), a[3] = pack<T>(high[2], high[3]);
+template <typename T> __device__ inline uint4 operand(const float (&low)[4], const float (&high)[4]) {
+  return make_uint4(pack<T>(low[0], low[1]), pack<T>(low[2], low[3]), pack<T>(high[0], high[1]),
+                    pack<T>(high[2], high[3]));
 }
 
-/* x^T (16, 64) += a (16, 16 n) rows^T, rows (64, 16 n) in shared memory; of a triangular square up to the diagonal. */
+/* x^T (16, 64) += a (16, 16 N) rows^T, rows (64, 16 N) in shared memory from a lane's address on; of a triangular square
+ * up to the diagonal.  What the next step needs is loaded before this one's products. */
 template <typename T, int N, int ROW, bool TRIANGLE>
-__device__ inline void times_rows(float (&x)[8][4], const unsigned (&a)[N][4], unsigned rows) {
+__device__ inline void times_rows(float (&x)[8][4], const uint4 (&a)[N], unsigned rows) {
+  unsigned b[2][4][4];
 #pragma unroll
-  for (int i = 0; i < N; i++)
+  for (int n = 0; n < 4; n++) load4(b[0][n], rows + 2 * (n * 16 * ROW));
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+#pragma unroll
+    for (int n = 0; n < 4 && i + 1 < N; n++)
+      if (!TRIANGLE || i + 1 <= n) load4(b[(i + 1) % 2][n], rows + 2 * (n * 16 * ROW + 16 * (i + 1)));
 #pragma unroll
     for (int n = 0; n < 4; n++) {
       if (TRIANGLE && i > n) continue;
-      unsigned b[4];
-      load4(b, rows + 2 * (n * 16 * ROW + 16 * i));
-      multiply<T>(x[2 * n], a[i], b[0], b[1]);
-      multiply<T>(x[2 * n + 1], a[i], b[2], b[3]);
+      multiply<T>(x[2 * n], a[i], b[i % 2][n][0], b[i % 2][n][1]);
+      multiply<T>(x[2 * n + 1], a[i], b[i % 2][n][2], b[i % 2][n][3]);
     }
+  }
 }
 
-template <typename T, int D, int WARPS>
-__global__ void __launch_bounds__(32 * WARPS)
-    pass(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
-  extern __shared__ __align__(16) char memory[];
-  typedef stage<T, D, WARPS> stage_type;
-  stage_type *stages = (stage_type *)memory;
-  constexpr int SLICES = D / (16 * WARPS);
-  const efla_sequence &x = job.x;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, pair = 2 * (lane % 4);
-  const size_t column = blockIdx.x % SLICES * 16 * WARPS, head = blockIdx.x / SLICES, sequence = head / x.heads,
-               h = head % x.heads;
-  const efla_span span = efla_sequence_span(&x, sequence);
-  const size_t n = (span.tokens + CHUNK - 1) / CHUNK, own = column + 16 * warp + lane / 4,
-               first = chunks.first ? chunks.first[sequence] : sequence * n;
-  float S[D / 8][4];
+/* S^T (16, D) += a (16, 64) k, k (64, D) in shared memory from a lane's address on. */
+template <typename T, int D>
+__device__ inline void times_keys(float (&S)[D / 8][4], const uint4 (&a)[4], unsigned keys) {
+  constexpr int STEPS = 4 * (D / 32); /* of 16 tokens and 32 columns */
+  unsigned b[2][2][4];
 #pragma unroll
-  for (int i = 0; i < D / 8; i++)
+  for (int j = 0; j < 2; j++) load4_transposed(b[0][j], keys + 32 * j);
 #pragma unroll
-    for (int j = 0; j < 4; j++) {
-      const efla_array &from = x.initial_state;
-      S[i][j] =
-          from.data
-              ? state_number<T, float>(from, efla_array_row(&from, sequence, h, 8 * i + pair + j % 2) + own + j / 2 * 8)
-              : 0;
+  for (int i = 0; i < STEPS; i++) {
+    const int next = i + 1, t = i / (D / 32), column = i % (D / 32) * 4;
+#pragma unroll
+    for (int j = 0; j < 2 && next < STEPS; j++)
+      load4_transposed(b[next % 2][j], keys + 2 * (next / (D / 32) * 16 * (D + PAD)) + 64 * (next % (D / 32)) + 32 * j);
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      multiply<T>(S[column + 2 * j], a[t], b[i % 2][j][0], b[i % 2][j][1]);
+      multiply<T>(S[column + 2 * j + 1], a[t], b[i % 2][j][2], b[i % 2][j][3]);
     }
-  place at = {sequence, span.entry, span.begin, span.tokens < CHUNK ? (int)span.tokens : CHUNK};
-  if (n > 0) fetch<T, D, WARPS>(stages[0], job, chunks, at, h, column, first * x.heads + h);
-  for (size_t c = 0; c < n; c++) {
-    stage_type &s = stages[c % 2];
-    place next = at;
-    copies_wait();
-    __syncthreads();
-    if (c + 1 < n) {
-      const size_t left = span.tokens - (c + 1) * CHUNK;
-      next.first += CHUNK, next.tokens = left < CHUNK ? (int)left : CHUNK;
-      fetch<T, D, WARPS>(stages[(c + 1) % 2], job, chunks, next, h, column, (first + c + 1) * x.heads + h);
-    }
-    const int matrix = lane / 8, line = lane % 8;
-    unsigned state[D / 16][4];
-#pragma unroll
-    for (int i = 0; i < D / 16; i++) operand<T>(state[i], S[2 * i], S[2 * i + 1]);
-    float u[8][4] = {}, o[8][4] = {};
-    const int r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
-    times_rows<T, D / 16, D + PAD, false>(u, state, shared_address(&s.k[r][part]));
-    times_rows<T, D / 16, D + PAD, false>(o, state, shared_address(&s.q[r][part]));
-    /* w v - f S^T k */
-    unsigned right[4][4];
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      unsigned v[4];
-      load4_transposed(v, shared_address(&s.v[16 * i + matrix / 2 * 8 + line][16 * warp + matrix % 2 * 8]));
-#pragma unroll
-      for (int j = 0; j < 2; j++) {
-        const int t = 16 * i + 8 * j + pair;
-        const float2 w = *(const float2 *)&s.c.write[t], f = *(const float2 *)&s.c.erase[t];
-        const float2 low = unpack<T>(v[2 * j]), high = unpack<T>(v[2 * j + 1]);
-        float(&y)[4] = u[2 * i + j];
-        y[0] = w.x * low.x - f.x * y[0], y[1] = w.y * low.y - f.y * y[1];
-        y[2] = w.x * high.x - f.x * y[2], y[3] = w.y * high.y - f.y * y[3];
-      }
-      operand<T>(right[i], u[2 * i], u[2 * i + 1]);
-    }
-#pragma unroll
-    for (int i = 0; i < 8; i++) u[i][0] = u[i][1] = u[i][2] = u[i][3] = 0;
-    times_rows<T, 4, SQUARE_ROW, true>(u, right, shared_address(&s.solve[r][part]));
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-      const float2 read = *(const float2 *)&s.c.read[8 * i + pair];
-      o[i][0] *= read.x, o[i][1] *= read.y, o[i][2] *= read.x, o[i][3] *= read.y;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; i++) operand<T>(right[i], u[2 * i], u[2 * i + 1]);
-    times_rows<T, 4, SQUARE_ROW, true>(o, right, shared_address(&s.mix[r][part]));
-    /* the state after the chunk */
-    const float all = s.c.all;
-#pragma unroll
-    for (int i = 0; i < D / 8; i++) S[i][0] *= all, S[i][1] *= all, S[i][2] *= all, S[i][3] *= all;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-#pragma unroll
-      for (int j = 0; j < 2; j++) {
-        const float2 keep = *(const float2 *)&s.c.keep[16 * i + 8 * j + pair];
-        float(&y)[4] = u[2 * i + j];
-        y[0] *= keep.x, y[1] *= keep.y, y[2] *= keep.x, y[3] *= keep.y;
-      }
-      operand<T>(right[i], u[2 * i], u[2 * i + 1]);
-      const unsigned keys = shared_address(&s.k[16 * i + matrix % 2 * 8 + line][matrix / 2 * 8]);
-#pragma unroll
-      for (int j = 0; j < D / 16; j++) {
-        unsigned b[4];
-        load4_transposed(b, keys + 32 * j);
-        multiply<T>(S[2 * j], right[i], b[0], b[1]);
-        multiply<T>(S[2 * j + 1], right[i], b[2], b[3]);
-      }
-    }
-    /* o^T is transposed in registers: a thread then has two neighbouring columns of one token */
-    T *to = job.y.o.data ? (T *)job.y.o.data + efla_array_row(&job.y.o, at.entry, h, at.first) : NULL;
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-      const unsigned low = transposed(pack<T>(o[i][0], o[i][1])), high = transposed(pack<T>(o[i][2], o[i][3]));
-      const int t = 8 * i + lane / 4;
-      if (!to || t >= at.tokens) continue;
-      T *row = to + t * job.y.o.token + column + 16 * warp + pair;
-      *(unsigned *)row = low, *(unsigned *)(row + 8) = high;
-    }
-    at = next;
   }
-  const efla_array &final = job.y.final_state;
-  if (!final.data) return;
+}
+
+/* w v - f S^T k, in place of S^T k. */
+template <typename T, int ROW>
+__device__ inline void subtract_known(float (&u)[8][4], const scalars &c, const T (*v)[ROW], int column, int lane) {
+  const int matrix = lane / 8, line = lane % 8, pair = 2 * (lane % 4);
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    unsigned x[4];
+    load4_transposed(x, shared_address(&v[16 * i + matrix / 2 * 8 + line][column + matrix % 2 * 8]));
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      const int t = 16 * i + 8 * j + pair;
+      const float2 w = *(const float2 *)&c.write[t], f = *(const float2 *)&c.erase[t];
+      const float2 low = unpack<T>(x[2 * j]), high = unpack<T>(x[2 * j + 1]);
+      float(&y)[4] = u[2 * i + j];
+      y[0] = w.x * low.x - f.x * y[0], y[1] = w.y * low.y - f.y * y[1];
+      y[2] = w.x * high.x - f.x * y[2], y[3] = w.y * high.y - f.y * y[3];
+    }
+  }
+}
+
+/* Columns of numbers (16, 64), each of a token, times the token's factor. */
+__device__ inline void scale_tokens(float (&x)[8][4], const float *factors, int lane) {
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    const float2 f = *(const float2 *)&factors[8 * i + 2 * (lane % 4)];
+    x[i][0] *= f.x, x[i][1] *= f.y, x[i][2] *= f.x, x[i][3] *= f.y;
+  }
+}
+
+/* The numbers of S^T (16, D) that a lane has, in an array of states. */
+template <int D, typename F>
+__device__ inline void each_of_state(const work &w, const efla_array &a, int warp, int lane, F f) {
+  const size_t column = w.column + 16 * warp + lane / 4;
 #pragma unroll
   for (int i = 0; i < D / 8; i++)
 #pragma unroll
     for (int j = 0; j < 4; j++)
-      set_state<T, float>(final, efla_array_row(&final, sequence, h, 8 * i + pair + j % 2) + own + j / 2 * 8, S[i][j]);
+      f(i, j, efla_array_row(&a, w.sequence, w.head, 8 * i + 2 * (lane % 4) + j % 2) + column + j / 2 * 8);
+}
+
+template <typename T, int D, int WARPS>
+__device__ void carry(const efla_cuda_job &job, const work &w, shared<T, D, WARPS> &s, int warp, int lane) {
+  const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
+  float S[D / 8][4] = {};
+  const efla_array &from = job.x.initial_state, &to = job.y.final_state;
+  if (from.data)
+    each_of_state<D>(w, from, warp, lane,
+                     [&](int i, int j, ptrdiff_t at) { S[i][j] = state_number<T, float>(from, at); });
+  for (size_t c = 0; c < w.chunks; c++) {
+    const unsigned i = c % STATE_STAGES, j = c % OPERANDS;
+    state_stage<T, D, WARPS> &stage = s.state[i];
+    operands<D> &handed = s.handed[warp][j];
+    uint4 state[D / 16], right[4];
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) state[n] = operand<T>(S[2 * n], S[2 * n + 1]);
+    if (c >= OPERANDS) barrier_wait(&s.handed_empty[warp][j], c / OPERANDS - 1);
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) handed.state[n][lane] = state[n];
+    barrier_wait(&s.at.state_full[i], c / STATE_STAGES);
+    float u[8][4] = {};
+    times_rows<T, D / 16, D + PAD, false>(u, state, shared_address(&stage.k[r][part]));
+    subtract_known<T, 16 * WARPS + PAD>(u, stage.c, stage.v, 16 * warp, lane);
+#pragma unroll
+    for (int n = 0; n < 4; n++) right[n] = operand<T>(u[2 * n], u[2 * n + 1]);
+#pragma unroll
+    for (int n = 0; n < 8; n++) u[n][0] = u[n][1] = u[n][2] = u[n][3] = 0;
+    times_rows<T, 4, SQUARE_ROW, true>(u, right, shared_address(&stage.solve[r][part]));
+#pragma unroll
+    for (int n = 0; n < 4; n++) handed.u[n][lane] = operand<T>(u[2 * n], u[2 * n + 1]);
+    barrier_arrive(&s.handed_full[warp][j]);
+    const float all = stage.c.all;
+    scale_tokens(u, stage.c.keep, lane);
+#pragma unroll
+    for (int n = 0; n < D / 8; n++) S[n][0] *= all, S[n][1] *= all, S[n][2] *= all, S[n][3] *= all;
+#pragma unroll
+    for (int n = 0; n < 4; n++) right[n] = operand<T>(u[2 * n], u[2 * n + 1]);
+    times_keys<T, D>(S, right, shared_address(&stage.k[matrix % 2 * 8 + line][matrix / 2 * 8]));
+    barrier_arrive(&s.at.state_empty[i]);
+  }
+  if (to.data)
+    each_of_state<D>(w, to, warp, lane, [&](int i, int j, ptrdiff_t at) { set_state<T, float>(to, at, S[i][j]); });
+}
+
+template <typename T, int D, int WARPS>
+__device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, WARPS> &s, int warp, int lane) {
+  const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
+  const efla_array &to = job.y.o;
+  for (size_t c = 0; c < w.chunks; c++) {
+    const unsigned i = c % READ_STAGES, j = c % OPERANDS;
+    const place at = place_in(w, c);
+    read_stage<T, D> &stage = s.read[i];
+    operands<D> &handed = s.handed[warp][j];
+    uint4 state[D / 16], u[4];
+    float o[8][4] = {};
+    barrier_wait(&s.at.read_full[i], c / READ_STAGES);
+    barrier_wait(&s.handed_full[warp][j], c / OPERANDS);
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) state[n] = handed.state[n][lane];
+#pragma unroll
+    for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
+    barrier_arrive(&s.handed_empty[warp][j]);
+    times_rows<T, D / 16, D + PAD, false>(o, state, shared_address(&stage.q[r][part]));
+    scale_tokens(o, stage.c.read, lane);
+    times_rows<T, 4, SQUARE_ROW, true>(o, u, shared_address(&stage.mix[r][part]));
+    barrier_arrive(&s.at.read_empty[i]);
+    /* o^T is transposed in registers: a thread then has two neighbouring columns of one token */
+    T *rows = to.data ? (T *)to.data + efla_array_row(&to, at.entry, w.head, at.first) : NULL;
+#pragma unroll
+    for (int n = 0; n < 8; n++) {
+      const unsigned low = transposed(pack<T>(o[n][0], o[n][1])), high = transposed(pack<T>(o[n][2], o[n][3]));
+      const int t = 8 * n + lane / 4;
+      if (!rows || t >= at.tokens) continue;
+      T *row = rows + t * to.token + w.column + 16 * warp + 2 * (lane % 4);
+      *(unsigned *)row = low, *(unsigned *)(row + 8) = high;
+    }
+  }
+}
+
+template <typename T, int D, int WARPS>
+__global__ void __launch_bounds__(32 * (2 * WARPS + LOADERS), 1)
+    pass(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
+  extern __shared__ __align__(16) char memory[];
+  shared<T, D, WARPS> &s = *(shared<T, D, WARPS> *)memory;
+  constexpr int SLICES = D / (16 * WARPS);
+  const efla_sequence &x = job.x;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  work w = {.sequence = blockIdx.x / SLICES / x.heads,
+            .head = blockIdx.x / SLICES % x.heads,
+            .column = (size_t)(blockIdx.x % SLICES * 16 * WARPS)};
+  w.span = efla_sequence_span(&x, w.sequence);
+  w.chunks = (w.span.tokens + CHUNK - 1) / CHUNK;
+  w.first = chunks.first ? chunks.first[w.sequence] : w.sequence * w.chunks;
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < STATE_STAGES; i++)
+      barrier_make(&s.at.state_full[i], 32 * LOADERS), barrier_make(&s.at.state_empty[i], 32 * WARPS);
+    for (int i = 0; i < READ_STAGES; i++)
+      barrier_make(&s.at.read_full[i], 32 * LOADERS), barrier_make(&s.at.read_empty[i], 32 * WARPS);
+    for (int i = 0; i < WARPS * OPERANDS; i++)
+      barrier_make(&s.handed_full[0][0] + i, 32), barrier_make(&s.handed_empty[0][0] + i, 32);
+  }
+  __syncthreads();
+  if (warp < WARPS)
+    carry<T, D, WARPS>(job, w, s, warp, lane);
+  else if (warp < 2 * WARPS)
+    read_out<T, D, WARPS>(job, w, s, warp - WARPS, lane);
+  else
+    load<T, D, WARPS>(job, chunks, w, s, (warp - 2 * WARPS) * 32 + lane);
 }
 
 /* ---- starting ---- */
@@ -479,12 +660,12 @@ cudaError_t start_prepare(const efla_cuda_job *job, const efla_cuda_chunks *chun
 template <typename T, int D, int WARPS>
 cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream) {
   const auto kernel = pass<T, D, WARPS>;
-  const int bytes = 2 * (int)sizeof(stage<T, D, WARPS>);
+  const int bytes = (int)sizeof(shared<T, D, WARPS>);
   const size_t blocks = job->states * job->x.heads * (D / (16 * WARPS));
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
   const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error) return error;
-  kernel<<<(unsigned)blocks, 32 * WARPS, bytes, stream>>>(*job, *chunks);
+  kernel<<<(unsigned)blocks, 32 * (2 * WARPS + LOADERS), bytes, stream>>>(*job, *chunks);
   return cudaGetLastError();
 }
 

@@ -55,19 +55,23 @@ __device__ inline void rates_of(int decay, double beta, double g, efla_rates *r)
   }
 }
 
-/* efla_rates_coefficients of rule.c, of a rule without pointers. */
-static __device__ __noinline__ void coefficients_of(const efla_cuda_rule &rule, const efla_rates &r, double lambda,
-                                                    efla_coefficients *c) {
-  const double x = r.erase * lambda, y = r.decay, before = r.before == 0 ? 1 : exp(r.before);
+/* Of a method that has no closed form: a call, since the polynomials are much code. */
+static __device__ __noinline__ void ratio_coefficients(const efla_cuda_rule &rule, const efla_rates &r, double x,
+                                                       double before, efla_coefficients *c) {
+  const double y = r.decay;
   const efla_pair z = efla_pair_sum(y, x);
-  if (rule.closed) {
-    const double phi = efla_phi_exact(z.value);
-    efla_rates_combine(&r, before, y == 0 ? 1 : efla_stability_exact(y), y == 0 ? phi : efla_psi_exact(y, x), phi, c);
-  } else {
-    const double phi = efla_phi_ratio(rule.numerator, rule.denominator, z, z.rest == 0);
-    efla_rates_combine(&r, before, y == 0 ? 1 : efla_stability_from(rule.numerator, rule.denominator, y),
-                       y == 0 ? phi : efla_fraction_psi(&rule.psi, y, x), phi, c);
-  }
+  const double phi = efla_phi_ratio(rule.numerator, rule.denominator, z, z.rest == 0);
+  efla_rates_combine(&r, before, y == 0 ? 1 : efla_stability_from(rule.numerator, rule.denominator, y),
+                     y == 0 ? phi : efla_fraction_psi(&rule.psi, y, x), phi, c);
+}
+
+/* efla_rates_coefficients of rule.c, of a rule without pointers. */
+__device__ inline void coefficients_of(const efla_cuda_rule &rule, const efla_rates &r, double lambda,
+                                       efla_coefficients *c) {
+  const double x = r.erase * lambda, y = r.decay, before = r.before == 0 ? 1 : exp(r.before);
+  if (!rule.closed) return ratio_coefficients(rule, r, x, before, c);
+  const double phi = efla_phi_exact(y + x);
+  efla_rates_combine(&r, before, y == 0 ? 1 : efla_stability_exact(y), y == 0 ? phi : efla_psi_exact(y, x), phi, c);
 }
 
 #endif

@@ -127,7 +127,7 @@ template <typename T, typename REAL, int ROWS, int WIDE, int LANES> struct part 
   }
 
   /* S <- D S + adds (w v - e S^T erases)^T, o = S^T q.  Rows past dk stay 0, whatever u is. */
-  __device__ vec advance(staged<REAL> token, const REAL *c, vec v) {
+  __device__ vec advance(staged<REAL> token, const REAL *c, vec v, bool channels) {
     vec u, o;
 #pragma unroll
     for (int j = 0; j < WIDE; j++) u.at[j] = o.at[j] = 0;
@@ -142,7 +142,7 @@ template <typename T, typename REAL, int ROWS, int WIDE, int LANES> struct part 
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
       const int i = row + r * LANES;
-      const REAL k = token.adds[i], q = token.q[i], d = token.decays[i];
+      const REAL k = token.adds[i], q = token.q[i], d = channels ? token.decays[i] : c[2];
 #pragma unroll
       for (int j = 0; j < WIDE; j++) {
         const REAL next = d * S[r].at[j] + k * u.at[j];
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(128)
   if (span.tokens > 0) v = read_v<T, REAL, WIDE>(x, span.entry, h, span.begin, own.column);
   for (size_t first = 0; first < span.tokens; first += tile) {
     const int n = span.tokens - first < (size_t)tile ? (int)(span.tokens - first) : tile;
-    __syncthreads();
+    if (first > 0) __syncthreads();
     for (int t = warp; t < n; t += warps) {
       const double lambda =
           stage_token<T, REAL>(job, span.entry, h, span.begin + first + t, staged_at(keys, shape, t), shape.rows);
@@ -195,16 +195,11 @@ __global__ void __launch_bounds__(128)
     for (int t = threadIdx.x; t < n; t += blockDim.x)
       stage_coefficients<T, REAL>(job, span.entry, h, span.begin + first + t, lambdas[t], coefficients + 4 * t);
     __syncthreads();
-    for (int i = threadIdx.x; i < n * shape.rows && !x.g_per_channel; i += blockDim.x) {
-      const int t = i / shape.rows;
-      staged_at(keys, shape, t).decays[i % shape.rows] = coefficients[4 * t + 2];
-    }
-    __syncthreads();
     for (int t = 0; t < n; t++) {
       const size_t now = span.begin + first + t;
       vector<REAL, WIDE> next = v;
       if (first + t + 1 < span.tokens) next = read_v<T, REAL, WIDE>(x, span.entry, h, now + 1, own.column);
-      const vector<REAL, WIDE> o = own.advance(staged_at(keys, shape, t), coefficients + 4 * t, v);
+      const vector<REAL, WIDE> o = own.advance(staged_at(keys, shape, t), coefficients + 4 * t, v, x.g_per_channel);
       v = next;
       if (!job.y.o.data || own.row != 0) continue;
       T *to = (T *)job.y.o.data + efla_array_row(&job.y.o, span.entry, h, now);
