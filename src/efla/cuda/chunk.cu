@@ -109,18 +109,24 @@ __device__ place place_of(const efla_sequence &x, const size_t *first, size_t i)
   return {s, span.entry, span.begin + begin, left < CHUNK ? (int)left : CHUNK};
 }
 
-/* Rows of 2 x width bytes to rows of `stride` numbers in shared memory, zeros past the last token. */
-template <typename T, int WIDTH, int THREADS>
-__device__ inline void copy_rows(T *to, int stride, const efla_array &a, const place &at, size_t h, size_t column,
-                                 int thread) {
-  constexpr int EACH = WIDTH / 8;
-  const T *from = (const T *)a.data + efla_array_row(&a, at.entry, h, at.first) + column;
-  const unsigned base = shared_address(to);
+/* Rows of WIDTH numbers, by THREADS threads, to rows STRIDE numbers apart in shared memory; zeros past the last token. */
+template <typename T, int WIDTH, int STRIDE, int THREADS>
+__device__ inline void copy_rows(T *to, const efla_array &a, const place &at, size_t h, size_t column, int thread) {
+  constexpr int EACH = WIDTH / 8, ROWS = THREADS / EACH, STEPS = CHUNK / ROWS;
+  static_assert(THREADS % EACH == 0 && CHUNK % ROWS == 0, "each thread copies the same part of some rows");
+  const int row = thread / EACH, part = thread % EACH * 8;
+  const T *from = (const T *)a.data + efla_array_row(&a, at.entry, h, at.first) + column + row * a.token + part;
+  const ptrdiff_t step = ROWS * a.token;
+  const unsigned base = shared_address(to) + 2 * (row * STRIDE + part);
+  if (at.tokens == CHUNK) {
 #pragma unroll
-  for (int i = thread; i < CHUNK * EACH; i += THREADS) {
-    const int t = i / EACH, part = i % EACH * 8;
-    const bool there = t < at.tokens;
-    copy16(base + 2 * (t * stride + part), there ? from + t * a.token + part : (const T *)a.data, there);
+    for (int i = 0; i < STEPS; i++, from += step) copy16(base + 2 * i * ROWS * STRIDE, from, true);
+  } else {
+#pragma unroll
+    for (int i = 0; i < STEPS; i++, from += step) {
+      const bool there = row + i * ROWS < at.tokens;
+      copy16(base + 2 * i * ROWS * STRIDE, there ? from : (const T *)a.data, there);
+    }
   }
 }
 
@@ -173,7 +179,13 @@ __device__ inline void invert_block(square L, int block, int lane) {
   for (int i = 0; i < 16; i++) {
     float sum = i == column ? 1 : 0;
 #pragma unroll
-    for (int j = 0; j < i; j++) sum -= L.x[first + i][first + j] * x[j];
+    for (int j = 0; j < i; j += 4) {
+      const float4 row = *(const float4 *)&L.x[first + i][first + j];
+      sum -= row.x * x[j];
+      if (j + 1 < i) sum -= row.y * x[j + 1];
+      if (j + 2 < i) sum -= row.z * x[j + 2];
+      if (j + 3 < i) sum -= row.w * x[j + 3];
+    }
     x[i] = sum;
   }
   __syncwarp();
@@ -189,7 +201,8 @@ __device__ inline void add_product(float (&y)[8], float sign, square L, int ai, 
   const int column = 16 * bj + lane % 2 * 8;
 #pragma unroll
   for (int k = 0; k < 16; k++) {
-    const float factor = sign * a[k];
+    const float4 four = *(const float4 *)&a[k / 4 * 4];
+    const float factor = sign * (k % 4 == 0 ? four.x : k % 4 == 1 ? four.y : k % 4 == 2 ? four.z : four.w);
     const float4 low = *(const float4 *)&L.x[16 * bi + k][column],
                  high = *(const float4 *)&L.x[16 * bi + k][column + 4];
     y[0] += factor * low.x, y[1] += factor * low.y, y[2] += factor * low.z, y[3] += factor * low.w;
@@ -266,8 +279,8 @@ __global__ void __launch_bounds__(PREPARERS, 4)
   const size_t h = blockIdx.x % x.heads, unit = blockIdx.x;
   if (chunks.first && unit / x.heads >= chunks.first[x.sequences]) return;
   const place at = place_of(x, chunks.first, unit / x.heads);
-  copy_rows<T, D, PREPARERS>(&s.k[0][0], D + PAD, x.k, at, h, 0, threadIdx.x);
-  copy_rows<T, D, PREPARERS>(&s.q[0][0], D + PAD, x.q, at, h, 0, threadIdx.x);
+  copy_rows<T, D, D + PAD, PREPARERS>(&s.k[0][0], x.k, at, h, 0, threadIdx.x);
+  copy_rows<T, D, D + PAD, PREPARERS>(&s.q[0][0], x.q, at, h, 0, threadIdx.x);
   copies_commit();
   copies_wait();
   __syncthreads();
@@ -343,9 +356,9 @@ __global__ void __launch_bounds__(PREPARERS, 4)
 /* ---- then: chunk after chunk ---- */
 
 /* A block takes WARPS slices of 16 columns.  Of each slice one warp carries the state from chunk to chunk, another one
- * reads it out a chunk later; LOADERS more warps copy what they need.  They wait for each other at barriers in shared
+ * reads it out a chunk later; LOADERS more warps each copy what the first and the others need.  They wait for each other at barriers in shared
  * memory: each buffer has one that says that it is full, and one that it is empty. */
-enum { LOADERS = 2, STATE_STAGES = 3, READ_STAGES = 2, OPERANDS = 2 };
+enum { LOADERS = 2, LOADING = 32 * LOADERS, STATE_STAGES = 3, READ_STAGES = 2, OPERANDS = 2 };
 
 template <typename T, int D, int WARPS> struct state_stage {
   T k[CHUNK][D + PAD], v[CHUNK][16 * WARPS + PAD], solve[CHUNK][SQUARE_ROW];
@@ -354,7 +367,7 @@ template <typename T, int D, int WARPS> struct state_stage {
 
 template <typename T, int D> struct read_stage {
   T q[CHUNK][D + PAD], mix[CHUNK][SQUARE_ROW];
-  scalars c;
+  float read[CHUNK];
 };
 
 /* What the state's warp hands to the reading one: the state before a chunk and the chunk's u, as operands. */
@@ -394,21 +407,15 @@ __device__ inline void barrier_wait(unsigned long long *b, unsigned phase) {
                  : "memory");
 }
 
-/* Rows of a triangular square, whose blocks of 16 above the diagonal nobody reads. */
-__device__ inline bool below_diagonal(int row, int part) { return part < (row / 16 + 1) * 16; }
-
+/* A triangular square, whose blocks of 16 above the diagonal nobody reads. */
 template <typename T> __device__ inline void copy_square(T (*to)[SQUARE_ROW], const T *from, int thread) {
-  const unsigned base = shared_address(to);
+  constexpr int ROWS = LOADING / 8;
+  const int row = thread / 8, part = thread % 8 * 8;
+  const unsigned base = shared_address(to) + 2 * (row * SQUARE_ROW + part);
+  from += row * CHUNK + part;
 #pragma unroll
-  for (int i = thread; i < CHUNK * 8; i += 32 * LOADERS) {
-    const int r = i / 8, part = i % 8 * 8;
-    if (below_diagonal(r, part)) copy16(base + 2 * (r * SQUARE_ROW + part), from + r * CHUNK + part, true);
-  }
-}
-
-__device__ inline void copy_scalars(scalars *to, const float *from, int thread) {
-  for (int i = thread; i < EFLA_CUDA_SCALARS / 4; i += 32 * LOADERS)
-    copy16(shared_address((float *)to + 4 * i), from + 4 * i, true);
+  for (int i = 0; i < CHUNK / ROWS; i++)
+    if (part < (i * ROWS / 16 + 1) * 16) copy16(base + 2 * i * ROWS * SQUARE_ROW, from + i * ROWS * CHUNK, true);
 }
 
 /* Where one block works. */
@@ -423,26 +430,41 @@ __device__ inline place place_in(const work &w, size_t chunk) {
 }
 
 template <typename T, int D, int WARPS>
-__device__ void load(const efla_cuda_job &job, const efla_cuda_chunks &chunks, const work &w, shared<T, D, WARPS> &s,
-                     int thread) {
+__device__ void load_states(const efla_cuda_job &job, const efla_cuda_chunks &chunks, const work &w,
+                            shared<T, D, WARPS> &s, int thread) {
   const efla_sequence &x = job.x;
   for (size_t c = 0; c < w.chunks; c++) {
     const place at = place_in(w, c);
     const size_t unit = (w.first + c) * x.heads + w.head;
-    const unsigned i = c % STATE_STAGES, j = c % READ_STAGES;
+    const unsigned i = c % STATE_STAGES;
+    state_stage<T, D, WARPS> &to = s.state[i];
     if (c >= STATE_STAGES) barrier_wait(&s.at.state_empty[i], c / STATE_STAGES - 1);
-    state_stage<T, D, WARPS> &state = s.state[i];
-    copy_rows<T, D, 32 * LOADERS>(&state.k[0][0], D + PAD, x.k, at, w.head, 0, thread);
-    copy_rows<T, 16 * WARPS, 32 * LOADERS>(&state.v[0][0], 16 * WARPS + PAD, x.v, at, w.head, w.column, thread);
-    copy_square(state.solve, (const T *)chunks.solve + unit * SQUARE, thread);
-    copy_scalars(&state.c, chunks.scalars + unit * EFLA_CUDA_SCALARS, thread);
+    copy_rows<T, D, D + PAD, LOADING>(&to.k[0][0], x.k, at, w.head, 0, thread);
+    copy_rows<T, 16 * WARPS, 16 * WARPS + PAD, LOADING>(&to.v[0][0], x.v, at, w.head, w.column, thread);
+    copy_square(to.solve, (const T *)chunks.solve + unit * SQUARE, thread);
+    const float *from = chunks.scalars + unit * EFLA_CUDA_SCALARS;
+#pragma unroll
+    for (int part = thread * 4; part < EFLA_CUDA_SCALARS; part += LOADING * 4)
+      copy16(shared_address((float *)&to.c + part), from + part, true);
     barrier_arrive_copied(&s.at.state_full[i]);
-    if (c >= READ_STAGES) barrier_wait(&s.at.read_empty[j], c / READ_STAGES - 1);
-    read_stage<T, D> &read = s.read[j];
-    copy_rows<T, D, 32 * LOADERS>(&read.q[0][0], D + PAD, x.q, at, w.head, 0, thread);
-    copy_square(read.mix, (const T *)chunks.mix + unit * SQUARE, thread);
-    copy_scalars(&read.c, chunks.scalars + unit * EFLA_CUDA_SCALARS, thread);
-    barrier_arrive_copied(&s.at.read_full[j]);
+  }
+}
+
+template <typename T, int D, int WARPS>
+__device__ void load_readers(const efla_cuda_job &job, const efla_cuda_chunks &chunks, const work &w,
+                             shared<T, D, WARPS> &s, int thread) {
+  const efla_sequence &x = job.x;
+  for (size_t c = 0; c < w.chunks; c++) {
+    const place at = place_in(w, c);
+    const size_t unit = (w.first + c) * x.heads + w.head;
+    const unsigned i = c % READ_STAGES;
+    read_stage<T, D> &to = s.read[i];
+    if (c >= READ_STAGES) barrier_wait(&s.at.read_empty[i], c / READ_STAGES - 1);
+    copy_rows<T, D, D + PAD, LOADING>(&to.q[0][0], x.q, at, w.head, 0, thread);
+    copy_square(to.mix, (const T *)chunks.mix + unit * SQUARE, thread);
+    const scalars *from = (const scalars *)(chunks.scalars + unit * EFLA_CUDA_SCALARS);
+    if (thread < CHUNK / 4) copy16(shared_address(to.read + 4 * thread), from->read + 4 * thread, true);
+    barrier_arrive_copied(&s.at.read_full[i]);
   }
 }
 
@@ -596,7 +618,7 @@ __device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, W
     for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
     barrier_arrive(&s.handed_empty[warp][j]);
     times_rows<T, D / 16, D + PAD, false>(o, state, shared_address(&stage.q[r][part]));
-    scale_tokens(o, stage.c.read, lane);
+    scale_tokens(o, stage.read, lane);
     times_rows<T, 4, SQUARE_ROW, true>(o, u, shared_address(&stage.mix[r][part]));
     barrier_arrive(&s.at.read_empty[i]);
     /* o^T is transposed in registers: a thread then has two neighbouring columns of one token */
@@ -613,7 +635,7 @@ __device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, W
 }
 
 template <typename T, int D, int WARPS>
-__global__ void __launch_bounds__(32 * (2 * WARPS + LOADERS), 1)
+__global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
     pass(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   shared<T, D, WARPS> &s = *(shared<T, D, WARPS> *)memory;
@@ -628,9 +650,9 @@ __global__ void __launch_bounds__(32 * (2 * WARPS + LOADERS), 1)
   w.first = chunks.first ? chunks.first[w.sequence] : w.sequence * w.chunks;
   if (threadIdx.x == 0) {
     for (int i = 0; i < STATE_STAGES; i++)
-      barrier_make(&s.at.state_full[i], 32 * LOADERS), barrier_make(&s.at.state_empty[i], 32 * WARPS);
+      barrier_make(&s.at.state_full[i], LOADING), barrier_make(&s.at.state_empty[i], 32 * WARPS);
     for (int i = 0; i < READ_STAGES; i++)
-      barrier_make(&s.at.read_full[i], 32 * LOADERS), barrier_make(&s.at.read_empty[i], 32 * WARPS);
+      barrier_make(&s.at.read_full[i], LOADING), barrier_make(&s.at.read_empty[i], 32 * WARPS);
     for (int i = 0; i < WARPS * OPERANDS; i++)
       barrier_make(&s.handed_full[0][0] + i, 32), barrier_make(&s.handed_empty[0][0] + i, 32);
   }
@@ -639,8 +661,10 @@ __global__ void __launch_bounds__(32 * (2 * WARPS + LOADERS), 1)
     carry<T, D, WARPS>(job, w, s, warp, lane);
   else if (warp < 2 * WARPS)
     read_out<T, D, WARPS>(job, w, s, warp - WARPS, lane);
+  else if (warp < 2 * WARPS + LOADERS)
+    load_states<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS);
   else
-    load<T, D, WARPS>(job, chunks, w, s, (warp - 2 * WARPS) * 32 + lane);
+    load_readers<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS - LOADING);
 }
 
 /* ---- starting ---- */
@@ -665,7 +689,7 @@ cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks,
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
   const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error) return error;
-  kernel<<<(unsigned)blocks, 32 * (2 * WARPS + LOADERS), bytes, stream>>>(*job, *chunks);
+  kernel<<<(unsigned)blocks, 64 * (WARPS + LOADERS), bytes, stream>>>(*job, *chunks);
   return cudaGetLastError();
 }
 

@@ -67,16 +67,22 @@ __device__ double stage_token(const efla_cuda_job &job, size_t b, size_t h, size
   return warp_sum(lambda);
 }
 
+/* What the coefficients of one token follow from. */
+struct arguments {
+  double lambda, beta, g;
+};
+
+template <typename T> __device__ arguments read_arguments(const efla_sequence &x, size_t b, size_t h, size_t t) {
+  return {0, number<T>(x.beta, efla_array_row(&x.beta, b, h, t)),
+          x.g.data && !x.g_per_channel ? number<T>(x.g, efla_array_row(&x.g, b, h, t)) : 0};
+}
+
 /* The coefficients of one token, by one thread: e, w, d. */
-template <typename T, typename REAL>
-__device__ void stage_coefficients(const efla_cuda_job &job, size_t b, size_t h, size_t t, double lambda, REAL *out) {
-  const efla_sequence &x = job.x;
-  const double beta = number<T>(x.beta, efla_array_row(&x.beta, b, h, t)),
-               g = x.g.data && !x.g_per_channel ? number<T>(x.g, efla_array_row(&x.g, b, h, t)) : 0;
+template <typename REAL> __device__ void set_coefficients(const efla_cuda_rule &rule, const arguments &a, REAL *out) {
   efla_rates r;
   efla_coefficients c;
-  rates_of(job.rule.decay, beta, g, &r);
-  coefficients_of(job.rule, r, lambda, &c);
+  rates_of(rule.decay, a.beta, a.g, &r);
+  coefficients_of(rule, r, a.lambda, &c);
   out[0] = (REAL)c.erase, out[1] = (REAL)c.write, out[2] = (REAL)c.decay;
 }
 
@@ -170,8 +176,8 @@ template <typename T, typename REAL, int ROWS, int WIDE, int LANES>
 __global__ void __launch_bounds__(128)
     recurrent(const __grid_constant__ efla_cuda_job job, int tile, int groups, int vectors) {
   extern __shared__ __align__(16) char memory[];
-  double *lambdas = (double *)memory;
-  REAL *coefficients = (REAL *)(lambdas + tile), *keys = coefficients + 4 * tile;
+  arguments *given = (arguments *)memory;
+  REAL *coefficients = (REAL *)(given + tile), *keys = coefficients + 4 * tile;
   const stage_shape shape = {tile, ROWS * LANES};
   const efla_sequence &x = job.x;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32, columns = 32 / LANES;
@@ -187,13 +193,13 @@ __global__ void __launch_bounds__(128)
     const int n = span.tokens - first < (size_t)tile ? (int)(span.tokens - first) : tile;
     if (first > 0) __syncthreads();
     for (int t = warp; t < n; t += warps) {
-      const double lambda =
+      arguments a = read_arguments<T>(x, span.entry, h, span.begin + first + t);
+      a.lambda =
           stage_token<T, REAL>(job, span.entry, h, span.begin + first + t, staged_at(keys, shape, t), shape.rows);
-      if (lane == 0) lambdas[t] = lambda;
+      if (lane == 0) given[t] = a;
     }
     __syncthreads();
-    for (int t = threadIdx.x; t < n; t += blockDim.x)
-      stage_coefficients<T, REAL>(job, span.entry, h, span.begin + first + t, lambdas[t], coefficients + 4 * t);
+    for (int t = threadIdx.x; t < n; t += blockDim.x) set_coefficients(job.rule, given[t], coefficients + 4 * t);
     __syncthreads();
     for (int t = 0; t < n; t++) {
       const size_t now = span.begin + first + t;
@@ -224,7 +230,7 @@ cudaError_t start(const efla_cuda_job *job, cudaStream_t stream) {
   const size_t width = 32 / LANES * WIDE, needed = (job->x.dv + width - 1) / width, warps = needed < 4 ? needed : 4,
                groups = (needed + warps - 1) / warps, token = 4 * ROWS * LANES * sizeof(REAL), most = 40960 / token;
   const int tile = most < 1 ? 1 : most > 16 ? 16 : (int)most;
-  const size_t bytes = tile * (sizeof(double) + 4 * sizeof(REAL) + token);
+  const size_t bytes = tile * (sizeof(arguments) + 4 * sizeof(REAL) + token);
   const int vectors = (rows_are_vectors<REAL>(job->x.initial_state, job->x.dv, WIDE) ? VECTORS_IN : 0) |
                       (rows_are_vectors<REAL>(job->y.final_state, job->x.dv, WIDE) ? VECTORS_OUT : 0);
   const auto kernel = recurrent<T, REAL, ROWS, WIDE, LANES>;
