@@ -89,23 +89,24 @@ struct place {
 };
 
 /* Of chunk number i of all. */
-__device__ place place_of(const efla_sequence &x, const size_t *first, size_t i) {
-  size_t s = 0, least = 0, most = x.sequences;
+__device__ place place_of(const efla_sequence &x, const size_t *first, unsigned i) {
+  unsigned s = 0;
   if (!first) {
-    const size_t each = (x.tokens + CHUNK - 1) / CHUNK;
+    const unsigned each = (unsigned)((x.tokens + CHUNK - 1) / CHUNK);
     s = i / each, i -= s * each;
   } else {
-    while (least + 1 < most) { /* the last sequence whose first chunk is not past i and that is not empty */
-      const size_t middle = (least + most) / 2;
+    unsigned end = (unsigned)x.sequences; /* s: the last sequence whose first chunk is not past i */
+    while (s + 1 < end) {
+      const unsigned middle = (s + end) / 2;
       if (first[middle] <= i)
-        least = middle;
+        s = middle;
       else
-        most = middle;
+        end = middle;
     }
-    s = least, i -= first[s];
+    i -= (unsigned)first[s];
   }
   const efla_span span = efla_sequence_span(&x, s);
-  const size_t begin = i * CHUNK, left = begin < span.tokens ? span.tokens - begin : 0;
+  const size_t begin = (size_t)i * CHUNK, left = begin < span.tokens ? span.tokens - begin : 0;
   return {s, span.entry, span.begin + begin, left < CHUNK ? (int)left : CHUNK};
 }
 
@@ -142,10 +143,10 @@ template <typename T, int D> struct prepared {
   float lambda[CHUNK], erase[CHUNK], over_norm[CHUNK];
 };
 
-/* x (16, 64) = rows of a times all rows of k, as far as the diagonal; 16 rows to a warp. */
+/* x (16, 64) = rows 16 block ... of a times the rows of k up to the same block. */
 template <typename T, int D>
-__device__ inline void gram(float (&x)[8][4], const T (*a)[D + PAD], const T (*k)[D + PAD], int warp, int lane) {
-  const unsigned rows = shared_address(&a[warp * 16 + lane % 16][lane / 16 * 8]),
+__device__ inline void gram(float (&x)[8][4], const T (*a)[D + PAD], const T (*k)[D + PAD], int block, int lane) {
+  const unsigned rows = shared_address(&a[block * 16 + lane % 16][lane / 16 * 8]),
                  columns = shared_address(&k[lane / 16 * 8 + lane % 8][lane / 8 % 2 * 8]);
 #pragma unroll
   for (int n = 0; n < 8; n++) x[n][0] = x[n][1] = x[n][2] = x[n][3] = 0;
@@ -156,7 +157,7 @@ __device__ inline void gram(float (&x)[8][4], const T (*a)[D + PAD], const T (*k
     const uint4 row = make_uint4(x4[0], x4[1], x4[2], x4[3]);
 #pragma unroll
     for (int n = 0; n < 4; n++) {
-      if (n > warp) continue;
+      if (n > block) break;
       unsigned column[4];
       load4(column, columns + 2 * (n * 16 * (D + PAD) + 16 * i));
       multiply<T>(x[2 * n], row, column[0], column[1]);
@@ -269,32 +270,51 @@ __device__ inline double running_sum(double x, int lane) {
   return x;
 }
 
+/* Calls f(row, column, x, next column's x) for the products of a block of rows, over the norms of the columns' keys and
+ * decayed from their tokens to the rows'. */
+template <typename F>
+__device__ inline void weigh(const float (&x)[8][4], int block, int lane, const double *until, const double *since,
+                             const float *over_norm, bool decays, F f) {
+#pragma unroll
+  for (int n = 0; n < 8; n++) {
+    if (n > 2 * block + 1) break;
+    const int c = n * 8 + 2 * (lane % 4);
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int r = 16 * block + lane / 4 + 8 * i;
+      const float low = decays ? expf((float)(until[r] - since[c])) : 1,
+                  high = decays ? expf((float)(until[r] - since[c + 1])) : 1;
+      f(r, c, over_norm[c] * low * x[n][2 * i], over_norm[c + 1] * high * x[n][2 * i + 1]);
+    }
+  }
+}
+
 template <typename T, int D>
 __global__ void __launch_bounds__(PREPARERS, 4)
     prepare(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   prepared<T, D> &s = *(prepared<T, D> *)memory;
   const efla_sequence &x = job.x;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const size_t h = blockIdx.x % x.heads, unit = blockIdx.x;
-  if (chunks.first && unit / x.heads >= chunks.first[x.sequences]) return;
-  const place at = place_of(x, chunks.first, unit / x.heads);
+  const int warp = warp_number(), lane = threadIdx.x % 32;
+  const unsigned chunk = blockIdx.x / (unsigned)x.heads, h = blockIdx.x - chunk * (unsigned)x.heads;
+  const size_t unit = blockIdx.x;
+  if (chunks.first && chunk >= chunks.first[x.sequences]) return;
+  const place at = place_of(x, chunks.first, chunk);
   copy_rows<T, D, D + PAD, PREPARERS>(&s.k[0][0], x.k, at, h, 0, threadIdx.x);
   copy_rows<T, D, D + PAD, PREPARERS>(&s.q[0][0], x.q, at, h, 0, threadIdx.x);
   copies_commit();
   copies_wait();
   __syncthreads();
-  float kk[8][4], qk[8][4];
-  gram<T, D>(kk, s.k, s.k, warp, lane);
-  gram<T, D>(qk, s.q, s.k, warp, lane);
-  /* lambda is the diagonal of kk */
+  float products[8][4];
+  gram<T, D>(products, s.k, s.k, warp, lane);
+  /* lambda is the diagonal */
   const int row = warp * 16 + lane / 4, pair = 2 * (lane % 4);
 #pragma unroll
   for (int n = 0; n < 8; n++)
 #pragma unroll
     for (int i = 0; i < 4; i++) {
       const int r = row + i / 2 * 8, c = n * 8 + pair + i % 2;
-      if (r == c) s.lambda[r] = kk[n][i];
+      if (r == c) s.lambda[r] = products[n][i];
     }
   __syncthreads();
   scalars *out = (scalars *)(chunks.scalars + unit * EFLA_CUDA_SCALARS);
@@ -323,25 +343,15 @@ __global__ void __launch_bounds__(PREPARERS, 4)
   __syncthreads();
   T *mix = (T *)chunks.mix + unit * SQUARE, *solve = (T *)chunks.solve + unit * SQUARE;
   const bool decays = x.g.data != NULL;
-#pragma unroll
-  for (int n = 0; n < 8; n++) {
-    if (n > 2 * warp + 1) continue;
-    const int column = n * 8 + pair;
-    const double G0 = s.G[column], G1 = s.G[column + 1];
-    const float n0 = s.over_norm[column], n1 = s.over_norm[column + 1];
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int r = row + 8 * i;
-      const float erase = s.erase[r] * s.over_norm[r], scale = (float)job.rule.scale;
-      const float back0 = decays ? expf((float)(s.before[r] - G0)) : 1,
-                  back1 = decays ? expf((float)(s.before[r] - G1)) : 1;
-      const float now0 = decays ? expf((float)(s.G[r] - G0)) : 1, now1 = decays ? expf((float)(s.G[r] - G1)) : 1;
-      *(float2 *)&s.L[r][column] = make_float2(column < r ? erase * n0 * back0 * kk[n][2 * i] : 0,
-                                               column + 1 < r ? erase * n1 * back1 * kk[n][2 * i + 1] : 0);
-      *(unsigned *)(mix + r * CHUNK + column) = pack<T>(column <= r ? scale * n0 * now0 * qk[n][2 * i] : 0,
-                                                        column + 1 <= r ? scale * n1 * now1 * qk[n][2 * i + 1] : 0);
-    }
-  }
+  const float scale = (float)job.rule.scale;
+  weigh(products, warp, lane, s.before, s.G, s.over_norm, decays, [&](int r, int c, float low, float high) {
+    const float factor = s.erase[r] * s.over_norm[r];
+    *(float2 *)&s.L[r][c] = make_float2(c < r ? factor * low : 0, c + 1 < r ? factor * high : 0);
+  });
+  gram<T, D>(products, s.q, s.k, 3 - warp, lane); /* so that all warps have the same number of blocks */
+  weigh(products, 3 - warp, lane, s.G, s.G, s.over_norm, decays, [&](int r, int c, float low, float high) {
+    *(unsigned *)(mix + r * CHUNK + c) = pack<T>(c <= r ? scale * low : 0, c + 1 <= r ? scale * high : 0);
+  });
   __syncthreads();
   invert({s.L}, warp, lane);
   for (int i = threadIdx.x; i < CHUNK * 8; i += PREPARERS) {
@@ -561,6 +571,7 @@ __device__ void carry(const efla_cuda_job &job, const work &w, shared<T, D, WARP
   const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
   float S[D / 8][4] = {};
   const efla_array &from = job.x.initial_state, &to = job.y.final_state;
+  const bool weighted = job.x.g.data || job.rule.unit; /* else keep and all are 1 */
   if (from.data)
     each_of_state<D>(w, from, warp, lane,
                      [&](int i, int j, ptrdiff_t at) { S[i][j] = state_number<T, float>(from, at); });
@@ -584,14 +595,16 @@ __device__ void carry(const efla_cuda_job &job, const work &w, shared<T, D, WARP
     for (int n = 0; n < 8; n++) u[n][0] = u[n][1] = u[n][2] = u[n][3] = 0;
     times_rows<T, 4, SQUARE_ROW, true>(u, right, shared_address(&stage.solve[r][part]));
 #pragma unroll
-    for (int n = 0; n < 4; n++) handed.u[n][lane] = operand<T>(u[2 * n], u[2 * n + 1]);
+    for (int n = 0; n < 4; n++) handed.u[n][lane] = right[n] = operand<T>(u[2 * n], u[2 * n + 1]);
     barrier_arrive(&s.handed_full[warp][j]);
-    const float all = stage.c.all;
-    scale_tokens(u, stage.c.keep, lane);
+    if (weighted) {
+      const float all = stage.c.all;
+      scale_tokens(u, stage.c.keep, lane);
 #pragma unroll
-    for (int n = 0; n < D / 8; n++) S[n][0] *= all, S[n][1] *= all, S[n][2] *= all, S[n][3] *= all;
+      for (int n = 0; n < D / 8; n++) S[n][0] *= all, S[n][1] *= all, S[n][2] *= all, S[n][3] *= all;
 #pragma unroll
-    for (int n = 0; n < 4; n++) right[n] = operand<T>(u[2 * n], u[2 * n + 1]);
+      for (int n = 0; n < 4; n++) right[n] = operand<T>(u[2 * n], u[2 * n + 1]);
+    }
     times_keys<T, D>(S, right, shared_address(&stage.k[matrix % 2 * 8 + line][matrix / 2 * 8]));
     barrier_arrive(&s.at.state_empty[i]);
   }
@@ -641,9 +654,9 @@ __global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
   shared<T, D, WARPS> &s = *(shared<T, D, WARPS> *)memory;
   constexpr int SLICES = D / (16 * WARPS);
   const efla_sequence &x = job.x;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  work w = {.sequence = blockIdx.x / SLICES / x.heads,
-            .head = blockIdx.x / SLICES % x.heads,
+  const int warp = warp_number(), lane = threadIdx.x % 32;
+  work w = {.sequence = blockIdx.x / SLICES / (unsigned)x.heads,
+            .head = blockIdx.x / SLICES % (unsigned)x.heads,
             .column = (size_t)(blockIdx.x % SLICES * 16 * WARPS)};
   w.span = efla_sequence_span(&x, w.sequence);
   w.chunks = (w.span.tokens + CHUNK - 1) / CHUNK;

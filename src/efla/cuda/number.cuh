@@ -40,6 +40,9 @@ template <typename N> __device__ inline N warp_sum(N x) {
   return x;
 }
 
+/* The number of this thread's warp, which the compiler then knows to be the same for all of it. */
+__device__ inline int warp_number() { return __shfl_sync(~0u, (int)threadIdx.x / 32, 0); }
+
 __device__ inline void rates_of(int decay, double beta, double g, efla_rates *r) {
   switch (decay) {
   case EFLA_CUDA_SPLIT:

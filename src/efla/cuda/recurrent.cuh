@@ -180,8 +180,8 @@ __global__ void __launch_bounds__(128)
   REAL *coefficients = (REAL *)(given + tile), *keys = coefficients + 4 * tile;
   const stage_shape shape = {tile, ROWS * LANES};
   const efla_sequence &x = job.x;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32, columns = 32 / LANES;
-  const size_t head = blockIdx.x / groups, s = head / x.heads, h = head % x.heads;
+  const int warp = warp_number(), lane = threadIdx.x % 32, warps = blockDim.x / 32, columns = 32 / LANES;
+  const unsigned head = blockIdx.x / groups, s = head / (unsigned)x.heads, h = head % (unsigned)x.heads;
   const efla_span span = efla_sequence_span(&x, s);
   part<T, REAL, ROWS, WIDE, LANES> own = {
       lane / columns, (int)(blockIdx.x % groups * warps + warp) * columns * WIDE + lane % columns * WIDE, (int)x.dk,

@@ -12,7 +12,8 @@ EFLA_SHARED size_t efla_array_repeat(const efla_array *a) { return a->repeat ? a
 
 /* The number at which a row begins. */
 EFLA_SHARED ptrdiff_t efla_array_row(const efla_array *a, size_t batch, size_t head, size_t token) {
-  return (ptrdiff_t)batch * a->batch + (ptrdiff_t)(head / efla_array_repeat(a)) * a->head + (ptrdiff_t)token * a->token;
+  const size_t group = a->repeat > 1 ? head / a->repeat : head; /* a division is slow on a GPU */
+  return (ptrdiff_t)batch * a->batch + (ptrdiff_t)group * a->head + (ptrdiff_t)token * a->token;
 }
 
 /* One number of an f32 or f64 array. */
