@@ -131,6 +131,13 @@ static bool wide_rows(const efla_array *a) {
   return !a->data || ((size_t)a->data % 16 == 0 && a->batch % 8 == 0 && a->head % 8 == 0 && a->token % 8 == 0);
 }
 
+/* The most that one block may have. */
+static size_t shared_bytes(void) {
+  int device = 0, bytes = 0;
+  if (!cudaGetDevice(&device)) cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  return (size_t)bytes;
+}
+
 /* The chunkwise form: two bytes a number, decays that are exponentials, rows that are copied 16 bytes at a time. */
 static bool chunkwise(const efla_call *call) {
   const efla_sequence *x = call->x;
@@ -138,7 +145,8 @@ static bool chunkwise(const efla_call *call) {
   const bool exponential =
       call->rule->method->closed || decay == EFLA_CUDA_NONE || decay == EFLA_CUDA_SPLIT || decay == EFLA_CUDA_STRANG;
   return efla_type_size(x->v.type) == 2 && x->dk == x->dv && (x->dk == 64 || x->dk == 128) && exponential &&
-         !x->g_per_channel && !x->p.data && x->tokens > 0 && wide_rows(&x->q) && wide_rows(&x->k) && wide_rows(&x->v);
+         !x->g_per_channel && !x->p.data && x->tokens > 0 && wide_rows(&x->q) && wide_rows(&x->k) && wide_rows(&x->v) &&
+         efla_cuda_pass_fits(x->dk, shared_bytes());
 }
 
 static size_t chunks_of(size_t tokens) { return (tokens + EFLA_CUDA_CHUNK - 1) / EFLA_CUDA_CHUNK; }
@@ -187,7 +195,9 @@ static efla_status forward(const efla_call *call, efla_arena *arena) {
     if (error) return fail(b, "cu_seqlens", error);
     job.x.cu_seqlens = cu;
   }
-  return started(b, fast ? efla_cuda_chunkwise(&job, &chunks, b->stream) : recur(&job, b->stream));
+  if (!fast) return started(b, recur(&job, b->stream));
+  status = started(b, efla_cuda_prepare(&job, &chunks, b->stream));
+  return status ? status : started(b, efla_cuda_pass(&job, &chunks, shared_bytes(), b->stream));
 }
 
 /* ---- decoding: states (batch, heads, dk, dv) in f64 for f64, else in f32 ---- */

@@ -50,8 +50,13 @@ typedef struct efla_cuda_chunks {
   float *scalars;    /* (chunks, heads, SCALARS) */
 } efla_cuda_chunks;
 
-/* bf16 and f16, dk = dv of 64 or 128, rows aligned to 16 bytes, decays that are exponentials. */
-cudaError_t efla_cuda_chunkwise(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream);
+/* Whether a block's shared memory is large enough for the pass: consumer cards have less. */
+bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes);
+/* bf16 and f16, dk = dv of 64 or 128, rows aligned to 16 bytes, decays that are exponentials: first what depends on a
+ * chunk's tokens only, for all chunks, then the pass from chunk to chunk. */
+cudaError_t efla_cuda_prepare(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                           cudaStream_t stream);
 
 #ifdef __cplusplus
 }

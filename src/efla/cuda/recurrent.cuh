@@ -104,31 +104,42 @@ template <typename T, typename REAL, int ROWS, int WIDE, int LANES> struct part 
   int row, column, dk, dv; /* the first ones of the thread */
   vec S[ROWS];
 
+  /* Row r of the thread is `step` numbers further than row r - 1. */
   __device__ void load(const efla_array &from, size_t s, size_t h, bool vectors) {
+    ptrdiff_t at = from.data ? efla_array_row(&from, s, h, row) + column : 0;
+    const ptrdiff_t step = LANES * from.token;
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-      const int i = row + r * LANES;
+    for (int r = 0; r < ROWS; r++)
 #pragma unroll
       for (int j = 0; j < WIDE; j++) S[r].at[j] = 0;
-      if (!from.data || i >= dk || column >= dv) continue;
-      const ptrdiff_t at = efla_array_row(&from, s, h, i) + column;
-      if (vectors) S[r] = *(const vec *)((const REAL *)from.data + at);
+    if (!from.data || column >= dv) return;
+    if (vectors) {
 #pragma unroll
-      for (int j = 0; j < WIDE; j++)
-        if (!vectors && column + j < dv) S[r].at[j] = state_number<T, REAL>(from, at + j);
+      for (int r = 0; r < ROWS; r++, at += step)
+        if (row + r * LANES < dk) S[r] = *(const vec *)((const REAL *)from.data + at);
+    } else {
+#pragma unroll
+      for (int r = 0; r < ROWS; r++, at += step)
+#pragma unroll
+        for (int j = 0; j < WIDE; j++)
+          if (row + r * LANES < dk && column + j < dv) S[r].at[j] = state_number<T, REAL>(from, at + j);
     }
   }
 
   __device__ void store(const efla_array &to, size_t s, size_t h, bool vectors) const {
+    if (!to.data || column >= dv) return;
+    ptrdiff_t at = efla_array_row(&to, s, h, row) + column;
+    const ptrdiff_t step = LANES * to.token;
+    if (vectors) {
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) {
-      const int i = row + r * LANES;
-      if (!to.data || i >= dk || column >= dv) continue;
-      const ptrdiff_t at = efla_array_row(&to, s, h, i) + column;
-      if (vectors) *(vec *)((REAL *)to.data + at) = S[r];
+      for (int r = 0; r < ROWS; r++, at += step)
+        if (row + r * LANES < dk) *(vec *)((REAL *)to.data + at) = S[r];
+    } else {
 #pragma unroll
-      for (int j = 0; j < WIDE; j++)
-        if (!vectors && column + j < dv) set_state<T, REAL>(to, at + j, S[r].at[j]);
+      for (int r = 0; r < ROWS; r++, at += step)
+#pragma unroll
+        for (int j = 0; j < WIDE; j++)
+          if (row + r * LANES < dk && column + j < dv) set_state<T, REAL>(to, at + j, S[r].at[j]);
     }
   }
 
@@ -162,18 +173,18 @@ template <typename T, typename REAL, int ROWS, int WIDE, int LANES> struct part 
   }
 };
 
-/* A row of v from its column on; 0 past the end. */
-template <typename T, typename REAL, int WIDE>
-__device__ vector<REAL, WIDE> read_v(const efla_sequence &x, size_t b, size_t h, size_t t, int column) {
-  vector<REAL, WIDE> v;
-  const T *row = (const T *)x.v.data + efla_array_row(&x.v, b, h, t);
+/* A row of v from its column on, as it is: nothing waits for it yet.  0 past the end. */
+template <typename T, int WIDE> struct raw { T at[WIDE]; };
+
+template <typename T, int WIDE> __device__ raw<T, WIDE> read_v(const T *row, int column, int dv) {
+  raw<T, WIDE> v;
 #pragma unroll
-  for (int j = 0; j < WIDE; j++) v.at[j] = column + j < (int)x.dv ? (REAL)widen(row[column + j]) : (REAL)0;
+  for (int j = 0; j < WIDE; j++) v.at[j] = column + j < dv ? row[column + j] : T(0.f);
   return v;
 }
 
 template <typename T, typename REAL, int ROWS, int WIDE, int LANES>
-__global__ void __launch_bounds__(128)
+__global__ void __launch_bounds__(128, ROWS *WIDE * sizeof(REAL) <= 256 ? 4 : 1)
     recurrent(const __grid_constant__ efla_cuda_job job, int tile, int groups, int vectors) {
   extern __shared__ __align__(16) char memory[];
   arguments *given = (arguments *)memory;
@@ -187,8 +198,9 @@ __global__ void __launch_bounds__(128)
       lane / columns, (int)(blockIdx.x % groups * warps + warp) * columns * WIDE + lane % columns * WIDE, (int)x.dk,
       (int)x.dv};
   own.load(x.initial_state, s, h, vectors & VECTORS_IN);
-  vector<REAL, WIDE> v = {};
-  if (span.tokens > 0) v = read_v<T, REAL, WIDE>(x, span.entry, h, span.begin, own.column);
+  const T *v_row = (const T *)x.v.data + efla_array_row(&x.v, span.entry, h, span.begin);
+  raw<T, WIDE> v = {};
+  if (span.tokens > 0) v = read_v<T, WIDE>(v_row, own.column, own.dv);
   for (size_t first = 0; first < span.tokens; first += tile) {
     const int n = span.tokens - first < (size_t)tile ? (int)(span.tokens - first) : tile;
     if (first > 0) __syncthreads();
@@ -203,10 +215,12 @@ __global__ void __launch_bounds__(128)
     __syncthreads();
     for (int t = 0; t < n; t++) {
       const size_t now = span.begin + first + t;
-      vector<REAL, WIDE> next = v;
-      if (first + t + 1 < span.tokens) next = read_v<T, REAL, WIDE>(x, span.entry, h, now + 1, own.column);
-      const vector<REAL, WIDE> o = own.advance(staged_at(keys, shape, t), coefficients + 4 * t, v, x.g_per_channel);
-      v = next;
+      vector<REAL, WIDE> value;
+#pragma unroll
+      for (int j = 0; j < WIDE; j++) value.at[j] = (REAL)widen(v.at[j]);
+      v_row += x.v.token;
+      if (first + t + 1 < span.tokens) v = read_v<T, WIDE>(v_row, own.column, own.dv);
+      const vector<REAL, WIDE> o = own.advance(staged_at(keys, shape, t), coefficients + 4 * t, value, x.g_per_channel);
       if (!job.y.o.data || own.row != 0) continue;
       T *to = (T *)job.y.o.data + efla_array_row(&job.y.o, span.entry, h, now);
 #pragma unroll
