@@ -35,7 +35,7 @@ struct place {
 };
 
 /* Of chunk number i of all. */
-__device__ place place_of(const efla_sequence &x, const size_t *first, unsigned i) {
+__device__ inline place place_of(const efla_sequence &x, const size_t *first, unsigned i) {
   unsigned s = 0;
   if (!first) {
     const unsigned each = (unsigned)((x.tokens + CHUNK - 1) / CHUNK);
