@@ -95,6 +95,9 @@ template <int LANES, typename REAL> __device__ REAL lanes_sum(REAL x) {
 /* Neighbouring numbers, loaded and stored at once. */
 template <typename REAL, int WIDE> struct alignas(sizeof(REAL) * WIDE) vector { REAL at[WIDE]; };
 
+/* Warps of a block at most: staging is the same work for any number of them. */
+enum { WARPS = 4 };
+
 /* Whether rows of a state array can be taken as vectors. */
 enum { VECTORS_IN = 1, VECTORS_OUT = 2 };
 
@@ -184,7 +187,7 @@ template <typename T, int WIDE> __device__ raw<T, WIDE> read_v(const T *row, int
 }
 
 template <typename T, typename REAL, int ROWS, int WIDE, int LANES>
-__global__ void __launch_bounds__(128, ROWS *WIDE * sizeof(REAL) <= 256 ? 4 : 1)
+__global__ void __launch_bounds__(32 * WARPS, ROWS *WIDE * sizeof(REAL) <= 256 ? 4 : 1)
     recurrent(const __grid_constant__ efla_cuda_job job, int tile, int groups, int vectors) {
   extern __shared__ __align__(16) char memory[];
   arguments *given = (arguments *)memory;
@@ -241,8 +244,9 @@ template <typename REAL> bool rows_are_vectors(const efla_array &a, size_t dv, i
 
 template <typename T, typename REAL, int ROWS, int WIDE, int LANES>
 cudaError_t start(const efla_cuda_job *job, cudaStream_t stream) {
-  const size_t width = 32 / LANES * WIDE, needed = (job->x.dv + width - 1) / width, warps = needed < 4 ? needed : 4,
-               groups = (needed + warps - 1) / warps, token = 4 * ROWS * LANES * sizeof(REAL), most = 40960 / token;
+  const size_t width = 32 / LANES * WIDE, needed = (job->x.dv + width - 1) / width,
+               warps = needed < WARPS ? needed : WARPS, groups = (needed + warps - 1) / warps,
+               token = 4 * ROWS * LANES * sizeof(REAL), most = 40960 / token;
   const int tile = most < 1 ? 1 : most > 16 ? 16 : (int)most;
   const size_t bytes = tile * (sizeof(arguments) + 4 * sizeof(REAL) + token);
   const int vectors = (rows_are_vectors<REAL>(job->x.initial_state, job->x.dv, WIDE) ? VECTORS_IN : 0) |
