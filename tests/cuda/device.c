@@ -295,7 +295,7 @@ static int refusals(efla_backend *b) {
   wrong += efla_backward(b, &p.rule, &x, &y, &dx) != EFLA_UNSUPPORTED;
   printf("refused: %s\n", efla_last_message(b));
   wrong += efla_backend_alloc(b, (size_t)1 << 50) != NULL;
-  x.dk = x.k.token = x.q.token = 5000, x.k.head = x.q.head = 5000;
+  x.dk = 5000, x.k.token = x.q.token = 5000, x.k.head = x.q.head = 5000;
   wrong += efla_forward(b, &p.rule, &x, &y) != EFLA_UNSUPPORTED;
   printf("refused: %s\n", efla_last_message(b));
   return wrong;
