@@ -8,11 +8,13 @@
 #   EFLA_CORPUS=DIR                    directory of a text in the parts train, valid, test: the study of language models
 #   SEEDS=LIST, SHARD=i/n              of make study: seeds of the classifiers, share of all models
 #   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
+#   CUDA=yes                           libefla with the backend cuda, by nvcc: mk/cuda.mk
 #   OPENMP=no                          libefla with one thread, which then needs libm only
 #   WERROR=1                           a warning is an error
 #   V=1                                show the compiler's command lines
 
 MODE   ?= release
+CUDA   ?= no
 FORMAT ?= svg
 ifeq ($(origin CC),default)
 CC     := $(if $(filter fuzz tsan,$(MODE)),clang,cc)
@@ -26,7 +28,7 @@ BUILD := build/$(MODE)
 BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
 # libefla is src/efla and stands alone; the laboratory is all else in src, and stands on it.
-EFLA_C       := $(sort $(wildcard src/efla/*.c src/efla/*/*.c))
+EFLA_C       := $(sort $(filter-out $(if $(filter yes,$(CUDA)),,src/efla/cuda/%),$(wildcard src/efla/*.c src/efla/*/*.c)))
 LABORATORY_C := $(sort $(filter-out src/efla/%,$(wildcard src/*/*.c src/*/*/*.c)))
 EXPERIMENTS  := $(sort $(wildcard experiments/*.c experiments/tools/*.c))
 PROGRAMS     := $(notdir $(EXPERIMENTS:.c=))
@@ -35,7 +37,7 @@ ifneq ($(MODE),release) # only that is installed
 TESTS        := $(filter-out packaging/%,$(TESTS))
 endif
 
-EFLA_O       := $(EFLA_C:%.c=$(BUILD)/%.o)
+EFLA_O        = $(EFLA_C:%.c=$(BUILD)/%.o) $(CUDA_O)
 LABORATORY_O := $(LABORATORY_C:%.c=$(BUILD)/%.o)
 HARNESS_O    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 # The order in which a linker wants them.
@@ -64,7 +66,7 @@ COMMON     = $(WARNINGS) $(MODE_FLAGS_$(MODE)) -ffp-contract=off -Isrc
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(COMMON) -fopenmp $(PACKAGE_CFLAGS) $(CFLAGS)
 # libefla knows no package.  The same objects make the static and the shared library.
 OPENMP_FLAG = $(if $(filter no,$(OPENMP)),-Wno-unknown-pragmas,-fopenmp)
-CFLAGS_EFLA = -std=c11 -Wpedantic $(COMMON) $(OPENMP_FLAG) -fPIC -fno-semantic-interposition $(CFLAGS)
+CFLAGS_EFLA = -std=c11 -Wpedantic $(COMMON) $(OPENMP_FLAG) -fPIC -fno-semantic-interposition $(CUDA_FLAGS) $(CFLAGS)
 LDFLAGS_ALL = -fopenmp $(MODE_FLAGS_$(MODE)) $(LDFLAGS)
 CFLAGS_TEST = $(CFLAGS_ALL) -Itests/support $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"' -DTEST_WORK='"$(BUILD)/tests/work"' -DTEST_BUILD='"$(BUILD)"'
 
@@ -75,6 +77,9 @@ isa     = $(if $(findstring _generic,$(1)),-ffp-contract=fast)$(if $(findstring 
           -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-$(lastword $(subst _, ,$(1)))))
 # What is installed is the same whatever the directory it was built in.
 WHEREVER := $(if $(filter release,$(MODE)),'-ffile-prefix-map=$(CURDIR)=.')
+
+include mk/cuda.mk
+PACKAGE_LIBS += $(CUDA_LIBS)
 
 # ------------------------------------------------------------------------------------------------- what a user asks for
 .DEFAULT_GOAL := all
@@ -102,7 +107,7 @@ COMMIT = $(shell grep -v Format .commit 2>/dev/null | cut -c 1-12 | grep . || gi
 # The flags and the commit go into files that change only when they do, so that objects are rebuilt exactly when needed.
 update = cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/flags: always
-	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(CFLAGS_EFLA) $(LDFLAGS_ALL) $(PACKAGE_LIBS)' > $@.new; $(update)
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS_ALL) $(CFLAGS_EFLA) $(LDFLAGS_ALL) $(PACKAGE_LIBS) $(NVCC_FLAGS)' > $@.new; $(update)
 $(BUILD)/build_info.h: always
 	@mkdir -p $(@D); { \
 	  echo '#define EFLA_COMMIT "$(COMMIT)"'; \

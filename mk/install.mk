@@ -38,7 +38,7 @@ ifeq ($(MODE),release)
 build-all build-check: $(SHARED)
 endif
 $(SHARED): $(EFLA_O) packaging/efla.map
-	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=packaging/efla.map -o $@ $(EFLA_O) -lm
+	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=packaging/efla.map -o $@ $(EFLA_O) $(CUDA_LIBS) -lm
 
 # Public are the headers that lie directly in src/efla.
 build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED)
@@ -46,7 +46,7 @@ build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED)
 	@cp src/efla/*.h $(STAGE)/include/efla
 	@cp $(BUILD)/libefla.a $(SHARED) $(STAGE)/$(LIBDIR)
 	@ln -s $(notdir $(SHARED)) $(STAGE)/$(LIBDIR)/$(SONAME); ln -s $(SONAME) $(STAGE)/$(LIBDIR)/libefla.so
-	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(filter -fopenmp,$(OPENMP_FLAG))|' packaging/efla.pc.in \
+	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(strip $(filter -fopenmp,$(OPENMP_FLAG)) $(CUDA_LIBS))|' packaging/efla.pc.in \
 	   > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
 	@mkdir -p $(STAGE)/share/efla/plots; cp plots/*.gp plots/*.awk $(STAGE)/share/efla/plots # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done

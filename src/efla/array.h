@@ -13,8 +13,8 @@ extern "C" {
 typedef enum efla_type {
   EFLA_F64,
   EFLA_F32,
-  EFLA_BF16, /* not supported by any backend yet */
-  EFLA_F16   /* not supported by any backend yet */
+  EFLA_BF16, /* backend cuda only */
+  EFLA_F16   /* backend cuda only */
 } efla_type;
 
 /* Bytes of one element; 0 for a number that is not a type. */

@@ -9,7 +9,13 @@
 #include <string.h>
 
 /* In the order in which auto tries them. */
-static const efla_backend_row *const rows[] = {&efla_backend_cpu, &efla_backend_reference};
+static const efla_backend_row *const rows[] = {
+    &efla_backend_cpu,
+    &efla_backend_reference,
+#ifdef EFLA_CUDA
+    &efla_backend_cuda,
+#endif
+};
 enum { ROWS = sizeof rows / sizeof *rows };
 
 const char *efla_backend_name(size_t i) { return i < ROWS ? rows[i]->name : NULL; }
@@ -46,6 +52,7 @@ static efla_status open_row(efla_backend *b, const char *name, const efla_option
   if (options->threads > EFLA_MAX_THREADS)
     return efla_backend_say(b, EFLA_INVALID, "threads: %zu, expected at most %d", options->threads, EFLA_MAX_THREADS);
   b->threads = options->threads ? options->threads : 1;
+  b->stream = options->stream;
   efla_status status = say_unknown(b, any ? "auto" : name);
   for (size_t i = 0; i < ROWS; i++) {
     if (!any && strcmp(name, rows[i]->name) != 0) continue;
@@ -57,7 +64,7 @@ static efla_status open_row(efla_backend *b, const char *name, const efla_option
 }
 
 efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend) {
-  static const efla_options plain = {0, NULL};
+  static const efla_options plain = {0};
   efla_backend found = {.message = ""};
   open_message[0] = 0;
   if (!backend) {
@@ -83,8 +90,34 @@ efla_status efla_backend_open(const char *name, const efla_options *options, efl
 
 void efla_backend_close(efla_backend *backend) {
   if (!backend) return;
-  efla_free(backend->workspace);
+  efla_backend_free(backend, backend->workspace);
   free(backend);
+}
+
+/* ---- memory ---- */
+
+void *efla_backend_alloc(efla_backend *backend, size_t bytes) {
+  if (!backend) return NULL;
+  const efla_memory *memory = backend->row->memory;
+  return memory && bytes > 0 ? memory->alloc(backend, bytes) : efla_alloc(bytes);
+}
+
+void efla_backend_free(efla_backend *backend, void *memory) {
+  if (!backend || !memory) return;
+  if (backend->row->memory)
+    backend->row->memory->free(backend, memory);
+  else
+    efla_free(memory);
+}
+
+efla_status efla_backend_copy(efla_backend *backend, void *to, const void *from, size_t bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if (bytes == 0) return EFLA_OK;
+  if (!to || !from) return efla_backend_say(backend, EFLA_INVALID, "copy: the pointer is NULL");
+  if (backend->row->memory) return backend->row->memory->copy(backend, to, from, bytes);
+  memcpy(to, from, bytes);
+  return EFLA_OK;
 }
 
 /* ---- workspace ---- */
@@ -102,9 +135,9 @@ void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
 
 static efla_status grow(efla_backend *b, size_t bytes) {
   if (bytes <= b->bytes) return EFLA_OK;
-  efla_free(b->workspace);
+  efla_backend_free(b, b->workspace);
   b->bytes = 0;
-  b->workspace = efla_alloc(bytes);
+  b->workspace = efla_backend_alloc(b, bytes);
   if (!b->workspace) return efla_backend_say(b, EFLA_NO_MEMORY, "no memory for a workspace of %zu bytes", bytes);
   b->bytes = bytes;
   return EFLA_OK;
@@ -113,17 +146,17 @@ static efla_status grow(efla_backend *b, size_t bytes) {
 efla_status efla_backend_run(const efla_call *call, efla_pass *pass) {
   efla_backend *b = call->backend;
   efla_arena count = {0};
-  pass(call, &count);
+  efla_status status = pass(call, &count);
+  if (status) return status;
   if (b->reserved && count.used > b->bytes)
     return efla_backend_say(b, EFLA_NO_MEMORY, "the call needs a workspace of %zu bytes, and %zu are reserved",
                             count.used, b->bytes);
-  efla_status status = grow(b, count.used);
+  status = grow(b, count.used);
   if (status) return status;
   /* A call that needs nothing still has a base: it is not to count. */
   static char nothing[1];
   efla_arena arena = {.base = b->workspace ? b->workspace : nothing};
-  pass(call, &arena);
-  return EFLA_OK;
+  return pass(call, &arena);
 }
 
 /* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
@@ -131,6 +164,7 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   if (!backend) return EFLA_INVALID;
   backend->message[0] = 0;
   efla_status status = efla_check_inputs(backend, rule, x, false);
+  if (!status && backward) status = efla_check_offers_backward(backend);
   if (status) return status;
   static double place;
   efla_array wanted = {.data = &place, .type = x->v.type};
@@ -140,9 +174,9 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   if (!dx.initial_state.data) dx.initial_state = wanted;
   efla_call call = {.backend = backend, .rule = rule, .x = x, .y = &y, .dx = &dx};
   efla_arena forward = {0}, both = {0};
-  backend->row->forward(&call, &forward);
-  if (backward) backend->row->backward(&call, &both);
-  status = grow(backend, forward.used > both.used ? forward.used : both.used);
+  status = backend->row->forward(&call, &forward);
+  if (backward && !status) status = backend->row->backward(&call, &both);
+  if (!status) status = grow(backend, forward.used > both.used ? forward.used : both.used);
   backend->reserved = !status;
   return status;
 }

@@ -26,20 +26,34 @@ typedef struct efla_options {
   size_t threads; /* threads per call, at most EFLA_MAX_THREADS; 0: one */
   const char
       *isa; /* instruction set of the cpu backend, one of efla_isa_name; NULL: the best that this processor supports */
+  void *stream; /* of the cuda backend: a cudaStream_t of the current device; NULL: the default stream */
 } efla_options;
 
 /* Opens the backend of that name:
  *
  *     cpu         vectors and threads, f32 and f64
  *     reference   the definition, token by token, f32 and f64; one thread; the others are tested against it
+ *     cuda        one GPU of NVIDIA, from compute capability 8.0 on; all types; in builds with CUDA only
  *     auto        the first of these that can be opened here; NULL means auto too
  *
  * options NULL: all zero. EFLA_INVALID where a name is unknown or a number is out of range, EFLA_UNSUPPORTED
- * where the processor does not have the instruction set, EFLA_NO_MEMORY. On failure *backend is NULL, and
+ * where the processor does not have the instruction set or there is no such device, EFLA_NO_MEMORY. On failure *backend is NULL, and
  * efla_last_message(NULL) describes the error. */
 efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend);
 /* Frees the backend, whose decoders must be closed already; NULL is accepted. */
 void efla_backend_close(efla_backend *backend);
+
+/* The backend cuda takes all arrays in memory of the device that was current when it was opened (cu_seqlens stays in the
+ * processor's), and refuses others with EFLA_INVALID; auto never chooses it. Its calls return before the work is done,
+ * which is ordered by the stream: after an error on the device they return EFLA_DEVICE_FAILED, also those that follow.
+ *
+ * Memory in which a backend takes its arrays: of the device, or of the processor. NULL where there is none left, or
+ * for 0 bytes. It is freed by efla_backend_free before the backend is closed; NULL is accepted. */
+void *efla_backend_alloc(efla_backend *backend, size_t bytes);
+void efla_backend_free(efla_backend *backend, void *memory);
+/* Copies between such memory, and to and from the processor's; returns after all work on the stream and the copy are
+ * done. */
+efla_status efla_backend_copy(efla_backend *backend, void *to, const void *from, size_t bytes);
 
 /* The name of backend i, in the order in which auto tries them; NULL past the end. */
 const char *efla_backend_name(size_t i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Decays: how a token's rates follow from beta and the decay's argument.  All else follows from the rates (rule.c). */
+#include "efla/internal/rates.h"
 #include "efla/rule.h"
 
 #include <math.h>
@@ -8,11 +9,6 @@
 /* Of g, a logarithm, and of alpha, a retention. */
 static double g_at_rate(double y) { return -y; }
 static double alpha_at_rate(double y) { return 1 - y; }
-
-static void none(double beta, double g, efla_rates *r) {
-  (void)g;
-  *r = (efla_rates){.erase = beta, .write = beta};
-}
 
 static void none_long(long double beta, long double g, efla_rates_long *r) {
   (void)g;
@@ -25,10 +21,6 @@ static void none_slopes(double beta, double g, efla_rates *by_beta, efla_rates *
   *by_g = (efla_rates){.before = 0};
 }
 
-static void split(double beta, double g, efla_rates *r) {
-  *r = (efla_rates){.before = g, .erase = beta, .write = beta};
-}
-
 static void split_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.before = g, .erase = beta, .write = beta};
 }
@@ -37,10 +29,6 @@ static void split_slopes(double beta, double g, efla_rates *by_beta, efla_rates 
   (void)beta, (void)g;
   *by_beta = (efla_rates){.erase = 1, .write = 1};
   *by_g = (efla_rates){.before = 1};
-}
-
-static void strang(double beta, double g, efla_rates *r) {
-  *r = (efla_rates){.before = g, .erase = beta, .write = exp(g / 2) * beta};
 }
 
 static void strang_long(long double beta, long double g, efla_rates_long *r) {
@@ -52,10 +40,6 @@ static void strang_slopes(double beta, double g, efla_rates *by_beta, efla_rates
   *by_g = (efla_rates){.before = 1, .write = exp(g / 2) * beta / 2};
 }
 
-static void joint(double beta, double g, efla_rates *r) {
-  *r = (efla_rates){.decay = -g, .erase = beta, .write = beta};
-}
-
 static void joint_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.decay = -g, .erase = beta, .write = beta};
 }
@@ -64,10 +48,6 @@ static void joint_slopes(double beta, double g, efla_rates *by_beta, efla_rates 
   (void)beta, (void)g;
   *by_beta = (efla_rates){.erase = 1, .write = 1};
   *by_g = (efla_rates){.decay = -1};
-}
-
-static void retention(double beta, double alpha, efla_rates *r) {
-  *r = (efla_rates){.decay = 1 - alpha, .erase = alpha * beta, .write = beta};
 }
 
 static void retention_long(long double beta, long double alpha, efla_rates_long *r) {
@@ -83,7 +63,7 @@ const efla_decay efla_decays[] = {
     {.name = "none",
      .what = "no decay",
      .proportional = true,
-     .rates = none,
+     .rates = efla_rates_none,
      .rates_long = none_long,
      .slopes = none_slopes},
     {.name = "split",
@@ -93,7 +73,7 @@ const efla_decay efla_decays[] = {
      .at_rate = g_at_rate,
      .proportional = true,
      .share = 1,
-     .rates = split,
+     .rates = efla_rates_split,
      .rates_long = split_long,
      .slopes = split_slopes},
     {.name = "joint",
@@ -101,7 +81,7 @@ const efla_decay efla_decays[] = {
      .gated = true,
      .argument = "g",
      .at_rate = g_at_rate,
-     .rates = joint,
+     .rates = efla_rates_joint,
      .rates_long = joint_long,
      .slopes = joint_slopes},
     {.name = "retention",
@@ -109,7 +89,7 @@ const efla_decay efla_decays[] = {
      .gated = true,
      .argument = "alpha",
      .at_rate = alpha_at_rate,
-     .rates = retention,
+     .rates = efla_rates_retention,
      .rates_long = retention_long,
      .slopes = retention_slopes},
     {.name = "strang",
@@ -118,7 +98,7 @@ const efla_decay efla_decays[] = {
      .argument = "g",
      .at_rate = g_at_rate,
      .share = 0.5,
-     .rates = strang,
+     .rates = efla_rates_strang,
      .rates_long = strang_long,
      .slopes = strang_slopes},
     {.name = NULL},

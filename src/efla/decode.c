@@ -19,21 +19,24 @@ efla_status efla_decoder_open(efla_backend *backend, const efla_rule *rule, cons
   *d = (efla_decoder){.backend = backend, .rule = *rule, .shape = *shape};
   efla_arena arena = {0};
   backend->row->lay_out(d, &arena);
-  arena.base = d->memory = efla_alloc(arena.used);
+  arena.base = d->memory = efla_backend_alloc(backend, arena.used);
   if (!d->memory) {
     free(d);
     return efla_backend_say(backend, EFLA_NO_MEMORY, "no memory for a decoder of %zu bytes", arena.used);
   }
   arena.used = 0;
   backend->row->lay_out(d, &arena);
-  backend->row->load(d, NULL);
-  *decoder = d;
-  return EFLA_OK;
+  status = backend->row->load(d, NULL);
+  if (status)
+    efla_decoder_close(d);
+  else
+    *decoder = d;
+  return status;
 }
 
 void efla_decoder_close(efla_decoder *decoder) {
   if (!decoder) return;
-  efla_free(decoder->memory);
+  efla_backend_free(decoder->backend, decoder->memory);
   free(decoder);
 }
 
@@ -43,20 +46,19 @@ efla_status efla_decoder_step(efla_decoder *decoder, const efla_sequence *token,
   decoder->backend->message[0] = 0;
   if (!o) o = &absent;
   efla_status status = efla_check_step(decoder, token, o);
-  if (!status) decoder->backend->row->step(decoder, token, o);
-  return status;
+  return status ? status : decoder->backend->row->step(decoder, token, o);
 }
 
 static efla_status move(efla_decoder *d, const efla_array *states, efla_role role,
-                        void (*way)(efla_decoder *decoder, const efla_array *states)) {
+                        efla_status (*way)(efla_decoder *decoder, const efla_array *states)) {
   if (!d) return EFLA_INVALID;
   efla_backend *b = d->backend;
   b->message[0] = 0;
   if (!states || !states->data) return efla_backend_say(b, EFLA_INVALID, "states: data is NULL");
-  efla_extent extent = {d->shape.batch, d->shape.heads, d->shape.dk, d->shape.dv, d->shape.type, false};
+  efla_extent extent = {d->shape.batch, d->shape.heads, d->shape.dk,
+                        d->shape.dv,    d->shape.type,  efla_type_size(d->shape.type) == 2};
   efla_status status = efla_check_array(b, "states", states, role, extent);
-  if (!status) way(d, states);
-  return status;
+  return status ? status : way(d, states);
 }
 
 efla_status efla_decoder_load(efla_decoder *decoder, const efla_array *states) {
@@ -70,6 +72,5 @@ efla_status efla_decoder_store(efla_decoder *decoder, const efla_array *states) 
 efla_status efla_decoder_reset(efla_decoder *decoder) {
   if (!decoder) return EFLA_INVALID;
   decoder->backend->message[0] = 0;
-  decoder->backend->row->load(decoder, NULL);
-  return EFLA_OK;
+  return decoder->backend->row->load(decoder, NULL);
 }

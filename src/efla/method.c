@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/rule.h"
 
-#include "efla/internal/polynomial.h"
+#include "efla/internal/fraction.h"
 #include "efla/internal/rule.h"
 
 #include <assert.h>
@@ -9,14 +9,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* phi of the exact flow: (1 - e^-x)/x.  expm1 keeps all digits where e^-x is close to 1. */
-static double phi_exact(double x) { return x == 0 ? 1 : -expm1(-x) / x; }
+/* The exact flow in long double. */
 static long double phi_exact_long(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
-
-/* R(-x) of the exact flow, and psi(y, y + x) = (e^-y - e^-(y+x))/x. */
-static double stability_exact(double x) { return exp(-x); }
 static long double stability_exact_long(long double x) { return expl(-x); }
-static double psi_exact(double y, double x) { return exp(-y) * phi_exact(x); }
 static long double psi_exact_long(long double y, long double x) { return expl(-y) * phi_exact_long(x); }
 
 /* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Near 0 the bracket cancels; up to 2 it equals e^-x x^2 sum x^n/(n+2)!, a sum of
@@ -32,7 +27,8 @@ static double slope_exact(double x) {
 /* Of psi(y, y + x) = e^-y phi(x), and of x psi(y, y + x), whose derivative is e^-(y+x). */
 static void psi_slopes_exact(double y, double x, efla_psi_slopes *s) {
   double kept = exp(-y);
-  *s = (efla_psi_slopes){.by_y = -kept * phi_exact(x), .by_x = kept * slope_exact(x), .of_product = kept * exp(-x)};
+  *s =
+      (efla_psi_slopes){.by_y = -kept * efla_phi_exact(x), .by_x = kept * slope_exact(x), .of_product = kept * exp(-x)};
 }
 
 /* Taylor methods: phi is the sum of (-x)^n/(n+1)! for n < order, here over the common denominator order!. */
@@ -98,12 +94,12 @@ const efla_method efla_methods[] = {
      .order = EFLA_ORDER_INFINITE,
      .stable = INFINITY,
      .positive = INFINITY,
-     .closed = phi_exact,
+     .closed = efla_phi_exact,
      .closed_slope = slope_exact,
      .closed_long = phi_exact_long,
-     .closed_stability = stability_exact,
+     .closed_stability = efla_stability_exact,
      .closed_stability_long = stability_exact_long,
-     .closed_psi = psi_exact,
+     .closed_psi = efla_psi_exact,
      .closed_psi_long = psi_exact_long,
      .closed_psi_slopes = psi_slopes_exact},
     {.name = NULL},
@@ -119,32 +115,14 @@ const efla_method *efla_method_find(const char *name) {
   return NULL;
 }
 
-/* top(x)/bottom(x), in rising powers.  Past 1 a true ratio is taken in 1/x, whose powers cannot overflow. */
-static double ratio(const double *top, int m, const double *bottom, int n, efla_pair x,
-                    efla_pair (*reciprocal)(efla_pair x)) {
-  if (n == 0) return efla_polynomial(top, m, x, false) / bottom[0];
-  if (x.value <= 1) return efla_polynomial(top, m, x, false) / efla_polynomial(bottom, n, x, false);
-  efla_pair inverse = reciprocal(x);
-  double value = efla_polynomial(top, m, inverse, true) / efla_polynomial(bottom, n, inverse, true);
-  for (int i = n - m; i > 0; i--) value /= x.value;
-  return value;
-}
-
-/* Enough for phi, whose true ratios have no zeros; its bits are those of published tables. */
-static efla_pair rounded_reciprocal(efla_pair x) { return efla_pair_of(1 / x.value); }
-
-static double phi_ratio(const efla_method *method, efla_pair x, efla_pair (*reciprocal)(efla_pair x)) {
-  const double *top = method->numerator, *bottom = method->denominator;
-  return ratio(top, efla_degree(top, EFLA_PHI_TERMS), bottom, efla_degree(bottom, EFLA_PHI_TERMS), x, reciprocal);
-}
-
 double efla_phi(const efla_method *method, double x) {
-  return method->closed ? method->closed(x) : phi_ratio(method, efla_pair_of(x), rounded_reciprocal);
+  return method->closed ? method->closed(x)
+                        : efla_phi_ratio(method->numerator, method->denominator, efla_pair_of(x), true);
 }
 
 double efla_phi_pair(const efla_method *method, efla_pair x) {
   if (method->closed || x.rest == 0) return efla_phi(method, x.value);
-  return phi_ratio(method, x, efla_pair_reciprocal);
+  return efla_phi_ratio(method->numerator, method->denominator, x, false);
 }
 
 long double efla_phi_long(const efla_method *method, long double x) {
@@ -153,12 +131,11 @@ long double efla_phi_long(const efla_method *method, long double x) {
                                    efla_polynomial_long(method->denominator, EFLA_PHI_TERMS - 1, x);
 }
 
-enum { TERMS = EFLA_PHI_TERMS + 1 }; /* of x phi and R, whose denominators are phi's */
+enum { TERMS = EFLA_RATIO_TERMS }; /* of x phi and R, whose denominators are phi's */
 
 /* (P/Q)' = (P'Q - PQ')/Q^2 with the numerator's coefficients formed first: they are integers, hence exact, and what
  * cancels does so there. */
-static double ratio_slope(const double *p, int m, const double *q, int n, efla_pair x,
-                          efla_pair (*reciprocal)(efla_pair x)) {
+static double ratio_slope(const double *p, int m, const double *q, int n, efla_pair x, bool rough) {
   double top[2 * TERMS] = {0}, bottom[2 * TERMS] = {0};
   for (int i = 0; i <= m; i++)
     for (int j = 0; j <= n; j++) {
@@ -166,21 +143,21 @@ static double ratio_slope(const double *p, int m, const double *q, int n, efla_p
     }
   for (int i = 0; i <= n; i++)
     for (int j = 0; j <= n; j++) bottom[i + j] += q[i] * q[j];
-  return ratio(top, efla_degree(top, m + n + 1), bottom, 2 * n, x, reciprocal);
+  return efla_ratio(top, efla_degree(top, m + n + 1), bottom, 2 * n, x, rough);
 }
 
-static double phi_ratio_slope(const efla_method *method, efla_pair x, efla_pair (*reciprocal)(efla_pair x)) {
+static double phi_ratio_slope(const efla_method *method, efla_pair x, bool rough) {
   const double *p = method->numerator, *q = method->denominator;
-  return ratio_slope(p, efla_degree(p, EFLA_PHI_TERMS), q, efla_degree(q, EFLA_PHI_TERMS), x, reciprocal);
+  return ratio_slope(p, efla_degree(p, EFLA_PHI_TERMS), q, efla_degree(q, EFLA_PHI_TERMS), x, rough);
 }
 
 double efla_phi_slope(const efla_method *method, double x) {
-  return method->closed_slope ? method->closed_slope(x) : phi_ratio_slope(method, efla_pair_of(x), rounded_reciprocal);
+  return method->closed_slope ? method->closed_slope(x) : phi_ratio_slope(method, efla_pair_of(x), true);
 }
 
 double efla_phi_slope_pair(const efla_method *method, efla_pair x) {
   if (method->closed_slope || x.rest == 0) return efla_phi_slope(method, x.value);
-  return phi_ratio_slope(method, x, efla_pair_reciprocal);
+  return phi_ratio_slope(method, x, false);
 }
 
 double efla_psi_diagonal(const efla_method *method, efla_pair z) {
@@ -188,30 +165,20 @@ double efla_psi_diagonal(const efla_method *method, efla_pair z) {
   double P[TERMS] = {0};
   for (int i = 1; i < TERMS; i++) P[i] = method->numerator[i - 1];
   const double *Q = method->denominator;
-  return ratio_slope(P, efla_degree(P, TERMS), Q, efla_degree(Q, EFLA_PHI_TERMS), z, efla_pair_reciprocal);
+  return ratio_slope(P, efla_degree(P, TERMS), Q, efla_degree(Q, EFLA_PHI_TERMS), z, false);
 }
 
 double efla_stability(const efla_method *method, double x) { return 1 - x * efla_phi(method, x); }
 
-/* With x phi = P/Q, R(-x) = (Q - P)/Q: integers again, of which the constants cancel where R does. */
-static void form_stability(const efla_method *method, double top[TERMS]) {
-  for (int i = 0; i < TERMS; i++)
-    top[i] = (i < EFLA_PHI_TERMS ? method->denominator[i] : 0) - (i > 0 ? method->numerator[i - 1] : 0);
-}
-
 double efla_stability_ratio(const efla_method *method, double x) {
-  if (method->closed_stability) return method->closed_stability(x);
-  double top[TERMS];
-  form_stability(method, top);
-  const double *bottom = method->denominator;
-  return ratio(top, efla_degree(top, TERMS), bottom, efla_degree(bottom, EFLA_PHI_TERMS), efla_pair_of(x),
-               efla_pair_reciprocal);
+  return method->closed_stability ? method->closed_stability(x)
+                                  : efla_stability_from(method->numerator, method->denominator, x);
 }
 
 long double efla_stability_ratio_long(const efla_method *method, long double x) {
   if (method->closed_stability_long) return method->closed_stability_long(x);
   double top[TERMS];
-  form_stability(method, top);
+  efla_form_stability(method->numerator, method->denominator, top);
   return efla_polynomial_long(top, EFLA_PHI_TERMS, x) /
          efla_polynomial_long(method->denominator, EFLA_PHI_TERMS - 1, x);
 }

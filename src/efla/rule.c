@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "efla/internal/rates.h"
 #include "efla/internal/rule.h"
 
 #include <math.h>
@@ -62,12 +63,11 @@ efla_status efla_rule_find(const char *method, const char *decay, const char *ke
   return EFLA_OK;
 }
 
-/* docs/derivations.md#e7.  Where y = 0, R is 1 and psi(0, x) = phi(x). */
+/* Where y = 0, R is 1 and psi(0, x) = phi(x). */
 void efla_rates_coefficients(const efla_method *method, const efla_rates *r, double lambda, efla_coefficients *c) {
-  const double x = r->erase * lambda, before = exp(r->before), phi = efla_phi_pair(method, efla_pair_sum(r->decay, x));
-  c->decay = r->decay == 0 ? before : before * efla_stability_ratio(method, r->decay);
-  c->erase = before * (r->erase * (r->decay == 0 ? phi : efla_psi_offset(method, r->decay, x)));
-  c->write = r->write * phi;
+  const double x = r->erase * lambda, y = r->decay, phi = efla_phi_pair(method, efla_pair_sum(y, x));
+  efla_rates_combine(r, exp(r->before), y == 0 ? 1 : efla_stability_ratio(method, y),
+                     y == 0 ? phi : efla_psi_offset(method, y, x), phi, c);
 }
 
 void efla_rates_coefficients_long(const efla_method *method, const efla_rates_long *r, long double lambda,

@@ -24,7 +24,7 @@ extern "C" {
  *                   lambda = p^T k, which may be negative; used as it is, whatever the key treatment.
  *                   Absent: k
  *
- * q, k, v, p and all states have one type; beta and g have that type or f32. Elements of any of them may be
+ * q, k, v, p and all states have one type; beta and g have that type or f32, and so have states beside bf16 or f16. Elements of any of them may be
  * shared between batch entries, heads or tokens (array.h). An array whose description is all zero is absent.
  *
  * Without cu_seqlens every batch entry is one sequence. With cu_seqlens, batch is 1 and its tokens are those

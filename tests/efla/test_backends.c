@@ -9,13 +9,18 @@ static void forward(efla_backend *b, const char *name, const backend_case *c, co
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
   placed o = {.memory = NULL}, final = {.memory = NULL};
   efla_result y = {.o = {.data = NULL}};
-  if (c->d_o.values) o = case_place(&c->d_o, type, draw), y.o = o.array;
+  if (c->d_o.values) o = case_place(&c->d_o, type, draw);
   if (c->in_place)
     final = in.in[CASE_INITIAL];
   else if (c->d_final.values)
     final = case_place(&states, type, draw);
-  y.final_state = final.array;
-  CHECK_OK(b, efla_forward(b, &c->rule, &in.x, &y));
+  const efla_sequence x = backends_lend_inputs(b, &in);
+  y.o = backends_lend(b, &o);
+  y.final_state = c->in_place ? x.initial_state : backends_lend(b, &final);
+  CHECK_OK(b, efla_forward(b, &c->rule, &x, &y));
+  backends_return_inputs(b, &in, &x);
+  backends_return(b, &o, y.o);
+  if (!c->in_place) backends_return(b, &final, y.final_state);
   char what[160];
   snprintf(what, sizeof what, "%s: o", name);
   if (o.memory) case_compare(what, &o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);

@@ -23,22 +23,27 @@ static void decode(efla_backend *b, const char *name, const backend_case *c, con
   const field states = {c->batch, c->heads, c->dk, c->dv, 1, NULL};
   placed o = {.memory = NULL}, final = c->in_place ? in.in[CASE_INITIAL] : case_place(&states, type, draw);
   if (c->d_o.values) o = case_place(&c->d_o, type, draw);
+  const efla_sequence x = backends_lend_inputs(b, &in);
+  efla_array lent_o = backends_lend(b, &o), lent_final = c->in_place ? x.initial_state : backends_lend(b, &final);
   efla_decoder *d;
   CHECK_OK(b, efla_decoder_open(b, &c->rule, &(efla_decoder_shape){c->batch, c->heads, c->dk, c->dv, type}, &d));
   for (size_t t = 0; t < c->tokens && t < 3; t++) { /* what reset and load do away with */
-    efla_sequence one = token_of(&in.x, t);
+    efla_sequence one = token_of(&x, t);
     CHECK_OK(b, efla_decoder_step(d, &one, NULL));
   }
-  CHECK_OK(b, in.x.initial_state.data ? efla_decoder_load(d, &in.x.initial_state) : efla_decoder_reset(d));
+  CHECK_OK(b, x.initial_state.data ? efla_decoder_load(d, &x.initial_state) : efla_decoder_reset(d));
   for (size_t t = 0; t < c->tokens; t++) {
-    efla_sequence one = token_of(&in.x, t);
-    efla_array row = o.array;
+    efla_sequence one = token_of(&x, t);
+    efla_array row = lent_o;
     row.data = shifted(&row, t), row.token = 0;
     if (!o.memory) one.q.data = NULL;
     CHECK_OK(b, efla_decoder_step(d, &one, &row));
   }
-  CHECK_OK(b, efla_decoder_store(d, &final.array));
+  CHECK_OK(b, efla_decoder_store(d, &lent_final));
   efla_decoder_close(d);
+  backends_return_inputs(b, &in, &x);
+  backends_return(b, &o, lent_o);
+  if (!c->in_place) backends_return(b, &final, lent_final);
   char what[160];
   snprintf(what, sizeof what, "%s: o", name);
   if (o.memory) case_compare(what, &o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);

@@ -211,6 +211,7 @@ START_TEST(forward_on_views) {
   static double expected[BATCH][HEADS * TOKENS * DV];
   for (size_t i = 0; efla_backend_name(i); i++) {
     efla_backend *backend;
+    if (!strcmp(efla_backend_name(i), "cuda")) continue; /* its arrays are a device's */
     ck_assert_int_eq(efla_backend_open(efla_backend_name(i), &(efla_options){.threads = 2}, &backend), EFLA_OK);
     for (efla_layout layout = EFLA_BTHD; layout <= EFLA_BHTD; layout++) {
       efla_tensors file = make(layout);

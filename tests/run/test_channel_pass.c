@@ -220,6 +220,7 @@ START_TEST(backends) {
   ck_assert_int_eq(run("--backend auto"), 0);
   o[0] = h5_get(out, "o", TOKENS * DV);
   for (size_t i = 0; efla_backend_name(i); i++) {
+    if (!strcmp(efla_backend_name(i), "cuda")) continue; /* programs have no arrays on a device */
     char options[40];
     snprintf(options, sizeof options, "--backend %s", efla_backend_name(i));
     ck_assert_msg(run(options) == 0, "%s", said);

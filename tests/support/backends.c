@@ -36,6 +36,48 @@ void backends_clear(backend_inputs *x) {
   for (int i = 0; i < CASE_INPUTS; i++) free(x->in[i].memory);
 }
 
+static bool on_device(const efla_backend *b) { return !strcmp(efla_backend_opened(b), "cuda"); }
+
+static size_t offset_of(const placed *p) { return (size_t)((unsigned char *)p->array.data - p->memory); }
+
+efla_array backends_lend(efla_backend *b, const placed *p) {
+  efla_array lent = p->array;
+  if (!p->memory || !on_device(b)) return lent;
+  unsigned char *memory = efla_backend_alloc(b, p->bytes);
+  ck_assert_ptr_nonnull(memory);
+  CHECK_OK(b, efla_backend_copy(b, memory, p->memory, p->bytes));
+  lent.data = memory + offset_of(p);
+  return lent;
+}
+
+void backends_return(efla_backend *b, const placed *p, efla_array lent) {
+  if (!p->memory || !on_device(b)) return;
+  unsigned char *memory = (unsigned char *)lent.data - offset_of(p);
+  CHECK_OK(b, efla_backend_copy(b, p->memory, memory, p->bytes));
+  efla_backend_free(b, memory);
+}
+
+static void list_arrays(efla_sequence *x, efla_array *arrays[CASE_INPUTS]) {
+  efla_array *const list[CASE_INPUTS] = {&x->q, &x->k, &x->v, &x->beta, &x->g, &x->p, &x->initial_state};
+  memcpy(arrays, list, sizeof list);
+}
+
+efla_sequence backends_lend_inputs(efla_backend *b, const backend_inputs *x) {
+  efla_sequence lent = x->x;
+  efla_array *arrays[CASE_INPUTS];
+  list_arrays(&lent, arrays);
+  for (int i = 0; i < CASE_INPUTS; i++)
+    if (x->in[i].memory) *arrays[i] = backends_lend(b, &x->in[i]);
+  return lent;
+}
+
+void backends_return_inputs(efla_backend *b, const backend_inputs *x, const efla_sequence *lent) {
+  efla_sequence all = *lent;
+  efla_array *arrays[CASE_INPUTS];
+  list_arrays(&all, arrays);
+  for (int i = 0; i < CASE_INPUTS; i++) backends_return(b, &x->in[i], *arrays[i]);
+}
+
 void backends_run(bool backward, backend_check *check) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
@@ -45,7 +87,7 @@ void backends_run(bool backward, backend_check *check) {
     char name[64], full[128];
     efla_backend *b;
     for (size_t i = 0; (b = backends_open(i, name)); i++, efla_backend_close(b))
-      for (int type = EFLA_F64; type <= EFLA_F32; type++) {
+      for (int type = EFLA_F64; type <= EFLA_F32 && !(backward && on_device(b)); type++) {
         snprintf(full, sizeof full, "case %zu, %s, %s", n, name, efla_type_name((efla_type)type));
         check(b, full, &c, &to, (efla_type)type, draw);
       }

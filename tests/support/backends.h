@@ -17,6 +17,13 @@ typedef struct backend_inputs {
 backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow, gsl_rng *draw);
 void backends_clear(backend_inputs *x);
 
+/* An array in memory where the backend takes it: as it is, or a copy of all its bytes on a device; and back. */
+efla_array backends_lend(efla_backend *b, const placed *p);
+void backends_return(efla_backend *b, const placed *p, efla_array lent);
+/* The same of all inputs. */
+efla_sequence backends_lend_inputs(efla_backend *b, const backend_inputs *x);
+void backends_return_inputs(efla_backend *b, const backend_inputs *x, const efla_sequence *lent);
+
 /* Runs a function for every case, on every backend that does not refuse its rule, and in both types; backward: with the
  * exact derivatives. */
 typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,

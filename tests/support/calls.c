@@ -34,7 +34,9 @@ void calls_refused(efla_backend *b, efla_status status, const bad *expected) {
 
 efla_backend *calls_open(size_t i) {
   efla_backend *b;
-  ck_assert_int_eq(efla_backend_open(efla_backend_name(i), NULL, &b), EFLA_OK);
+  const efla_status status = efla_backend_open(efla_backend_name(i), NULL, &b);
+  if (status == EFLA_UNSUPPORTED) return NULL; /* no device */
+  ck_assert_int_eq(status, EFLA_OK);
   ck_assert_str_eq(efla_backend_opened(b), efla_backend_name(i));
   ck_assert_ptr_nonnull(efla_backend_what(i));
   return b;

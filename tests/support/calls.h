@@ -37,7 +37,7 @@ void calls_poison(void);
 /* The status and the message are as expected, and all bytes are those of calls_poison(). */
 void calls_refused(efla_backend *b, efla_status status, const bad *expected);
 
-/* Row i of the backends, opened. */
+/* Row i of the backends, opened; NULL where it needs a device that is not there. */
 efla_backend *calls_open(size_t i);
 
 #define FOR_EACH_BACKEND(b)                                                                                            \

@@ -79,7 +79,7 @@ static head start(const efla_call *call, size_t b, size_t h) {
   return x;
 }
 
-static void forward(const efla_call *call, efla_arena *arena) {
+static efla_status forward(const efla_call *call, efla_arena *arena) {
   if (!arena->base) plain->forward(call, arena);
   for (size_t b = 0; b < call->x->batch && arena->base; b++)
     for (size_t h = 0; h < call->x->heads; h++) {
@@ -91,6 +91,7 @@ static void forward(const efla_call *call, efla_arena *arena) {
                                             (ptrdiff_t)x.dv));
       free(x.S);
     }
+  return EFLA_OK;
 }
 
 /* By coefficients d, e, w that change with something. */
@@ -163,7 +164,7 @@ static void sum_up(const head *x, const terms *of) {
     }
 }
 
-static void backward(const efla_call *call, efla_arena *arena) {
+static efla_status backward(const efla_call *call, efla_arena *arena) {
   const efla_sequence *in = call->x;
   if (!arena->base) plain->backward(call, arena);
   for (size_t b = 0; b < in->batch && arena->base; b++)
@@ -176,6 +177,7 @@ static void backward(const efla_call *call, efla_arena *arena) {
       sum_up(&x, of);
       free(of), free(x.S);
     }
+  return EFLA_OK;
 }
 
 void rounding_rule_open(efla_backend *backend) {

@@ -26,8 +26,8 @@ typedef struct efla_call {
   const efla_gradient *dx; /* of a backward call */
 } efla_call;
 
-/* Lays out its workspace, and unless the arena only counts, computes. */
-typedef void efla_pass(const efla_call *call, efla_arena *arena);
+/* Lays out its workspace, and unless the arena only counts, computes; a status with a message where that failed. */
+typedef efla_status efla_pass(const efla_call *call, efla_arena *arena);
 
 typedef struct efla_backend_row {
   const char *name, *what;
@@ -35,16 +35,27 @@ typedef struct efla_backend_row {
   /* Whether it computes the rule in the type, and for these inputs, NULL: not known yet; otherwise EFLA_UNSUPPORTED
    * and a message. */
   efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type, const efla_sequence *x);
-  efla_pass *forward, *backward;
+  efla_pass *forward, *backward; /* backward NULL: not offered */
   /* Of a decoder: lays out its memory; sets the states, NULL: zero; copies them to an array; one token, with o.data
    * NULL without a read-out. */
   void (*lay_out)(efla_decoder *decoder, efla_arena *arena);
-  void (*load)(efla_decoder *decoder, const efla_array *states);
-  void (*store)(efla_decoder *decoder, const efla_array *states);
-  void (*step)(efla_decoder *decoder, const efla_sequence *token, const efla_array *o);
+  efla_status (*load)(efla_decoder *decoder, const efla_array *states);
+  efla_status (*store)(efla_decoder *decoder, const efla_array *states);
+  efla_status (*step)(efla_decoder *decoder, const efla_sequence *token, const efla_array *o);
+  const struct efla_memory *memory; /* in which its arrays and its workspace are; NULL: this processor's */
 } efla_backend_row;
 
+/* Memory of a device.  copy goes either way, and waits until it is done. */
+typedef struct efla_memory {
+  void *(*alloc)(efla_backend *backend, size_t bytes);
+  void (*free)(efla_backend *backend, void *memory);
+  efla_status (*copy)(efla_backend *backend, void *to, const void *from, size_t bytes);
+} efla_memory;
+
 extern const efla_backend_row efla_backend_cpu, efla_backend_reference;
+#ifdef EFLA_CUDA
+extern const efla_backend_row efla_backend_cuda;
+#endif
 
 enum { EFLA_MESSAGE_BYTES = 256 };
 
@@ -52,6 +63,7 @@ struct efla_backend {
   const efla_backend_row *row;
   size_t threads;
   const struct efla_isa *isa;
+  void *stream; /* of a device */
   char message[EFLA_MESSAGE_BYTES];
   void *workspace;
   size_t bytes;  /* of the workspace */

@@ -87,7 +87,7 @@ static void list_inputs(const efla_sequence *x, named *list) {
   const efla_extent key = {x->batch, x->heads, x->tokens, x->dk, type, false},
                     value = {x->batch, x->heads, x->tokens, x->dv, type, false},
                     scalar = {x->batch, x->heads, x->tokens, 1, type, true},
-                    state = {efla_sequence_states(x), x->heads, x->dk, x->dv, type, false};
+                    state = {efla_sequence_states(x), x->heads, x->dk, x->dv, type, efla_type_size(type) == 2};
   list[Q] = (named){"q", &x->q, key};
   list[K] = (named){"k", &x->k, key};
   list[V] = (named){"v", &x->v, value};
@@ -175,6 +175,11 @@ static efla_status check_derivative(efla_backend *b, const char *name, const efl
   return efla_check_array(b, name, &once, EFLA_WRITTEN, n);
 }
 
+efla_status efla_check_offers_backward(efla_backend *b) {
+  if (b->row->backward) return EFLA_OK;
+  return efla_backend_say(b, EFLA_UNSUPPORTED, "backward: the %s backend has none", b->row->name);
+}
+
 efla_status efla_check_backward(const efla_call *call) {
   static const char *const names[INPUTS] = {
       "gradient q", "gradient k", "gradient v", "gradient beta", "gradient g", "gradient p", "gradient initial_state"};
@@ -186,6 +191,7 @@ efla_status efla_check_backward(const efla_call *call) {
   const efla_array *d[INPUTS] = {
       &call->dx->q, &call->dx->k, &call->dx->v, &call->dx->beta, &call->dx->g, &call->dx->p, &call->dx->initial_state};
   efla_status status = efla_check_inputs(b, call->rule, x, dy->o.data || call->dx->q.data);
+  if (!status) status = efla_check_offers_backward(b);
   if (status) return status;
   named in[INPUTS];
   list_inputs(x, in);

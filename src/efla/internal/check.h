@@ -23,6 +23,8 @@ efla_status efla_check_array(efla_backend *b, const char *name, const efla_array
 efla_status efla_check_rule(efla_backend *b, const efla_rule *rule);
 /* Shape, rule, inputs; q is needed where something `reads`. */
 efla_status efla_check_inputs(efla_backend *b, const efla_rule *rule, const efla_sequence *x, bool reads);
+/* Whether the backend computes derivatives. */
+efla_status efla_check_offers_backward(efla_backend *b);
 efla_status efla_check_forward(const efla_call *call);
 efla_status efla_check_backward(const efla_call *call);
 efla_status efla_check_decoder(efla_backend *b, const efla_rule *rule, const efla_decoder_shape *shape);

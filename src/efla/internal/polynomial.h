@@ -4,6 +4,8 @@
 #ifndef EFLA_INTERNAL_POLYNOMIAL_H
 #define EFLA_INTERNAL_POLYNOMIAL_H
 
+#include "efla/internal/device.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -12,18 +14,18 @@ typedef struct efla_pair {
   double value, rest;
 } efla_pair;
 
-static inline efla_pair efla_pair_of(double x) { return (efla_pair){x, 0}; }
+EFLA_SHARED efla_pair efla_pair_of(double x) { return (efla_pair){x, 0}; }
 
 /* a + b without error (Knuth's TwoSum); of an infinite sum there is no rest. */
-static inline efla_pair efla_pair_sum(double a, double b) {
+EFLA_SHARED efla_pair efla_pair_sum(double a, double b) {
   double sum = a + b, part = sum - a, rest = (a - (sum - part)) + (b - part);
   return (efla_pair){sum, isfinite(sum) ? rest : 0};
 }
 
 /* 1/x to about u^2 of it. */
-static inline efla_pair efla_pair_reciprocal(efla_pair x) {
+EFLA_SHARED efla_pair efla_pair_reciprocal(efla_pair x) {
   double value = 1 / x.value;
-  return (efla_pair){value, isfinite(x.value) ? value * (fma(-value, x.value, 1) - value * x.rest) : 0};
+  return (efla_pair){value, isfinite(x.value) ? value * (fma(-value, x.value, 1.0) - value * x.rest) : 0};
 }
 
 /* A sum, and what its rounding errors add up to. */
@@ -32,7 +34,7 @@ typedef struct efla_compensated {
 } efla_compensated;
 
 /* s x + c */
-static inline efla_compensated efla_horner(efla_compensated s, efla_pair x, efla_compensated c) {
+EFLA_SHARED efla_compensated efla_horner(efla_compensated s, efla_pair x, efla_compensated c) {
   double product = s.sum * x.value, product_error = fma(s.sum, x.value, -product) + s.sum * x.rest;
   double next = product + c.sum, tail = next - product;
   double sum_error = (product - (next - tail)) + (c.sum - tail);
@@ -40,18 +42,18 @@ static inline efla_compensated efla_horner(efla_compensated s, efla_pair x, efla
 }
 
 /* The errors of an overflowing sum are meaningless and left out. */
-static inline double efla_compensated_value(efla_compensated s) {
+EFLA_SHARED double efla_compensated_value(efla_compensated s) {
   return isfinite(s.correction) ? s.sum + s.correction : s.sum;
 }
 
 /* The degree of a polynomial of so many coefficients, in rising powers. */
-static inline int efla_degree(const double *c, int terms) {
+EFLA_SHARED int efla_degree(const double *c, int terms) {
   while (terms > 1 && c[terms - 1] == 0) terms--;
   return terms - 1;
 }
 
 /* The sum of c[i] x^i for i <= n; reversed: of c[n - i] x^i. */
-static inline double efla_polynomial(const double *c, int n, efla_pair x, bool reversed) {
+EFLA_SHARED double efla_polynomial(const double *c, int n, efla_pair x, bool reversed) {
   efla_compensated s = {c[reversed ? 0 : n], 0};
   for (int i = n - 1; i >= 0; i--) s = efla_horner(s, x, (efla_compensated){c[reversed ? n - i : i], 0});
   return efla_compensated_value(s);

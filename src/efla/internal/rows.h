@@ -3,15 +3,17 @@
 #ifndef EFLA_INTERNAL_ROWS_H
 #define EFLA_INTERNAL_ROWS_H
 
+#include "efla/internal/device.h"
 #include "efla/sequence.h"
 
 #include <stdbool.h>
 
-static inline size_t efla_array_repeat(const efla_array *a) { return a->repeat ? a->repeat : 1; }
+EFLA_SHARED size_t efla_array_repeat(const efla_array *a) { return a->repeat ? a->repeat : 1; }
 
 /* The number at which a row begins. */
-static inline ptrdiff_t efla_array_row(const efla_array *a, size_t batch, size_t head, size_t token) {
-  return (ptrdiff_t)batch * a->batch + (ptrdiff_t)(head / efla_array_repeat(a)) * a->head + (ptrdiff_t)token * a->token;
+EFLA_SHARED ptrdiff_t efla_array_row(const efla_array *a, size_t batch, size_t head, size_t token) {
+  const size_t group = a->repeat > 1 ? head / a->repeat : head; /* a division is slow on a GPU */
+  return (ptrdiff_t)batch * a->batch + (ptrdiff_t)group * a->head + (ptrdiff_t)token * a->token;
 }
 
 /* One number of an f32 or f64 array. */
@@ -30,7 +32,7 @@ typedef struct efla_span {
   size_t entry, begin, tokens;
 } efla_span;
 
-static inline efla_span efla_sequence_span(const efla_sequence *x, size_t sequence) {
+EFLA_SHARED efla_span efla_sequence_span(const efla_sequence *x, size_t sequence) {
   if (!x->cu_seqlens) return (efla_span){sequence, 0, x->tokens};
   return (efla_span){0, x->cu_seqlens[sequence], x->cu_seqlens[sequence + 1] - x->cu_seqlens[sequence]};
 }

@@ -3,7 +3,7 @@
 #ifndef EFLA_INTERNAL_RULE_H
 #define EFLA_INTERNAL_RULE_H
 
-#include "efla/internal/polynomial.h"
+#include "efla/internal/fraction.h"
 #include "efla/rule.h"
 
 static inline const efla_decay *efla_rule_decay(const efla_rule *rule) {
@@ -18,6 +18,8 @@ static inline bool efla_rule_plain(const efla_rule *rule) {
 }
 static inline double efla_rule_scale(const efla_rule *rule) { return rule->scale == 0 ? 1 : rule->scale; }
 
+/* psi's numerator, formed from a method's integer coefficients. */
+efla_fraction efla_psi_form(const efla_method *method);
 /* phi and phi' at the sum of a pair, which near a zero of either is not the same as at its rounded value; bit for bit
  * those of rule.h where there is no rest. */
 double efla_phi_pair(const efla_method *method, efla_pair x);

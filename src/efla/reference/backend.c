@@ -37,28 +37,33 @@ static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type
 #include "efla/reference/forward.inc"
 #include "efla/reference/backward.inc"
 
-static void forward(const efla_call *call, efla_arena *arena) {
+static efla_status forward(const efla_call *call, efla_arena *arena) {
   (call->x->v.type == EFLA_F32 ? forward_f32 : forward_f64)(call, arena);
+  return EFLA_OK;
 }
 
-static void backward(const efla_call *call, efla_arena *arena) {
+static efla_status backward(const efla_call *call, efla_arena *arena) {
   (call->x->v.type == EFLA_F32 ? backward_f32 : backward_f64)(call, arena);
+  return EFLA_OK;
 }
 
 static void lay_out(efla_decoder *d, efla_arena *arena) {
   (d->shape.type == EFLA_F32 ? lay_out_f32 : lay_out_f64)(d, arena);
 }
 
-static void load(efla_decoder *d, const efla_array *states) {
+static efla_status load(efla_decoder *d, const efla_array *states) {
   (d->shape.type == EFLA_F32 ? load_f32 : load_f64)(d, states);
+  return EFLA_OK;
 }
 
-static void store(efla_decoder *d, const efla_array *states) {
+static efla_status store(efla_decoder *d, const efla_array *states) {
   (d->shape.type == EFLA_F32 ? store_f32 : store_f64)(d, states);
+  return EFLA_OK;
 }
 
-static void step(efla_decoder *d, const efla_sequence *token, const efla_array *o) {
+static efla_status step(efla_decoder *d, const efla_sequence *token, const efla_array *o) {
   (d->shape.type == EFLA_F32 ? step_f32 : step_f64)(d, token, o);
+  return EFLA_OK;
 }
 
 const efla_backend_row efla_backend_reference = {.name = "reference",

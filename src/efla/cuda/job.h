@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kernel is given, and the functions that start kernels: between C (backend.c) and CUDA C++ (*.cu). */
+#ifndef EFLA_CUDA_JOB_H
+#define EFLA_CUDA_JOB_H
+
+#include "efla/internal/fraction.h"
+#include "efla/sequence.h"
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A rule without pointers to functions: the exact flow or a method's coefficients, and a row of efla_decays. */
+typedef struct efla_cuda_rule {
+  bool closed, unit; /* the exact flow; keys of norm 1 */
+  int decay;         /* EFLA_CUDA_NONE, ... */
+  double share, scale, numerator[EFLA_PHI_TERMS], denominator[EFLA_PHI_TERMS];
+  efla_fraction psi; /* of a decay that needs it and a method that is not closed */
+} efla_cuda_rule;
+
+enum { EFLA_CUDA_NONE, EFLA_CUDA_SPLIT, EFLA_CUDA_JOINT, EFLA_CUDA_RETENTION, EFLA_CUDA_STRANG, EFLA_CUDA_DECAYS };
+
+/* A forward call, arrays and cu_seqlens in the device's memory.  A kernel's parameter, of 4 KiB at most. */
+typedef struct efla_cuda_job {
+  efla_sequence x;
+  efla_result y;
+  efla_cuda_rule rule;
+  size_t states;
+} efla_cuda_job;
+
+/* Token by token, for every rule: numbers of the type, dk at most MOST, of f64 half of it. */
+enum { EFLA_CUDA_MOST = 4096 };
+cudaError_t efla_cuda_recurrent_f64(const efla_cuda_job *job, cudaStream_t stream);
+cudaError_t efla_cuda_recurrent_f32(const efla_cuda_job *job, cudaStream_t stream);
+cudaError_t efla_cuda_recurrent_bf16(const efla_cuda_job *job, cudaStream_t stream);
+cudaError_t efla_cuda_recurrent_f16(const efla_cuda_job *job, cudaStream_t stream);
+
+/* Of the chunkwise form: tokens in a chunk, numbers of a chunk and head that depend on its tokens only. */
+enum { EFLA_CUDA_CHUNK = 64, EFLA_CUDA_SCALARS = 5 * EFLA_CUDA_CHUNK };
+
+/* Its workspace; `chunks` is the number of chunks of all sequences. */
+typedef struct efla_cuda_chunks {
+  size_t chunks;
+  size_t *first;     /* (sequences + 1): the first chunk of each sequence; NULL: not packed */
+  void *solve, *mix; /* (chunks, heads, CHUNK, CHUNK) twice, of q's type */
+  float *scalars;    /* (chunks, heads, SCALARS) */
+} efla_cuda_chunks;
+
+/* Whether a block's shared memory is large enough for the pass: consumer cards have less. */
+bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes);
+/* bf16 and f16, dk = dv of 64 or 128, rows aligned to 16 bytes, decays that are exponentials: first what depends on a
+ * chunk's tokens only, for all chunks, then the pass from chunk to chunk. */
+cudaError_t efla_cuda_prepare(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                           cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#include "efla/cuda/recurrent.cuh"
+
+cudaError_t efla_cuda_recurrent_f32(const efla_cuda_job *job, cudaStream_t stream) {
+  return start<float, float>(job, stream);
+}
