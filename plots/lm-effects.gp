@@ -19,8 +19,8 @@ p_of(p) = p eq 'nan' ? '' : sprintf('  (p %.2g)', real(p))
 gone(a, b) = a eq '0' && b eq '0' ? '' : sprintf('  [%s : %s diverged]', a, b)
 name = "what(strcol('panel')).held(strcol('method'), strcol('keys')).p_of(strcol('p_holm')).gone(strcol('diverged'), strcol('diverged_against'))"
 # one scale for all panels: a step of 1, 2 or 5 times a power of ten, at most five of them either way
-extreme(column) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sed s/-// | sort -g | tail -n 1", \
-  column, stratum.' condition=test p>-1', effects)))
+extreme(column) = real(system(sprintf("for d in '%s' -; do awk -F, -v list=%s -v where=\"%s decay=$d\" -f plots/pick.awk '%s'; done | sed s/-// | sort -g | tail -n 1", \
+  first, column, stratum.' condition=test p>-1', effects)))
 reach = 1000 * (extreme('low') > extreme('high') ? extreme('low') : extreme('high'))
 reach = reach > 1000 * extreme('seen_from') ? reach : 1000 * extreme('seen_from')
 power_of_ten = 10**floor(log10(reach / 2.5))
@@ -39,7 +39,7 @@ set bmargin at screen 0.13
 bars(where, main, colour, title) = sprintf("effect_pick('%s') using (strcol('p_holm') %s 'nan' ? 1000 * column('mean') : NaN):0:(1000 * column('low')):(1000 * column('high')) \
   with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '%s' title '%s'", where, main ? 'ne' : 'eq', colour, title)
 panel(d, level, names) = sprintf("set yrange [%d.5:-0.5]; plot effect_pick('%s') using (0):0:(1000 * column('seen_from')):(0.36)%s with boxxyerror lc rgb shade \
-  title 'true differences in here are seen with a power below .8 (main contrasts at level .05/5)', %s, %s", count(rows(d, level)) - 1, rows(d, level), names ? ':ytic('.name.')' : '', \
+  title 'seen with a power below .8 (main: level .05/5)', %s, %s", count(rows(d, level)) - 1, rows(d, level), names ? ':ytic('.name.')' : '', \
   bars(rows(d, level), 1, 'black', 'main contrasts (p adjusted by Holm)'), bars(rows(d, level), 0, '#7f7f7f', 'others'))
 set key at screen 0.5, 0.9 center maxrows 1 samplen 2
 set title 'in windows as in training ('.trained.' bytes)'
