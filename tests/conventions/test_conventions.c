@@ -27,22 +27,27 @@ static const struct fault {
     {"licences", "sed -i 1d src/nn/gelu.inc", "src/nn/gelu.inc: says no"},
     {"licences", "sed -i 1d tests/conventions/rooms; sed -i 1d tests/conventions/rooms",
      "tests/conventions/rooms: says no"},
+    {"citations", "echo tests/none''/test_none.c >>docs/bounds.md", "tests/none/test_none.c: no such file"},
     {"licences", "cp src/base/seed.c src/efla/rule.c", "src/efla/rule.c: says no"}, /* the other licence */
     {"licences", "cp src/efla/rule.c src/base/seed.c", "src/base/seed.c: says no"},
     {"licences", "rm LICENSES/MIT.txt", "LICENSES/MIT.txt: missing"},
     {"licences", ": >LICENSES/MIT.txt", "LICENSES/MIT.txt: missing"},
 };
 
-/* The few files that the scripts need, in a git repository of their own where there is git. */
+/* The few files that the scripts need, in a git repository of their own where there is git; others that pages name are
+ * empty. */
 static const char *make_copy(void) {
   const char *copy = files_directory("conventions");
   char command[1000], err[4096];
-  snprintf(command, sizeof command,
-           "C=%s && mkdir $C/src $C/tests && cp -R src/app src/base src/efla src/io src/nn src/number $C/src && "
-           "cp -R docs LICENSES Makefile README.md paper_notes.md $C && cp -R tests/conventions $C/tests && cd $C && "
-           "mkdir experiments plots examples packaging && rm tests/conventions/*.c && "
-           "{ ! command -v git || { git init -q . && git add -A; }; }",
-           copy);
+  snprintf(
+      command, sizeof command,
+      "C=%s && mkdir $C/src $C/tests && cp -R src/app src/base src/efla src/io src/nn src/number $C/src && "
+      "cp -R docs LICENSES Makefile README.md paper_notes.md $C && cp -R tests/conventions $C/tests && cd $C && "
+      "mkdir experiments plots examples packaging && rm tests/conventions/*.c && "
+      "{ ! command -v git || { git init -q . && git add -A; }; } && "
+      "grep -hoE '(src|tests|experiments|plots)/[A-Za-z0-9_/]+[.][a-z]+' docs/*.md README.md paper_notes.md | sort -u | "
+      "while read -r f; do [ -e $f ] || { mkdir -p ${f%%/*} && : >$f; }; done",
+      copy);
   ck_assert_msg(testing_shell(command, NULL, err, sizeof err) == 0, "%s", err);
   return copy;
 }
