@@ -23,7 +23,7 @@ end(column, order) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f pl
   column, stratum.' panel=bits condition=test seeds>1', effects, order)))
 low = end('low', '')
 high = end('high', 'r')
-set yrange [low - 0.05 * (high - low):high + 0.5 * (high - low)]
+set yrange [low - 0.05 * (high - low):high + 0.75 * (high - low)]
 do for [k in 'raw unit'] {
   set title k.' keys'
   set ylabel (k eq 'raw' ? 'bits per byte' : '')

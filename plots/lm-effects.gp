@@ -18,20 +18,19 @@ what(p) = p eq 'published' ? 'published: '.method.' raw - '.against.' unit' : p 
 p_of(p) = p eq 'nan' ? '' : sprintf('  (p %.2g)', real(p))
 gone(a, b) = a eq '0' && b eq '0' ? '' : sprintf('  [%s : %s diverged]', a, b)
 name = "what(strcol('panel')).held(strcol('method'), strcol('keys')).p_of(strcol('p_holm')).gone(strcol('diverged'), strcol('diverged_against'))"
-# one scale for all panels: a step of 1, 2 or 5 times a power of ten, at most five of them either way
-extreme(column) = real(system(sprintf("for d in '%s' -; do awk -F, -v list=%s -v where=\"%s decay=$d\" -f plots/pick.awk '%s'; done | sed s/-// | sort -g | tail -n 1", \
-  first, column, stratum.' condition=test p>-1', effects)))
-reach = 1000 * (extreme('low') > extreme('high') ? extreme('low') : extreme('high'))
-reach = reach > 1000 * extreme('seen_from') ? reach : 1000 * extreme('seen_from')
-power_of_ten = 10**floor(log10(reach / 2.5))
-step = power_of_ten * (reach / 2.5 < 2 * power_of_ten ? 1 : reach / 2.5 < 5 * power_of_ten ? 2 : 5)
+# the scale of a panel: a step of 1, 2 or 5 times a power of ten, at most five of them either way
+extreme(where, column) = real(system(sprintf("awk -F, -v list=%s -v where='%s' -f plots/pick.awk '%s' | sed s/-// | sort -g | tail -n 1", column, where, effects)))
+larger(a, b) = a > b ? a : b
+reach_of(where) = 1000 * larger(extreme(where, 'seen_from'), larger(extreme(where, 'low'), extreme(where, 'high')))
+power_of_ten(reach) = 10**floor(log10(reach / 2.5))
+step_of(reach) = power_of_ten(reach) * (reach / 2.5 < 2 * power_of_ten(reach) ? 1 : reach / 2.5 < 5 * power_of_ten(reach) ? 2 : 5)
+scale(where) = sprintf("set xtics %g; set xrange [%g:%g]", step_of(reach_of(where)), -1.05 * reach_of(where), 1.05 * reach_of(where))
 set multiplot title \
   "What are differences between language models due to?  Bits per byte of test text, paired by seed, each model at its own learning rate\n".\
   '{/*0.8 '.model.'; 95 % intervals over '.counted(rows(first, trained)).'}' font ',15'
 set format x '%g'
 set style fill solid 1 noborder
-set xtics step
-set xrange [-1.05 * reach:1.05 * reach]
+eval scale(stratum.' condition=test p>-1 decay='.first)
 set xlabel 'thousandths of a bit per byte (left: better)'
 set arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb theory lw 1.2
 set tmargin at screen 0.81
@@ -55,7 +54,8 @@ set rmargin at screen (of_decays ? 0.592 : 0.985)
 eval panel(first, longest, 0)
 if (of_decays) {
   eval provenance
-  set title 'decays ('.trained.' bytes)'
+  set title 'decays ('.trained.' bytes; another scale)'
+  eval scale(rows('-', trained))
   set ytics format '%s'
   set lmargin at screen 0.785
   set rmargin at screen 0.985
