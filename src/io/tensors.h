@@ -98,14 +98,14 @@ typedef struct efla_tensors {
   size_t *cu_seqlens; /* (sequences + 1), NULL where there is none */
   double scale;
   efla_layout layout;
-  size_t rank;                      /* of q: 4, 3 (no B) or 2 (no H either) */
-  bool g_per_channel;               /* g has dk numbers a token */
+  size_t rank;                       /* of q: 4, 3 (no B) or 2 (no H either) */
+  bool g_per_channel;                /* g has dk numbers a token */
   bool beta_in_rows, d_beta_in_rows; /* beta, dbeta has the axis D, of size 1 */
-  size_t repeat[EFLA_TENSORS];      /* heads that share a row of a derivative, r above; 1 for all else */
-  char precision[16];               /* the attribute `precision`, in which the file says it was computed; "": none */
-  bool has[EFLA_TENSORS];           /* which datasets are there */
-  efla_format stored[EFLA_TENSORS]; /* the type of each in the file; a row of efla_formats where there is one */
-  struct efla_container *container; /* the open file (io/container.h) */
+  size_t repeat[EFLA_TENSORS];       /* heads that share a row of a derivative, r above; 1 for all else */
+  char precision[16];                /* the attribute `precision`, in which the file says it was computed; "": none */
+  bool has[EFLA_TENSORS];            /* which datasets are there */
+  efla_format stored[EFLA_TENSORS];  /* the type of each in the file; a row of efla_formats where there is one */
+  struct efla_container *container;  /* the open file (io/container.h) */
   struct efla_dataset *dataset[EFLA_TENSORS];
   double *scratch;
   size_t room; /* numbers in scratch */
