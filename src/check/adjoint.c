@@ -49,7 +49,7 @@ static void apply_transposed(const efla_adjoint *a, const long double *S, const 
 
 /* The share of a channel's decay that the erasing (before) or the writing key of the update has. */
 static long double channel(const efla_adjoint *a, const efla_tokens *x, size_t t, size_t i, double share) {
-  return a->channels && share != 0 ? expl((long double)share * x->g[t * a->dk + i]) : 1;
+  return a->channels && x->g && share != 0 ? expl((long double)share * x->g[t * a->dk + i]) : 1;
 }
 
 static double share_of(const efla_adjoint *a) { return a->spec->rule.decay ? a->spec->rule.decay->share : 0; }
@@ -71,7 +71,7 @@ static void take(efla_adjoint *a, const efla_tokens *x, size_t t) {
   efla_rule_coefficients_long(&spec->rule, a->lambda, x->beta[t], argument, &a->c);
   efla_rule_slopes(&spec->rule, (double)a->lambda, x->beta[t], argument, &a->slopes);
   for (size_t i = 0; i < a->dk; i++) {
-    a->decay[i] = a->channels ? expl(x->g[t * a->dk + i]) : a->c.decay;
+    a->decay[i] = a->channels && x->g ? expl(x->g[t * a->dk + i]) : a->c.decay;
     a->writes[i] = a->key[i] * channel(a, x, t, i, 1 - share);
     a->erases[i] = a->erase[i] * channel(a, x, t, i, share);
   }

@@ -57,7 +57,8 @@ enum { EFLA_UNITS = 7, EFLA_UNITS_TEXT = 120 };
 
 /* The kernels with a state in `state` and outputs in `output`, from those that round least to those that round most:
  * in the arithmetic; with operands of products in the state's format, in the coarser of both; each token by token and by
- * chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both formats are, otherwise f32.  Returns how many. */
+ * chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both formats
+ * are, otherwise f32.  Returns how many. */
 size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]);
 
 /* "tokens one by one", "chunks of tokens, operands of products of 8 bits"; text (EFLA_UNITS_TEXT). */

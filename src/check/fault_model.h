@@ -92,7 +92,7 @@ efla_status efla_fault_model_distance(const efla_fault_model *model, const efla_
 
 /* The square root of the larger mean over EFLA_FAULT_SCALE, about what a right kernel's root mean square may reach of
  * the expected one: up to 1 the model explains the file. */
-#define EFLA_FAULT_SCALE 4.
+#define EFLA_FAULT_SCALE 4.0
 double efla_fault_score(const efla_fault_distance *distance);
 
 /* The logarithm of the likelihood ratio of two models (a over b), when errors are Gaussian with the covariance that is

@@ -93,7 +93,7 @@ efla_rounded_step efla_gradient_step(const efla_adjoint *a, const double *v, con
     to->k[i] = (double)a->writes[i], to->p[i] = (double)a->erases[i], to->d[i] = (double)a->decay[i];
   const double reach = lambda_reach(a);
   for (size_t j = 0; j < a->dv; j++) {
-    const double x = backward ? 0 : v[j], s = (double)(backward ? a->du[j] : a->s[j]), wx = (double)a->c.write * x;
+    const double x = v ? v[j] : 0, s = (double)(backward ? a->du[j] : a->s[j]), wx = (double)a->c.write * x;
     double terms = 0;
     for (size_t i = 0; i < a->dk; i++) terms += square(e * step.p[i] * (double)S[i * a->dv + j]);
     to->value[j] = wx * wx, to->read[j] = square(e * s), to->update[j] = square(wx - e * s), to->terms[j] = terms;

@@ -141,7 +141,8 @@ static efla_status try_format_of_o(efla_kernel_check *s, size_t threads, efla_me
   const efla_format *format = efla_format_find(again.spec.o.name);
   if (!format || efla_format_unit(format) <= efla_format_unit(s->state)) return EFLA_OK;
   efla_units units[EFLA_UNITS];
-  again.spec.units = units[efla_units_of(format, format, units) - 1];
+  const size_t most = efla_units_of(format, format, units) - 1;
+  again.spec.units = units[most];
   again.head = NULL;
   efla_status status = efla_comparison_run(&again, threads, why);
   if (status != EFLA_OK || again.total.outside) {

@@ -98,7 +98,7 @@ static float operand(const efla_specimen *c, float x) { return (float)efla_forma
 static void one_inverse(efla_specimen *c, size_t first, size_t tokens, size_t head, float *S) {
   static _Thread_local float T[MOST][MOST], u[MOST][DV], last[DK * DV];
   static _Thread_local row rows[MOST];
-  float g[MOST];
+  float g[MOST] = {0};
   for (size_t t = 0; t < tokens; t++) {
     const size_t at = (first + t) * H + head;
     rows[t] = row_of(c, RIGHT_INVERSE, at);

@@ -37,8 +37,8 @@ typedef struct efla_options {
  *     auto        the first of these that can be opened here; NULL means auto too
  *
  * options NULL: all zero. EFLA_INVALID where a name is unknown or a number is out of range, EFLA_UNSUPPORTED
- * where the processor does not have the instruction set or there is no such device, EFLA_NO_MEMORY. On failure *backend is NULL, and
- * efla_last_message(NULL) describes the error. */
+ * where the processor does not have the instruction set or there is no such device, EFLA_NO_MEMORY. On failure *backend
+ * is NULL, and efla_last_message(NULL) describes the error. */
 efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend);
 /* Frees the backend, whose decoders must be closed already; NULL is accepted. */
 void efla_backend_close(efla_backend *backend);

@@ -3,6 +3,7 @@
 
 #include "io/spool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,7 @@ const char *efla_stretch_read(const efla_stretch *place, const efla_box *box, do
   choose_inner(&w, place->element->bytes);
   size_t n = reach(&w, w.inner), most = WINDOW / place->element->bytes, at[4] = {0};
   if (n > most) n = most;
+  assert(n > 0);
   unsigned char *bytes = malloc(n * place->element->bytes);
   double *span = malloc(n * sizeof *span);
   bool fine = bytes && span;

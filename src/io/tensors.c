@@ -39,7 +39,7 @@ const char *efla_tensor_name(efla_tensor tensor) { return efla_tensor_kinds[tens
 efla_status efla_tensors_close(efla_tensors *file, efla_message *why) {
   bool complete = true;
   for (size_t i = 0; i < EFLA_TENSORS; i++)
-    if (file->dataset[i]) complete &= file->container->kind->release(file->dataset[i]);
+    if (file->container && file->dataset[i]) complete &= file->container->kind->release(file->dataset[i]);
   efla_status status = file->container ? file->container->kind->close(file->container, complete, why) : EFLA_OK;
   free(file->path);
   free(file->cu_seqlens);

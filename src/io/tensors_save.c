@@ -46,12 +46,12 @@ efla_status efla_tensors_save(const char *path, const efla_sequence *x, efla_mes
   source sources[] = {{EFLA_Q, &x->q, NULL},       {EFLA_K, &x->k, NULL}, {EFLA_V, &x->v, NULL},
                       {EFLA_BETA, &x->beta, NULL}, {EFLA_G, &x->g, NULL}, {EFLA_P, &x->p, NULL}};
   enum { SOURCES = sizeof sources / sizeof *sources };
-  const efla_container_kind *kind;
+  const efla_container_kind *kind = NULL;
   efla_container *file = NULL;
   bool complete = true;
   double *rows = calloc(x->tokens * x->heads, (x->dk > x->dv ? x->dk : x->dv) * sizeof *rows);
   efla_status status = rows ? efla_container_named(path, &kind, why) : efla_fail_memory(why);
-  if (status == EFLA_OK) status = kind->create(&file, path, why);
+  if (status == EFLA_OK) assert(kind), status = kind->create(&file, path, why);
   for (source *s = sources; s < sources + SOURCES && status == EFLA_OK; s++)
     if (s->array->data) status = declare(file, x, s, why);
   for (source *s = sources; s < sources + SOURCES && status == EFLA_OK; s++)

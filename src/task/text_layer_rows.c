@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task/text_layer_rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct layer_row {
@@ -40,6 +41,7 @@ const efla_column efla_text_layer_columns[] = {
 
 /* x: the numbers of all layers. */
 static void write_rows(const efla_lm_config *model, layer_row r, const double *x, efla_table *table) {
+  assert(x);
   for (size_t i = 0; i < model->layers * efla_text_layers_quantities(model); i++, x += EFLA_LAYER_NUMBERS) {
     r.layer = i / efla_text_layers_quantities(model) + 1;
     r.quantity = efla_text_layers_quantity(model, i % efla_text_layers_quantities(model));
