@@ -28,7 +28,7 @@ const efla_column efla_token_study_columns[] = {
     EFLA_COLUMN(row, width, "", "width of the model"),
     EFLA_COLUMN(row, lr, "", "largest learning rate"),
     EFLA_COLUMN(row, seed, "", "seed of parameters and examples"),
-    EFLA_COLUMN(row, step, "", "steps of training"),
+    EFLA_COLUMN(row, step, "", "steps of the whole training"),
     EFLA_COLUMN(row, diverged, "", "step in which the training diverged; 0: it did not"),
     EFLA_COLUMN(row, loss, "nats",
                 "cross-entropy of scored positions of test examples; nan: diverged, or the logits are not finite"),
@@ -121,7 +121,7 @@ static efla_status write(void *context, efla_message *why) {
   (void)why;
   row r = row_of(config_of(s, s->number, &plan, &v), &v);
   r.accuracy = s->run.training.results[0], r.loss = s->run.training.results[1];
-  r.step = t->step, r.diverged = t->diverged ? t->step : 0;
+  r.step = t->schedule.steps, r.diverged = t->diverged ? t->step : 0;
   efla_table_put(s->table, &r);
   return EFLA_OK;
 }

@@ -23,6 +23,16 @@ START_TEST(recall) {
 }
 END_TEST
 
+/* A training that diverges is a row of the whole training's end, among those that bin/effects compares. */
+START_TEST(diverged) {
+  efla_csv csv = run_table("recall --quick --lr 1e3");
+  ck_assert_uint_eq(csv.rows, 1);
+  ck_assert(efla_csv_real(&csv, 0, "step") == 40 && efla_csv_real(&csv, 0, "diverged") == 2);
+  ck_assert(isnan(efla_csv_real(&csv, 0, "accuracy")));
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 START_TEST(mad) {
   testing_shell("rm -rf " TEST_WORK "/mad", NULL, NULL, 0); /* of an earlier run */
   const char *command = "mad --quick --steps 6 --tested 5 --tasks all --configs " TEST_WORK "/mad";
@@ -56,6 +66,6 @@ START_TEST(wrong_options) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {recall, mad, wrong_options};
+  const TTest *const tests[] = {recall, diverged, mad, wrong_options};
   return testing_main("recall", tests, sizeof tests / sizeof *tests, 60);
 }
