@@ -25,9 +25,9 @@ END_TEST
 
 /* A training that diverges is a row of the whole training's end, among those that bin/effects compares. */
 START_TEST(diverged) {
-  efla_csv csv = run_table("recall --quick --lr 1e3");
+  efla_csv csv = run_table("recall --quick --method euler --lr 1e3");
   ck_assert_uint_eq(csv.rows, 1);
-  ck_assert(efla_csv_real(&csv, 0, "step") == 40 && efla_csv_real(&csv, 0, "diverged") == 2);
+  ck_assert(efla_csv_real(&csv, 0, "step") == 40 && efla_csv_real(&csv, 0, "diverged") > 0);
   ck_assert(isnan(efla_csv_real(&csv, 0, "accuracy")));
   efla_csv_clear(&csv);
 }
