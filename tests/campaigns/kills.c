@@ -166,7 +166,9 @@ static void stop_study(campaign *c, size_t w) {
   check_files(c, w, false, true);
   if (campaign_shell("find now -name '*.part' -o -name '*.lock' | grep -q .") == 0)
     campaign_broken(c, "a stopped study: brought to its end, it leaves an unfinished file");
-  if (campaign_shell("for f in $(ls whole-%zu/tensors/*.h5 2>/dev/null); do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) != 0)
+  if (campaign_shell(
+          "for f in $(ls whole-%zu/tensors/*.h5 2>/dev/null); do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) !=
+      0)
     campaign_broken(c, "a stopped study: other tensors");
   campaign_count(c, RESUMED);
 }

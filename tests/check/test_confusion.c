@@ -91,5 +91,5 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {every_fault_is_named_in_f32, few_are_misnamed_in_few_bits,
                                 right_kernels_come_near_their_bound};
-  return testing_main("confusion", tests, sizeof tests / sizeof *tests, 240);
+  return testing_main("confusion", tests, sizeof tests / sizeof *tests, 600);
 }
