@@ -3,6 +3,8 @@
 
 .PHONY: format lint build-lint
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+# Without CUDA's headers its files have their layout looked at only.
+COMPILED := $(filter-out src/efla/cuda/% tests/cuda/%,$(filter %.c,$(SOURCES)))
 INCLUDED := $(wildcard src/*/*.inc src/*/*/*.inc)
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES) $(INCLUDED)
@@ -13,8 +15,8 @@ build-lint:
 	for rule in citations licences rooms; do tests/conventions/$$rule || exit 1; done
 	clang-format --dry-run --Werror $(SOURCES) $(INCLUDED)
 	@$(SUBMAKE) build-all MODE=debug WERROR=1
-	clang -fsyntax-only $(CFLAGS_TEST) -Werror -I$(BUILD) $(filter %.c,$(SOURCES))
-	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P $(CORES) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
+	clang -fsyntax-only $(CFLAGS_TEST) -Werror -I$(BUILD) $(COMPILED)
+	printf '%s\n' $(COMPILED) | xargs -P $(CORES) -n 1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --enable=warning,performance,portability --suppress=missingIncludeSystem -Isrc src experiments
 
 # Another compiler may see, and make, other faults: the library and what stands on its arithmetic.
