@@ -5,6 +5,7 @@
 #include "io/chunks.h"
 #include "io/stored.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ static efla_status open_file(efla_container **opened, const char *path, efla_mes
   efla_hdf5 *h5 = NULL;
   efla_status status = efla_hdf5_begin(&h5, path, why);
   if (status != EFLA_OK) return status;
+  assert(h5);
   h5->file = efla_stored_open(path);
   if (h5->file < 0) {
     status = damaged(path, "", why);

@@ -91,7 +91,7 @@ static const efla_awkward *find(const char *name) {
 }
 
 START_TEST(what_they_are_about) {
-  size_t n;
+  size_t n = 0;
   const efla_awkward *c = find("limit");
   double *k = numbers(write_case(c, 1, ".npz"), "k", &n), *beta = numbers(path, "beta", &n), most = 0;
   for (size_t row = 0; row < n; row++) {

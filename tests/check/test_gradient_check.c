@@ -99,31 +99,31 @@ END_TEST
 
 /* A wrong pass: which gradients are outside, and what is said of them. */
 typedef struct wrong {
-  gradient_fault fault;
   const char *decay, *keys, *outside, *named; /* named: of the first that is outside; "+name": of all together */
   double scale;
   size_t chunk;
+  gradient_fault fault;
   bool final;
 } wrong;
 
 static const wrong passes[] = {
-    {GRADIENT_NO_LAMBDA, "none", "raw", "dk", "no-lambda", 1, 0, false},
-    {GRADIENT_NO_LAMBDA, "split", "raw", "dk", "no-lambda", 1, 0, false},
-    {GRADIENT_NO_NORM, "none", "unit", "dk", "no-key-norm", 1, 0, false},
-    {GRADIENT_NO_PROJECTION, "none", "unit", "dk", "no-projection", 1, 0, false},
-    {GRADIENT_NO_SCALE, "none", "raw", "dq dk dv dbeta", "no-scale", .25, 0, false},
-    {GRADIENT_SIGN, "none", "raw", "dv", "sign", 1, 0, false},
-    {GRADIENT_FACTOR, "split", "raw", "dk", "factor", 1, 0, false},
-    {GRADIENT_ZERO, "none", "raw", "dq", "zero", 1, 0, false},
-    {GRADIENT_BETA, "none", "raw", "dbeta", "coefficient-beta", 1, 0, false},
-    {GRADIENT_BETA, "split", "unit", "dbeta", "coefficient-beta", 1, 0, false},
-    {GRADIENT_BEFORE, "none", "raw", "dq", "state-before", 1, 0, false},
-    {GRADIENT_CARRY, "none", "raw", "dk dv dbeta", "+carry", 1, 16, false},
-    {GRADIENT_LAST_CARRY, "none", "raw", "dk dv dbeta", "+last-carry", 1, 16, false},
-    {GRADIENT_NO_FINAL, "none", "raw", "dk dv dbeta", "+no-final", 1, 0, true},
-    {GRADIENT_NO_SUM, "split", "raw", "dg", "no-sum", 1, 0, false},
-    {GRADIENT_EULER, "none", "raw", "dk dv dbeta", "+method", 1, 0, false},
-    {GRADIENT_HALF_TOKENS, "none", "raw", "dk", "", 1, 0, false},
+    {"none", "raw", "dk", "no-lambda", 1, 0, GRADIENT_NO_LAMBDA, false},
+    {"split", "raw", "dk", "no-lambda", 1, 0, GRADIENT_NO_LAMBDA, false},
+    {"none", "unit", "dk", "no-key-norm", 1, 0, GRADIENT_NO_NORM, false},
+    {"none", "unit", "dk", "no-projection", 1, 0, GRADIENT_NO_PROJECTION, false},
+    {"none", "raw", "dq dk dv dbeta", "no-scale", .25, 0, GRADIENT_NO_SCALE, false},
+    {"none", "raw", "dv", "sign", 1, 0, GRADIENT_SIGN, false},
+    {"split", "raw", "dk", "factor", 1, 0, GRADIENT_FACTOR, false},
+    {"none", "raw", "dq", "zero", 1, 0, GRADIENT_ZERO, false},
+    {"none", "raw", "dbeta", "coefficient-beta", 1, 0, GRADIENT_BETA, false},
+    {"split", "unit", "dbeta", "coefficient-beta", 1, 0, GRADIENT_BETA, false},
+    {"none", "raw", "dq", "state-before", 1, 0, GRADIENT_BEFORE, false},
+    {"none", "raw", "dk dv dbeta", "+carry", 1, 16, GRADIENT_CARRY, false},
+    {"none", "raw", "dk dv dbeta", "+last-carry", 1, 16, GRADIENT_LAST_CARRY, false},
+    {"none", "raw", "dk dv dbeta", "+no-final", 1, 0, GRADIENT_NO_FINAL, true},
+    {"split", "raw", "dg", "no-sum", 1, 0, GRADIENT_NO_SUM, false},
+    {"none", "raw", "dk dv dbeta", "+method", 1, 0, GRADIENT_EULER, false},
+    {"none", "raw", "dk", "", 1, 0, GRADIENT_HALF_TOKENS, false},
 };
 
 static void expect_wrong(const wrong *w, const char *format) {
