@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Adjoint: the derivatives of a loss by all inputs of one head, token by token from the last to the first, in long
- * double.  With G the derivative by the state after a token, read-out included, and the step S' = D S + k u^T, u = w v -
- * e S^T p, in which k and p are the keys of the update (efla/rule.h):
+ * double.  With G the derivative by the state after a token, read-out included, and the step S' = D S + k u^T, u = w v
+ * - e S^T p, in which k and p are the keys of the update (efla/rule.h):
  *
  *     G <- G + scale q do^T,   dq = scale S' do,   du = G^T k,   dv = w du,   by k: G u,   by p: -e S du,
  *     by w: v.du,   by e: -s.du,   by D_i: <G_i, S_i>,   then G <- D G - e p du^T for the token before,
@@ -46,15 +46,16 @@ typedef struct efla_adjoint {
 efla_status efla_adjoint_init(efla_adjoint *adjoint, const efla_backward_spec *spec, size_t dk, size_t dv);
 void efla_adjoint_clear(efla_adjoint *adjoint);
 
-/* The forward pass: token t of x, whose keys, coefficients, s and u are then set; S (dk, dv) goes to the state after it. */
+/* The forward pass: token t of x, whose keys, coefficients, s and u are then set; S (dk, dv) goes to the state after
+ * it. */
 void efla_adjoint_advance(efla_adjoint *adjoint, const efla_tokens *x, size_t t, long double *S);
 
 /* Starts from the loss's derivative by the final state (dk, dv); NULL: zero. */
 void efla_adjoint_start(efla_adjoint *adjoint, const double *d_final);
 
-/* Token t of x, of which d_o (dv) is the loss's derivative by the read-out; before, after (dk, dv): the states about it.
- * In two halves: after `differentiate` G is the derivative by the state after the token and everything else is set; then
- * `retreat` takes G to the state before the token. */
+/* Token t of x, of which d_o (dv) is the loss's derivative by the read-out; before, after (dk, dv): the states about
+ * it.  In two halves: after `differentiate` G is the derivative by the state after the token and everything else is
+ * set; then `retreat` takes G to the state before the token. */
 void efla_adjoint_differentiate(efla_adjoint *adjoint, const efla_tokens *x, size_t t, const double *d_o,
                                 const long double *before, const long double *after);
 void efla_adjoint_retreat(efla_adjoint *adjoint);

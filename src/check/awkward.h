@@ -2,10 +2,10 @@
 /* Awkward inputs to test a kernel on: sizes and numbers on which kernels have gone wrong, one case a row.
  *
  * A case becomes a tensor file (io/tensors.h) with q, k, v and beta, with what else the case is about, and with do, a
- * derivative of a loss by o for the backward pass.  Attributes say what it is: case, about, arguments (the arrays that the
- * kernel must take, beside scale), decay (of the rule: compare's option of that name), groups (heads in a row whose q
- * and k are the same) and seed.  The kernel's o, and perhaps final_state, goes into the file beside the inputs, or into
- * a file of its own, which is then compared. */
+ * derivative of a loss by o for the backward pass.  Attributes say what it is: case, about, arguments (the arrays that
+ * the kernel must take, beside scale), decay (of the rule: compare's option of that name), groups (heads in a row whose
+ * q and k are the same) and seed.  The kernel's o, and perhaps final_state, goes into the file beside the inputs, or
+ * into a file of its own, which is then compared. */
 #ifndef EFLA_CHECK_AWKWARD_H
 #define EFLA_CHECK_AWKWARD_H
 

@@ -26,9 +26,9 @@ typedef struct efla_causality {
       violation;
 } efla_causality;
 
-/* Compares two runs of equal heads, dk and dv and of equal kinds of inputs, of a rule with this decay, and adds the result to causality. limit
- * (heads): bound for the rounding error of o_t relative to its norm; the two runs may differ by twice that. Fails
- * with EFLA_INPUT (sizes differ; reading fails) and EFLA_NO_MEMORY. */
+/* Compares two runs of equal heads, dk and dv and of equal kinds of inputs, of a rule with this decay, and adds the
+ * result to causality. limit (heads): bound for the rounding error of o_t relative to its norm; the two runs may differ
+ * by twice that. Fails with EFLA_INPUT (sizes differ; reading fails) and EFLA_NO_MEMORY. */
 efla_status efla_causality_compare(efla_causality *causality, const efla_decay *decay, const efla_sequence_run *a,
                                    const efla_sequence_run *b, const double *limit, efla_message *why);
 

@@ -15,8 +15,8 @@ typedef struct efla_comparison {
   efla_head_result total;
 } efla_comparison;
 
-/* Infers the storage format of o (of final_state, of a derivative): the narrowest of bf16, fp16 and f32 that represents every
- * number, at most the type on disk. With fewer than 64 nonzero numbers: the type on disk. */
+/* Infers the storage format of o (of final_state, of a derivative): the narrowest of bf16, fp16 and f32 that represents
+ * every number, at most the type on disk. With fewer than 64 nonzero numbers: the type on disk. */
 efla_status efla_output_format(efla_tensors *out, efla_tensor tensor, efla_format *format, efla_message *why);
 
 /* Compares all heads on `threads` threads; in and out must be open. Fails where reading fails, where the

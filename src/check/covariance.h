@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Covariance: that of the rounding errors of a state or of an adjoint, carried by the transitions of the tokens
- * (docs/bounds.md#gradient-check).  For the step S' = diag(d) S + k u^T, u = x - e S^T p, and C (dk, dk) summed over the
- * columns,
+ * (docs/bounds.md#gradient-check).  For the step S' = diag(d) S + k u^T, u = x - e S^T p, and C (dk, dk) summed over
+ * the columns,
  *
  *     C <- M C M^T + k k^T U + diag(D),   M = diag(d) - e k p^T,
  *
@@ -9,9 +9,10 @@
  *             + a (4 |u|^2 + dk l) + a 5 |x|^2 + a c m ]      e and x's factor; where they are apart; p, by decays
  *     D_i = 1/3 [ (s + 2 a) |S'_i|^2 + o k_i^2 |u|^2 + a c (d_i^2 |S_i|^2 + k_i^2 |u|^2) ]
  *
- * with m = e^2 sum p_i^2 |S_i|^2, the squares a, o, s of three units, l the square of what a relative error of |k| |p| in
- * lambda makes of u, and c = 3 with decays per channel, otherwise 0.  Each column of the error has a share of the trace:
- * what is kept of C is kept of every share, and what is added goes to the columns in proportion to what they round. */
+ * with m = e^2 sum p_i^2 |S_i|^2, the squares a, o, s of three units, l the square of what a relative error of |k| |p|
+ * in lambda makes of u, and c = 3 with decays per channel, otherwise 0.  Each column of the error has a share of the
+ * trace: what is kept of C is kept of every share, and what is added goes to the columns in proportion to what they
+ * round. */
 #ifndef EFLA_CHECK_COVARIANCE_H
 #define EFLA_CHECK_COVARIANCE_H
 
@@ -27,7 +28,8 @@ typedef struct efla_roundings {
   double a, o, s;
 } efla_roundings;
 
-/* Of a kernel that stores its state as `state` and whose results are no finer than `results`: f32 at least is summed in. */
+/* Of a kernel that stores its state as `state` and whose results are no finer than `results`: f32 at least is summed
+ * in. */
 efla_roundings efla_roundings_of(const efla_format *state, double results);
 
 /* A sum of n products, by the sum of their squares and the square of what it comes to. */

@@ -4,8 +4,8 @@
  * A rounding to a format of unit u leaves an error of mean zero that is uniform over a gap, of mean square u^2 f(x)^2/3
  * for a number x, f(x) the power of two at or below |x|; f is taken of the true numbers.  Roundings are assumed to be
  * independent.  Every token's transition acts on the error that the state has so far, so that the covariance C (dk, dk)
- * of the state's error, summed over its columns, follows exactly, for the step S' = diag(d) S + k u^T, u = w v - e S^T p,
- * in which p is k and d one number unless the kernel has an erase key or decays per channel,
+ * of the state's error, summed over its columns, follows exactly, for the step S' = diag(d) S + k u^T, u = w v - e S^T
+ * p, in which p is k and d one number unless the kernel has an erase key or decays per channel,
  *
  *     C <- M C M^T + k k^T U + diag(D),   M = diag(d) - e k p^T,
  *
@@ -17,11 +17,11 @@
  *     D_i = 1/3 [ s f(S'_i)^2 + a (f(d_i S_i)^2 + f(k_i u)^2)    of the stored state, the decayed one, the update
  *               + (a, o) f(k_i)^2 |u|^2 + a r c d_i^2 |S_i|^2 ]  of the key as an operand and of the decay
  *
- * f(x)^2 is summed over the entries of a vector; a, o, s are the squares of the units of the arithmetic, of the operands
- * of products (0 where those are numbers of the arithmetic) and of the stored state; r = 3/(8 log 2) is the mean of
- * f^2/x^2.  R(y) is what the sum y^T S rounds (rounded_sums.h), P(y) = (a, o) f(y_i)^2 |S_i|^2 + o y_i^2 f(S_i)^2 its
- * operands.  Numbers that the inputs hold and the format has are not rounded.  A read-out has the variance, summed over
- * its entries,
+ * f(x)^2 is summed over the entries of a vector; a, o, s are the squares of the units of the arithmetic, of the
+ * operands of products (0 where those are numbers of the arithmetic) and of the stored state; r = 3/(8 log 2) is the
+ * mean of f^2/x^2.  R(y) is what the sum y^T S rounds (rounded_sums.h), P(y) = (a, o) f(y_i)^2 |S_i|^2 + o y_i^2
+ * f(S_i)^2 its operands.  Numbers that the inputs hold and the format has are not rounded.  A read-out has the
+ * variance, summed over its entries,
  *
  *     V = scale^2 { q^T C q + 1/3 [a R(q) + P(q)] } + 1/3 (a + r_o) f(o)^2,
  *
@@ -30,8 +30,8 @@
  *
  * Errors that are common to all columns concentrate less than those that are not.  A second matrix with the same
  * transitions bounds the largest eigenvalue L of the covariance of the entries of o: it takes of what is independent in
- * the columns the largest column only.  The norm of an error is then below x^(1/2) V^(1/2), x - 1 - log x = 2 s L/V, but
- * with a probability of e^-s (Chernoff), and that is granted.
+ * the columns the largest column only.  The norm of an error is then below x^(1/2) V^(1/2), x - 1 - log x = 2 s L/V,
+ * but with a probability of e^-s (Chernoff), and that is granted.
  *
  * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
  * the state beyond the stability limit (docs/findings.md#accumulation). */
@@ -56,9 +56,9 @@ typedef struct efla_units {
 enum { EFLA_UNITS = 7, EFLA_UNITS_TEXT = 120 };
 
 /* The kernels with a state in `state` and outputs in `output`, from those that round least to those that round most:
- * in the arithmetic; with operands of products in the state's format, in the coarser of both; each token by token and by
- * chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both formats
- * are, otherwise f32.  Returns how many. */
+ * in the arithmetic; with operands of products in the state's format, in the coarser of both; each token by token and
+ * by chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both
+ * formats are, otherwise f32.  Returns how many. */
 size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]);
 
 /* "tokens one by one", "chunks of tokens, operands of products of 8 bits"; text (EFLA_UNITS_TEXT). */
@@ -69,7 +69,8 @@ typedef struct efla_variance {
   double sum, most;
 } efla_variance;
 
-/* Times sqrt(sum): the norm that a right kernel exceeds in one of `tests` errors in one of EFLA_ERROR_BOUND_ODDS files. */
+/* Times sqrt(sum): the norm that a right kernel exceeds in one of `tests` errors in one of EFLA_ERROR_BOUND_ODDS
+ * files. */
 double efla_variance_factor(const efla_variance *variance, double tests);
 
 typedef struct efla_error_bound {

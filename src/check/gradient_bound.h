@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The bound for rounding errors in a kernel's gradients (docs/bounds.md#gradient-check).
  *
- * The errors of the state and of the adjoint G have covariances that follow one recursion (check/covariance.h): that of G
- * runs backward in time, with k and p exchanged, and every read-out adds to it.  A gradient is a product of both and of
- * what the token has: its error is that of either factor times the other, and that of its own sums.  Errors of different
- * columns are taken to be independent. */
+ * The errors of the state and of the adjoint G have covariances that follow one recursion (check/covariance.h): that of
+ * G runs backward in time, with k and p exchanged, and every read-out adds to it.  A gradient is a product of both and
+ * of what the token has: its error is that of either factor times the other, and that of its own sums.  Errors of
+ * different columns are taken to be independent. */
 #ifndef EFLA_CHECK_GRADIENT_BOUND_H
 #define EFLA_CHECK_GRADIENT_BOUND_H
 
@@ -78,9 +78,9 @@ void efla_gradient_bound_retreat(efla_gradient_bound *bound, efla_adjoint *adjoi
 /* What storing n numbers whose squares sum to `squares` adds. */
 double efla_stored_variance(const efla_format *stored, size_t n, double squares);
 
-/* Of the gradient of a decay's argument, but for the slopes of its coefficients: per head of <G, S> (of_inner is set) and
- * of a telescoping sum for it, over the square of the slope of log d; per channel all of it, from those by the keys of the
- * update (gradient_bound_decay.c). */
+/* Of the gradient of a decay's argument, but for the slopes of its coefficients: per head of <G, S> (of_inner is set)
+ * and of a telescoping sum for it, over the square of the slope of log d; per channel all of it, from those by the keys
+ * of the update (gradient_bound_decay.c). */
 double efla_gradient_bound_head_decay(efla_gradient_bound *bound, const efla_adjoint *adjoint, const double *q,
                                       const double *v, const double *d_o, const efla_forward_error *forward,
                                       double *of_inner);

@@ -59,13 +59,13 @@ typedef struct efla_gradient_check {
  * was compared. */
 efla_status efla_gradient_check_open(efla_gradient_check *check, const efla_comparison *comparison, efla_message *why);
 
-/* Judges them, of a kernel that keeps its state in this format.  Fails where reading fails, where heads share a gradient but not the inputs, and with EFLA_NO_MEMORY;
- * check is to be cleared in any case. */
+/* Judges them, of a kernel that keeps its state in this format.  Fails where reading fails, where heads share a
+ * gradient but not the inputs, and with EFLA_NO_MEMORY; check is to be cleared in any case. */
 efla_status efla_gradient_check_run(efla_gradient_check *check, const efla_format *state, size_t threads,
                                     efla_message *why);
 
-/* Those heads of one sequence that begin with `head`, a multiple of check->share, and share gradients: judged again with a
- * wrong backward pass, or with the fits (EFLA_GRADIENTS) of faults. */
+/* Those heads of one sequence that begin with `head`, a multiple of check->share, and share gradients: judged again
+ * with a wrong backward pass, or with the fits (EFLA_GRADIENTS) of faults. */
 typedef struct efla_gradient_part {
   size_t sequence, head;
   const efla_gradient_variant *variant; /* NULL: the right one */

@@ -45,8 +45,8 @@ void efla_gradient_lane_clear(efla_gradient_lane *lane);
 void efla_gradient_lane_start(efla_gradient_lane *lane, const double *S);
 void efla_gradient_lane_forward(efla_gradient_lane *lane, size_t b, const efla_tokens *x);
 
-/* The backward sweep of a sequence of `length` tokens: from the derivative by the final state, NULL: zero; then block b,
- * from the last to the first, with d_o (tokens, dv).  variant: what is to be wrong with it; NULL: nothing. */
+/* The backward sweep of a sequence of `length` tokens: from the derivative by the final state, NULL: zero; then block
+ * b, from the last to the first, with d_o (tokens, dv).  variant: what is to be wrong with it; NULL: nothing. */
 void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final, size_t length,
                              const efla_gradient_variant *variant);
 void efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o);

@@ -4,8 +4,8 @@
  * Instability and numbers that are not finite outrank all else.  Then come single faults without a free number, factors
  * that are fitted, faults at the tokens of one phase of chunks, pairs of faults: one that comes later must be
  * EFLA_JUDGEMENT_RATIO times as likely as those before it.  An explanation must reduce the errors to rounding and be as
- * much more likely than every other of its rank; otherwise both are shown, undecided.  Last, errors that are distributed
- * as rounding errors are given a format; and what remains is unknown (docs/bounds.md#judgement). */
+ * much more likely than every other of its rank; otherwise both are shown, undecided.  Last, errors that are
+ * distributed as rounding errors are given a format; and what remains is unknown (docs/bounds.md#judgement). */
 #ifndef EFLA_CHECK_JUDGEMENT_H
 #define EFLA_CHECK_JUDGEMENT_H
 

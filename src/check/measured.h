@@ -13,7 +13,8 @@ typedef struct efla_measured {
 
 efla_measured efla_measure_row(size_t n, const double *found, const long double *truth, const efla_format *format);
 
-/* Adds a row of n entries to the sums, but not its variance; returns whether a tolerance for single rows is exceeded. */
+/* Adds a row of n entries to the sums, but not its variance; returns whether a tolerance for single rows is
+ * exceeded. */
 bool efla_errors_add(efla_errors_of *errors, const efla_tolerance *tolerance, size_t n, const efla_measured *row,
                      double allowed);
 

@@ -37,12 +37,13 @@ typedef struct efla_reference_trajectory {
   double *S64;       /* (dk, dv), scratch of the exact flow with g per channel */
 } efla_reference_trajectory;
 
-/* Whether the truth is the exact flow with g per channel, which no coefficient solves: decay `joint` with g per channel. */
+/* Whether the truth is the exact flow with g per channel, which no coefficient solves: decay `joint` with g per
+ * channel. */
 bool efla_kernel_spec_exact(const efla_kernel_spec *spec, bool g_per_channel);
 
 /* Fails with EFLA_USAGE where the oracle does not support the method or the decay, or where there is no truth for such
- * tokens: the exact flow with g per channel is known for the method `exact`, without an erase key, to longdouble (by its
- * series), gsl and arb. */
+ * tokens: the exact flow with g per channel is known for the method `exact`, without an erase key, to longdouble (by
+ * its series), gsl and arb. */
 efla_status efla_kernel_spec_check(const efla_kernel_spec *spec, bool g_per_channel, bool erase_key, efla_message *why);
 
 /* spec must outlive the trajectory. Fails with EFLA_NO_MEMORY; trajectory is then zeroed. */
@@ -53,7 +54,8 @@ void efla_reference_trajectory_clear(efla_reference_trajectory *trajectory);
 /* Starts a sequence from S (dk, dv); NULL: the zero state. */
 void efla_reference_trajectory_start(efla_reference_trajectory *trajectory, const double *S);
 
-/* Advances by token t of x, with the decay's argument if the rule takes it and the erase key if x has one.  Fails as efla_oracle_advance does. */
+/* Advances by token t of x, with the decay's argument if the rule takes it and the erase key if x has one.  Fails as
+ * efla_oracle_advance does. */
 efla_status efla_reference_trajectory_step(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t,
                                            efla_message *why);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How large the numbers are that a sum rounds on its way.
  *
- * A number x is rounded to a format of unit u with an error that is uniform over a gap, of mean square u^2 f(x)^2/3, f(x)
- * the power of two at or below |x|.  All sizes here are such f^2, to be multiplied by u^2/3. */
+ * A number x is rounded to a format of unit u with an error that is uniform over a gap, of mean square u^2 f(x)^2/3,
+ * f(x) the power of two at or below |x|.  All sizes here are such f^2, to be multiplied by u^2/3. */
 #ifndef EFLA_CHECK_ROUNDED_SUMS_H
 #define EFLA_CHECK_ROUNDED_SUMS_H
 
@@ -26,9 +26,9 @@ static inline double efla_rounded(double x) {
 /* f(x)^2, 0 where x is a number of the unit. */
 double efla_rounded_to(double x, double unit);
 
-/* Sums y^T S (dv) of products over the rows of S (dk, dv), and what they round: every product and every partial sum, the
- * first excepted.  Partial sums are those from the first row to the last, or the mean over all orders where it is larger:
- * of n terms with the squares m and the sum w that is
+/* Sums y^T S (dv) of products over the rows of S (dk, dv), and what they round: every product and every partial sum,
+ * the first excepted.  Partial sums are those from the first row to the last, or the mean over all orders where it is
+ * larger: of n terms with the squares m and the sum w that is
  *
  *     sum over i = 2..n of E (partial sum of i terms)^2 = ((n+1)/6 - 1/n) m + (n+1)/3 w^2.
  *

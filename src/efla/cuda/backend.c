@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The backend `cuda`: arrays in the memory of one device, and the kernels of this directory.  The chunkwise form where it
- * is offered, else the recurrence. */
+/* The backend `cuda`: arrays in the memory of one device, and the kernels of this directory.  The chunkwise form where
+ * it is offered, else the recurrence. */
 #include "efla/cuda/job.h"
 #include "efla/internal/backend.h"
 #include "efla/internal/rows.h"

@@ -6,10 +6,10 @@
  *     o_t = scale exp(G_t) S_0^T q_t + sum_{s<=t} A_ts u_s,    A_ts = scale exp(G_t - G_s) q_t.k_s,
  *     S_C = exp(G_C) S_0 + sum_s k_s exp(G_C - G_s) u_s^T.
  *
- * First, all chunks at once: (I + L)^-1 by forward substitution in f32, A, and the scalars of each token.  Then one pass
- * over the chunks of each head: a warp holds 16 columns of the state as the transposed accumulators of its products,
- * S^T (16, dk), which are the operands of the next ones as they are.  Keys of norm 1 are divided by their norms through the
- * scalars. */
+ * First, all chunks at once: (I + L)^-1 by forward substitution in f32, A, and the scalars of each token.  Then one
+ * pass over the chunks of each head: a warp holds 16 columns of the state as the transposed accumulators of its
+ * products, S^T (16, dk), which are the operands of the next ones as they are.  Keys of norm 1 are divided by their
+ * norms through the scalars. */
 #ifndef EFLA_CUDA_CHUNK_CUH
 #define EFLA_CUDA_CHUNK_CUH
 
@@ -56,7 +56,8 @@ __device__ inline place place_of(const efla_sequence &x, const size_t *first, un
   return {s, span.entry, span.begin + begin, left < CHUNK ? (int)left : CHUNK};
 }
 
-/* Rows of WIDTH numbers, by THREADS threads, to rows STRIDE numbers apart in shared memory; zeros past the last token. */
+/* Rows of WIDTH numbers, by THREADS threads, to rows STRIDE numbers apart in shared memory; zeros past the last
+ * token. */
 template <typename T, int WIDTH, int STRIDE, int THREADS>
 __device__ inline void copy_rows(T *to, const efla_array &a, const place &at, size_t h, size_t column, int thread) {
   constexpr int EACH = WIDTH / 8, ROWS = THREADS / EACH, STEPS = CHUNK / ROWS;

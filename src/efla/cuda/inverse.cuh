@@ -4,8 +4,8 @@
 
 #include "efla/cuda/chunk.cuh"
 
-/* (I + L)^-1 in place of L: blocks of 16 on the diagonal by forward substitution, then T_ij = -T_ii sum L_ik T_kj, first
- * within each half of the chunk, then between them; all in f32. */
+/* (I + L)^-1 in place of L: blocks of 16 on the diagonal by forward substitution, then T_ij = -T_ii sum L_ik T_kj,
+ * first within each half of the chunk, then between them; all in f32. */
 struct square {
   float (*x)[CHUNK + 4];
 };

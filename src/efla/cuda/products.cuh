@@ -11,8 +11,8 @@ template <typename T> __device__ inline uint4 operand(const float (&low)[4], con
                     pack<T>(high[2], high[3]));
 }
 
-/* x^T (16, 64) += a (16, 16 N) rows^T, rows (64, 16 N) in shared memory from a lane's address on; of a triangular square
- * up to the diagonal.  What the next step needs is loaded before this one's products. */
+/* x^T (16, 64) += a (16, 16 N) rows^T, rows (64, 16 N) in shared memory from a lane's address on; of a triangular
+ * square up to the diagonal.  What the next step needs is loaded before this one's products. */
 template <typename T, int N, int ROW, bool TRIANGLE>
 __device__ inline void times_rows(float (&x)[8][4], const uint4 (&a)[N], unsigned rows) {
   unsigned b[2][4][4];

@@ -6,8 +6,8 @@
 #include "efla/cuda/chunk.cuh"
 
 /* A block takes WARPS slices of 16 columns.  Of each slice one warp carries the state from chunk to chunk, another one
- * reads it out a chunk later; LOADERS more warps each copy what the first and the others need.  They wait for each other at barriers in shared
- * memory: each buffer has one that says that it is full, and one that it is empty. */
+ * reads it out a chunk later; LOADERS more warps each copy what the first and the others need.  They wait for each
+ * other at barriers in shared memory: each buffer has one that says that it is full, and one that it is empty. */
 enum { LOADERS = 2, LOADING = 32 * LOADERS, STATE_STAGES = 3, READ_STAGES = 2, OPERANDS = 2 };
 
 template <typename T, int D, int WARPS> struct state_stage {
