@@ -2,7 +2,8 @@
 /* The chunkwise form (docs/derivations.md#e4) on tensor cores, for bf16 and f16.  With G_t the sum of the logarithms of
  * the decays of a chunk's tokens up to t, S_0 the state before it and u_t = w_t v_t - e_t S_{t-1}^T k_t,
  *
- *     u_t + sum_{s<t} L_ts u_s = w_t v_t - f_t S_0^T k_t,      L_ts = e_t exp(G_{t-1} - G_s) k_t.k_s,   f_t = e_t exp(G_{t-1}),
+ *     u_t + sum_{s<t} L_ts u_s = w_t v_t - f_t S_0^T k_t,      L_ts = e_t exp(G_{t-1} - G_s) k_t.k_s,
+ *                                                              f_t = e_t exp(G_{t-1}),
  *     o_t = scale exp(G_t) S_0^T q_t + sum_{s<=t} A_ts u_s,    A_ts = scale exp(G_t - G_s) q_t.k_s,
  *     S_C = exp(G_C) S_0 + sum_s k_s exp(G_C - G_s) u_s^T.
  *
