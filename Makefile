@@ -8,6 +8,7 @@
 #   EFLA_CORPUS=DIR                    directory of a text in the parts train, valid, test: the study of language models
 #   SEEDS=LIST, SHARD=i/n              of make study: seeds of the classifiers, share of all models
 #   ARB=no, FFTW=no                    build without Arb or FFTW, even where it is installed; OPTIONAL=no leaves them uninstalled
+#   MPI=no                             build without MPI, even where it is installed; MPI=NAME: the one that pkg-config knows by it
 #   CUDA=yes                           libefla with the backend cuda, by nvcc: mk/cuda.mk
 #   OPENMP=no                          libefla with one thread, which then needs libm only
 #   WERROR=1                           a warning is an error
@@ -27,9 +28,10 @@ include mk/packages.mk
 BUILD := build/$(MODE)
 BIN   := $(if $(filter release,$(MODE)),bin,$(BUILD)/bin)
 
-# libefla is src/efla and stands alone; the laboratory is all else in src, and stands on it.
+# libefla is src/efla and stands alone; src/mpi is a library beside it where there is MPI; the laboratory is all else in src, and
+# stands on them.
 EFLA_C       := $(sort $(filter-out $(if $(filter yes,$(CUDA)),,src/efla/cuda/%),$(wildcard src/efla/*.c src/efla/*/*.c)))
-LABORATORY_C := $(sort $(filter-out src/efla/%,$(wildcard src/*/*.c src/*/*/*.c)))
+LABORATORY_C := $(sort $(filter-out src/efla/% src/mpi/%,$(wildcard src/*/*.c src/*/*/*.c)))
 EXPERIMENTS  := $(sort $(wildcard experiments/*.c experiments/tools/*.c))
 PROGRAMS     := $(notdir $(EXPERIMENTS:.c=))
 TESTS        := $(patsubst tests/%.c,%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
@@ -38,10 +40,11 @@ TESTS        := $(filter-out packaging/%,$(TESTS))
 endif
 
 EFLA_O        = $(EFLA_C:%.c=$(BUILD)/%.o) $(CUDA_O)
+MPI_O        := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/mpi/*.c))
 LABORATORY_O := $(LABORATORY_C:%.c=$(BUILD)/%.o)
 HARNESS_O    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 # The order in which a linker wants them.
-LIBRARIES    := $(BUILD)/liblaboratory.a $(BUILD)/libefla.a
+LIBRARIES    := $(BUILD)/liblaboratory.a $(if $(MPI_LIBS),$(BUILD)/libefla_mpi.a) $(BUILD)/libefla.a
 PROGRAM_FILES := $(PROGRAMS:%=$(BIN)/%)
 TEST_FILES   := $(TESTS:%=$(BUILD)/tests/%)
 
@@ -117,6 +120,9 @@ $(BUILD)/src/app/provenance.o: $(BUILD)/build_info.h
 $(BUILD)/src/data/shakespeare.o: data/shakespeare.txt # embedded
 
 COMPILE = -MMD -MP -c -o $@ $<
+$(BUILD)/src/mpi/%.o: src/mpi/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS_EFLA) $(MPI_CFLAGS) $(WHEREVER) $(COMPILE)
 $(BUILD)/src/efla/%.o: src/efla/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_EFLA) $(WHEREVER) $(call isa,$*) $(COMPILE)
@@ -135,6 +141,7 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 $(BUILD)/libefla.a: $(EFLA_O)
 $(BUILD)/liblaboratory.a: $(LABORATORY_O)
+$(BUILD)/libefla_mpi.a: $(MPI_O)
 $(LIBRARIES):
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
@@ -151,7 +158,7 @@ $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) -Wl,--wrap=_mark_point $(CHECK_LIBS) $(PACKAGE_LIBS)
 .SECONDARY:
 
-ALL_O := $(EFLA_O) $(LABORATORY_O) $(HARNESS_O) $(TEST_FILES:=.o) $(EXPERIMENTS:%.c=$(BUILD)/%.o)
+ALL_O := $(EFLA_O) $(MPI_O) $(LABORATORY_O) $(HARNESS_O) $(TEST_FILES:=.o) $(EXPERIMENTS:%.c=$(BUILD)/%.o)
 -include $(ALL_O:.o=.d) $(wildcard $(BUILD)/experiments/*/*.d $(BUILD)/tests/fuzz/*.d $(BUILD)/tests/campaigns/*.d)
 
 # ---------------------------------------------------------------------------------------------------------------- tests

@@ -18,6 +18,8 @@ endef
 define OPTIONAL_PACKAGES
 test -e /usr/include/arb.h -o -e /usr/include/flint/arb.h -o -e /usr/local/include/flint/arb.h   libflint-arb-dev
 pkg-config --exists fftw3         libfftw3-dev
+command -v mpirun                openmpi-bin
+pkg-config --exists mpi-c || pkg-config --exists mpich || pkg-config --exists ompi-c   libopenmpi-dev
 endef
 define FIGURE_CHECKERS
 command -v python3               python3
@@ -100,5 +102,13 @@ endif
 ifneq ($(if $(filter no,$(FFTW)),,$(shell pkg-config --exists fftw3 && echo yes)),)
 PACKAGE_CFLAGS += -DEFLA_HAVE_FFTW $(shell pkg-config --cflags fftw3)
 PACKAGE_LIBS   += $(shell pkg-config --libs fftw3)
+endif
+# MPI's headers are not ours to be warned about.
+MPI_NAME := $(if $(filter no,$(MPI)),,$(firstword $(foreach name,$(or $(MPI),mpi-c ompi-c mpich),$(shell pkg-config --exists $(name) && echo $(name)))))
+ifneq ($(MPI_NAME),)
+MPI_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(MPI_NAME)))
+MPI_LIBS   := $(shell pkg-config --libs $(MPI_NAME))
+PACKAGE_CFLAGS += -DEFLA_HAVE_MPI $(MPI_CFLAGS)
+PACKAGE_LIBS   += $(MPI_LIBS)
 endif
 endif

@@ -199,7 +199,9 @@ static char *alias_of(const parse *p, const efla_option *option) {
 }
 
 bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **argv, int *code) {
-  *cli = (efla_cli){.program = program, .name = basename(argv[0])};
+  static efla_communicator alone;
+  alone = efla_communicator_serial();
+  *cli = (efla_cli){.program = program, .name = basename(argv[0]), .ranks = &alone};
   parse p = {.cli = cli};
   gather_options(&p);
   struct argp_option rows[3 * MOST_OPTIONS + COMMON] = {{0}};
@@ -234,13 +236,6 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
   return error == 0;
 }
 
-void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv) {
-  int code;
-  if (!efla_cli_read(cli, program, argc, argv, &code)) exit(code);
-  omp_set_num_threads((int)cli->threads);
-  efla_blas_single_thread();
-}
-
 void efla_cli_clear(efla_cli *cli) {
   free(cli->settings);
   free(cli->command);
@@ -254,6 +249,9 @@ int efla_cli_fail(const efla_cli *cli, efla_status status, const efla_message *w
                               [EFLA_OUTPUT] = EFLA_EXIT_IO,         [EFLA_UNTRUSTED] = EFLA_EXIT_CHECK,
                               [EFLA_NOT_BUILT] = EFLA_EXIT_USAGE,   [EFLA_USAGE] = EFLA_EXIT_USAGE,
                               [EFLA_OUTSIDE] = EFLA_EXIT_CHECK,     [EFLA_NOT_FINITE] = EFLA_EXIT_NOT_FINITE};
-  if (*why->text) fprintf(stderr, "%s: %s\n", cli->name, why->text);
+  if (*why->text && cli->ranks->size > 1)
+    fprintf(stderr, "%s: rank %zu: %s\n", cli->name, cli->ranks->rank, why->text);
+  else if (*why->text)
+    fprintf(stderr, "%s: %s\n", cli->name, why->text);
   return codes[status];
 }

@@ -10,6 +10,7 @@
 
 #include "app/column.h"
 #include "base/status.h"
+#include "efla/communicator.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,21 +81,22 @@ typedef struct efla_program {
   efla_status (*check)(const struct efla_cli *cli, efla_message *why);
   /* Writes additional lines "# key: value" to the header of tables, once the options are known. May be NULL. */
   void (*remarks)(FILE *header);
+  bool over_ranks; /* it can be started as several ranks (app/world.h), which run all functions here, each with its own
+                      cli->ranks; only rank 0 has outputs: elsewhere optional ones are not wanted, and standard output
+                      goes nowhere */
 } efla_program;
 
-/* The parsed command line; filled by efla_cli_parse or efla_cli_read. */
+/* The parsed command line, filled by efla_cli_read. */
 typedef struct efla_cli {
   const efla_program *program;
   const char *name; /* the program as it was called: "order", "efla-order" where installed; part of argv[0] */
   size_t seed, threads;
   const char *out; /* NULL: standard output */
   bool quick;
-  char *settings; /* "key: value\n" for every option with the value used */
-  char *command;  /* the command line, quoted for a shell */
+  char *settings;                 /* "key: value\n" for every option with the value used */
+  char *command;                  /* the command line, quoted for a shell */
+  const efla_communicator *ranks; /* with which this process runs; never NULL in a program's functions */
 } efla_cli;
-
-/* As efla_cli_read, but ends the program itself where it is not to run. */
-void efla_cli_parse(efla_cli *cli, const efla_program *program, int argc, char **argv);
 
 /* Parses the command line and assigns the values of options. True: the program is to run. False: cli is zeroed and
  * *code is the exit status, 0 after --help, --usage and --version (3 where standard output cannot be written), 2 after

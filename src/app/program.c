@@ -2,9 +2,11 @@
 #include "app/program.h"
 
 #include "app/provenance.h"
+#include "app/world.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,29 +32,72 @@ static efla_status check_files(const efla_cli *cli, efla_message *why) {
   return status;
 }
 
-int efla_program_main(const efla_program *program, int argc, char **argv) {
-  efla_cli cli;
+/* Ranks but the first compute without leaving anything. */
+static efla_status silence(efla_cli *cli, efla_message *why) {
+  cli->out = NULL;
+  for (const efla_option *option = cli->program->options; option->name; option++)
+    if (option->kind == EFLA_RESULT) *(const char **)option->to = NULL;
+  return freopen("/dev/null", "w", stdout) ? EFLA_OK
+                                           : efla_fail(why, EFLA_OUTPUT, "/dev/null: cannot open: %s", strerror(errno));
+}
+
+static bool completes(efla_status status) {
+  return status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE;
+}
+
+/* From the options to the complete table. */
+static efla_status run(efla_cli *cli, efla_message *why) {
+  const efla_program *program = cli->program;
   efla_table table = {0};
-  efla_message why, trouble;
-  efla_blas_best_kernels(argv);
-  efla_cli_parse(&cli, program, argc, argv);
-  efla_status status = check_files(&cli, &why);
-  if (status == EFLA_OK && program->check) status = program->check(&cli, &why);
-  if (status == EFLA_OK) status = efla_table_open(&table, &cli, &why);
-  if (status == EFLA_OK) status = program->run(&cli, &table, &why);
-  if (status == EFLA_OK && table.rows == 0 && !program->reports)
-    status = efla_fail(&why, EFLA_USAGE, "no row: nothing of what was asked for can be computed");
-  if (status == EFLA_OK || status == EFLA_UNTRUSTED || status == EFLA_OUTSIDE || status == EFLA_NOT_FINITE) {
+  efla_message trouble;
+  efla_status status = check_files(cli, why);
+  if (status == EFLA_OK && cli->ranks->rank > 0) status = silence(cli, why);
+  if (status == EFLA_OK && program->check) status = program->check(cli, why);
+  if (status == EFLA_OK) status = efla_table_open(&table, cli, why);
+  if (status == EFLA_OK) status = program->run(cli, &table, why);
+  if (status == EFLA_OK && table.rows == 0 && !program->reports && cli->ranks->rank == 0)
+    status = efla_fail(why, EFLA_USAGE, "no row: nothing of what was asked for can be computed");
+  if (completes(status)) {
     efla_status closed = efla_table_close(&table, &trouble);
-    if (closed != EFLA_OK) status = closed, why = trouble;
+    if (closed != EFLA_OK) status = closed, *why = trouble;
   } else {
     efla_table_abandon(&table);
   }
   if (program->reports && (fflush(stdout) != 0 || ferror(stdout)))
-    status = efla_fail(&why, EFLA_OUTPUT, "standard output: cannot write: %s", strerror(errno));
-  int code = status == EFLA_OK ? EFLA_EXIT_FINE : efla_cli_fail(&cli, status, &why);
-  efla_cli_clear(&cli);
-  return code;
+    status = efla_fail(why, EFLA_OUTPUT, "standard output: cannot write: %s", strerror(errno));
+  return status;
+}
+
+/* Reports the failure, and ends all ranks where this one cannot go on. */
+static int fail(const efla_cli *cli, efla_status status, const efla_message *why) {
+  if (!completes(status)) efla_world_yield(cli->ranks);
+  const int code = efla_cli_fail(cli, status, why);
+  return completes(status) ? code : efla_world_abort(cli->ranks, code);
+}
+
+int efla_program_main(const efla_program *program, int argc, char **argv) {
+  efla_cli cli = {.program = program, .name = program->name};
+  efla_communicator ranks;
+  efla_message why;
+  int code = EFLA_EXIT_FINE;
+  efla_blas_best_kernels(argv);
+  efla_status status = efla_world_open(&ranks, argc, argv, &why);
+  if (status == EFLA_OK && ranks.size > 1 && !program->over_ranks)
+    status = efla_fail(&why, EFLA_USAGE, "started as %zu ranks, but it runs as one process only", ranks.size);
+  cli.ranks = &ranks;
+  if (status != EFLA_OK) return fail(&cli, status, &why);
+  /* What is wrong with the options is wrong on all ranks, and said by one. */
+  bool runs = ranks.rank == 0 && efla_cli_read(&cli, program, argc, argv, &code);
+  if (ranks.broadcast(&ranks, &runs, sizeof runs, 0) == EFLA_OK && runs) {
+    if (ranks.rank > 0 && !efla_cli_read(&cli, program, argc, argv, &code)) return efla_world_abort(&ranks, code);
+    cli.ranks = &ranks;
+    omp_set_num_threads((int)cli.threads);
+    efla_blas_single_thread();
+    status = run(&cli, &why);
+    code = status == EFLA_OK ? EFLA_EXIT_FINE : fail(&cli, status, &why);
+    efla_cli_clear(&cli);
+  }
+  return efla_world_close(&ranks, code);
 }
 
 efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,

@@ -29,6 +29,7 @@ static efla_status open_output(efla_table *table, const char *path, efla_message
 
 void efla_table_header(FILE *file, const efla_cli *cli) {
   fprintf(file, "# program: %s\n# command: %s\n", cli->program->name, cli->command);
+  if (cli->ranks->size > 1) fprintf(file, "# ranks: %zu\n", cli->ranks->size);
   for (const char *line = cli->settings; *line; line += strcspn(line, "\n") + 1)
     fprintf(file, "# %.*s\n", (int)strcspn(line, "\n"), line);
   if (cli->program->remarks) cli->program->remarks(file);

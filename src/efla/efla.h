@@ -4,14 +4,15 @@
 #ifndef EFLA_EFLA_H
 #define EFLA_EFLA_H
 
-#include "efla/version.h"  /* of headers and library */
-#include "efla/status.h"   /* error codes */
-#include "efla/array.h"    /* data, type, strides */
-#include "efla/rule.h"     /* method, decay, keys: the three coefficients of a step */
-#include "efla/sequence.h" /* one batch of sequences: what is read and written */
-#include "efla/backend.h"  /* how it is computed */
-#include "efla/forward.h"  /* all tokens of a batch */
-#include "efla/backward.h" /* their derivative */
-#include "efla/decode.h"   /* one token at a time */
+#include "efla/version.h"      /* of headers and library */
+#include "efla/status.h"       /* error codes */
+#include "efla/array.h"        /* data, type, strides */
+#include "efla/rule.h"         /* method, decay, keys: the three coefficients of a step */
+#include "efla/sequence.h"     /* one batch of sequences: what is read and written */
+#include "efla/backend.h"      /* how it is computed */
+#include "efla/forward.h"      /* all tokens of a batch */
+#include "efla/backward.h"     /* their derivative */
+#include "efla/decode.h"       /* one token at a time */
+#include "efla/communicator.h" /* several processes */
 
 #endif

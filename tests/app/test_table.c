@@ -48,7 +48,8 @@ static efla_cli set_up(const char *name, const char *argument) {
   snprintf(path, sizeof path, "%s/table.csv", files_directory(name));
   snprintf(part, sizeof part, "%s.part", path);
   char *words[] = {"elsewhere/trial", "--out", path, (char *)argument, NULL};
-  efla_cli_parse(&cli, &program, argument ? 4 : 3, words);
+  int code;
+  ck_assert(efla_cli_read(&cli, &program, argument ? 4 : 3, words, &code));
   return cli;
 }
 

@@ -33,8 +33,17 @@ static void require_assertions(void) {
   if (assertions == 0 && !skipped) ck_abort_msg("this test asserted nothing");
 }
 
-int testing_main(const char *module, const TTest *const *tests, size_t n, double limit) {
+int testing_run(Suite *suite, enum fork_status forked) {
   mkdir(TEST_WORK, 0777); /* it may be there */
+  SRunner *runner = srunner_create(suite);
+  srunner_set_fork_status(runner, forked);
+  srunner_run_all(runner, CK_NORMAL);
+  int failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+Suite *testing_suite(const char *module, const TTest *const *tests, size_t n, double limit) {
   Suite *suite = suite_create(module);
   for (size_t i = 0; i < n; i++) {
     TCase *one = tcase_create(tests[i]->name);
@@ -43,13 +52,13 @@ int testing_main(const char *module, const TTest *const *tests, size_t n, double
     tcase_add_test(one, tests[i]);
     suite_add_tcase(suite, one);
   }
+  return suite;
+}
+
+int testing_main(const char *module, const TTest *const *tests, size_t n, double limit) {
   printf("%s (seed %lu)\n", module, testing_seed());
   fflush(stdout);
-  SRunner *runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  int failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  return testing_run(testing_suite(module, tests, n, limit), CK_FORK_GETENV);
 }
 
 double testing_rounding(size_t tokens, size_t dk) {

@@ -21,6 +21,10 @@
  * the variable EFLA_TEST_SEED or 1, and is printed. */
 int testing_main(const char *module, const TTest *const *tests, size_t n, double limit);
 
+/* Its two halves: the tests as a suite, and running one, which clears it. */
+Suite *testing_suite(const char *module, const TTest *const *tests, size_t n, double limit);
+int testing_run(Suite *suite, enum fork_status forked);
+
 /* The generator of this run; each test starts it afresh with testing_seed(). */
 unsigned long testing_seed(void);
 
