@@ -100,7 +100,7 @@ check: deps install-deps figure-check-deps consumer-deps python-deps ## build an
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24; sed -n '4,13s/^# *//p' Makefile
 clean:                  ## remove everything that was built, run and drawn
-	rm -rf build bin results figures
+	rm -rf build bin results figures report
 
 # --------------------------------------------------------------------------------------------------------------- builds
 build-all: $(PROGRAM_FILES) $(BUILD)/draw
@@ -151,7 +151,9 @@ $(PROGRAM_FILES): $$(call object_of,$$(@F)) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
 # What make itself runs, and nobody installs.
-$(BUILD)/verdict $(BUILD)/draw: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard experiments/$$(@F)/*.c)) $(LIBRARIES)
+CLAIMS_O := $(patsubst %.c,$(BUILD)/%.o,$(wildcard experiments/claims/*.c))
+$(BUILD)/verdict $(BUILD)/report: $(CLAIMS_O)
+$(BUILD)/verdict $(BUILD)/report $(BUILD)/draw: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard experiments/$$(@F)/*.c)) $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
 # tests/support/testing.c counts assertions.
 $(TEST_FILES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HARNESS_O) $(LIBRARIES)
@@ -165,7 +167,7 @@ ALL_O := $(EFLA_O) $(MPI_O) $(LABORATORY_O) $(HARNESS_O) $(TEST_FILES:=.o) $(EXP
 # Several at a time, but those that measure time: each prints what it has to say at its end, all run even after one has failed,
 # and the exit status tells whether any did.
 TIMED_TESTS := $(filter programs/test_throughput,$(TESTS))
-build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict $(BUILD)/draw
+build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict $(BUILD)/report $(BUILD)/draw
 	@UNDER='$(UNDER)' sh tests/support/run_tests $(BUILD)/tests $(CORES) '$(filter-out $(TIMED_TESTS),$(TESTS))' '$(TIMED_TESTS)'
 
 include mk/figures.mk mk/install.mk mk/lint.mk mk/sanitize.mk mk/fuzz.mk mk/campaigns.mk mk/cross.mk

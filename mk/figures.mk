@@ -14,6 +14,20 @@ gallery: figures        ## refresh the figures that the README shows
 	$(call keep,figures/order.svg figures/accumulation.svg figures/channel_decay.svg $(IMAGE_FIGURES:%=figures/%.svg) $(LANGUAGE_FIGURES:%=figures/%.svg))
 build-verdict: $(BUILD)/verdict
 
+# One page with all of it, report/index.html, that needs nothing else; FORMAT=pdf prints it too, by Chromium.
+.PHONY: report build-report check-report
+report: deps $(if $(filter pdf,$(FORMAT)),browser-deps) ## the claims, figures and where they come from, on one page: report/index.html
+	@$(SUBMAKE) $(JOBS) build-all build-verdict $(BUILD)/report
+	@$(SUBMAKE) FORMAT=svg build-figures
+	@$(SUBMAKE) build-report
+check-report: report browser-deps ## look for faults of the page, in Chromium
+	@experiments/report/check $(words $(FIGURES))
+build-report:
+	@mkdir -p report
+	@$(BUILD)/report results $(BIN) $(foreach figure,$(FIGURES),$(figure):$(call table,$(figure)):$(call script,$(figure))) > report/index.html.new || { rm -f report/index.html.new; exit 1; }
+	@mv report/index.html.new report/index.html
+	$(if $(filter pdf,$(FORMAT)),chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=report/report.pdf report/index.html 2>/dev/null)
+
 # A run is a table, results/RUN.csv, and the command that writes it (normally bin/RUN).  A figure, figures/FIGURE.svg, is drawn
 # from the table of its run by a script (both normally of the figure's name).
 MNIST := $(if $(EFLA_MNIST),$(wildcard $(EFLA_MNIST)/train-images*))

@@ -42,6 +42,10 @@ endef
 define PYTHON_OPTIONAL
 /usr/bin/python3 -c 'import torch'   python3-torch
 endef
+# For the report: a page is looked at, and printed.
+define BROWSERS
+command -v chromium              chromium
+endef
 define LINTERS
 command -v clang                 clang
 command -v clang-tidy            clang-tidy
@@ -58,9 +62,9 @@ command -v aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 test -e /usr/aarch64-linux-gnu/lib/libc.a     libc6-dev-arm64-cross
 command -v qemu-aarch64          qemu-user
 endef
-export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS CROSS_COMPILERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS CROSS_COMPILERS
 
-.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps lint-deps checker-deps cross-deps
+.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps browser-deps lint-deps checker-deps cross-deps
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 present:
@@ -75,6 +79,8 @@ consumer-deps:
 	@sh .ci/install "$$CONSUMERS"
 python-deps:
 	@sh .ci/install "$$PYTHON" "$(if $(filter no,$(OPTIONAL)),,$$PYTHON_OPTIONAL)"
+browser-deps:
+	@sh .ci/install "$$BROWSERS"
 lint-deps:
 	@sh .ci/install "$$LINTERS"
 checker-deps:

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The claims' verdicts, each from the table of one experiment.
+/* The paper's claims, and their verdicts, each from the table of one experiment.
  *
- * Each function takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it, and
+ * Nothing is typed in: every number and every verdict is computed from a table.  Each function verdict_NAME takes a whole table of the experiment that its argument is named after, as efla_csv_read gives it, and
  * leaves it as it is.  Where the table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none
  * of a kind that is measured on request, or DIVERGED where it would have enough but for models that diverged; numbers of
  * the evidence for which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
-#ifndef EXPERIMENTS_VERDICT_H
-#define EXPERIMENTS_VERDICT_H
+#ifndef EXPERIMENTS_CLAIMS_H
+#define EXPERIMENTS_CLAIMS_H
 
 #include "laboratory.h"
 
@@ -16,6 +16,23 @@ typedef struct verdict {
   ruling ruling;
   char condition[80], evidence[256]; /* condition: where it holds if */
 } verdict;
+
+const char *ruling_word(ruling r); /* "holds", ... */
+
+/* What a table says of a claim, or of one case of it. */
+typedef struct finding {
+  char text[96];     /* the claim, and the case */
+  const char *table; /* results/TABLE.csv */
+  bool no_table;     /* there is none: NOT_ASKED where it may be absent, MISSING else */
+  verdict verdict;   /* its evidence says why where the ruling is MISSING or NOT_ASKED */
+} finding;
+
+typedef void findings_sink(void *context, const finding *f);
+
+/* Gives sink the findings for all claims, in their order, from the tables in the directory `results`.  False, after a
+ * message on standard error for each, where a table is missing, cannot be read, or is older than the program in
+ * `programs` that writes it, or has too few rows for a claim. */
+bool claims_judge(const char *results, const char *programs, findings_sink *sink, void *context);
 
 /* Of the method's arithmetic (arithmetic.c). */
 verdict verdict_exactness(const efla_csv *reference);

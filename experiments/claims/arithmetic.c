@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "verdict.h"
+#include "claims.h"
 
 #include <float.h>
 #include <math.h>
