@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Error against token number; `column` chooses the state's (error) or the read-out's (readout_error).
+# Error against token number, of the state or (accumulation-readout) of the read-out.
 width = 1500
 height = 1180
 load 'plots/style.gp'

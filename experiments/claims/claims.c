@@ -20,6 +20,7 @@ struct claim {
   verdict (*decide_each)(const efla_csv *csv, const char *what); /* or one line for each of these */
   const char *(*each)(size_t i);
   const char *absent; /* why there may be no table; NULL: there must be one */
+  const char *figure; /* that shows it; NULL: the one of the table's name */
 };
 
 static const struct claim claims[] = {
@@ -40,19 +41,19 @@ static const struct claim claims[] = {
     {"robust on MNIST rows", "noise-mnist", "noise", .decide_each = verdict_recall, .each = efla_perturbation_name,
      .absent = no_mnist},
     {"robust once trained, by its method", "effects", "effects", .decide_each = verdict_trained,
-     .each = name_of_study_condition, .absent = no_study},
+     .each = name_of_study_condition, .absent = no_study, .figure = "smnist-effects"},
     {"lower perplexity", "effects-lm", "effects", .decide_each = verdict_perplexity, .each = verdict_contrast_name,
-     .absent = no_lm},
+     .absent = no_lm, .figure = "lm-effects"},
     {"lower perplexity at one rate", "effects-lm-equal", "effects", .decide_each = verdict_perplexity,
-     .each = verdict_contrast_name, .absent = no_lm},
+     .each = verdict_contrast_name, .absent = no_lm, .figure = "lm-effects"},
     {"BLiMP accuracy", "effects-lm", "effects", .decide_each = verdict_blimp, .each = verdict_contrast_name,
-     .absent = no_lm},
+     .absent = no_lm, .figure = "lm-effects"},
     {"LAMBADA accuracy", "effects-lm", "effects", .decide_each = verdict_lambada, .each = verdict_contrast_name,
-     .absent = no_lm},
+     .absent = no_lm, .figure = "lm-effects"},
     {"trained recall", "effects-recall", "effects", .decide_each = verdict_trained_recall,
-     .each = verdict_contrast_name, .absent = no_recall},
+     .each = verdict_contrast_name, .absent = no_recall, .figure = "recall"},
     {"MAD, mean over tasks", "effects-mad", "effects", .decide_each = verdict_mad, .each = verdict_contrast_name,
-     .absent = no_mad},
+     .absent = no_mad, .figure = "mad"},
 };
 
 /* 0: read and up to date; -1: not there, as may be; 1: missing or old, and said so. */
@@ -82,7 +83,7 @@ const char *ruling_word(ruling r) {
 }
 
 static finding find(const struct claim *claim, const char *what, const verdict *v) {
-  finding f = {.table = claim->table, .verdict = *v};
+  finding f = {.table = claim->table, .figure = claim->figure ? claim->figure : claim->table, .verdict = *v};
   snprintf(f.text, sizeof f.text, "%s%s%s", claim->text, *what ? ": " : "", what);
   if (v->ruling == MISSING) {
     snprintf(f.verdict.evidence, sizeof f.verdict.evidence, "too few rows");
@@ -119,7 +120,8 @@ bool claims_judge(const char *results, const char *programs, findings_sink *sink
       efla_csv_clear(&csv);
       continue;
     }
-    finding f = {.table = claims[c].table, .verdict.ruling = status < 0 ? NOT_ASKED : MISSING};
+    finding f = {
+        .table = claims[c].table, .figure = claims[c].table, .verdict.ruling = status < 0 ? NOT_ASKED : MISSING};
     snprintf(f.text, sizeof f.text, "%s", claims[c].text);
     if (status < 0)
       snprintf(f.verdict.evidence, sizeof f.verdict.evidence, "%s", claims[c].absent);

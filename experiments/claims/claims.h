@@ -21,10 +21,11 @@ const char *ruling_word(ruling r); /* "holds", ... */
 
 /* What a table says of a claim, or of one case of it. */
 typedef struct finding {
-  char text[96];     /* the claim, and the case */
-  const char *table; /* results/TABLE.csv */
-  bool no_table;     /* there is none: NOT_ASKED where it may be absent, MISSING else */
-  verdict verdict;   /* its evidence says why where the ruling is MISSING or NOT_ASKED */
+  char text[96];      /* the claim, and the case */
+  const char *table;  /* results/TABLE.csv */
+  const char *figure; /* figures/FIGURE.svg, which may not be drawn */
+  bool no_table;      /* there is none: NOT_ASKED where it may be absent, MISSING else */
+  verdict verdict;    /* its evidence says why where the ruling is MISSING or NOT_ASKED */
 } finding;
 
 typedef void findings_sink(void *context, const finding *f);

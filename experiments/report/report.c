@@ -47,18 +47,15 @@ static char *caption_of(const figure *f) {
   return caption ? caption : strdup(f->name);
 }
 
-/* The first figure that is drawn from results/TABLE.csv; NULL: none. */
-static const figure *figure_of(const char *table) {
-  char path[1024];
-  snprintf(path, sizeof path, "results/%s.csv", table);
+static const figure *figure_of(const char *name) { /* NULL: it is not on the page */
   for (size_t i = 0; i < drawn; i++)
-    if (!strcmp(figures[i].table, path)) return &figures[i];
+    if (!strcmp(figures[i].name, name)) return &figures[i];
   return NULL;
 }
 
 static void put_finding(void *context, const finding *f) {
   const verdict *v = &f->verdict;
-  const figure *shown = figure_of(f->table);
+  const figure *shown = figure_of(f->figure);
   (void)context;
   printf("<tr><th scope=\"row\">");
   html_text("%s", f->text);
