@@ -25,6 +25,16 @@ install: installers-present   ## install libefla and the programs below PREFIX
 uninstall: installers-present ## remove what install put there, given the same PREFIX, LIBDIR, PYTHONDIR and DESTDIR
 	@$(SUBMAKE) $(JOBS) build-uninstall
 
+# Interface and release: packaging/symbols lists what the shared library of this version shows, so that no change of it goes
+# unseen; the archive has the same bytes whenever it is made from one commit.
+.PHONY: symbols dist
+symbols: present        ## note the symbols that libefla shows in packaging/symbols
+	@$(SUBMAKE) $(JOBS) build/release/libefla.so.$(VERSION)
+	@nm -D --defined-only build/release/libefla.so.$(VERSION) | awk '{ print $$3 }' | LC_ALL=C sort > packaging/symbols
+dist:                   ## the sources of the last commit: build/efla-VERSION.tar.gz
+	@mkdir -p build; git archive --format=tar --prefix=efla-$(VERSION)/ HEAD | gzip -9n > build/efla-$(VERSION).tar.gz
+	@ls build/efla-$(VERSION).tar.gz
+
 build-install: build-stage
 	@umask 022; mkdir -p '$(INSTALLED)'; cp -R -P --remove-destination $(STAGE)/. '$(INSTALLED)'
 	@$(if $(DESTDIR),,ldconfig 2>/dev/null || true)
@@ -37,8 +47,11 @@ build-uninstall: build-stage
 ifeq ($(MODE),release)
 build-all build-check: $(SHARED)
 endif
-$(SHARED): $(EFLA_O) packaging/efla.map
-	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=packaging/efla.map -o $@ $(EFLA_O) $(CUDA_LIBS) -lm
+# It shows what the public headers name, and nothing else.
+$(BUILD)/efla.map: $(wildcard src/efla/*.h) mk/install.mk
+	@mkdir -p $(@D); { echo '{ global:'; cat $(wildcard src/efla/*.h) | grep -o '\<efla_[a-z0-9_]*' | sort -u | sed 's/$$/;/'; echo 'local: *; };'; } > $@
+$(SHARED): $(EFLA_O) $(BUILD)/efla.map
+	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/efla.map -o $@ $(EFLA_O) $(CUDA_LIBS) -lm
 
 # Public are the headers that lie directly in src/efla.
 build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED)

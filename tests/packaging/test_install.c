@@ -89,7 +89,9 @@ START_TEST(headers_stand_alone) {
         "echo \"#include <$header>\" | cc -x$language -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only "
         "$(pkg-config --cflags efla) - || exit 1; done; done");
   SHELL("cd $P/include/efla && ls | tr '\\n' ' '");
-  ck_assert_str_eq(out, "array.h backend.h backward.h decode.h efla.h forward.h rule.h sequence.h status.h version.h ");
+  ck_assert_str_eq(
+      out,
+      "array.h backend.h backward.h communicator.h decode.h efla.h forward.h rule.h sequence.h status.h version.h ");
 }
 END_TEST
 
@@ -197,6 +199,28 @@ START_TEST(uninstall_takes_it_away) {
 END_TEST
 
 /* A package is put together elsewhere than where it will live. */
+/* A change of the interface is one of packaging/symbols too. */
+START_TEST(symbols) {
+  install();
+  SHELL("nm -D --defined-only $P/lib/libefla.so | awk '{ print $3 }' | LC_ALL=C sort >$W/symbols");
+  ck_assert_msg(shell("diff packaging/symbols $W/symbols") == 0,
+                "what libefla shows is not what packaging/symbols lists; if that is meant: make symbols\n%s", out);
+}
+END_TEST
+
+/* The same archive twice; what is in it knows its commit. */
+START_TEST(archive) {
+  install();
+  if (shell("git rev-parse HEAD >$W/commit") != 0) {
+    testing_skip("archive", "not a git checkout");
+    return;
+  }
+  SHELL("make dist && cp build/efla-" EFLA_VERSION ".tar.gz $W/first.tar.gz && sleep 1 && make dist && "
+        "cmp build/efla-" EFLA_VERSION ".tar.gz $W/first.tar.gz");
+  SHELL("tar xzOf $W/first.tar.gz efla-" EFLA_VERSION "/.commit | cmp - $W/commit");
+}
+END_TEST
+
 START_TEST(destination) {
   install();
   SHELL("make install DESTDIR=$W/root PREFIX=/opt/efla LIBDIR=lib64");
@@ -221,6 +245,8 @@ int main(void) {
     return EXIT_FAILURE; /* of an earlier run */
   const TTest *const tests[] = {example_of_the_readme,
                                 headers_stand_alone,
+                                symbols,
+                                archive,
                                 only_our_names_are_exported,
                                 programs_and_manuals,
                                 pictures,
