@@ -204,7 +204,7 @@ class _Question:
 def _said(answer: dict) -> str:
     """A line: the largest error, or the first number that is out of tolerance."""
     gradients = {name: one for name, one in (answer.get("gradients") or {}).items() if one and "verdict" in one}
-    granted = [one["largest_over_granted"] or 0 for one in (answer["errors"], *gradients.values())]
+    granted = [float(one["largest_over_granted"] or 0) for one in (answer["errors"], *gradients.values())]
     wrong = [name for name, one in gradients.items() if one["verdict"] != "within"]
     if answer["verdict"] == "within":
         return f"largest error {max(granted):.2g} of what is granted"
@@ -212,9 +212,9 @@ def _said(answer: dict) -> str:
     first = next((one for one in firsts if one), None)
     if first is None:
         return "depends on later tokens"
-    found, expected = (one if one is None else f"{one:.6g}" for one in (first["found"], first["expected"]))
+    found, expected = (one if isinstance(one, str) else f"{one:.6g}" for one in (first["found"], first["expected"]))
     alone = f" ({', '.join(wrong)} alone)" if not (answer["first"] or answer["first_state"]) else ""
-    return f"from token {first['token']} on: {first['index']} is {found or 'not finite'}, expected {expected}{alone}"
+    return f"from token {first['token']} on: {first['index']} is {found}, expected {expected}{alone}"
 
 
 def check(

@@ -30,14 +30,14 @@ static void set_key(arrays *x, size_t row, const double *key) {
   memcpy(x->k + row * x->c->dk, key, x->c->dk * sizeof *key);
 }
 
-/* beta |k|^2 from 0 to where the step ceases to be stable, and to 30 where it never does: e^-30 is below what any type
+/* beta |k|^2 up to where the step ceases to be stable, and to 30 where it never does: e^-30 is below what any type
  * resolves beside 1. */
 static void up_to_the_limit(arrays *x) {
   const double most = .98 * fmin(x->method->stable, 30);
   for (size_t row = 0; row < x->rows; row++) {
     double *k = x->k + row * x->c->dk, lambda = 0;
     for (size_t i = 0; i < x->c->dk; i++) lambda += k[i] * k[i];
-    const double wanted = most * (double)(token_of(x, row) % 17) / 16 / x->beta[row];
+    const double wanted = most * (double)(1 + token_of(x, row) % 17) / 17 / x->beta[row];
     for (size_t i = 0; i < x->c->dk; i++) k[i] *= sqrt(wanted / lambda);
   }
 }
@@ -89,7 +89,7 @@ const efla_awkward efla_awkward_cases[] = {
     {"one-more", "65 tokens: the last chunk has one", 1, 65, 2, 32, 32, .change = NULL},
     {"widths", "dk 24 and dv 40: unequal, and no powers of two", 1, 130, 2, 24, 40, .change = NULL},
     {"narrow", "dk 64 and dv 16", 1, 130, 2, 64, 16, .change = NULL},
-    {"limit", "raw keys with beta |k|^2 from 0 to .98 of the method's limit of stability, which is at most taken as 30",
+    {"limit", "raw keys with beta |k|^2 up to .98 of the method's limit of stability, which is at most taken as 30",
      1, 200, 2, 32, 32, .change = up_to_the_limit},
     {"repeated", "three keys in turn, each twice", 1, 200, 2, 32, 32, .change = repeat_keys},
     {"zeros", "zero keys and zero beta among others", 1, 130, 2, 32, 32, .change = zero_some},

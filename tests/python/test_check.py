@@ -309,7 +309,7 @@ class TestTorch:
         report = efla.check(chunk_delta_rule, preset="fla", cases=FEW)
         assert not report and "scale" in report.faults[0], str(report)
 
-    def test_gradients(self):
+    def test_gradients(self, torch):
         def kernel(q, k, v, beta, scale, initial_state=None, output_final_state=False, cu_seqlens=None):
             import efla.torch
 
@@ -321,6 +321,18 @@ class TestTorch:
         assert report, str(report)
         judged = {o.case.name: set(o.judged) for o in report.outcomes}
         assert {"dq", "dk", "dv", "dbeta", "dinitial_state", "dfinal_state"} <= judged["initial-state"]
+
+        def plain(q, k, v, beta, scale):  # the coefficient by expm1, which PyTorch differentiates as 1 + expm1
+            lam = (k * k).sum(-1)
+            a, S, o = -(-beta * lam).expm1() / lam, 0 * k[:, 0, :, :, None] * v[:, 0, :, None], []
+            for t in range(q.shape[1]):
+                u = a[:, t, :, None] * (v[:, t] - torch.einsum("bhkv,bhk->bhv", S, k[:, t]))
+                S = S + torch.einsum("bhk,bhv->bhkv", k[:, t], u)
+                o.append(scale * torch.einsum("bhkv,bhk->bhv", S, q[:, t]))
+            return torch.stack(o, 1)
+
+        report = efla.check(plain, arrays="torch", gradients=True, cases=["tails", "limit"])
+        assert [o.right for o in report.outcomes] == [True, False] and "its digits cancel" in report.faults[0]
 
         def wrong(q, k, v, beta, scale):
             return kernel(q, k.detach() + 0 * k, v, beta, scale)
