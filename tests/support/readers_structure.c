@@ -120,7 +120,8 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
       .dk = file->dk,
       .dv = file->dv,
       .scale = file->scale};
-  double bytes = efla_tensors_output_bytes(path, file, forward.format);
+  const efla_tensor made_of[] = {EFLA_O, EFLA_FINAL_STATE};
+  double bytes = efla_tensors_output_bytes(path, file, made_of, 2, forward.format);
   efla_tensors out;
   efla_bad bad;
   efla_message why = {{0}};
