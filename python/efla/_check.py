@@ -10,8 +10,8 @@ import numpy as np
 
 from . import _exchange, _library
 from ._adapters import KINDS
-from ._calls import rule_of
 from ._exchange import Case, Inputs
+from ._rules import rule_of
 
 L2NORM = "use_qk_l2norm_in_kernel"  # flash-linear-attention's name for unit keys, which norms queries too
 GRADIENTS = ("q", "k", "v", "beta", "g", "alpha", "initial_state")
