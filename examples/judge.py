@@ -52,7 +52,7 @@ if __name__ == "__main__":
     report = efla.check(exact)
     print(report)
     print("exact is", "right" if report else "wrong")
-    few = dict(cases=["chunk tail", "packed"])
+    few = dict(cases=["tails", "packed"])
     print(f"\nDeltaNet as the exact flow:\n{efla.check(delta_net, 'exact', **few)}")
     for name, per_channel, other in (("Gated DeltaNet", False, "joint"), ("Kimi Delta Attention", True, "strang")):
         for decay in ("split", other):

@@ -104,13 +104,13 @@ def overhead(calls=2000):
     """Of efla.forward on one token and one feature, over the library's call in it; the least of several medians'
     turns."""
     import numpy as np
-    from efla import _backend, _calls, _library
+    from efla import _backend, _library, _problem, _rules
 
     x = [np.ones((1, 1, 1, 1), np.float32)] * 3 + [np.ones((1, 1, 1), np.float32)]
-    problem, kept = _calls.Problem(*x, None, None, None, None, "g"), _backend.backend(None, 1, 0)
+    problem, kept = _problem.Problem(*x), _backend.backend(None, 1, 0)
     o = problem.new_output()
-    result = _library.Result(problem.views.tokenwise("o", o, 1), _calls.ABSENT)
-    forward, rule = _library.lib().efla_forward, _calls.rule_of("exact", "none", "raw", 1.0)
+    result = _library.Result(problem.views.tokenwise("o", o, 1), _problem.ABSENT)
+    forward, rule = _library.lib().efla_forward, _rules.rule_of("exact", "none", "raw", 1.0)
     call = (kept._handle, _library.byref(rule), _library.byref(problem.sequence), _library.byref(result))
     both = {"whole": lambda: efla.forward(*x, threads=1), "library": lambda: forward(*call)}
     times = {name: [] for name in both}

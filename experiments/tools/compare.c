@@ -15,8 +15,8 @@
 
 static const char *input, *outputs, *against, *tolerance_text, *make;
 static efla_list cases;
-static bool json;
-static size_t method, decay, keys, truth, precision, seed;
+static bool json, channels;
+static size_t method, decay, keys, truth, precision, type, seed;
 
 static const char *truth_name(size_t i) {
   static const char *const names[] = {"longdouble", "arb"};
@@ -25,10 +25,9 @@ static const char *truth_name(size_t i) {
 
 static const char *precision_name(size_t i) { return i == 0 ? "declared" : efla_format_name(i - 1); }
 
-/* The cases, after a name for all of them and one that lists them. */
-enum { AWKWARD, LIST, BEFORE_CASES };
-static const char *case_name(size_t i) {
-  return i == AWKWARD ? "awkward" : i == LIST ? "list" : efla_awkward_cases[i - BEFORE_CASES].name;
+static const char *type_name(size_t i) {
+  static const char *const names[] = {"case", "f64", "f32", "bf16", "fp16"};
+  return i < sizeof names / sizeof *names ? names[i] : NULL;
 }
 
 static const efla_option options[] = {
@@ -57,7 +56,11 @@ static const efla_option options[] = {
      "write inputs to test a kernel on instead: FILE-CASE.npz for FILE.npz, and likewise for .safetensors and .h5",
      EFLA_RESULT, &make, 0, 0, NULL},
     {"cases", "LIST", "awkward", NULL, "which of them; awkward: all; list: say what they are", EFLA_NAMES, &cases, 0, 0,
-     case_name},
+     efla_awkward_option},
+    {"type", "NAME", "case", NULL, "of their arrays; case: f32, but in cases about another", EFLA_NAME, &type, 0, 0,
+     type_name},
+    {"channels", NULL, NULL, NULL, "g per channel of the key in all of them that have g", EFLA_FLAG, &channels, 0, 0,
+     NULL},
     {"seed", "N", "1", NULL, "seed of their numbers", EFLA_COUNT, &seed, 0, 0, NULL},
     {"json", NULL, NULL, NULL, "write the report as a JSON object", EFLA_FLAG, &json, 0, 0, NULL},
     {.name = NULL},
@@ -65,36 +68,22 @@ static const efla_option options[] = {
 
 static efla_tolerance tolerance;
 
-static bool asked(size_t row) {
-  bool found = false;
-  for (size_t i = 0; i < cases.n; i++) found |= cases.row[i] == row;
-  return found;
-}
-
 static efla_status check(const efla_cli *cli, efla_message *why) {
   (void)cli;
   if (make && input)
     return efla_fail(why, EFLA_USAGE, "--make writes files and --input reads one, expected one of them");
-  if (!make && !input && !asked(LIST)) return efla_fail(why, EFLA_USAGE, "--input FILE is needed, or --make FILE");
+  if (!make && !input && !efla_awkward_lists(&cases))
+    return efla_fail(why, EFLA_USAGE, "--input FILE is needed, or --make FILE");
   return efla_tolerance_read(&tolerance, tolerance_text, why);
 }
 
-static efla_status make_case(const efla_awkward *c, efla_message *why) {
-  char *path = efla_awkward_path(make, c);
-  efla_status status = path ? efla_awkward_write(c, seed, path, why) : efla_fail_memory(why);
-  if (status == EFLA_OK) printf("%s: %s\n", path, c->about);
-  free(path);
-  return status;
-}
-
 static efla_status make_cases(efla_message *why) {
-  efla_status status = EFLA_OK;
-  for (size_t i = 0; efla_awkward_cases[i].name && status == EFLA_OK; i++) {
-    const efla_awkward *c = &efla_awkward_cases[i];
-    if (asked(LIST)) printf("%s: %s\n", c->name, c->about);
-    if (make && (asked(AWKWARD) || asked(i + BEFORE_CASES))) status = make_case(c, why);
-  }
-  return status;
+  const efla_awkward_wish wish = {.method = &efla_methods[method],
+                                  .decay = efla_file_decay_asked(decay),
+                                  .channels = channels,
+                                  .type = type ? type_name(type) : NULL,
+                                  .seed = seed};
+  return efla_awkward_make(&cases, &wish, make, stdout, why);
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
@@ -126,21 +115,20 @@ int main(int argc, char **argv) {
       .name = "compare",
       .summary = "Is a kernel's q, k, v, beta -> o right, to how many ulps, and if not, from which token on and why?",
       .description =
-          "The input is HDF5, .npz or safetensors with q, k, v, beta and o, perhaps final_state, g or alpha, p, initial_state, cu_seqlens, as for run; "
-          "all files must stay as they are until the end. "
+          "The input is HDF5, .npz or safetensors with q, k, v, beta and o, perhaps final_state, g or alpha, p, "
+          "initial_state, cu_seqlens, as for run; all files must stay as they are until the end. "
           "An ulp is the gap between neighbours of o's type at the largest entry of a token. "
-          "The tolerance is by default derived from the rounding errors of these tokens: "
-          "the covariance of the state's error, carried by the transitions. "
-          "The report ends with a line 'verdict:'; if outside, 'first out of tolerance:' and 'fault:' precede it: "
-          "what explains the errors, or all that do so alike, or unknown, and then where they are. "
-          "With do, the derivative of a loss by o, gradients are judged as o is: dq, dk, dv, dbeta, dg or dalpha, dp, "
-          "dinitial_state, each of the shape of what it is the derivative by, "
-          "with H/r heads also the sum over r heads that share an array; dfinal_state is 0 if missing. "
-          "If one is outside, 'fault of' it says what is missing in it, or from which token on back it is wrong. "
-          "Two runs, in the second file or as sequences that follow each other, whose inputs agree up to some token "
-          "show whether o depends on later tokens. "
-          "make writes files with inputs on which kernels have gone wrong, one a case, "
-          "whose attribute arguments names what the kernel takes; its o is added to them, or given as outputs.",
+          "The tolerance is by default derived from the rounding errors of these tokens: the covariance of the state's "
+          "error, carried by the transitions. The report ends with a line 'verdict:'; if outside, 'first out of "
+          "tolerance:' and 'fault:' precede it: what explains the errors, or all that do so alike, or unknown, and "
+          "then where they are. With do, the derivative of a loss by o, gradients are judged as o is: dq, dk, dv, "
+          "dbeta, dg or dalpha, dp, dinitial_state, each of the shape of what it is the derivative by, with H/r heads "
+          "also the sum over r heads that share an array; dfinal_state is 0 if missing. If one is outside, 'fault of' "
+          "it says what is missing in it, or from which token on back it is wrong. Two runs, in the second file or as "
+          "sequences that follow each other, whose inputs agree up to some token show whether o depends on later "
+          "tokens. make writes files with inputs on which kernels have gone wrong, one a case, for kernels of this "
+          "method and decay, whose attribute arguments names what the kernel takes; its o is added to them, or given "
+          "as outputs.",
       .options = options,
       .columns = efla_kernel_check_columns,
       .run = run,

@@ -62,16 +62,11 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, cons
   return status;
 }
 
-/* Whether there are gradients of such a pass, and their datasets. */
-static efla_status declare_gradients(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out,
-                                     efla_message *why) {
-  if (forward->format->digits < 24)
-    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", forward->format->name);
-  if (efla_file_decay_exact(in, forward->rule.decay))
-    return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
-  if (in->scale == 0)
-    return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
-  return efla_backward_file_declare(&forward->rule, in, out, why);
+/* Bytes of all that is written. */
+static double output_bytes(const efla_forward_spec *forward, const efla_tensors *in) {
+  efla_tensor all[2 + EFLA_BACKWARD_FILE_GRADIENTS] = {EFLA_O, EFLA_FINAL_STATE};
+  const size_t n = 2 + (gradients ? efla_backward_file_list(&forward->rule, in, all + 2) : 0);
+  return efla_tensors_output_bytes(output, in, all, n, forward->format);
 }
 
 static efla_status differentiate(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out, size_t threads,
@@ -82,25 +77,16 @@ static efla_status differentiate(const efla_forward_spec *forward, efla_tensors 
 }
 
 /* From an open input to a complete file of outputs, which is only to be renamed. */
-static efla_status compute(efla_tensors *in, const efla_decay *used, const char *name, const efla_cli *cli,
+static efla_status compute(const efla_forward_spec *forward, efla_tensors *in, const char *name, const efla_cli *cli,
                            efla_bad *bad, efla_message *why) {
-  const efla_forward_spec forward = {
-      .rule = {.method = &efla_methods[method], .decay = used, .keys = &efla_key_treatments[keys]},
-      .form = &efla_forms[form],
-      .format = &efla_formats[precision],
-      .chunk = chunk,
-      .dk = in->dk,
-      .dv = in->dv,
-      .scale = in->scale};
   efla_tensors out;
   efla_message trouble;
-  efla_status status = efla_tensors_create(&out, name, in, forward.format, why);
+  efla_status status = efla_tensors_create(&out, name, in, forward->format, why);
   if (status != EFLA_OK) return status;
-  status = write_provenance(&out, cli, efla_file_decay_called(in, used), why);
-  if (status == EFLA_OK && gradients) status = declare_gradients(&forward, in, &out, why);
-  if (status == EFLA_OK)
-    status = efla_forward_stream(&forward, backend_name(backend), in, &out, cli->threads, bad, why);
-  if (status == EFLA_OK && gradients) status = differentiate(&forward, in, &out, cli->threads, why);
+  status = write_provenance(&out, cli, efla_file_decay_called(in, forward->rule.decay), why);
+  if (status == EFLA_OK && gradients) status = efla_backward_file_declare(&forward->rule, in, &out, why);
+  if (status == EFLA_OK) status = efla_forward_stream(forward, backend_name(backend), in, &out, cli->threads, bad, why);
+  if (status == EFLA_OK && gradients) status = differentiate(forward, in, &out, cli->threads, why);
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
   return status;
@@ -111,15 +97,19 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_tensors in = {0};
   efla_output file = {0};
   efla_bad bad = {.token = SIZE_MAX};
-  const efla_decay *used;
+  efla_forward_spec forward = {.rule = {.method = &efla_methods[method], .keys = &efla_key_treatments[keys]},
+                               .form = &efla_forms[form],
+                               .format = &efla_formats[precision],
+                               .chunk = chunk};
   efla_status status = efla_tensors_open(&in, input, why);
-  if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &used, why);
+  forward.dk = in.dk, forward.dv = in.dv, forward.scale = in.scale;
+  if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &forward.rule.decay, why);
+  if (status == EFLA_OK && gradients) status = efla_backward_file_check(&forward.rule, &in, forward.format, why);
   if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
   if (status == EFLA_OK && !file.part)
     status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name", output);
-  if (status == EFLA_OK)
-    status = efla_output_fits(&file, efla_tensors_output_bytes(output, &in, &efla_formats[precision]), why);
-  if (status == EFLA_OK) status = compute(&in, used, efla_output_name(&file), cli, &bad, why);
+  if (status == EFLA_OK) status = efla_output_fits(&file, output_bytes(&forward, &in), why);
+  if (status == EFLA_OK) status = compute(&forward, &in, efla_output_name(&file), cli, &bad, why);
   if (status == EFLA_OK) status = efla_output_finish(&file, why);
   efla_output_abandon(&file);
   efla_tensors_close(&in, NULL);

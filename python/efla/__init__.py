@@ -11,9 +11,10 @@
 Nothing is compiled; the shared library is looked for at EFLA_LIBRARY, beside the package, in the checkout that the
 package lies in, and where the loader and pkg-config find it."""
 from ._backend import Backend
-from ._calls import Gradients, backward, coefficients, decays, forward, key_treatments, methods
+from ._calls import Gradients, backward, forward
 from ._check import Report, check, check_cases
 from ._decode import Decoder, decode
+from ._rules import coefficients, decays, key_treatments, methods
 from .version import __version__
 
 __all__ = [

@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: MIT
 """Arrays as kernels in NumPy or PyTorch take and return them, for `efla.check`."""
-from typing import Any
-
 import numpy as np
+
+from ._exchange import BF16
 
 
 class _Numpy:
-    """Arrays as a kernel in NumPy takes and returns them."""
+    """Arrays as a kernel in NumPy takes and returns them; bfloat16 is that of ml_dtypes."""
 
     differentiates = False
 
-    def __init__(self, dtype: str, device: str):
-        self.dtype: Any = dtype
-        if dtype == "bfloat16":
-            import ml_dtypes
+    def __init__(self, device: str):
+        pass
 
-            self.dtype = ml_dtypes.bfloat16
+    def give(self, array: np.ndarray, wanted: bool):
+        """A copy; wanted: its derivative will be."""
+        if array.dtype != BF16:
+            return array.copy()
+        import ml_dtypes
 
-    def give(self, array: np.ndarray, wide: bool, wanted: bool):
-        return array.copy() if wide else array.astype(self.dtype)
+        return array.view(ml_dtypes.bfloat16).copy()
 
     def take(self, array) -> np.ndarray:
         array = np.asarray(array)
-        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+        return array.view(BF16) if array.dtype.name == "bfloat16" else array
 
 
 class _Torch:
@@ -30,18 +31,23 @@ class _Torch:
 
     differentiates = True
 
-    def __init__(self, dtype: str, device: str):
+    def __init__(self, device: str):
         import torch
 
-        self.torch, self.device, self.dtype = torch, device, getattr(torch, dtype)
+        self.torch, self.device = torch, device
 
-    def give(self, array: np.ndarray, wide: bool, wanted: bool):
-        tensor = self.torch.from_numpy(np.array(array)).to(self.device)
-        return (tensor if wide else tensor.to(self.dtype)).requires_grad_(wanted)
+    def give(self, array: np.ndarray, wanted: bool):
+        if array.dtype == BF16:
+            tensor = self.torch.from_numpy(array.view(np.int16).copy()).view(self.torch.bfloat16)
+        else:
+            tensor = self.torch.from_numpy(array.copy())
+        return tensor.to(self.device).requires_grad_(wanted)
 
     def take(self, tensor) -> np.ndarray:
         tensor = tensor.detach().cpu()
-        return (tensor.float() if tensor.dtype == self.torch.bfloat16 else tensor).numpy()
+        if tensor.dtype != self.torch.bfloat16:
+            return tensor.numpy()
+        return tensor.contiguous().view(self.torch.int16).numpy().view(BF16)
 
     def gradients(self, inputs: dict, outputs: list, derivatives: list) -> dict:
         found = self.torch.autograd.grad(outputs, list(inputs.values()), derivatives, allow_unused=True)

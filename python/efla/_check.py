@@ -10,8 +10,8 @@ import numpy as np
 
 from . import _exchange, _library
 from ._adapters import KINDS
-from ._calls import rule_of
-from ._cases import Case, cases as cases_of, make
+from ._exchange import Case, Inputs
+from ._rules import rule_of
 
 L2NORM = "use_qk_l2norm_in_kernel"  # flash-linear-attention's name for unit keys, which norms queries too
 GRADIENTS = ("q", "k", "v", "beta", "g", "alpha", "initial_state")
@@ -25,6 +25,14 @@ class Preset(NamedTuple):
 
 
 PRESETS = {"": Preset("numpy", "exact"), "fla": Preset("torch", "euler")}
+
+
+class Held(NamedTuple):
+    """The rule that a kernel is held against."""
+
+    method: str
+    decay: str
+    keys: str
 
 
 class Outcome(NamedTuple):
@@ -88,7 +96,7 @@ class Report:
         lines = [f"{self.name}: {self._verdict()}; held against {self.rule}"]
         for outcome in self.outcomes:
             what = {True: "right", False: "WRONG", None: "left out"}[outcome.right]
-            lines.append(f"  {outcome.case.name:28} {what:8} {outcome.says}".rstrip())
+            lines.append(f"  {outcome.case.name:16} {what:8} {outcome.says}".rstrip())
         lines += [f"fault: {fault}" for fault in self.faults]
         return "\n".join(lines)
 
@@ -108,97 +116,95 @@ def _taken(fn: Callable) -> Dict[str, inspect.Parameter]:
 class _Question:
     """A kernel, and what is asked of it in every case."""
 
-    def __init__(self, fn, backward, gradients, arrays, dtype, scale, rule, per_channel, seed, program, options):
+    def __init__(self, fn, backward, gradients, arrays, scale, rule, program, options):
         self.fn, self.backward, self.gradients, self.arrays = fn, backward, gradients, arrays
-        self.dtype, self.scale, self.seed, self.per_channel = dtype, scale, seed, per_channel
-        self.method, self.decay, self.keys = rule
-        self.argument = _library.argument_of(self.decay)
-        self.taken = _taken(fn)
+        self.scale, self.unit, self.taken = scale, rule.keys == "unit", _taken(fn)
         self.program, self.options = program, options
-        if self.argument and self.argument not in self.taken:
-            raise ValueError(f"fn: has no argument {self.argument!r}, which decay {self.decay} needs")
+        argument = _library.argument_of(rule.decay)
+        if argument and argument not in self.taken:
+            raise ValueError(f"fn: has no argument {argument!r}, which decay {rule.decay} needs")
 
-    def run(self, case: Case) -> Outcome:
+    def run(self, case: Case, x: Inputs) -> Outcome:
         """Calls the kernel and has its answer judged."""
-        x = make(case, self.method, self.keys, self.argument, self.per_channel, self.dtype, self.seed)
-        for name in ("initial_state", "cu_seqlens"):
-            if name in x and name not in self.taken:
-                return Outcome(case, None, f"the kernel has no argument {name}", None)
-        given = {name: self._give(name, values) for name, values in x.items()}
+        missing = [name for name in x.arguments if name not in self.taken]
+        if missing:
+            return Outcome(case, None, f"the kernel has no argument {missing[0]}", None)
+        derivatives = {name: x.arrays.pop(name) for name in ("do", "dfinal_state") if name in x.arrays}
         try:
-            scale, result = self._call(given, case.dk)
-            found = self._outputs(case, x, given, result)
+            scale, found = self._call(x, derivatives)
         except NotImplementedError as refusal:
             return Outcome(case, None, f"not implemented: {refusal}", None)
         except Exception as failure:  # whatever a kernel raises is its answer
             return Outcome(case, False, f"{type(failure).__name__}: {failure}", None)
-        if L2NORM in self.taken and self.keys == "unit":
-            q = x["q"].astype(np.float64)
-            x["q"] = q / np.linalg.norm(q, axis=-1, keepdims=True)
+        if L2NORM in self.taken and self.unit:
+            q = _exchange.numbers(x.arrays["q"]).astype(np.float64)
+            x.arrays["q"] = q / np.linalg.norm(q, axis=-1, keepdims=True)
             found.pop("dq", None)
-        return self._judge(case, {**x, **found}, tuple(found), scale)
+        return self._judge(case, {**x.arrays, **found}, tuple(found), scale)
 
     def _give(self, name: str, values: np.ndarray):
-        narrow = self.dtype in ("float16", "bfloat16")
         if name == "cu_seqlens":
-            return self.arrays.give(values, True, False)
-        wide = narrow and name in ("g", "alpha", "initial_state")
-        return self.arrays.give(values.astype(np.float32) if wide else values, wide, self.gradients)
+            return self.arrays.give(values.astype(np.int64), False)
+        return self.arrays.give(values, self.gradients)
 
-    def _call(self, given: dict, dk: int):
+    def _call(self, x: Inputs, derivatives: dict):
+        """The kernel's scale, and what it computes, by the names that compare knows."""
+        given = {name: self._give(name, values) for name, values in x.arrays.items()}
         more = {}
-        scale = self.scale(dk) if callable(self.scale) else 1.0 if self.scale is None else self.scale
+        scale = self.scale(x.arrays["k"].shape[-1]) if callable(self.scale) else self.scale
         if "scale" in self.taken:
-            scale = dk**-0.5 if self.scale is None else scale
-            more["scale"] = scale
-        if "output_final_state" in self.taken:
-            more["output_final_state"] = True
+            scale = more["scale"] = x.scale if scale is None else scale
         if L2NORM in self.taken:
-            more[L2NORM] = self.keys == "unit"
-        return scale, self.fn(**given, **more)
-
-    def _outputs(self, case: Case, x: dict, given: dict, result) -> dict:
-        """What the kernel returned, by the names that compare knows."""
+            more[L2NORM] = self.unit
+        last = {"output_final_state": True} if "output_final_state" in self.taken else {}
+        result = self.fn(**given, **more, **last)
         outputs = {"o": result} if not isinstance(result, (tuple, list)) else dict(zip(("o", "final_state"), result))
-        states = len(case.cu_seqlens) - 1 if case.cu_seqlens else case.batch
-        wanted = {"o": x["v"].shape, "final_state": (states, case.heads, case.dk, case.dv)}
         outputs = {name: y for name, y in outputs.items() if y is not None}
         found = {name: self.arrays.take(y) for name, y in outputs.items()}
+        self._check_shapes(x.arrays, found)
+        if self.gradients:
+            derivatives = {name: d for name, d in derivatives.items() if name[1:] in outputs}
+            found.update(self._gradients(given, more, outputs, derivatives))
+        return 1.0 if scale is None else scale, found
+
+    @staticmethod
+    def _check_shapes(x: dict, found: dict) -> None:
+        batch, _, heads, dk = x["k"].shape
+        states = len(x["cu_seqlens"]) - 1 if "cu_seqlens" in x else batch
+        wanted = {"o": x["v"].shape, "final_state": (states, heads, dk, x["v"].shape[-1])}
         for name, y in found.items():
             if y.shape != wanted[name]:
                 raise ValueError(f"{name}: shape {y.shape}, expected {wanted[name]}")
-        if self.gradients:
-            found.update(self._gradients(x, given, outputs, wanted))
-        return found
 
-    def _gradients(self, x: dict, given: dict, outputs: dict, wanted: dict) -> dict:
-        rng = np.random.default_rng(self.seed)
-        drawn = {"d" + name: rng.normal(size=wanted[name]).astype(np.float32) for name in outputs}
-        inputs = {name: given[name] for name in x if name in GRADIENTS}
+    def _gradients(self, given: dict, more: dict, outputs: dict, derivatives: dict) -> dict:
+        """What was differentiated by, and the gradients."""
+        inputs = {name: given[name] for name in given if name in GRADIENTS}
+        back = {name: self.arrays.give(d, False) for name, d in derivatives.items()}
         if self.backward is None:
-            derivatives = [self.arrays.give(drawn["d" + name], True, False).to(y.dtype) for name, y in outputs.items()]
-            drawn = {name: self.arrays.take(d) for name, d in zip(drawn, derivatives)}
-            found = self.arrays.gradients(inputs, list(outputs.values()), derivatives)
-            return {**drawn, **{"d" + name: self.arrays.take(d) for name, d in found.items()}}
-        found = self.backward(**given, **{name: self.arrays.give(d, True, False) for name, d in drawn.items()})
-        names = ["d" + name for name in inputs]
-        found = found if isinstance(found, dict) else dict(zip(names, found))
-        return {**drawn, **{name: self.arrays.take(d) for name, d in found.items() if name in names and d is not None}}
+            through = {"d" + name: y for name, y in outputs.items() if "d" + name in back}
+            back = {name: d.to(through[name].dtype) for name, d in back.items()}
+            found = self.arrays.gradients(inputs, list(through.values()), list(back.values()))
+        else:
+            taken = _taken(self.backward)
+            found = self.backward(**given, **{name: y for name, y in more.items() if name in taken}, **back)
+            names = ["d" + name for name in inputs]
+            found = found if isinstance(found, dict) else dict(zip(names, found))
+            found = {name[1:]: d for name, d in found.items() if name in names and d is not None}
+        found = {**back, **{"d" + name: d for name, d in found.items()}}
+        return {name: self.arrays.take(d) for name, d in found.items()}
 
     def _judge(self, case: Case, arrays: dict, judged: tuple, scale: float) -> Outcome:
         with tempfile.TemporaryDirectory() as directory:
             file = os.path.join(directory, "kernel" + _exchange.SUFFIX)
             _exchange.save(file, arrays, scale)
             answer = _exchange.ask(self.program, file, self.options)
-        if self.gradients and not answer.get("gradients"):
-            raise NotImplementedError(f"{self.program} judges no gradients")
         return Outcome(case, answer["verdict"] == "within", _said(answer), answer, judged)
 
 
 def _said(answer: dict) -> str:
     """A line: the largest error, or the first number that is out of tolerance."""
     gradients = {name: one for name, one in (answer.get("gradients") or {}).items() if one and "verdict" in one}
-    granted = [one["largest_over_granted"] or 0 for one in (answer["errors"], *gradients.values())]
+    granted = [float(one["largest_over_granted"] or 0) for one in (answer["errors"], *gradients.values())]
     wrong = [name for name, one in gradients.items() if one["verdict"] != "within"]
     if answer["verdict"] == "within":
         return f"largest error {max(granted):.2g} of what is granted"
@@ -206,9 +212,9 @@ def _said(answer: dict) -> str:
     first = next((one for one in firsts if one), None)
     if first is None:
         return "depends on later tokens"
-    found, expected = (one if one is None else f"{one:.6g}" for one in (first["found"], first["expected"]))
+    found, expected = (one if isinstance(one, str) else f"{one:.6g}" for one in (first["found"], first["expected"]))
     alone = f" ({', '.join(wrong)} alone)" if not (answer["first"] or answer["first_state"]) else ""
-    return f"from token {first['token']} on: {first['index']} is {found or 'not finite'}, expected {expected}{alone}"
+    return f"from token {first['token']} on: {first['index']} is {found}, expected {expected}{alone}"
 
 
 def check(
@@ -234,6 +240,8 @@ def check(
     """Is a kernel right, to rounding errors, and if not, why? Calls it on awkward inputs and returns a `Report`,
     which is true if all that could be judged is right: in a test, ``assert efla.check(my_kernel)``.
 
+    The inputs are those that compare makes (``compare --make``), for kernels with the method, decay and dtype.
+
     fn is called with names, as far as it takes them: q, k (B, T, H, dk), v (B, T, H, dv), beta (B, T, H); with a
     decay its argument, g (or alpha, for "retention") (B, T, H), with per_channel g (B, T, H, dk); scale;
     initial_state (N, H, dk, dv); output_final_state=True; cu_seqlens (N + 1,) where B = 1. It returns o (B, T, H,
@@ -244,18 +252,19 @@ def check(
     flash-linear-attention, such as chunk_delta_rule, that is tensors, method "euler" (DeltaNet's) and, with
     keys="unit", use_qk_l2norm_in_kernel=True. arrays: "numpy" or "torch", by default as the preset says, or "torch"
     for a function that is annotated so. dtype: of the inputs, "float64", "float32", "float16" or "bfloat16"; with
-    the last two g and initial states are float32. scale: of a kernel that has no such argument, or a function of dk;
-    by default 1.
+    the last two g and initial states are float32. scale: in place of the case's, or a function of dk; of a kernel that
+    has no such argument by default 1.
 
-    gradients: also the derivatives by all inputs are judged, by autograd, or as backward(**inputs, do=...,
-    dfinal_state=...) returns them: a dict with dq, dk, dv, dbeta, dg, dinitial_state, or a sequence in that order.
+    gradients: also the derivatives by all inputs are judged, by autograd, or as backward(**inputs, scale=..., do=...,
+    dfinal_state=...) returns them: a dict with dq, dk, dv, dbeta, dg or dalpha, dinitial_state, or a sequence in that
+    order. dfinal_state is given in cases with initial states.
 
     cases: names of some cases (`efla.check_cases()`). precision: the format in which the kernel keeps its state, and
     tolerance: options of compare. program: compare, by default as EFLA_COMPARE says, or that of the checkout or the
     installation.
 
     ValueError: an argument is invalid, or fn lacks one. FileNotFoundError: there is no compare. RuntimeError: it
-    could not judge a file. NotImplementedError: it judges no gradients."""
+    could not judge a file."""
     if preset not in PRESETS:
         raise ValueError(f"preset: {preset!r}, expected one of {', '.join(filter(None, PRESETS))}")
     annotated = any("torch" in str(p.annotation) for p in inspect.signature(fn).parameters.values())
@@ -264,21 +273,27 @@ def check(
         raise ValueError(f"arrays: {arrays!r}, expected one of {', '.join(KINDS)}")
     method = method or PRESETS[preset].method
     rule_of(method, decay, keys, 1.0)  # or says what is wrong with it
-    options = ["--method", method, "--keys", keys, "--decay", decay]
-    options += ["--precision", precision] if precision else []
-    options += ["--tolerance", tolerance] if tolerance else []
-    kind = KINDS[arrays](dtype, device)
+    if dtype not in _exchange.TYPES:
+        raise ValueError(f"dtype: {dtype!r}, expected one of {', '.join(_exchange.TYPES)}")
+    kind = KINDS[arrays](device)
     if backward is not None:
         gradients = True
     elif gradients and not kind.differentiates:
         raise ValueError("gradients: a kernel in NumPy needs backward, which returns them")
-    rule, program = (method, decay, keys), _exchange.find_program(program)
-    question = _Question(fn, backward, gradients, kind, dtype, scale, rule, per_channel, seed, program, options)
-    outcomes = [question.run(case) for case in cases_of(bool(question.argument), cases)]
+    rule, program = Held(method, decay, keys), _exchange.find_program(program)
+    options = ["--method", method, "--decay", decay]
+    makes = [*options, "--type", _exchange.TYPES[dtype], "--seed", str(seed), *(["--channels"] if per_channel else [])]
+    options += ["--keys", keys]
+    options += ["--precision", precision] if precision else []
+    options += ["--tolerance", tolerance] if tolerance else []
+    question = _Question(fn, backward, gradients, kind, scale, rule, program, options)
+    with tempfile.TemporaryDirectory() as directory:
+        made = _exchange.make_cases(program, directory, makes, cases)
+        outcomes = [question.run(case, _exchange.load(file)) for case, file in made]
     name = getattr(fn, "__name__", type(fn).__name__)
     return Report(name, f"method {method}, decay {decay}, keys {keys}", outcomes)
 
 
-def check_cases() -> List[str]:
-    """The names of all cases of `check`."""
-    return [case.name for case in cases_of(True)]
+def check_cases(program: Optional[str] = None) -> List[str]:
+    """The names of all cases that there are, of which `check` takes those that suit the kernel."""
+    return [case.name for case in _exchange.known_cases(_exchange.find_program(program))]

@@ -9,7 +9,8 @@ import numpy as np
 from . import _library
 from ._arrays import TYPES, Views
 from ._backend import Backend
-from ._calls import Problem, decay_of, rule_of
+from ._problem import Problem
+from ._rules import decay_of, rule_of
 
 
 class Decoder:
@@ -56,16 +57,12 @@ class Decoder:
         q, k, p (batch, heads, dk), v (batch, heads, dv), beta, g, alpha (batch, heads), or g (batch, heads, dk); as for
         `forward`, without the axis of tokens. After a ValueError the states are unchanged."""
         decay_of(self.decay, g, alpha)
-        argument = alpha if g is None else g
-        q, k, v, beta, argument, p = (
-            None if x is None else np.asarray(x)[:, None] for x in (q, k, v, beta, argument, p)
-        )
-        x = Problem(q, k, v, beta, argument, p, None, None, "alpha" if g is None else "g")
+        x = Problem(*(None if x is None else np.asarray(x)[:, None] for x in (q, k, v, beta, g, alpha, p)))
         if x.dtype != self.dtype:
             raise ValueError(f"v: {x.given.name}, expected the decoder's {self.dtype.name}")
         o = x.new_output()
         self._call(_library.lib().efla_decoder_step, byref(x.sequence), byref(x.views.tokenwise("o", o, x.dv)))
-        return (o if x.given == x.dtype else o.astype(x.given))[:, 0]
+        return x.as_given(o)[:, 0]
 
     def _states(self, name, array):
         batch, heads, dk, dv = self.shape
@@ -126,20 +123,17 @@ def decode(
 
     Arguments, results and exceptions as for `forward`, with the axis of batch entries and without cu_seqlens."""
     named = decay_of(decay, g, alpha)
-    argument, which = (alpha, "alpha") if g is None else (g, "g")
-    x = Problem(q, k, v, beta, argument, p, initial_state, None, which)
+    x = Problem(q, k, v, beta, g, alpha, p, initial_state)
     if x.views.axes != 4:
         raise ValueError(f"v: shape {np.shape(v)}, expected (batch, tokens, heads, dv)")
-    q, k, v, beta = (np.asarray(a) for a in (q, k, v, beta))
     o = x.new_output()
+    tokenwise = dict(q=q, k=k, v=v, beta=beta, g=g, alpha=alpha, p=p)
+    tokenwise = {name: np.asarray(array) for name, array in tokenwise.items() if array is not None}
     shape = (x.batch, x.heads, x.dk, x.dv)
     with Decoder(*shape, x.dtype, method, keys, named, scale, backend=backend, threads=threads) as decoder:
         if initial_state is not None:
             decoder.states = initial_state
         for t in range(x.tokens):
-            more = {} if argument is None else {which: np.asarray(argument)[:, t]}
-            if p is not None:
-                more["p"] = np.asarray(p)[:, t]
-            o[:, t] = decoder.step(q[:, t], k[:, t], v[:, t], beta[:, t], **more)
+            o[:, t] = decoder.step(**{name: array[:, t] for name, array in tokenwise.items()})
         final = decoder.states if output_final_state else None
-    return (o if x.given == x.dtype else o.astype(x.given)), final
+    return x.as_given(o), final

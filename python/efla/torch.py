@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from . import _calls
 from ._backend import WORTH_THREADS, Backend
+from ._rules import decay_of
 
 NAMES = ("q", "k", "v", "beta", "g", "p", "initial_state")
 
@@ -89,7 +90,7 @@ def delta_rule(
     Tensors are read where they lie and kept for the backward pass, which computes the forward pass again; bfloat16
     and float16 are computed in float32. threads: 0 for torch.get_num_threads() where there is work for them.
     ValueError also where a tensor is on another device: the library has no backend for one."""
-    named = _calls.decay_of(decay, g, alpha)
+    named = decay_of(decay, g, alpha)
     options = dict(method=method, keys=keys, decay=named, scale=float(scale), cu_seqlens=cu_seqlens)
     options.update(backend=backend, threads=threads)
     if isinstance(cu_seqlens, torch.Tensor):

@@ -41,7 +41,14 @@ static void set_factor(efla_gradient_finding *to, const efla_gradient_fit *fit, 
 static void find_one(efla_gradient_check *c, efla_gradient_kind of, const efla_gradient_fit *fit) {
   efla_gradient_finding *to = &c->finding[of];
   const double of_factor = fit->truth2 > 0 ? fit->found2 - fit->both * fit->both / fit->truth2 : INFINITY;
+  const efla_miss *last = &c->of[of].total.last;
   size_t best = EFLA_GRADIENT_FAULTS;
+  if (last->token < SIZE_MAX && !isfinite(last->found)) {
+    char says[200];
+    snprintf(says, sizeof says, "it is not finite from token %zu on back", last->token);
+    set(to, fit, fit->right, "not-finite", says);
+    return;
+  }
   for (size_t f = 0; f < EFLA_GRADIENT_FAULTS; f++)
     if (efla_gradient_faults[f].of == of && explains(fit, fit->fault[f]) &&
         (best == EFLA_GRADIENT_FAULTS || fit->fault[f] < fit->fault[best]))

@@ -32,9 +32,10 @@ typedef struct efla_gradient_fault {
   efla_gradient_kind of;
   size_t amount; /* a chunk's length */
   void (*row)(const efla_gradient_view *view, size_t amount, long double *to);
+  bool margin; /* row says how far off the gradient is at most, and not what it is */
 } efla_gradient_fault;
 extern const efla_gradient_fault efla_gradient_faults[];
-enum { EFLA_GRADIENT_FAULTS = 15 };
+enum { EFLA_GRADIENT_FAULTS = 21 };
 
 /* A backward pass that is wrong as a whole. */
 typedef struct efla_gradient_variant {

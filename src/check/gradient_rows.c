@@ -96,7 +96,10 @@ static void fit(efla_gradient_pass *p, efla_gradient_kind of, size_t head, size_
     for (size_t e = 0; e < n; e++) {
       long double wrong = 0;
       for (size_t h = 0; h < repeat; h++) wrong += p->lane[head + h].fault[f][t * n + e];
-      to->fault[f] += ((double)wrong - found[e]) * ((double)wrong - found[e]) / expected;
+      const double off = efla_gradient_faults[f].margin
+                             ? fmax(0, fabs(found[e] - (double)p->sum[e]) - fabs((double)wrong))
+                             : (double)wrong - found[e];
+      to->fault[f] += off * off / expected;
     }
   }
 }

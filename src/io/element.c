@@ -113,6 +113,12 @@ const efla_element *efla_element_of_safetensors(const char *name) {
   return NULL;
 }
 
+const efla_element *efla_element_of_format(const char *name) {
+  for (const efla_element *e = efla_elements; e->numpy; e++)
+    if (e->format && !strcmp(e->format, name)) return e;
+  return NULL;
+}
+
 efla_format efla_element_format(const efla_element *element) {
   if (element->format) return *efla_format_find(element->format);
   efla_format format = *efla_format_find("f64");

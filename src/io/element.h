@@ -22,6 +22,7 @@ extern const efla_element efla_elements[]; /* ends with a row whose numpy is NUL
 
 const efla_element *efla_element_of_numpy(const char *name); /* NULL: none */
 const efla_element *efla_element_of_safetensors(const char *name);
+const efla_element *efla_element_of_format(const char *name);
 
 /* As efla_stored_format gives it for the same type in HDF5. */
 efla_format efla_element_format(const efla_element *element);

@@ -22,28 +22,8 @@ static void clear(efla_flat_writing *w) {
   free(w);
 }
 
-efla_status efla_flat_create(efla_container **made, const efla_container_kind *kind, const char *path,
-                             efla_message *why) {
-  efla_flat_writing *w = calloc(1, sizeof *w);
-  char *copy = strdup(path);
-  if (!w || !copy) {
-    free(w);
-    free(copy);
-    return efla_fail_memory(why);
-  }
-  w->base = (efla_container){kind, copy};
-  w->spool = efla_spool_open(path);
-  if (w->spool >= 0) {
-    *made = &w->base;
-    return EFLA_OK; /* cppcheck-suppress memleak ; base has the copy */
-  }
-  efla_status status = cannot(path, strerror(errno), why);
-  clear(w);
-  return status; /* cppcheck-suppress memleak */
-}
-
-efla_status efla_flat_declare(efla_container *container, const char *name, const efla_element *element, size_t rank,
-                              const size_t *size, efla_dataset **made, efla_message *why) {
+static efla_status declare(efla_container *container, const char *name, const efla_element *element, size_t rank,
+                           const size_t *size, efla_dataset **made, efla_message *why) {
   efla_flat_writing *w = (efla_flat_writing *)container;
   efla_stretch place = {.descriptor = w->spool, .at = w->end, .element = element, .rank = rank};
   *made = NULL;
@@ -56,7 +36,7 @@ efla_status efla_flat_declare(efla_container *container, const char *name, const
   return efla_flat_dataset_make(made, sizeof(efla_flat_dataset), container, name, &place, why);
 }
 
-efla_status efla_flat_store(efla_dataset *dataset, const efla_box *box, const double *values, efla_message *why) {
+static efla_status store(efla_dataset *dataset, const efla_box *box, const double *values, efla_message *why) {
   const char *trouble = efla_stretch_write(&((efla_flat_dataset *)dataset)->place, box, values);
   return trouble ? cannot(dataset->container->path, trouble, why) : EFLA_OK;
 }
@@ -70,11 +50,11 @@ static efla_status add(efla_container *container, const char *name, const char *
   return a->name && (a->text || !text) ? EFLA_OK : efla_fail_memory(why);
 }
 
-efla_status efla_flat_write_number(efla_container *container, const char *name, double value, efla_message *why) {
+static efla_status write_number(efla_container *container, const char *name, double value, efla_message *why) {
   return add(container, name, NULL, value, why);
 }
 
-efla_status efla_flat_write_text(efla_container *container, const char *name, const char *text, efla_message *why) {
+static efla_status write_text(efla_container *container, const char *name, const char *text, efla_message *why) {
   return add(container, name, text, 0, why);
 }
 
@@ -93,12 +73,40 @@ const char *efla_flat_copy(const efla_flat_array *array, efla_flat_append *appen
   return fine ? NULL : strerror(code);
 }
 
-efla_status efla_flat_complete(efla_container *container, bool complete, efla_flat_finish *finish, efla_message *why) {
+static efla_status close_file(efla_container *container, bool complete, efla_message *why) {
   efla_flat_writing *w = (efla_flat_writing *)container;
   int descriptor = open(container->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  const char *trouble = descriptor < 0 || !complete ? strerror(errno) : finish(w, descriptor);
+  const char *trouble = descriptor < 0 || !complete ? strerror(errno) : w->finish(w, descriptor);
   if (descriptor >= 0 && close(descriptor) != 0 && !trouble) trouble = strerror(errno);
   efla_status status = trouble ? cannot(container->path, trouble, why) : EFLA_OK;
   clear(w);
   return status;
+}
+
+static const efla_container_kind written = {.name = "what is written",
+                                            .declare = declare,
+                                            .store = store,
+                                            .write_number = write_number,
+                                            .write_text = write_text,
+                                            .release = efla_flat_release,
+                                            .close = close_file};
+
+efla_status efla_flat_create(efla_container **made, efla_flat_finish *finish, const char *path, efla_message *why) {
+  efla_flat_writing *w = calloc(1, sizeof *w);
+  char *copy = strdup(path);
+  if (!w || !copy) {
+    free(w);
+    free(copy);
+    return efla_fail_memory(why);
+  }
+  w->base = (efla_container){&written, copy};
+  w->finish = finish;
+  w->spool = efla_spool_open(path);
+  if (w->spool >= 0) {
+    *made = &w->base;
+    return EFLA_OK; /* cppcheck-suppress memleak ; base has the copy */
+  }
+  efla_status status = cannot(path, strerror(errno), why);
+  clear(w);
+  return status; /* cppcheck-suppress memleak */
 }

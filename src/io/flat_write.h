@@ -19,21 +19,23 @@ typedef struct efla_flat_attribute {
   double number;
 } efla_flat_attribute;
 
-typedef struct efla_flat_writing {
+typedef struct efla_flat_writing efla_flat_writing;
+
+/* Writes the file from what is kept; NULL, or the reason why not. */
+typedef const char *efla_flat_finish(const efla_flat_writing *w, int descriptor);
+
+struct efla_flat_writing {
   efla_container base;
+  efla_flat_finish *finish;
   int spool;
   uint64_t end; /* of the temporary file */
   size_t arrays, attributes;
   efla_flat_array array[EFLA_FLAT_ARRAYS];
   efla_flat_attribute attribute[EFLA_FLAT_ATTRIBUTES];
-} efla_flat_writing;
+};
 
-/* Writes the file from what is kept; NULL, or the reason why not. */
-typedef const char *efla_flat_finish(const efla_flat_writing *w, int descriptor);
-
-efla_status efla_flat_create(efla_container **made, const efla_container_kind *kind, const char *path,
-                             efla_message *why);
-efla_status efla_flat_complete(efla_container *container, bool complete, efla_flat_finish *finish, efla_message *why);
+/* A file that is written by `finish` when it is closed. */
+efla_status efla_flat_create(efla_container **made, efla_flat_finish *finish, const char *path, efla_message *why);
 
 /* Calls append(to, bytes, n) until all bytes of an array have been given to it, in pieces; NULL, or the reason. */
 typedef bool efla_flat_append(void *to, const void *bytes, size_t n);
@@ -42,12 +44,5 @@ const char *efla_flat_copy(const efla_flat_array *array, efla_flat_append *appen
 /* The member `create` of their rows. */
 efla_status efla_npz_create(efla_container **made, const char *path, efla_message *why);
 efla_status efla_safetensors_create(efla_container **made, const char *path, efla_message *why);
-
-/* Members of rows. */
-efla_status efla_flat_declare(efla_container *container, const char *name, const efla_element *element, size_t rank,
-                              const size_t *size, efla_dataset **made, efla_message *why);
-efla_status efla_flat_store(efla_dataset *dataset, const efla_box *box, const double *values, efla_message *why);
-efla_status efla_flat_write_number(efla_container *container, const char *name, double value, efla_message *why);
-efla_status efla_flat_write_text(efla_container *container, const char *name, const char *text, efla_message *why);
 
 #endif

@@ -127,18 +127,6 @@ static const char *finish(const efla_flat_writing *w, int descriptor) {
   return fine && !to.trouble ? NULL : strerror(to.trouble ? to.trouble : EIO);
 }
 
-static efla_status close_file(efla_container *container, bool complete, efla_message *why) {
-  return efla_flat_complete(container, complete, finish, why);
-}
-
-static const efla_container_kind written = {.name = ".npz",
-                                            .declare = efla_flat_declare,
-                                            .store = efla_flat_store,
-                                            .write_number = efla_flat_write_number,
-                                            .write_text = efla_flat_write_text,
-                                            .release = efla_flat_release,
-                                            .close = close_file};
-
 efla_status efla_npz_create(efla_container **made, const char *path, efla_message *why) {
-  return efla_flat_create(made, &written, path, why);
+  return efla_flat_create(made, finish, path, why);
 }

@@ -132,8 +132,9 @@ efla_status efla_tensors_create(efla_tensors *file, const char *path, const efla
 /* Adds a dataset to such a file, in f64 or f32 as there, before anything is written.  Fails with EFLA_OUTPUT. */
 efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why);
 
-/* Bytes that o and final_state will take on disk in a file of that name, while they are written. */
-double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_format *format);
+/* Bytes that these n datasets will take on disk in a file of that name for these inputs, while they are written. */
+double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_tensor *tensors, size_t n,
+                                 const efla_format *format);
 
 /* Writes a file of inputs from q, k, v and beta in memory, and from g, per head or per channel, and p where they are
  * there: f32 of any strides, no repeat, no cu_seqlens; x->g is a logarithm, and initial_state is not written.  Stored

@@ -171,12 +171,16 @@ efla_status efla_tensors_write_states(efla_tensors *file, efla_tensor tensor, si
 
 static bool wide(const efla_format *format) { return format->digits > 24; }
 
-double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_format *format) {
+double efla_tensors_output_bytes(const char *path, const efla_tensors *inputs, const efla_tensor *tensors, size_t n,
+                                 const efla_format *format) {
   const efla_container_kind *kind;
-  const double copies = efla_container_named(path, &kind, NULL) == EFLA_OK ? (double)kind->copies : 1;
-  double heads = (double)inputs->heads, o = (double)inputs->batch * (double)inputs->tokens * (double)inputs->dv;
-  double states = (double)inputs->sequences * (double)inputs->dk * (double)inputs->dv;
-  return copies * heads * (o + states) * (wide(format) ? sizeof(double) : sizeof(float));
+  const double copies = efla_container_named(path, &kind, NULL) == EFLA_OK ? (double)kind->copies : 1,
+               rows = (double)inputs->batch * (double)inputs->tokens,
+               states = (double)inputs->sequences * (double)inputs->dk * (double)inputs->dv;
+  double numbers = 0;
+  for (size_t i = 0; i < n; i++)
+    numbers += efla_tensor_is_state(tensors[i]) ? states : rows * (double)efla_tensors_width(inputs, tensors[i]);
+  return copies * (double)inputs->heads * numbers * (wide(format) ? sizeof(double) : sizeof(float));
 }
 
 efla_status efla_tensors_add(efla_tensors *file, efla_tensor tensor, const efla_format *format, efla_message *why) {

@@ -4,9 +4,11 @@
 #include "efla/backward.h"
 #include "io/file_decay.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { ROWS = 6, STATE = ROWS, GRADIENTS }; /* q, k, v, beta, the decay's argument, p; the initial state */
+enum { GRADIENTS = EFLA_BACKWARD_FILE_GRADIENTS }; /* q, k, v, beta, the decay's argument, p; the initial state */
 
 typedef struct pass {
   efla_tensors *in, *out;
@@ -79,8 +81,7 @@ static efla_array *gradient_of(pass *p, size_t i) {
 }
 
 /* Which inputs there are, and so which gradients. */
-static void list(pass *p, const efla_rule *rule) {
-  const efla_tensors *in = p->in;
+static void list(pass *p, const efla_tensors *in, const efla_rule *rule) {
   const efla_tensor argument = efla_decay_tensor(rule->decay),
                     inputs[GRADIENTS] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument, EFLA_P, EFLA_INITIAL_STATE},
                     gradients[GRADIENTS] = {EFLA_D_Q,
@@ -96,12 +97,16 @@ static void list(pass *p, const efla_rule *rule) {
   }
 }
 
-static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) {
-  const efla_tensors *in = p->in;
-  list(p, rule);
+static void describe(pass *p, const efla_tensors *in, const efla_rule *rule) {
+  list(p, in, rule);
   p->x = (efla_sequence){.batch = 1, .heads = in->heads, .tokens = in->tokens, .dk = in->dk, .dv = in->dv};
   p->x.g_per_channel = efla_decay_tensor(rule->decay) == EFLA_G && in->g_per_channel;
   if (in->cu_seqlens) p->x.cu_seqlens = in->cu_seqlens, p->x.sequences = in->sequences;
+}
+
+static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) {
+  const efla_tensors *in = p->in;
+  describe(p, in, rule);
   size_t most = entries(p, EFLA_D_FINAL_STATE);
   bool fine = true;
   for (size_t i = 0; i < GRADIENTS; i++) {
@@ -137,14 +142,55 @@ static efla_status pass_entry(pass *p, const efla_rule *rule, efla_backend *back
   return status;
 }
 
-efla_status efla_backward_file_declare(const efla_rule *rule, efla_tensors *in, efla_tensors *out, efla_message *why) {
-  pass p = {.in = in};
+/* Bytes of the arrays of one batch entry, as pass_init makes them. */
+static double bytes_of_entry(const efla_tensors *in, const efla_rule *rule, size_t size) {
+  pass p = {.out = NULL};
+  list(&p, in, rule);
+  const double rows = (double)in->tokens * (double)in->heads, entry_states = in->cu_seqlens ? (double)in->sequences : 1,
+               states = entry_states * (double)in->heads * (double)in->dk * (double)in->dv;
+  double numbers = rows * (double)in->dv + (in->has[EFLA_D_FINAL_STATE] ? states : 0), most = states;
+  for (size_t i = 0; i < GRADIENTS; i++) {
+    if (p.input[i] == EFLA_TENSORS) continue;
+    const double one = efla_tensor_is_state(p.input[i]) ? states : rows * (double)efla_tensors_width(in, p.input[i]);
+    numbers += 2 * one, most = fmax(most, one);
+  }
+  return numbers * (double)size + most * sizeof(double);
+}
+
+efla_status efla_backward_file_check(const efla_rule *rule, const efla_tensors *in, const efla_format *format,
+                                     efla_message *why) {
+  if (format->digits < 24)
+    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", format->name);
+  if (efla_file_decay_exact(in, rule->decay))
+    return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
+  if (in->scale == 0)
+    return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
   if (!in->has[EFLA_D_O])
     return efla_fail(why, EFLA_INPUT, "%s: do: no such dataset, expected the derivative of a loss by o", in->path);
-  list(&p, rule);
+  const double bytes = bytes_of_entry(in, rule, efla_type_size(format->digits > 24 ? EFLA_F64 : EFLA_F32)),
+               memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  if (memory <= 0 || bytes <= memory) return EFLA_OK;
+  return efla_fail(
+      why, EFLA_NO_MEMORY,
+      "%s: the gradients of a batch entry take %.0f bytes of memory, expected at most the %.0f of this machine",
+      in->path, bytes, memory);
+}
+
+size_t efla_backward_file_list(const efla_rule *rule, const efla_tensors *in, efla_tensor to[GRADIENTS]) {
+  pass p = {.out = NULL};
+  size_t n = 0;
+  list(&p, in, rule);
+  for (size_t i = 0; i < GRADIENTS; i++)
+    if (p.gradient[i] != EFLA_TENSORS) to[n++] = p.gradient[i];
+  return n;
+}
+
+efla_status efla_backward_file_declare(const efla_rule *rule, const efla_tensors *in, efla_tensors *out,
+                                       efla_message *why) {
+  efla_tensor all[GRADIENTS];
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p.gradient[i] != EFLA_TENSORS) status = efla_tensors_add(out, p.gradient[i], &out->stored[EFLA_O], why);
+  const size_t n = efla_backward_file_list(rule, in, all);
+  for (size_t i = 0; i < n && status == EFLA_OK; i++) status = efla_tensors_add(out, all[i], &out->stored[EFLA_O], why);
   return status;
 }
 

@@ -5,6 +5,8 @@
 #include "testing.h"
 
 #include <json.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 static char path[256], second[256], said[1 << 16], complained[4096];
 
@@ -118,6 +120,46 @@ START_TEST(gradients_of_run) {
 }
 END_TEST
 
+/* A file that claims sizes and takes no room on the disk. */
+static void claim(hsize_t B, hsize_t T, hsize_t H, hsize_t D) {
+  static const char *const names[] = {"q", "k", "v", "do", "beta"};
+  hid_t file = h5_create(path);
+  for (size_t i = 0; i < 5; i++) h5_room(file, names[i], H5T_IEEE_F32LE, i < 4 ? 4 : 3, (hsize_t[]){B, T, H, D}, NULL);
+  h5_close(file);
+}
+
+/* The room that gradients need on the disk, and in memory, is looked for beforehand. */
+START_TEST(room_for_gradients) {
+  enum { T = 1024, H = 4, D = 64 };
+  char arguments[700], takes[500];
+  struct statvfs disk;
+  set_up("compare-gradients-room");
+  ck_assert_int_eq(statvfs(files_directory("compare-gradients-disk"), &disk), 0);
+  const double entry = sizeof(float) * (T * H * (4. * D + 1) + H * D * D),
+               free_bytes = (double)disk.f_bavail * (double)disk.f_frsize;
+  const size_t B =
+      (size_t)(free_bytes / (sizeof(float) * T * H * D)) + 1000; /* more than o alone would be refused for */
+  if (free_bytes > 2e12) {
+    testing_skip("room_for_gradients", "no file system holds files of four times what is free here");
+    return;
+  }
+  claim(B, T, H, D);
+  snprintf(arguments, sizeof arguments, "--output %s --gradients --precision f32", second);
+  ck_assert_int_eq(run("run", arguments), 3);
+  snprintf(takes, sizeof takes, "%s: takes %.0f bytes, expected at most", second, (double)B * entry);
+  ck_assert_msg(strstr(complained, takes), "no '%s' in %s", takes, complained);
+  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE),
+               row = H * (7. * D + 2) * sizeof(float) + H * D * sizeof(double);
+  const size_t tokens = (size_t)(memory / row) + 1;
+  claim(1, tokens, H, D);
+  ck_assert_int_eq(run("run", arguments), 3);
+  snprintf(takes, sizeof takes, "the gradients of a batch entry take %.0f bytes of memory, expected at most the %.0f",
+           (double)tokens * row, memory);
+  ck_assert_msg(strstr(complained, takes), "no '%s' in %s", takes, complained);
+  ck_assert(access(second, F_OK) != 0);
+}
+END_TEST
+
 /* Gradients of heads that share q and k, and the refusal where those differ. */
 START_TEST(shared_heads) {
   set_up("compare-gradients-shared");
@@ -191,6 +233,6 @@ START_TEST(refusals) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {report, object_and_rows, gradients_of_run, shared_heads, refusals};
+  const TTest *const tests[] = {report, object_and_rows, gradients_of_run, room_for_gradients, shared_heads, refusals};
   return testing_main("compare_gradients", tests, sizeof tests / sizeof *tests, 120);
 }

@@ -40,7 +40,7 @@ END_TEST
 /* Euler's method is another one than the exact one where keys are long: the check is awake. */
 START_TEST(a_wrong_kernel) {
   const char *directory = files_directory("make-wrong");
-  ck_assert_int_eq(shell(TEST_BIN "/compare --cases limit --make %s/in.h5", directory), 0);
+  ck_assert_int_eq(shell(TEST_BIN "/compare --cases limit --method euler --make %s/in.h5", directory), 0);
   ck_assert_int_eq(shell(TEST_BIN "/run --method euler --input %s/in-limit.h5 --output %s/o.npz", directory, directory),
                    0);
   ck_assert_int_eq(shell(TEST_BIN "/compare --input %s/in-limit.h5 --outputs %s/o.npz", directory, directory), 1);
@@ -58,6 +58,9 @@ START_TEST(list_and_refusals) {
   ck_assert_msg(strstr(complained, "--input FILE is needed"), "%s", complained);
   ck_assert_int_eq(shell(TEST_BIN "/compare --make %s/a.npz --input b.h5", directory), 2);
   ck_assert_msg(strstr(complained, "expected one of them"), "%s", complained);
+  ck_assert_int_eq(shell(TEST_BIN "/compare --make %s/a.npz --decay split --cases tails,retention", directory), 2);
+  ck_assert_msg(strstr(complained, "--cases retention: "), "%s", complained);
+  ck_assert_int_eq(shell("rm %s/a-tails.npz", directory), 0); /* those before it were made */
   ck_assert_int_eq(shell(TEST_BIN "/compare --make %s/a.npy", directory), 3);
   ck_assert_msg(strstr(complained, ".npy files are only read"), "%s", complained);
   ck_assert_int_eq(shell(TEST_BIN "/compare --make %s/none/a.npz", directory), 3);

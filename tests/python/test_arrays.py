@@ -8,14 +8,14 @@ import threading
 import efla
 import numpy as np
 import pytest
-from efla import _calls, _library
+from efla import _library, _problem
 from support import define, draw, roundoff
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def problem(q, k, v, beta, g=None):
-    return _calls.Problem(q, k, v, beta, g, None, None, None, "g")
+    return _problem.Problem(q, k, v, beta, g)
 
 
 def outputs(x, **options):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every rule against its definition and the reference backend; derivatives against differences."""
+import inspect
 import itertools
 
 import efla
@@ -103,3 +104,18 @@ def test_retention_takes_alpha():
         if argument:
             with pytest.raises(ValueError, match=f"^{argument}: missing, which decay {decay} needs$"):
                 efla.forward(**draw(), decay=decay)
+
+
+def test_argument_lists():
+    """Those of `decode` and `backward` are `forward`'s, in its order and with its defaults, where they have them."""
+    lists = {f: inspect.signature(f).parameters for f in (efla.forward, efla.decode, efla.backward)}
+    wanted = lists[efla.forward]
+    for function, found in lists.items():
+        shared = [name for name in found if name in wanted]
+        assert shared == [name for name in wanted if name in found]
+        for name in shared:
+            same = found[name].default == wanted[name].default and found[name].kind == wanted[name].kind
+            assert same or name == "backend", (function, name)
+    assert set(wanted) - set(lists[efla.decode]) == {"cu_seqlens"}
+    assert set(wanted) - set(lists[efla.backward]) == {"output_final_state"}
+    assert set(lists[efla.backward]) - set(wanted) == {"do", "dfinal_state", "wanted"}

@@ -35,8 +35,8 @@ static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); 
 static double expected(const structure *s, efla_tensor tensor, size_t batch, size_t token, size_t head, size_t width,
                        size_t e) {
   const structure_dataset *d = &s->dataset[tensor];
-  size_t row = s->order == EFLA_BTHD ? (batch * s->tokens + token) * s->heads + head
-                                     : (batch * s->heads + head) * s->tokens + token;
+  size_t heads = s->sharing[tensor], row = s->order == EFLA_BTHD ? (batch * s->tokens + token) * heads + head
+                                                                 : (batch * heads + head) * s->tokens + token;
   return d->written == ALL ? structure_value(d, row * width + e) : 0;
 }
 
@@ -86,6 +86,26 @@ static efla_status check_states(const structure *s, efla_tensors *file, efla_ten
   return status;
 }
 
+/* All rows of a derivative, some tokens of all heads at a time. */
+static efla_status check_rows(const structure *s, efla_tensors *file, efla_tensor tensor, efla_message *why) {
+  enum { MOST = 3 };
+  const size_t width = efla_tensors_width(file, tensor), heads = efla_tensors_heads(file, tensor);
+  double *rows = malloc(heads * MOST * width * sizeof *rows);
+  if (!rows) return efla_fail_memory(why);
+  efla_status status = EFLA_OK;
+  for (size_t b = 0; b < file->batch; b++)
+    for (size_t first = 0; first < file->tokens && status == EFLA_OK; first += MOST) {
+      const size_t n = file->tokens - first < MOST ? file->tokens - first : MOST;
+      const efla_tensor_block block = {b, 0, heads, first, n};
+      status = efla_tensors_read(file, tensor, &block, efla_array_head_major(rows, EFLA_F64, n, heads, width), why);
+      for (size_t e = 0; e < heads * n * width && status == EFLA_OK && s->faults == 0; e++)
+        readers_expect(same(rows[e], expected(s, tensor, b, first + e / width % n, e / width / n, width, e % width)),
+                       "a number of a derivative reads as it was written");
+    }
+  free(rows);
+  return status;
+}
+
 /* The forward pass, whose file is as large as computed beforehand, and as much again as HDF5 needs for the rest. */
 static void check_pass(efla_tensors *file, const efla_decay *decay) {
   enum { REST = 16384 };
@@ -100,7 +120,8 @@ static void check_pass(efla_tensors *file, const efla_decay *decay) {
       .dk = file->dk,
       .dv = file->dv,
       .scale = file->scale};
-  double bytes = efla_tensors_output_bytes(path, file, forward.format);
+  const efla_tensor made_of[] = {EFLA_O, EFLA_FINAL_STATE};
+  double bytes = efla_tensors_output_bytes(path, file, made_of, 2, forward.format);
   efla_tensors out;
   efla_bad bad;
   efla_message why = {{0}};
@@ -126,8 +147,8 @@ static efla_status read_all(const structure *s, efla_tensors *file, efla_message
   efla_status status = EFLA_OK;
   for (size_t i = 1; efla_file_decay_name(i) && status == EFLA_OK; i++)
     if (efla_file_decay_by_option(file, i, &decay, NULL) == EFLA_OK) status = check_stream(s, file, decay, why);
-  for (efla_tensor t = EFLA_INITIAL_STATE; t <= EFLA_FINAL_STATE && status == EFLA_OK; t++)
-    if (file->has[t]) status = check_states(s, file, t, why);
+  for (efla_tensor t = EFLA_INITIAL_STATE; t < EFLA_TENSORS && status == EFLA_OK; t++)
+    if (file->has[t]) status = efla_tensor_is_state(t) ? check_states(s, file, t, why) : check_rows(s, file, t, why);
   for (size_t i = 1; efla_file_decay_name(i) && status == EFLA_OK; i++)
     if (efla_file_decay_by_option(file, i, &decay, NULL) == EFLA_OK &&
         !(efla_file_decay_exact(file, decay) && file->has[EFLA_P]))

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { PLACES = 110 };
+enum { PLACES = 200 };
 
 /* The bytes that are left; after the last one come zeros. */
 typedef struct draw {
@@ -19,7 +19,7 @@ static size_t pick(draw *d, size_t n) {
   return *d->bytes++ % n;
 }
 
-/* Whether this place for a fault, of about 110 in a description, is one of those chosen for this file. */
+/* Whether this place for a fault, of about 200 in a description, is one of those chosen for this file. */
 static bool fault(draw *d, const char *what) {
   size_t place = d->places++;
   if (place != d->chosen[0] && place != d->chosen[1]) return false;
@@ -37,12 +37,12 @@ static bool is_float(structure_type type) { return type <= F64_BE; }
 
 static void set(structure_dataset *d, size_t *axis, size_t size) { d->size[(*axis)++] = size; }
 
-static void shape_of_tokens(const structure *s, structure_dataset *d, size_t width) {
+static void shape_of_tokens(const structure *s, structure_dataset *d, size_t heads, size_t width) {
   size_t axis = 0;
   if (s->rank == 4) set(d, &axis, s->batch);
-  if (s->rank >= 3 && s->order == EFLA_BHTD) set(d, &axis, s->heads);
+  if (s->rank >= 3 && s->order == EFLA_BHTD) set(d, &axis, heads);
   set(d, &axis, s->tokens);
-  if (s->rank >= 3 && s->order == EFLA_BTHD) set(d, &axis, s->heads);
+  if (s->rank >= 3 && s->order == EFLA_BTHD) set(d, &axis, heads);
   if (width) set(d, &axis, width);
   d->rank = axis;
 }
@@ -56,16 +56,23 @@ static void shape_of_states(const structure *s, structure_dataset *d, bool in_fu
   d->rank = axis;
 }
 
+static bool is_state(efla_tensor t) { return efla_tensor_is_state(t); }
+
+/* What a tensor is the derivative by, and itself where it is none. */
+static char by(const structure_dataset *x) { return x->name[*x->name == 'd']; }
+
 /* Faults in the shape.  No fault: the last size of v, which tells dv where nothing else does, and a state of one number
  * with an axis more or less, which can be the other way to store it; nor g without the axis of channels, nor beta with an
- * axis of 1. */
-static void spoil_shape(draw *d, structure_dataset *x, bool state) {
-  bool one = state && structure_entries(x) == 1, g = *x->name == 'g', beta = *x->name == 'b';
+ * axis of 1; nor other heads of a derivative that some share. */
+static void spoil_shape(draw *d, structure_dataset *x, efla_tensor tensor) {
+  bool one = is_state(tensor) && structure_entries(x) == 1, g = by(x) == 'g', beta = by(x) == 'b';
   if (!one && fault(d, "an axis more")) x->size[x->rank++] = g ? d->s->dk + 1 : beta ? 2 : 1 + pick(d, 2);
-  if (!one && !(g && d->s->g_per_channel) && fault(d, "an axis less")) x->rank--;
+  if (!one && !(tensor == EFLA_G && d->s->g_per_channel) && fault(d, "an axis less")) x->rank--;
   size_t axis = x->rank ? pick(d, x->rank) : 0;
   if (x->rank == 0) return;
-  if (*x->name == 'v' && axis + 1 == x->rank) axis = 0;
+  if (tensor == EFLA_V && axis + 1 == x->rank) axis = 0;
+  const bool shared = tensor > EFLA_D_O && !is_state(tensor) && d->s->sharing[tensor] < d->s->heads;
+  if (shared && axis + 1 < x->rank) axis = d->s->rank == 4 ? 0 : d->s->order == EFLA_BTHD ? 0 : 1;
   if (fault(d, "a size too large")) x->size[axis] += 1 + pick(d, 3);
   if (fault(d, "a size of 0")) x->size[axis] = 0;
   if (fault(d, "a huge size")) x->size[axis] = (hsize_t)1 << (24 + pick(d, 18)), x->written = NOTHING;
@@ -108,17 +115,21 @@ static void plan_numbers(draw *d, structure_dataset *x, bool finite, double outs
   x->spoilt = bad, x->spoilt_at = at % entries;
 }
 
+bool structure_is_input(efla_tensor tensor) {
+  return tensor < EFLA_O || tensor == EFLA_INITIAL_STATE || tensor == EFLA_D_O || tensor == EFLA_D_FINAL_STATE;
+}
+
 static void plan_dataset(draw *d, structure_dataset *x, efla_tensor tensor) {
-  bool required = tensor <= EFLA_BETA, state = tensor == EFLA_INITIAL_STATE || tensor == EFLA_FINAL_STATE;
-  bool finite = tensor != EFLA_O && tensor != EFLA_FINAL_STATE;
+  bool required = tensor <= EFLA_BETA;
+  bool finite = structure_is_input(tensor);
   x->present = required || pick(d, 2);
   if (required && fault(d, "a dataset missing")) x->present = false;
   if (!x->present) return;
   x->kind = (structure_kind)choose(d, KINDS_RIGHT, KINDS, "no dataset");
   x->type = (structure_type)choose(d, TYPES_RIGHT, TYPES, "a type without numbers");
-  spoil_shape(d, x, state);
+  spoil_shape(d, x, tensor);
   plan_storage(d, x);
-  const double outside[STRUCTURE_TENSORS] = {[EFLA_BETA] = -0.5, [EFLA_G] = 0.5, [EFLA_ALPHA] = 1.5};
+  const double outside[EFLA_TENSORS] = {[EFLA_BETA] = -0.5, [EFLA_G] = 0.5, [EFLA_ALPHA] = 1.5};
   plan_numbers(d, x, finite, outside[tensor]);
 }
 
@@ -164,10 +175,24 @@ static void plan_boundaries(draw *d) {
   plan_storage(d, x);
 }
 
-/* Numbers per token; 0: without an axis for them. */
-static size_t width_of(const structure *s, efla_tensor tensor) {
-  if (tensor == EFLA_BETA || tensor == EFLA_ALPHA || (tensor == EFLA_G && !s->g_per_channel)) return 0;
-  return tensor == EFLA_V || tensor == EFLA_O ? s->dv : s->dk;
+/* Numbers per token; 0: without an axis for them.  g must have been planned before its derivative. */
+static size_t width_of(const structure *s, efla_tensor t) {
+  if (t == EFLA_BETA || t == EFLA_ALPHA || t == EFLA_D_BETA || t == EFLA_D_ALPHA) return 0;
+  if (t == EFLA_G || t == EFLA_D_G) return s->g_per_channel && (t == EFLA_G || s->dataset[EFLA_G].present) ? s->dk : 0;
+  return t == EFLA_V || t == EFLA_O || t == EFLA_D_O || t == EFLA_D_V ? s->dv : s->dk;
+}
+
+static void plan_tensor(draw *d, efla_tensor t) {
+  structure *s = d->s;
+  structure_dataset *x = &s->dataset[t];
+  x->name = efla_tensor_name(t);
+  s->sharing[t] = s->heads;
+  if (t > EFLA_D_O && pick(d, 2)) s->sharing[t] = s->heads % 2 == 0 && pick(d, 2) ? s->heads / 2 : 1;
+  if (is_state(t))
+    shape_of_states(s, x, pick(d, 2));
+  else
+    shape_of_tokens(s, x, s->sharing[t], width_of(s, t));
+  plan_dataset(d, x, t);
 }
 
 void structure_plan(structure *s, const uint8_t *bytes, size_t n) {
@@ -179,21 +204,14 @@ void structure_plan(structure *s, const uint8_t *bytes, size_t n) {
   plan_sizes(&d);
   s->boundaries.name = "cu_seqlens";
   plan_boundaries(&d);
-  for (efla_tensor t = 0; t <= EFLA_FINAL_STATE; t++) {
-    structure_dataset *x = &s->dataset[t];
-    bool state = t == EFLA_INITIAL_STATE || t == EFLA_FINAL_STATE;
-    x->name = efla_tensor_name(t);
-    if (state)
-      shape_of_states(s, x, pick(&d, 2));
-    else
-      shape_of_tokens(s, x, width_of(s, t));
-    plan_dataset(&d, x, t);
-  }
+  for (efla_tensor t = 0; t < EFLA_D_O; t++) plan_tensor(&d, t);
   s->scale = (structure_attribute)choose(&d, ATTRIBUTES_RIGHT, ATTRIBUTES, "attribute scale");
   s->layout = (structure_attribute)choose(&d, ATTRIBUTES_RIGHT, ATTRIBUTES, "attribute layout");
   if (s->layout == ABSENT && s->order != EFLA_BTHD) s->layout = USUAL;
   s->precision = (structure_attribute)choose(&d, ATTRIBUTES_RIGHT, ATTRIBUTES, "attribute precision");
   if (s->precision == NOT_FINITE) s->precision = TOO_LONG; /* any name will do */
+  if (pick(&d, 2)) return;
+  for (efla_tensor t = EFLA_D_O; t < EFLA_TENSORS; t++) plan_tensor(&d, t);
 }
 
 size_t structure_entries(const structure_dataset *d) {

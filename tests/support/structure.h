@@ -9,7 +9,7 @@
 
 #include <hdf5.h>
 
-enum { STRUCTURE_BYTES = 512, STRUCTURE_RANK = 5, STRUCTURE_BOUNDARIES = 8 };
+enum { STRUCTURE_BYTES = 1024, STRUCTURE_RANK = 5, STRUCTURE_BOUNDARIES = 8 };
 
 typedef enum structure_kind {
   AS_DATASET,
@@ -101,12 +101,10 @@ typedef enum structure_attribute {
   ATTRIBUTES
 } structure_attribute;
 
-/* Those of a forward pass; a model of the derivatives is not needed beside them. */
-enum { STRUCTURE_TENSORS = EFLA_FINAL_STATE + 1 };
-
 typedef struct structure {
-  structure_dataset dataset[STRUCTURE_TENSORS], boundaries; /* the latter is cu_seqlens */
+  structure_dataset dataset[EFLA_TENSORS], boundaries; /* the latter is cu_seqlens */
   double boundary[STRUCTURE_BOUNDARIES];
+  size_t sharing[EFLA_TENSORS]; /* heads of a derivative: H, or a divisor of it */
   size_t batch, tokens, heads, dk, dv, rank, sequences;
   bool g_per_channel;
   efla_layout order;
@@ -122,6 +120,9 @@ void structure_plan(structure *s, const uint8_t *bytes, size_t n);
 double structure_value(const structure_dataset *d, size_t i);
 
 size_t structure_entries(const structure_dataset *d);
+
+/* Whether numbers of a tensor must be finite. */
+bool structure_is_input(efla_tensor tensor);
 
 /* Makes the file; false where HDF5 cannot. */
 bool structure_write(const structure *s, const char *path);

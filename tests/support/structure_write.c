@@ -288,7 +288,7 @@ bool structure_write(const structure *s, const char *path) {
   if (s->latest) H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
   hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
   bool fine = file >= 0 && put(file, &s->boundaries) && put_attributes(file, s);
-  for (efla_tensor t = 0; t <= EFLA_FINAL_STATE; t++) fine = fine && put(file, &s->dataset[t]);
+  for (efla_tensor t = 0; t < EFLA_TENSORS; t++) fine = fine && put(file, &s->dataset[t]);
   if (file >= 0) fine &= H5Fclose(file) >= 0;
   H5Pclose(access);
   H5Zunregister(UNKNOWN);
