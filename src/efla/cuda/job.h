@@ -3,7 +3,7 @@
 #ifndef EFLA_CUDA_JOB_H
 #define EFLA_CUDA_JOB_H
 
-#include "efla/internal/fraction.h"
+#include "efla/internal/slopes.h"
 #include "efla/sequence.h"
 
 #include <cuda_runtime_api.h>
@@ -38,6 +38,29 @@ cudaError_t efla_cuda_recurrent_f64(const efla_cuda_job *job, cudaStream_t strea
 cudaError_t efla_cuda_recurrent_f32(const efla_cuda_job *job, cudaStream_t stream);
 cudaError_t efla_cuda_recurrent_bf16(const efla_cuda_job *job, cudaStream_t stream);
 cudaError_t efla_cuda_recurrent_f16(const efla_cuda_job *job, cudaStream_t stream);
+
+/* A backward call.  The states before every `segment` tokens of a sequence are kept, and those of one segment a block:
+ * of sequences s before others that have P_s = P / segment + s checkpoints, P tokens before it. */
+enum { EFLA_CUDA_ADJOINT_WIDTH = 64, EFLA_CUDA_ADJOINT_BLOCKS = 264 };
+typedef struct efla_cuda_adjoint {
+  efla_cuda_job job; /* y: the derivatives by o and final_state, which are read */
+  efla_gradient to;  /* in which derivatives are written: rows that share no places */
+  efla_fraction_slopes forms;
+  size_t segment, blocks;
+  void *checkpoints, *states, *rows, *sums; /* numbers of f64 for f64, else f32 */
+} efla_cuda_adjoint;
+cudaError_t efla_cuda_adjoint_f64(const efla_cuda_adjoint *a, cudaStream_t stream);
+cudaError_t efla_cuda_adjoint_f32(const efla_cuda_adjoint *a, cudaStream_t stream);
+cudaError_t efla_cuda_adjoint_bf16(const efla_cuda_adjoint *a, cudaStream_t stream);
+cudaError_t efla_cuda_adjoint_f16(const efla_cuda_adjoint *a, cudaStream_t stream);
+
+/* to = the sums over what shares a place in it of rows (batch, heads, tokens, features), in f64 of `type` f64, else in
+ * f32. */
+typedef struct efla_cuda_extent {
+  size_t batch, heads, tokens, features;
+} efla_cuda_extent;
+cudaError_t efla_cuda_gather(const efla_array *to, const efla_cuda_extent *n, efla_type type, const void *rows,
+                             cudaStream_t stream);
 
 /* Of the chunkwise form: tokens in a chunk, numbers of a chunk and head that depend on its tokens only. */
 enum { EFLA_CUDA_CHUNK = 64, EFLA_CUDA_SCALARS = 5 * EFLA_CUDA_CHUNK };
