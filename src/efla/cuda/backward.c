@@ -99,6 +99,46 @@ static void take_adjoint(const efla_sequence *x, efla_arena *arena, efla_cuda_ad
   a->sums = efla_arena_take(arena, SUMS * slices * rows, size);
 }
 
+/* ---- chunkwise ---- */
+
+static bool wide_targets(const efla_gradient *to) {
+  return efla_cuda_wide_rows(&to->q) && efla_cuda_wide_rows(&to->k) && efla_cuda_wide_rows(&to->v);
+}
+
+static bool chunkwise(const efla_call *call, const efla_gradient *to) {
+  const efla_result *dy = call->y;
+  return efla_cuda_chunkwise(call) && dy->o.data && efla_cuda_wide_rows(&dy->o) && wide_targets(to) &&
+         efla_cuda_backward_fits(call->x->dk, efla_cuda_shared_bytes());
+}
+
+static efla_cuda_chunks take_chunks(const efla_sequence *x, efla_arena *arena) {
+  efla_cuda_chunks c = efla_cuda_take_chunks(x, arena);
+  const size_t n = c.chunks * x->heads, size = efla_type_size(x->v.type), state = n * x->dk * x->dv,
+               rows = n * EFLA_CUDA_CHUNK * x->dv;
+  c.tokens = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c.tokens);
+  c.states = efla_arena_take(arena, state, size), c.adjoints = efla_arena_take(arena, state, size);
+  c.u = efla_arena_take(arena, rows, size), c.d_r = efla_arena_take(arena, rows, size);
+  return c;
+}
+
+static cudaError_t adjoint_of_chunks(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream) {
+  const efla_cuda_job forward = {.x = a->job.x, .rule = a->job.rule, .states = a->job.states};
+  cudaError_t error = efla_cuda_prepare(&forward, chunks, stream);
+  if (!error) error = efla_cuda_keep(&forward, chunks, efla_cuda_shared_bytes(), stream);
+  if (!error) error = efla_cuda_reverse(a, chunks, stream);
+  return error ? error : efla_cuda_derive(a, chunks, stream);
+}
+
+/* The workspace of one form, or where it is not known yet which one a call will need, of either. */
+static void take_forms(const efla_call *call, efla_arena *arena, efla_cuda_adjoint *a, efla_cuda_chunks *chunks) {
+  const bool fast = chunkwise(call, &a->to);
+  efla_arena other = *arena;
+  if (efla_cuda_chunkwise(call)) *chunks = take_chunks(call->x, arena);
+  if (fast) return;
+  take_adjoint(call->x, &other, a);
+  if (other.used > arena->used) arena->used = other.used;
+}
+
 efla_status efla_cuda_backward(const efla_call *call, efla_arena *arena) {
   const efla_sequence *x = call->x;
   efla_backend *b = call->backend;
@@ -107,18 +147,20 @@ efla_status efla_cuda_backward(const efla_call *call, efla_arena *arena) {
   list_targets(call, &a.to, list);
   take_targets(x, list, arena);
   size_t *cu = x->cu_seqlens ? efla_arena_take(arena, x->sequences + 1, sizeof *cu) : NULL;
-  take_adjoint(x, arena, &a);
+  efla_cuda_chunks chunks = {.chunks = 0};
+  const bool fast = chunkwise(call, &a.to);
+  take_forms(call, arena, &a, &chunks);
   if (!arena->base) return EFLA_OK;
   efla_status status = efla_cuda_check_places(b, x, call->y);
   if (!status) status = check_targets(b, list);
   if (status) return status;
   if (cu) {
-    const cudaError_t error = efla_cuda_copy_packing(x, cu, NULL, b->stream);
+    const cudaError_t error = efla_cuda_copy_packing(x, cu, fast ? chunks.first : NULL, b->stream);
     if (error) return efla_cuda_fail(b, "cu_seqlens", error);
     a.job.x.cu_seqlens = cu;
   }
   a.job.rule = efla_cuda_describe(call->rule);
   if (!a.job.rule.closed && efla_rule_decay(call->rule)->gated) a.forms = efla_psi_slopes_form(call->rule->method);
-  status = efla_cuda_started(b, adjoint(&a, b->stream));
+  status = efla_cuda_started(b, fast ? adjoint_of_chunks(&a, &chunks, b->stream) : adjoint(&a, b->stream));
   return status ? status : efla_cuda_started(b, gather(call, list));
 }

@@ -65,12 +65,23 @@ cudaError_t efla_cuda_gather(const efla_array *to, const efla_cuda_extent *n, ef
 /* Of the chunkwise form: tokens in a chunk, numbers of a chunk and head that depend on its tokens only. */
 enum { EFLA_CUDA_CHUNK = 64, EFLA_CUDA_SCALARS = 5 * EFLA_CUDA_CHUNK };
 
+/* What the derivatives of a token's coefficients follow from: the sum of the logarithms of decays, in its chunk; k.k;
+ * the coefficient of what is erased. */
+typedef struct efla_cuda_token {
+  double sum;
+  float lambda, erase;
+} efla_cuda_token;
+
 /* Its workspace; `chunks` is the number of chunks of all sequences. */
 typedef struct efla_cuda_chunks {
   size_t chunks;
   size_t *first;     /* (sequences + 1): the first chunk of each sequence; NULL: not packed */
   void *solve, *mix; /* (chunks, heads, CHUNK, CHUNK) twice, of q's type */
   float *scalars;    /* (chunks, heads, SCALARS) */
+  /* Of a backward call only, else NULL: */
+  efla_cuda_token *tokens; /* (chunks, heads, CHUNK) */
+  void *states, *adjoints; /* (chunks, heads, dv, dk): the states before chunks, the derivatives by those after them */
+  void *u, *d_r;           /* (chunks, heads, CHUNK, dv): u, and the derivatives by w v - f S^T k */
 } efla_cuda_chunks;
 
 /* Whether a block's shared memory is large enough for the pass: consumer cards have less. */
@@ -80,6 +91,14 @@ bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes);
 cudaError_t efla_cuda_prepare(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream);
 cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream);
+
+/* The chunkwise backward call, after efla_cuda_prepare: the pass without read-outs that keeps states and u; the pass in
+ * reverse; and all that depends on one chunk then.  a->to has rows aligned as those of q. */
+bool efla_cuda_backward_fits(size_t dk, size_t shared_bytes);
+cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                           cudaStream_t stream);
+cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_derive(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

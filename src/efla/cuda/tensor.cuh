@@ -58,4 +58,10 @@ template <typename T> __device__ inline float2 unpack(unsigned x) {
   return make_float2(widen(pair[0]), widen(pair[1]));
 }
 
+/* A pair times a pair of factors. */
+template <typename T> __device__ inline unsigned scaled(unsigned x, float2 factors) {
+  const float2 y = unpack<T>(x);
+  return pack<T>(y.x * factors.x, y.y * factors.y);
+}
+
 #endif
