@@ -190,7 +190,7 @@ static void compare(judge *j, int which, const both *found, const double *expect
     const double x = problem_get(found->host.type, found->host.data, first + i), y = expected[first + i];
     sum += x == y ? 0 : (x - y) * (x - y); /* both may be infinite */
   }
-  const double ratio = sqrt(sum) / (bound + u * norm(n, expected + first) + 1e-300);
+  const double ratio = sum == 0 ? 0 : sqrt(sum) / (bound + u * norm(n, expected + first) + 1e-300);
   j->worst[which] = ratio <= j->worst[which] ? j->worst[which] : ratio;
 }
 

@@ -118,6 +118,7 @@ static efla_cuda_chunks take_chunks(const efla_sequence *x, efla_arena *arena) {
   c.tokens = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c.tokens);
   c.states = efla_arena_take(arena, state, size), c.adjoints = efla_arena_take(arena, state, size);
   c.u = efla_arena_take(arena, rows, size), c.d_r = efla_arena_take(arena, rows, size);
+  c.slopes = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c.slopes);
   return c;
 }
 
@@ -125,6 +126,7 @@ static cudaError_t adjoint_of_chunks(const efla_cuda_adjoint *a, const efla_cuda
   const efla_cuda_job forward = {.x = a->job.x, .rule = a->job.rule, .states = a->job.states};
   cudaError_t error = efla_cuda_prepare(&forward, chunks, stream);
   if (!error) error = efla_cuda_keep(&forward, chunks, efla_cuda_shared_bytes(), stream);
+  if (!error) error = efla_cuda_slopes(a, chunks, stream);
   if (!error) error = efla_cuda_reverse(a, chunks, stream);
   return error ? error : efla_cuda_derive(a, chunks, stream);
 }

@@ -10,7 +10,6 @@
  *
  * The sums of logarithms have the derivatives q_t.dq_t - k_t.z_t + e_{t+1} k_{t+1}.y_{t+1}, the last one <G, S_C>
  * beside, and the logarithm of a token's decay the sum of those from the token on. */
-#include "efla/cuda/slopes.cuh"
 #include "efla/cuda/square.cuh"
 #include "efla/cuda/tile.cuh"
 
@@ -30,6 +29,7 @@ template <typename T, int D> struct desk {
   double sum[CHUNK + 1], part; /* G_{t-1} */
   float lambda[CHUNK], over_norm[CHUNK], erase[CHUNK], write[CHUNK], read[CHUNK], keep[CHUNK], before[CHUNK];
   float by_w[CHUNK], along[CHUNK], dots[DOTS][2][CHUNK], inner[DERIVERS / 32], all;
+  efla_cuda_token_slopes slopes[CHUNK];
 };
 
 /* Where a block works. */
@@ -45,14 +45,6 @@ template <typename T, int D, int ROWS> __device__ void copy_whole(T (*to)[D + PA
     copy16(shared_address(&to[i / EACH][i % EACH * 8]), from + 8 * i, true);
 }
 
-/* Two neighbouring numbers of a derivative. */
-template <typename T> __device__ inline void put_pair(const efla_array &to, ptrdiff_t at, float x, float y) {
-  if (to.type == EFLA_F32)
-    *(float2 *)((float *)to.data + at) = make_float2(x, y);
-  else
-    *(unsigned *)((T *)to.data + at) = pack<T>(x, y);
-}
-
 template <typename T, int D>
 __device__ void read_scalars(const efla_cuda_adjoint &a, const efla_cuda_chunks &chunks, const desk_place &w,
                              desk<T, D> &s) {
@@ -66,13 +58,27 @@ __device__ void read_scalars(const efla_cuda_adjoint &a, const efla_cuda_chunks 
   if (t == CHUNK - 1) s.sum[CHUNK] = tokens[t].sum, s.all = from.all;
   s.write[t] = from.write[t], s.read[t] = from.read[t], s.keep[t] = from.keep[t];
   s.before[t] = n * expf((float)before);
+  s.slopes[t] = chunks.slopes[w.unit * CHUNK + t];
+}
+
+/* What one thread takes of v: of every ROWS-th row 8 numbers. */
+template <typename T, int D>
+__device__ void read_values(const efla_array &from, const desk_place &w, uint4 (&v)[D / 16]) {
+  constexpr int EACH = D / 8, ROWS = DERIVERS / EACH;
+  const T *rows = (const T *)from.data + efla_array_row(&from, w.at.entry, w.head, w.at.first) + threadIdx.x % EACH * 8;
+#pragma unroll
+  for (int i = 0; i < CHUNK / ROWS; i++) {
+    const int t = threadIdx.x / EACH + i * ROWS;
+    v[i] = t < w.at.tokens ? *(const uint4 *)(rows + t * from.token) : make_uint4(0, 0, 0, 0);
+  }
 }
 
 /* dv, and dw. */
 template <typename T, int D>
-__device__ void derive_values(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s) {
+__device__ void derive_values(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s,
+                              const uint4 (&v)[D / 16]) {
   constexpr int EACH = D / 8, ROWS = DERIVERS / EACH;
-  const efla_array &v = a.job.x.v, &to = a.to.v;
+  const efla_array &to = a.to.v;
   const int part = threadIdx.x % EACH * 8;
 #pragma unroll
   for (int i = 0; i < CHUNK / ROWS; i++) {
@@ -80,17 +86,20 @@ __device__ void derive_values(const efla_cuda_adjoint &a, const desk_place &w, d
     const bool there = t < w.at.tokens;
     float sum = 0;
     if (there) {
-      const uint4 d4 = *(const uint4 *)&s.d_r[t][part],
-                  v4 = *(const uint4 *)((const T *)v.data + efla_array_row(&v, w.at.entry, w.head, w.at.first + t) +
-                                        part);
+      const uint4 d4 = *(const uint4 *)&s.d_r[t][part], v4 = v[i];
       const unsigned d[4] = {d4.x, d4.y, d4.z, d4.w}, x[4] = {v4.x, v4.y, v4.z, v4.w};
+      unsigned scaled_rows[4];
       const ptrdiff_t row = to.data ? efla_array_row(&to, w.at.entry, w.head, w.at.first + t) + part : 0;
 #pragma unroll
       for (int j = 0; j < 4; j++) {
         const float2 dr = unpack<T>(d[j]), value = unpack<T>(x[j]);
         sum += dr.x * value.x + dr.y * value.y;
-        if (to.data) put_pair<T>(to, row + 2 * j, s.write[t] * dr.x, s.write[t] * dr.y);
+        if (to.data && to.type == EFLA_F32)
+          *(float2 *)((float *)to.data + row + 2 * j) = make_float2(s.write[t] * dr.x, s.write[t] * dr.y);
+        scaled_rows[j] = pack<T>(s.write[t] * dr.x, s.write[t] * dr.y);
       }
+      if (to.data && to.type != EFLA_F32)
+        *(uint4 *)((T *)to.data + row) = make_uint4(scaled_rows[0], scaled_rows[1], scaled_rows[2], scaled_rows[3]);
     }
 #pragma unroll
     for (int j = EACH / 2; j > 0; j /= 2) sum += __shfl_xor_sync(~0u, sum, j);
@@ -140,16 +149,36 @@ __device__ void set_dots(desk<T, D> &s, int which, tile<D> &x, const T (*with)[D
       if (lane % 4 == 0) s.dots[which][warp % 2][x.row_at(m, half)] = sum[m][half];
 }
 
-template <typename T, int D> __device__ void put_rows(const efla_array &to, const desk_place &w, tile<D> &x) {
-  if (!to.data) return;
-  const ptrdiff_t first = efla_array_row(&to, w.at.entry, w.head, w.at.first);
+/* Rows of a derivative that has not the type T: f32, which is summed later. */
+template <int D> __device__ void put_wide_rows(const efla_array &to, ptrdiff_t first, int tokens, tile<D> &x) {
   x.each([&](int m, int n, float(&y)[4]) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       const int t = x.row_at(m, half);
-      if (t < w.at.tokens) put_pair<T>(to, first + t * to.token + x.column_at(n), y[2 * half], y[2 * half + 1]);
+      if (t < tokens)
+        *(float2 *)((float *)to.data + first + t * to.token + x.column_at(n)) =
+            make_float2(y[2 * half], y[2 * half + 1]);
     }
   });
+}
+
+template <typename T, int D> __device__ void put_rows(const efla_array &to, const desk_place &w, tile<D> &x) {
+  if (!to.data) return;
+  const ptrdiff_t first = efla_array_row(&to, w.at.entry, w.head, w.at.first);
+  if (to.type == EFLA_F32) return put_wide_rows<D>(to, first, w.at.tokens, x);
+#pragma unroll
+  for (int m = 0; m < 2; m++)
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+      for (int n = 0; n < D / 16; n += 4) {
+        const int t = x.row_at(m, half);
+        unsigned pairs[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++) pairs[i] = pack<T>(x.x[m][n + i][2 * half], x.x[m][n + i][2 * half + 1]);
+        const uint4 row = exchanged(pairs[0], pairs[1], pairs[2], pairs[3], x.lane);
+        if (t < w.at.tokens) *(uint4 *)((T *)to.data + first + t * to.token + x.column + 8 * (n + x.lane % 4)) = row;
+      }
 }
 
 /* <G, S_0> of a thread's numbers, of which G is in shared memory. */
@@ -174,8 +203,6 @@ template <typename T, int D>
 __device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s) {
   if (threadIdx.x >= CHUNK) return;
   const int t = CHUNK - 1 - (int)threadIdx.x;
-  const efla_sequence &x = a.job.x;
-  const bool unit = a.job.rule.unit;
   const float by_e = s.dots[K_Y][0][t] + s.dots[K_Y][1][t], k_z = s.dots[K_Z][0][t] + s.dots[K_Z][1][t];
   double by_sum = (double)(s.dots[Q_DQ][0][t] + s.dots[Q_DQ][1][t]) - k_z;
   if (t < CHUNK - 1)
@@ -186,23 +213,18 @@ __device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, 
   if (threadIdx.x == 31) s.part = by_log;
   asm volatile("bar.sync 1, 64;" ::: "memory");
   if (threadIdx.x >= 32) by_log += s.part;
-  efla_coefficient_slopes slopes = {};
   if (t < w.at.tokens) {
-    const double beta = number<T>(x.beta, efla_array_row(&x.beta, w.at.entry, w.head, w.at.first + t)),
-                 g = x.g.data ? number<T>(x.g, efla_array_row(&x.g, w.at.entry, w.head, w.at.first + t)) : 0,
-                 lambda = unit ? (s.lambda[t] > 0 ? 1 : 0) : s.lambda[t], by_w = s.by_w[t];
-    slopes_of(a.job.rule, a.forms, lambda, beta, g, &slopes);
+    const efla_cuda_token_slopes slope = s.slopes[t];
+    const size_t entry = w.at.entry, token = w.at.first + t;
     if (a.to.beta.data)
-      set_state<T, float>(a.to.beta, efla_array_row(&a.to.beta, w.at.entry, w.head, w.at.first + t),
-                          (float)(by_e * slopes.by_beta.erase + by_w * slopes.by_beta.write));
+      set_state<T, float>(a.to.beta, efla_array_row(&a.to.beta, entry, w.head, token),
+                          by_e * slope.erase_by_beta + s.by_w[t] * slope.write_by_beta);
     if (a.to.g.data)
-      set_state<T, float>(a.to.g, efla_array_row(&a.to.g, w.at.entry, w.head, w.at.first + t),
-                          (float)(by_log + by_e * slopes.by_g.erase + by_w * slopes.by_g.write));
+      set_state<T, float>(a.to.g, efla_array_row(&a.to.g, entry, w.head, token),
+                          (float)by_log + by_e * slope.erase_by_g + s.by_w[t] * slope.write_by_g);
+    s.along[t] = 2 * (by_e * slope.erase_by_lambda + s.by_w[t] * slope.write_by_lambda);
   }
-  if (!unit)
-    s.along[t] = (float)(2 * (by_e * slopes.by_lambda.erase + s.by_w[t] * slopes.by_lambda.write));
-  else
-    s.along[t] = s.lambda[t] > 0 ? -(s.erase[t] * by_e + k_z) / s.lambda[t] : 0;
+  if (a.job.rule.unit) s.along[t] = s.lambda[t] > 0 ? -(s.erase[t] * by_e + k_z) / s.lambda[t] : 0;
 }
 
 /* y, in place of d_o's and dr's products with the state: e y in the end. */
@@ -267,17 +289,22 @@ __global__ void __launch_bounds__(DERIVERS, 2)
   copy_rows<T, D, D + PAD, DERIVERS>(&s.d_o[0][0], a.job.y.o, w.at, w.head, 0, threadIdx.x);
   copy_whole<T, D, CHUNK>(s.d_r, (const T *)chunks.d_r + w.unit * CHUNK * D);
   copy_whole<T, D, CHUNK>(s.u, (const T *)chunks.u + w.unit * CHUNK * D);
+  copies_commit();
   copy_whole<T, D, D>(s.state, (const T *)chunks.states + w.unit * D * D);
   copy_rows<T, D, D + PAD, DERIVERS>(&s.k[0][0], x.k, w.at, w.head, 0, threadIdx.x);
   copies_commit();
   read_scalars<T, D>(a, chunks, w, s);
-  copies_wait();
+  uint4 v[D / 16];
+  read_values<T, D>(x.v, w, v);
+  copies_wait_but_last();
   __syncthreads();
-  derive_values<T, D>(a, w, s);
+  derive_values<T, D>(a, w, s, v);
   unsigned p[8][2], q[8][2];
   const bool decays = x.g.data != NULL;
   correlate<T, D>(P, s, decays, (float)a.job.rule.scale, warp, lane, p);
   correlate<T, D>(W, s, decays, 1, warp, lane, q);
+  copies_wait();
+  __syncthreads();
   tile<D> first(warp, lane), second(warp, lane);
   first.template add_product<D / 16, T, D + PAD, D + PAD>(s.d_o, s.state);
   second.template add_product<D / 16, T, D + PAD, D + PAD>(s.d_r, s.state);

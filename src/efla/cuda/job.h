@@ -72,6 +72,11 @@ typedef struct efla_cuda_token {
   float lambda, erase;
 } efla_cuda_token;
 
+/* Their derivatives. */
+typedef struct efla_cuda_token_slopes {
+  float erase_by_lambda, write_by_lambda, erase_by_beta, write_by_beta, erase_by_g, write_by_g;
+} efla_cuda_token_slopes;
+
 /* Its workspace; `chunks` is the number of chunks of all sequences. */
 typedef struct efla_cuda_chunks {
   size_t chunks;
@@ -82,6 +87,7 @@ typedef struct efla_cuda_chunks {
   efla_cuda_token *tokens; /* (chunks, heads, CHUNK) */
   void *states, *adjoints; /* (chunks, heads, dv, dk): the states before chunks, the derivatives by those after them */
   void *u, *d_r;           /* (chunks, heads, CHUNK, dv): u, and the derivatives by w v - f S^T k */
+  efla_cuda_token_slopes *slopes; /* (chunks, heads, CHUNK) */
 } efla_cuda_chunks;
 
 /* Whether a block's shared memory is large enough for the pass: consumer cards have less. */
@@ -98,6 +104,7 @@ bool efla_cuda_backward_fits(size_t dk, size_t shared_bytes);
 cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream);
 cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_slopes(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 cudaError_t efla_cuda_derive(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 
 #ifdef __cplusplus

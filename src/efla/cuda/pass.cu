@@ -91,7 +91,6 @@ template <typename T, int D, int WARPS>
 __device__ void keep(const efla_cuda_chunks &chunks, size_t heads, const work &w, shared<T, D, WARPS> &s, int warp,
                      int lane) {
   const size_t column = w.column + 16 * warp;
-  const int row = lane / 4, pair = 2 * (lane % 4);
   for (size_t c = 0; c < w.chunks; c++) {
     const unsigned j = c % OPERANDS;
     const size_t unit = (w.first + c) * heads + w.head;
@@ -104,13 +103,10 @@ __device__ void keep(const efla_cuda_chunks &chunks, size_t heads, const work &w
     for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
     barrier_arrive(&s.handed_empty[warp][j]);
     store_transposed<T, D>((T *)chunks.states + (unit * D + column) * D, state, lane);
-    T *rows = (T *)chunks.u + unit * CHUNK * D + column + pair;
+    T *rows = (T *)chunks.u + unit * CHUNK * D + column + (lane / 4 + lane % 4 / 2 * 8) * D + lane % 2 * 8;
 #pragma unroll
-    for (int n = 0; n < 4; n++) {
-      T *to = rows + (16 * n + row) * D;
-      *(unsigned *)to = transposed(u[n].x), *(unsigned *)(to + 8) = transposed(u[n].y);
-      *(unsigned *)(to + 8 * D) = transposed(u[n].z), *(unsigned *)(to + 8 * D + 8) = transposed(u[n].w);
-    }
+    for (int n = 0; n < 4; n++, rows += 16 * D)
+      *(uint4 *)rows = exchanged(transposed(u[n].x), transposed(u[n].y), transposed(u[n].z), transposed(u[n].w), lane);
   }
 }
 

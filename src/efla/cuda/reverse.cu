@@ -99,12 +99,8 @@ __device__ void carry_back(const efla_cuda_adjoint &a, const efla_cuda_chunks &c
 #pragma unroll
     for (int m = 0; m < 8; m++) u[m][0] = u[m][1] = u[m][2] = u[m][3] = 0;
     times_square<T, SQUARE_ROW>(u, right, shared_address(&stage.solve[matrix % 2 * 8 + line][matrix / 2 * 8]));
-    T *rows = (T *)chunks.d_r + unit * CHUNK * D + column + lane / 4 * D + 2 * (lane % 4);
-#pragma unroll
-    for (int m = 0; m < 8; m++, rows += 8 * D) {
-      *(unsigned *)rows = transposed(pack<T>(u[m][0], u[m][1]));
-      *(unsigned *)(rows + 8) = transposed(pack<T>(u[m][2], u[m][3]));
-    }
+    T *rows = (T *)chunks.d_r + unit * CHUNK * D + column;
+    each_row<T>(u, lane, [&](int t, int part, uint4 x) { *(uint4 *)(rows + t * D + part) = x; });
     const float all = stage.c.all;
 #pragma unroll
     for (int m = 0; m < D / 8; m++) G[m][0] *= all, G[m][1] *= all, G[m][2] *= all, G[m][3] *= all;

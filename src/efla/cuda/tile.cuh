@@ -67,7 +67,7 @@ template <int D> struct tile {
   /* += a (64, 16 N) b (16 N, D) */
   template <int N, typename T, int A_ROW, int B_ROW>
   __device__ void add_product(const T (*a)[A_ROW], const T (*b)[B_ROW]) {
-#pragma unroll
+#pragma unroll 2
     for (int i = 0; i < N; i++) {
       const uint4 l[2] = {left<T, A_ROW>(a, 0, i), left<T, A_ROW>(a, 1, i)};
       const bool there[2] = {true, true};
@@ -76,9 +76,8 @@ template <int D> struct tile {
   }
   /* += a b, of a lower triangle (64, 64) */
   template <typename T, int B_ROW> __device__ void add_triangle(const T (*a)[SQUARE_ROW], const T (*b)[B_ROW]) {
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (16 * i > row + 16) break;
+#pragma unroll 1
+    for (int i = 0; i < 4 && 16 * i <= row + 16; i++) {
       const bool there[2] = {16 * i <= row, true};
       const uint4 l[2] = {left<T, SQUARE_ROW>(a, 0, i), left<T, SQUARE_ROW>(a, 1, i)};
       add<T, B_ROW>(l, there, b, i);
@@ -87,9 +86,8 @@ template <int D> struct tile {
   /* += (factors a)^T b, of a lower triangle whose row t has the factor factors[t]; NULL: 1. */
   template <typename T, int B_ROW>
   __device__ void add_triangle_transposed(const T (*a)[SQUARE_ROW], const float *factors, const T (*b)[B_ROW]) {
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      if (16 * i < row) continue;
+#pragma unroll 1
+    for (int i = row / 16; i < 4; i++) {
       const bool there[2] = {true, 16 * i > row};
       uint4 l[2] = {left_transposed<T, SQUARE_ROW>(a, 0, i), left_transposed<T, SQUARE_ROW>(a, 1, i)};
       if (factors) scale_steps<T>(l[0], factors + 16 * i), scale_steps<T>(l[1], factors + 16 * i);
