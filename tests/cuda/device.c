@@ -24,7 +24,7 @@ static void compare(judge *j, const both *x, size_t first, size_t n, const doubl
     found += e * e;
   }
   const double ratio = sqrt(found) / (bound + 1e-300);
-  j->worst = ratio <= j->worst ? j->worst : ratio; /* nan is the worst */
+  if (!(ratio <= j->worst) && !isnan(j->worst)) j->worst = ratio; /* nan stays */
   j->rows++;
 }
 

@@ -191,7 +191,7 @@ static void compare(judge *j, int which, const both *found, const double *expect
     sum += x == y ? 0 : (x - y) * (x - y); /* both may be infinite */
   }
   const double ratio = sum == 0 ? 0 : sqrt(sum) / (bound + u * norm(n, expected + first) + 1e-300);
-  j->worst[which] = ratio <= j->worst[which] ? j->worst[which] : ratio;
+  if (!(ratio <= j->worst[which]) && !isnan(j->worst[which])) j->worst[which] = ratio; /* nan stays */
 }
 
 /* The errors of one token's rows: docs/bounds.md#chunks-16.  Of dg: what its chunk's later tokens add. */

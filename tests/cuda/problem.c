@@ -98,7 +98,8 @@ problem problem_pose(efla_backend *b, const device_case *c) {
   problem_fill(&p.v, B, c->heads, T, c->dv, 0, 1, false), problem_fill(&p.beta, B, c->heads, T, 1, 0, 1, true);
   const bool alpha = p.rule.decay->argument && !strcmp(p.rule.decay->argument, "alpha");
   problem_fill(&p.g, B, c->heads, T, 1, alpha ? 1 : 0, -.2, true);
-  if (p.rule.decay->gated && T > 40) /* a token that forgets all */
+  /* A token that forgets all: in a step of an explicit method it would be an infinite rate. */
+  if (p.rule.decay->gated && T > 40 && (p.rule.decay->share > 0 || isinf(p.rule.method->stable)))
     problem_put(c->type, p.g.host.data, problem_at(&p.g.host, 0, 0, 37), alpha ? 0 : -INFINITY);
   problem_fill(&p.initial, p.states, c->heads, c->dk, c->dv, 0, 1, false);
   const size_t cu[] = {0, T / 5, T / 5, T / 3, T / 3 + (T > 64 ? 1 : 0), T};

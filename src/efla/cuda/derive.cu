@@ -198,33 +198,35 @@ template <typename T, int D> __device__ float inner_before(const desk<T, D> &s, 
   return s.all * sum;
 }
 
-/* dbeta, dg, and what each row of d_k has beside: along[t] times k_t.  A thread to a token, the last one first. */
-template <typename T, int D>
-__device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s) {
-  if (threadIdx.x >= CHUNK) return;
-  const int t = CHUNK - 1 - (int)threadIdx.x;
-  const float by_e = s.dots[K_Y][0][t] + s.dots[K_Y][1][t], k_z = s.dots[K_Z][0][t] + s.dots[K_Z][1][t];
-  double by_sum = (double)(s.dots[Q_DQ][0][t] + s.dots[Q_DQ][1][t]) - k_z;
+/* The derivative by the logarithm of each token's decay, up to the sum over the second half of the chunk, which is set
+ * for the first half: by two warps, a thread to a token, the last one first. */
+template <typename T, int D> __device__ double derive_decay(desk<T, D> &s, int t) {
+  double by_sum = (double)(s.dots[Q_DQ][0][t] + s.dots[Q_DQ][1][t]) - (s.dots[K_Z][0][t] + s.dots[K_Z][1][t]);
   if (t < CHUNK - 1)
     by_sum += s.erase[t + 1] * (s.dots[K_Y][0][t + 1] + s.dots[K_Y][1][t + 1]);
   else
     for (int i = 0; i < DERIVERS / 32; i++) by_sum += s.inner[i];
-  double by_log = running_sum(by_sum, threadIdx.x % 32);
+  const double by_log = running_sum(by_sum, threadIdx.x % 32);
   if (threadIdx.x == 31) s.part = by_log;
-  asm volatile("bar.sync 1, 64;" ::: "memory");
-  if (threadIdx.x >= 32) by_log += s.part;
-  if (t < w.at.tokens) {
-    const efla_cuda_token_slopes slope = s.slopes[t];
-    const size_t entry = w.at.entry, token = w.at.first + t;
-    if (a.to.beta.data)
-      set_state<T, float>(a.to.beta, efla_array_row(&a.to.beta, entry, w.head, token),
-                          by_e * slope.erase_by_beta + s.by_w[t] * slope.write_by_beta);
-    if (a.to.g.data)
-      set_state<T, float>(a.to.g, efla_array_row(&a.to.g, entry, w.head, token),
-                          (float)by_log + by_e * slope.erase_by_g + s.by_w[t] * slope.write_by_g);
-    s.along[t] = 2 * (by_e * slope.erase_by_lambda + s.by_w[t] * slope.write_by_lambda);
-  }
-  if (a.job.rule.unit) s.along[t] = s.lambda[t] > 0 ? -(s.erase[t] * by_e + k_z) / s.lambda[t] : 0;
+  return by_log;
+}
+
+/* dbeta, dg, and what each row of d_k has beside: along[t] times k_t. */
+template <typename T, int D>
+__device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s, int t, double by_log) {
+  const float by_e = s.dots[K_Y][0][t] + s.dots[K_Y][1][t], by_w = s.by_w[t];
+  const efla_cuda_token_slopes slope = s.slopes[t];
+  const size_t entry = w.at.entry, token = w.at.first + t;
+  if (t < w.at.tokens && a.to.beta.data)
+    set_state<T, float>(a.to.beta, efla_array_row(&a.to.beta, entry, w.head, token),
+                        by_e * slope.erase_by_beta + by_w * slope.write_by_beta);
+  if (t < w.at.tokens && a.to.g.data)
+    set_state<T, float>(a.to.g, efla_array_row(&a.to.g, entry, w.head, token),
+                        (float)by_log + by_e * slope.erase_by_g + by_w * slope.write_by_g);
+  const float k_z = s.dots[K_Z][0][t] + s.dots[K_Z][1][t];
+  s.along[t] = !a.job.rule.unit  ? 2 * (by_e * slope.erase_by_lambda + by_w * slope.write_by_lambda)
+               : s.lambda[t] > 0 ? -(s.erase[t] * by_e + k_z) / s.lambda[t]
+                                 : 0;
 }
 
 /* y, in place of d_o's and dr's products with the state: e y in the end. */
@@ -262,7 +264,10 @@ __device__ void derive_keys(const efla_cuda_adjoint &a, const efla_cuda_chunks &
   z.template add_triangle_transposed<T, D + PAD>(s.squares[W], s.erase, s.k);
   set_dots<T, D>(s, K_Z, z, s.k, warp, lane);
   __syncthreads();
-  derive_scalars<T, D>(a, w, s);
+  const int t = CHUNK - 1 - (int)threadIdx.x;
+  const double by_log = t >= 0 ? derive_decay<T, D>(s, t) : 0;
+  __syncthreads();
+  if (t >= 0) derive_scalars<T, D>(a, w, s, t, t < CHUNK / 2 ? by_log + s.part : by_log);
   __syncthreads();
   z.each([&](int m, int n, float(&x)[4]) {
 #pragma unroll
