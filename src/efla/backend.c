@@ -166,8 +166,8 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   efla_status status = efla_check_inputs(backend, rule, x, false);
   if (!status && backward) status = efla_check_offers_backward(backend);
   if (status) return status;
-  static double place;
-  efla_array wanted = {.data = &place, .type = x->v.type};
+  static _Alignas(16) double places[2]; /* the second one is in no place where vectors are */
+  efla_array wanted = {.data = &places[1], .type = x->v.type};
   efla_result y = {.o = wanted, .final_state = wanted};
   efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->p, x->initial_state};
   if (!dx.q.data) dx.q = wanted;

@@ -15,48 +15,20 @@ static void none_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.erase = beta, .write = beta};
 }
 
-static void none_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
-  (void)beta, (void)g;
-  *by_beta = (efla_rates){.erase = 1, .write = 1};
-  *by_g = (efla_rates){.before = 0};
-}
-
 static void split_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.before = g, .erase = beta, .write = beta};
-}
-
-static void split_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
-  (void)beta, (void)g;
-  *by_beta = (efla_rates){.erase = 1, .write = 1};
-  *by_g = (efla_rates){.before = 1};
 }
 
 static void strang_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.before = g, .erase = beta, .write = expl(g / 2) * beta};
 }
 
-static void strang_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
-  *by_beta = (efla_rates){.erase = 1, .write = exp(g / 2)};
-  *by_g = (efla_rates){.before = 1, .write = exp(g / 2) * beta / 2};
-}
-
 static void joint_long(long double beta, long double g, efla_rates_long *r) {
   *r = (efla_rates_long){.decay = -g, .erase = beta, .write = beta};
 }
 
-static void joint_slopes(double beta, double g, efla_rates *by_beta, efla_rates *by_g) {
-  (void)beta, (void)g;
-  *by_beta = (efla_rates){.erase = 1, .write = 1};
-  *by_g = (efla_rates){.decay = -1};
-}
-
 static void retention_long(long double beta, long double alpha, efla_rates_long *r) {
   *r = (efla_rates_long){.decay = 1 - alpha, .erase = alpha * beta, .write = beta};
-}
-
-static void retention_slopes(double beta, double alpha, efla_rates *by_beta, efla_rates *by_alpha) {
-  *by_beta = (efla_rates){.erase = alpha, .write = 1};
-  *by_alpha = (efla_rates){.decay = -1, .erase = beta};
 }
 
 const efla_decay efla_decays[] = {
@@ -65,7 +37,7 @@ const efla_decay efla_decays[] = {
      .proportional = true,
      .rates = efla_rates_none,
      .rates_long = none_long,
-     .slopes = none_slopes},
+     .slopes = efla_slopes_none},
     {.name = "split",
      .what = "exp(g) before each step (Gated DeltaNet)",
      .gated = true,
@@ -75,7 +47,7 @@ const efla_decay efla_decays[] = {
      .share = 1,
      .rates = efla_rates_split,
      .rates_long = split_long,
-     .slopes = split_slopes},
+     .slopes = efla_slopes_split},
     {.name = "joint",
      .what = "rate -g within the step, beside the erasure",
      .gated = true,
@@ -83,7 +55,7 @@ const efla_decay efla_decays[] = {
      .at_rate = g_at_rate,
      .rates = efla_rates_joint,
      .rates_long = joint_long,
-     .slopes = joint_slopes},
+     .slopes = efla_slopes_joint},
     {.name = "retention",
      .what = "retention alpha: rate 1 - alpha, and erasure times alpha (EFLA's gated variant)",
      .gated = true,
@@ -91,7 +63,7 @@ const efla_decay efla_decays[] = {
      .at_rate = alpha_at_rate,
      .rates = efla_rates_retention,
      .rates_long = retention_long,
-     .slopes = retention_slopes},
+     .slopes = efla_slopes_retention},
     {.name = "strang",
      .what = "exp(g/2) before and after each step (Strang splitting)",
      .gated = true,
@@ -100,7 +72,7 @@ const efla_decay efla_decays[] = {
      .share = 0.5,
      .rates = efla_rates_strang,
      .rates_long = strang_long,
-     .slopes = strang_slopes},
+     .slopes = efla_slopes_strang},
     {.name = NULL},
 };
 

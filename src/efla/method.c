@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/rule.h"
 
-#include "efla/internal/fraction.h"
 #include "efla/internal/rule.h"
+#include "efla/internal/slopes.h"
 
 #include <assert.h>
 #include <math.h>
@@ -13,23 +13,6 @@
 static long double phi_exact_long(long double x) { return x == 0 ? 1 : -expm1l(-x) / x; }
 static long double stability_exact_long(long double x) { return expl(-x); }
 static long double psi_exact_long(long double y, long double x) { return expl(-y) * phi_exact_long(x); }
-
-/* phi'(x) = -(1 - (1+x) e^-x)/x^2.  Near 0 the bracket cancels; up to 2 it equals e^-x x^2 sum x^n/(n+2)!, a sum of
- * positive terms, which Horner's rule gives to 4u; for x < 0 they alternate, and 16 u are left at -2. The first of the
- * terms left out is 2^24/26! = 4e-20. */
-static double slope_exact(double x) {
-  if (fabs(x) >= 2) return -(-expm1(-x) - x * exp(-x)) / x / x;
-  double sum = 1;
-  for (int n = 23; n >= 1; n--) sum = 1 + x / (n + 2) * sum;
-  return -exp(-x) * sum / 2;
-}
-
-/* Of psi(y, y + x) = e^-y phi(x), and of x psi(y, y + x), whose derivative is e^-(y+x). */
-static void psi_slopes_exact(double y, double x, efla_psi_slopes *s) {
-  double kept = exp(-y);
-  *s =
-      (efla_psi_slopes){.by_y = -kept * efla_phi_exact(x), .by_x = kept * slope_exact(x), .of_product = kept * exp(-x)};
-}
 
 /* Taylor methods: phi is the sum of (-x)^n/(n+1)! for n < order, here over the common denominator order!. */
 const efla_method efla_methods[] = {
@@ -95,13 +78,13 @@ const efla_method efla_methods[] = {
      .stable = INFINITY,
      .positive = INFINITY,
      .closed = efla_phi_exact,
-     .closed_slope = slope_exact,
+     .closed_slope = efla_phi_slope_exact,
      .closed_long = phi_exact_long,
      .closed_stability = efla_stability_exact,
      .closed_stability_long = stability_exact_long,
      .closed_psi = efla_psi_exact,
      .closed_psi_long = psi_exact_long,
-     .closed_psi_slopes = psi_slopes_exact},
+     .closed_psi_slopes = efla_psi_slopes_exact},
     {.name = NULL},
 };
 
@@ -133,22 +116,8 @@ long double efla_phi_long(const efla_method *method, long double x) {
 
 enum { TERMS = EFLA_RATIO_TERMS }; /* of x phi and R, whose denominators are phi's */
 
-/* (P/Q)' = (P'Q - PQ')/Q^2 with the numerator's coefficients formed first: they are integers, hence exact, and what
- * cancels does so there. */
-static double ratio_slope(const double *p, int m, const double *q, int n, efla_pair x, bool rough) {
-  double top[2 * TERMS] = {0}, bottom[2 * TERMS] = {0};
-  for (int i = 0; i <= m; i++)
-    for (int j = 0; j <= n; j++) {
-      if (i + j > 0) top[i + j - 1] += (i - j) * p[i] * q[j];
-    }
-  for (int i = 0; i <= n; i++)
-    for (int j = 0; j <= n; j++) bottom[i + j] += q[i] * q[j];
-  return efla_ratio(top, efla_degree(top, m + n + 1), bottom, 2 * n, x, rough);
-}
-
 static double phi_ratio_slope(const efla_method *method, efla_pair x, bool rough) {
-  const double *p = method->numerator, *q = method->denominator;
-  return ratio_slope(p, efla_degree(p, EFLA_PHI_TERMS), q, efla_degree(q, EFLA_PHI_TERMS), x, rough);
+  return efla_phi_ratio_slope(method->numerator, method->denominator, x, rough);
 }
 
 double efla_phi_slope(const efla_method *method, double x) {
@@ -162,10 +131,7 @@ double efla_phi_slope_pair(const efla_method *method, efla_pair x) {
 
 double efla_psi_diagonal(const efla_method *method, efla_pair z) {
   if (method->closed_psi) return method->closed_psi(z.value, 0);
-  double P[TERMS] = {0};
-  for (int i = 1; i < TERMS; i++) P[i] = method->numerator[i - 1];
-  const double *Q = method->denominator;
-  return ratio_slope(P, efla_degree(P, TERMS), Q, efla_degree(Q, EFLA_PHI_TERMS), z, false);
+  return efla_psi_ratio_diagonal(method->numerator, method->denominator, z);
 }
 
 double efla_stability(const efla_method *method, double x) { return 1 - x * efla_phi(method, x); }

@@ -89,15 +89,18 @@ static efla_bivariate by_both(const efla_fraction *f, const efla_bivariate *L) {
   return K;
 }
 
+efla_fraction_slopes efla_psi_slopes_form(const efla_method *method) {
+  efla_fraction_slopes f = {.psi = efla_psi_form(method)};
+  f.by_second = by_second(&f.psi), f.by_both = by_both(&f.psi, &f.by_second);
+  return f;
+}
+
 void efla_psi_derivatives(const efla_method *method, double y, double x, efla_psi_slopes *s) {
   if (method->closed_psi_slopes) {
     method->closed_psi_slopes(y, x, s);
     return;
   }
-  const efla_fraction f = efla_psi_form(method);
-  const efla_bivariate L = by_second(&f), K = by_both(&f, &L);
-  const efla_pair at = efla_pair_of(y), z = efla_pair_sum(y, x);
-  s->by_y = efla_fraction_evaluate(&f, &K, 2, 2, at, z);
-  s->by_x = efla_fraction_evaluate(&f, &L, 1, 2, at, z);
-  s->of_product = efla_psi_diagonal(method, z);
+  const efla_fraction_slopes f = efla_psi_slopes_form(method);
+  efla_fraction_slopes_at(&f, y, x, s);
+  s->of_product = efla_psi_diagonal(method, efla_pair_sum(y, x));
 }

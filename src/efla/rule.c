@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "efla/internal/rates.h"
 #include "efla/internal/rule.h"
+#include "efla/internal/slopes.h"
 
 #include <math.h>
 #include <string.h>
@@ -95,39 +95,11 @@ efla_status efla_rule_coefficients_long(const efla_rule *rule, long double lambd
   return EFLA_OK;
 }
 
-/* A term whose factor is 0 is absent: where an explicit method overflows, inf would make it nan. */
-static double term(double factor, double value) { return factor == 0 ? 0 : factor * value; }
-
-/* What the derivatives by beta and g have in common. */
-typedef struct token_slopes {
-  efla_rates rates;
-  double lambda, before;             /* before: e^before */
-  double R, R_slope, psi, phi_slope; /* R(-y), its derivative by y, psi(y, y + x), phi'(y + x) */
-  efla_psi_slopes slopes;
-} token_slopes;
-
-/* docs/derivations.md#e7: d and e by the product rule.  In e, rho' psi + rho psi_x x' with x' = rho' lambda is rho'
- * times the derivative of x psi.  In w, b' phi + b phi' z' cancels where b' is not 0 and z large; with z' = y' +
- * rho' lambda it equals b' times the derivative of z phi, plus phi' (b z' - b' z), where for b and rho proportional
- * to beta the part of x is 0. */
-static efla_coefficients differentiate(const token_slopes *t, const efla_rates *by) {
-  const efla_rates *r = &t->rates;
-  const double d = term(by->before, t->R) + term(by->decay, t->R_slope);
-  const double e = term(by->before, r->erase * t->psi) + term(by->erase, t->slopes.of_product) +
-                   term(by->decay, r->erase * t->slopes.by_y);
-  const double turn = by->write == 0 ? r->write * fma(by->erase, t->lambda, by->decay)
-                                     : t->lambda * (r->write * by->erase - by->write * r->erase) +
-                                           (r->write * by->decay - by->write * r->decay);
-  return (efla_coefficients){.decay = t->before * d,
-                             .erase = t->before * e,
-                             .write = term(by->write, t->slopes.of_product) + term(turn, t->phi_slope)};
-}
-
 /* decays: y is not 0 for every argument. */
-static token_slopes prepare(const efla_method *method, const efla_rates *r, double lambda, bool decays) {
+static efla_token_slopes prepare(const efla_method *method, const efla_rates *r, double lambda, bool decays) {
   const double y = r->decay, x = r->erase * lambda;
   const efla_pair z = efla_pair_sum(y, x);
-  token_slopes t = {.rates = *r, .lambda = lambda, .before = exp(r->before), .R = 1};
+  efla_token_slopes t = {.rates = *r, .lambda = lambda, .before = exp(r->before), .R = 1};
   t.phi_slope = efla_phi_slope_pair(method, z);
   if (decays) {
     t.R = efla_stability_ratio(method, y), t.R_slope = -efla_psi_diagonal(method, efla_pair_of(y));
@@ -149,10 +121,7 @@ efla_status efla_rule_slopes(const efla_rule *rule, double lambda, double beta, 
   *s = (efla_coefficient_slopes){.by_lambda = {0}};
   if (r.decay == INFINITY) return EFLA_OK; /* the limits, where R has one */
   const bool decays = r.decay != 0 || by_beta.decay != 0 || by_g.decay != 0;
-  const token_slopes t = prepare(rule->method, &r, lambda, decays);
-  s->by_lambda.erase = t.before * (r.erase * r.erase * t.slopes.by_x);
-  s->by_lambda.write = r.write * r.erase * t.phi_slope;
-  s->by_beta = differentiate(&t, &by_beta);
-  s->by_g = differentiate(&t, &by_g);
+  const efla_token_slopes t = prepare(rule->method, &r, lambda, decays);
+  efla_slopes_combine(&t, &by_beta, &by_g, s);
   return EFLA_OK;
 }

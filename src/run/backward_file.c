@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/backward_file.h"
 
-#include "efla/backward.h"
 #include "io/file_decay.h"
+#include "run/device_call.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -135,7 +135,7 @@ static efla_status pass_entry(pass *p, const efla_rule *rule, efla_backend *back
   if (status == EFLA_OK && p->dy.final_state.data)
     status = read_array(p, EFLA_D_FINAL_STATE, entry, &p->dy.final_state, why);
   if (status != EFLA_OK) return status;
-  if (efla_backward(backend, rule, &p->x, &p->dy, &p->dx) != EFLA_OK)
+  if (efla_device_backward(backend, rule, &p->x, &p->dy, &p->dx) != EFLA_OK)
     return efla_fail(why, EFLA_USAGE, "%s: gradients: %s", p->in->path, efla_last_message(backend));
   for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
     if (p->gradient[i] != EFLA_TENSORS) status = write_array(p, p->gradient[i], entry, gradient_of(p, i), why);

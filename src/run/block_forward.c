@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/block_forward.h"
 
-#include "efla/forward.h"
 #include "efla/reference/recurrence.h"
 #include "io/file_decay.h"
 #include "ode/channel_exact.h"
+#include "run/device_call.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay) {
-  return file->has[EFLA_P] || (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
+bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend) {
+  return (backend && !strcmp(backend, "cuda")) || file->has[EFLA_P] ||
+         (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
 }
 
 static bool wide(const efla_block_forward *f) { return f->forward->format->digits > 24; }
 
 static efla_status check(const efla_block_forward *f, const efla_stream *stream, efla_message *why) {
   const efla_forward_spec *forward = f->forward;
-  const char *what = stream->x.p.data ? "an erase key p" : "g per channel", *path = stream->file->path;
+  const char *what = stream->x.p.data          ? "an erase key p"
+                     : stream->x.g_per_channel ? "g per channel"
+                                               : "a device",
+             *path = stream->file->path;
   if (f->exact && stream->x.p.data)
     return efla_fail(why, EFLA_USAGE, "%s: p: the exact flow with g per channel has no erase key", path);
   if (f->exact && forward->rule.method->order != EFLA_ORDER_INFINITE)
@@ -92,7 +96,7 @@ static efla_status advance_heads_exactly(const efla_block_forward *f, const efla
 static efla_status call(const efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
   efla_rule rule = f->forward->rule;
   rule.scale = 0; /* the file's, which may be 0, comes later */
-  efla_status status = efla_forward(f->backend, &rule, x, y);
+  efla_status status = efla_device_forward(f->backend, &rule, x, y);
   if (status == EFLA_OK) return EFLA_OK;
   if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
   return efla_fail(why, EFLA_USAGE, "backend %s: %s", efla_backend_opened(f->backend), efla_last_message(f->backend));

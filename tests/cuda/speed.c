@@ -80,6 +80,28 @@ static void forward(void *context) {
   check(!efla_forward(c->b, &c->rule, &c->x, &c->y), efla_last_message(c->b));
 }
 
+typedef struct backward_call {
+  forward_call f;
+  efla_result dy;
+  efla_gradient dx;
+} backward_call;
+
+static void backward(void *context) {
+  backward_call *c = context;
+  check(!efla_backward(c->f.b, &c->f.rule, &c->f.x, &c->dy, &c->dx), efla_last_message(c->f.b));
+}
+
+/* c.y.o takes d_v, the other derivatives have memory of their own. */
+static void measure_backward(const forward_call *f, void *d_o, void *d_q, void *d_k, void *d_beta, void *d_g) {
+  backward_call c = {.f = *f, .dy = {.o = f->y.o}, .dx = {f->x.q, f->x.k, f->y.o, f->x.beta, f->x.g}};
+  const size_t n = f->x.batch * f->x.tokens * f->x.heads * f->x.dk;
+  c.dy.o.data = d_o, c.dx.q.data = d_q, c.dx.k.data = d_k, c.dx.beta.data = d_beta;
+  if (f->x.g.data) c.dx.g.data = d_g;
+  const double ms = median(backward, &c);
+  printf("backward,%zu,%zu,%zu,%zu,%s,%s,%s,%.4f,%.0f\n", f->x.batch, f->x.tokens, f->x.heads, f->x.dk,
+         f->rule.method->name, f->rule.decay->name, f->rule.keys->name, ms, (double)n * 14 / ms / 1e6);
+}
+
 static void measure_shape(efla_backend *b, size_t B, size_t T, size_t H, size_t D) {
   static const char *const rules[][3] = {
       {"exact", "none", "raw"}, {"euler", "none", "unit"}, {"euler", "none", "raw"}, {"exact", "split", "raw"}};
@@ -87,7 +109,10 @@ static void measure_shape(efla_backend *b, size_t B, size_t T, size_t H, size_t 
   void *q = numbers(b, EFLA_BF16, n, 0, 1.7), *k = numbers(b, EFLA_BF16, n, 0, 1.5 / sqrt((double)D)),
        *v = numbers(b, EFLA_BF16, n, 0, 1.7), *o = efla_backend_alloc(b, n * 2),
        *beta = numbers(b, EFLA_F32, B * T * H, .5, .5), *g = numbers(b, EFLA_F32, B * T * H, -.1, .1);
-  check(o, "no memory");
+  void *d_o = numbers(b, EFLA_BF16, n, 0, 1.7), *d_q = efla_backend_alloc(b, n * 2),
+       *d_k = efla_backend_alloc(b, n * 2), *d_beta = efla_backend_alloc(b, n / D * 4),
+       *d_g = efla_backend_alloc(b, n / D * 4);
+  check(o && d_q && d_k && d_beta && d_g, "no memory");
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     forward_call c = {.b = b};
     efla_rule_find(rules[i][0], rules[i][1], rules[i][2], &c.rule);
@@ -100,8 +125,9 @@ static void measure_shape(efla_backend *b, size_t B, size_t T, size_t H, size_t 
     const double ms = median(forward, &c);
     printf("forward,%zu,%zu,%zu,%zu,%s,%s,%s,%.4f,%.0f\n", B, T, H, D, rules[i][0], rules[i][1], rules[i][2], ms,
            (double)n * 8 / ms / 1e6);
+    measure_backward(&c, d_o, d_q, d_k, d_beta, d_g);
   }
-  void *all[] = {q, k, v, o, beta, g};
+  void *all[] = {q, k, v, o, beta, g, d_o, d_q, d_k, d_beta, d_g};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) efla_backend_free(b, all[i]);
 }
 

@@ -12,7 +12,8 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
   placed d_o = {.memory = NULL}, d_final = {.memory = NULL}, d[CASE_INPUTS] = {{.memory = NULL}};
   if (c->d_o.values) d_o = case_place(&c->d_o, type, draw), case_fill(&d_o, &c->d_o);
   if (c->d_final.values) d_final = case_place(&states, type, draw), case_fill(&d_final, &c->d_final);
-  const efla_result dy = {.o = d_o.array, .final_state = d_final.array};
+  const efla_sequence x = backends_lend_inputs(b, &in);
+  const efla_result dy = {.o = backends_lend(b, &d_o), .final_state = backends_lend(b, &d_final)};
   efla_gradient dx = {.q = {.data = NULL}};
   efla_array *const arrays[CASE_INPUTS] = {&dx.q, &dx.k, &dx.v, &dx.beta, &dx.g, &dx.p, &dx.initial_state};
   size_t skipped = gsl_rng_uniform_int(draw, 14); /* one that is not wanted, by turns */
@@ -23,9 +24,13 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
       d[i] = d_final;
     else
       d[i] = case_place(shape, narrow && (i == CASE_BETA || i == CASE_G) ? EFLA_F32 : type, draw);
-    *arrays[i] = d[i].array;
+    *arrays[i] = i == CASE_INITIAL && c->in_place ? dy.final_state : backends_lend(b, &d[i]);
   }
-  CHECK_OK(b, efla_backward(b, &c->rule, &in.x, &dy, &dx));
+  CHECK_OK(b, efla_backward(b, &c->rule, &x, &dy, &dx));
+  for (size_t i = 0; i < CASE_INPUTS; i++)
+    if (d[i].memory && !(i == CASE_INITIAL && c->in_place)) backends_return(b, &d[i], *arrays[i]);
+  backends_return(b, &d_o, dy.o), backends_return(b, &d_final, dy.final_state);
+  backends_return_inputs(b, &in, &x);
   for (size_t i = 0; i < CASE_INPUTS; i++) {
     const field *shape = i == CASE_INITIAL && !c->in[i].values ? &states : &c->in[i];
     char what[160];

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The backend `cuda`: arrays in the memory of one device, and the kernels of this directory.  The chunkwise form where
  * it is offered, else the recurrence. */
-#include "efla/cuda/job.h"
-#include "efla/internal/backend.h"
+#include "efla/cuda/calls.h"
 #include "efla/internal/rows.h"
 #include "efla/internal/rule.h"
 
 #include <string.h>
 
-static efla_status fail(efla_backend *b, const char *what, cudaError_t error) {
+efla_status efla_cuda_fail(efla_backend *b, const char *what, cudaError_t error) {
   const efla_status status = error == cudaErrorMemoryAllocation ? EFLA_NO_MEMORY : EFLA_DEVICE_FAILED;
   return efla_backend_say(b, status, "%s: %s", what, cudaGetErrorString(error));
 }
@@ -28,7 +27,7 @@ static efla_status open_cuda(efla_backend *b, const efla_options *options) {
   error = cudaGetDevice(&device);
   if (!error) error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
   if (!error) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
-  if (error) return fail(b, "device", error);
+  if (error) return efla_cuda_fail(b, "device", error);
   if (major < LEAST_CAPABILITY)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "device %d: compute capability %d.%d, expected at least %d.0", device,
                             major, minor, LEAST_CAPABILITY);
@@ -64,7 +63,7 @@ static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type
 
 /* ---- calls ---- */
 
-static efla_cuda_rule describe(const efla_rule *rule) {
+efla_cuda_rule efla_cuda_describe(const efla_rule *rule) {
   const efla_method *method = rule->method;
   efla_cuda_rule r = {.closed = method->closed != NULL,
                       .unit = efla_rule_keys(rule)->unit,
@@ -77,16 +76,16 @@ static efla_cuda_rule describe(const efla_rule *rule) {
   return r;
 }
 
-static efla_status check_place(efla_backend *b, const char *name, const efla_array *a) {
+efla_status efla_cuda_check_place(efla_backend *b, const char *name, const efla_array *a) {
   struct cudaPointerAttributes at;
   if (!a->data) return EFLA_OK;
   const cudaError_t error = cudaPointerGetAttributes(&at, a->data);
-  if (error) return fail(b, name, error);
+  if (error) return efla_cuda_fail(b, name, error);
   if (at.type == cudaMemoryTypeDevice || at.type == cudaMemoryTypeManaged) return EFLA_OK;
   return efla_backend_say(b, EFLA_INVALID, "%s: memory of the processor, expected the device's", name);
 }
 
-static efla_status check_places(efla_backend *b, const efla_sequence *x, const efla_result *y) {
+efla_status efla_cuda_check_places(efla_backend *b, const efla_sequence *x, const efla_result *y) {
   const struct {
     const char *name;
     const efla_array *array;
@@ -101,16 +100,16 @@ static efla_status check_places(efla_backend *b, const efla_sequence *x, const e
               {"final_state", &y->final_state}};
   efla_status status = EFLA_OK;
   for (size_t i = 0; i < sizeof list / sizeof *list && !status; i++)
-    status = check_place(b, list[i].name, list[i].array);
+    status = efla_cuda_check_place(b, list[i].name, list[i].array);
   return status;
 }
 
 /* An error of a kernel is found when it has run: at once in debug builds. */
-static efla_status started(efla_backend *b, cudaError_t error) {
+efla_status efla_cuda_started(efla_backend *b, cudaError_t error) {
 #ifndef NDEBUG
   if (!error) error = cudaStreamSynchronize(b->stream);
 #endif
-  return error ? fail(b, "kernel", error) : EFLA_OK;
+  return error ? efla_cuda_fail(b, "kernel", error) : EFLA_OK;
 }
 
 static cudaError_t recur(const efla_cuda_job *job, cudaStream_t stream) {
@@ -127,31 +126,31 @@ static cudaError_t recur(const efla_cuda_job *job, cudaStream_t stream) {
   return cudaErrorInvalidValue;
 }
 
-static bool wide_rows(const efla_array *a) {
+bool efla_cuda_wide_rows(const efla_array *a) {
   return !a->data || ((size_t)a->data % 16 == 0 && a->batch % 8 == 0 && a->head % 8 == 0 && a->token % 8 == 0);
 }
 
 /* The most that one block may have. */
-static size_t shared_bytes(void) {
+size_t efla_cuda_shared_bytes(void) {
   int device = 0, bytes = 0;
   if (!cudaGetDevice(&device)) cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
   return (size_t)bytes;
 }
 
 /* The chunkwise form: two bytes a number, decays that are exponentials, rows that are copied 16 bytes at a time. */
-static bool chunkwise(const efla_call *call) {
+bool efla_cuda_chunkwise(const efla_call *call) {
   const efla_sequence *x = call->x;
   const int decay = decay_of(call->rule);
   const bool exponential =
       call->rule->method->closed || decay == EFLA_CUDA_NONE || decay == EFLA_CUDA_SPLIT || decay == EFLA_CUDA_STRANG;
   return efla_type_size(x->v.type) == 2 && x->dk == x->dv && (x->dk == 64 || x->dk == 128) && exponential &&
-         !x->g_per_channel && !x->p.data && x->tokens > 0 && wide_rows(&x->q) && wide_rows(&x->k) && wide_rows(&x->v) &&
-         efla_cuda_pass_fits(x->dk, shared_bytes());
+         !x->g_per_channel && !x->p.data && x->tokens > 0 && efla_cuda_wide_rows(&x->q) && efla_cuda_wide_rows(&x->k) &&
+         efla_cuda_wide_rows(&x->v) && efla_cuda_pass_fits(x->dk, efla_cuda_shared_bytes());
 }
 
 static size_t chunks_of(size_t tokens) { return (tokens + EFLA_CUDA_CHUNK - 1) / EFLA_CUDA_CHUNK; }
 
-static efla_cuda_chunks take_chunks(const efla_sequence *x, efla_arena *arena) {
+efla_cuda_chunks efla_cuda_take_chunks(const efla_sequence *x, efla_arena *arena) {
   enum { SQUARE = EFLA_CUDA_CHUNK * EFLA_CUDA_CHUNK };
   efla_cuda_chunks c = {.chunks = x->batch * chunks_of(x->tokens)};
   if (x->cu_seqlens) c.chunks = x->tokens / EFLA_CUDA_CHUNK + x->sequences; /* at most, for any cu_seqlens */
@@ -164,7 +163,7 @@ static efla_cuda_chunks take_chunks(const efla_sequence *x, efla_arena *arena) {
 }
 
 /* cu_seqlens, and the first chunks, which take the place of a second array of the processor: one after another. */
-static cudaError_t copy_packing(const efla_sequence *x, size_t *cu, size_t *first, cudaStream_t stream) {
+cudaError_t efla_cuda_copy_packing(const efla_sequence *x, size_t *cu, size_t *first, cudaStream_t stream) {
   const size_t bytes = (x->sequences + 1) * sizeof *cu;
   cudaError_t error = cudaMemcpyAsync(cu, x->cu_seqlens, bytes, cudaMemcpyHostToDevice, stream);
   if (error || !first) return error;
@@ -183,21 +182,22 @@ static efla_status forward(const efla_call *call, efla_arena *arena) {
   const efla_sequence *x = call->x;
   efla_backend *b = call->backend;
   size_t *cu = x->cu_seqlens ? efla_arena_take(arena, x->sequences + 1, sizeof *cu) : NULL;
-  const bool fast = chunkwise(call) && x->q.data && wide_rows(&call->y->o);
+  const bool fast = efla_cuda_chunkwise(call) && x->q.data && efla_cuda_wide_rows(&call->y->o);
   efla_cuda_chunks chunks = {.chunks = 0};
-  if (chunkwise(call)) chunks = take_chunks(x, arena);
+  if (efla_cuda_chunkwise(call)) chunks = efla_cuda_take_chunks(x, arena);
   if (!arena->base) return EFLA_OK;
-  efla_status status = check_places(b, x, call->y);
+  efla_status status = efla_cuda_check_places(b, x, call->y);
   if (status) return status;
-  efla_cuda_job job = {.x = *x, .y = *call->y, .rule = describe(call->rule), .states = efla_sequence_states(x)};
+  efla_cuda_job job = {
+      .x = *x, .y = *call->y, .rule = efla_cuda_describe(call->rule), .states = efla_sequence_states(x)};
   if (cu) {
-    const cudaError_t error = copy_packing(x, cu, chunks.first, b->stream);
-    if (error) return fail(b, "cu_seqlens", error);
+    const cudaError_t error = efla_cuda_copy_packing(x, cu, chunks.first, b->stream);
+    if (error) return efla_cuda_fail(b, "cu_seqlens", error);
     job.x.cu_seqlens = cu;
   }
-  if (!fast) return started(b, recur(&job, b->stream));
-  status = started(b, efla_cuda_prepare(&job, &chunks, b->stream));
-  return status ? status : started(b, efla_cuda_pass(&job, &chunks, shared_bytes(), b->stream));
+  if (!fast) return efla_cuda_started(b, recur(&job, b->stream));
+  status = efla_cuda_started(b, efla_cuda_prepare(&job, &chunks, b->stream));
+  return status ? status : efla_cuda_started(b, efla_cuda_pass(&job, &chunks, efla_cuda_shared_bytes(), b->stream));
 }
 
 /* ---- decoding: states (batch, heads, dk, dv) in f64 for f64, else in f32 ---- */
@@ -217,13 +217,13 @@ static efla_status move(efla_decoder *d, const efla_array *from, const efla_arra
                         const efla_array *given) {
   const efla_decoder_shape *n = &d->shape;
   efla_status status = check_dk(d->backend, n->type, n->dk);
-  if (!status && given) status = check_place(d->backend, name, given);
+  if (!status && given) status = efla_cuda_check_place(d->backend, name, given);
   if (status) return status;
-  efla_cuda_job job = {.rule = describe(&d->rule), .states = n->batch};
+  efla_cuda_job job = {.rule = efla_cuda_describe(&d->rule), .states = n->batch};
   job.x = (efla_sequence){.batch = n->batch, .heads = n->heads, .dk = n->dk, .dv = n->dv, .v = {.type = n->type}};
   if (from) job.x.initial_state = *from;
   job.y.final_state = *to;
-  return started(d->backend, recur(&job, d->backend->stream));
+  return efla_cuda_started(d->backend, recur(&job, d->backend->stream));
 }
 
 static efla_status load(efla_decoder *d, const efla_array *states) {
@@ -238,11 +238,11 @@ static efla_status store(efla_decoder *d, const efla_array *states) {
 
 static efla_status step(efla_decoder *d, const efla_sequence *token, const efla_array *o) {
   const efla_result y = {.o = *o, .final_state = states_of(d)};
-  efla_status status = check_places(d->backend, token, &y);
+  efla_status status = efla_cuda_check_places(d->backend, token, &y);
   if (status) return status;
-  efla_cuda_job job = {.x = *token, .y = y, .rule = describe(&d->rule), .states = token->batch};
+  efla_cuda_job job = {.x = *token, .y = y, .rule = efla_cuda_describe(&d->rule), .states = token->batch};
   job.x.initial_state = y.final_state;
-  return started(d->backend, recur(&job, d->backend->stream));
+  return efla_cuda_started(d->backend, recur(&job, d->backend->stream));
 }
 
 /* ---- memory ---- */
@@ -261,7 +261,7 @@ static void release(efla_backend *b, void *memory) {
 static efla_status copy(efla_backend *b, void *to, const void *from, size_t bytes) {
   cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, b->stream);
   if (!error) error = cudaStreamSynchronize(b->stream);
-  return error ? fail(b, "copy", error) : EFLA_OK;
+  return error ? efla_cuda_fail(b, "copy", error) : EFLA_OK;
 }
 
 static const efla_memory memory = {.alloc = alloc, .free = release, .copy = copy};
@@ -271,6 +271,7 @@ const efla_backend_row efla_backend_cuda = {.name = "cuda",
                                             .open = open_cuda,
                                             .offers = offers,
                                             .forward = forward,
+                                            .backward = efla_cuda_backward,
                                             .lay_out = lay_out,
                                             .load = load,
                                             .store = store,

@@ -5,17 +5,6 @@
 
 namespace {
 
-/* The numbers of S^T (16, D) that a lane has, in an array of states. */
-template <int D, typename F>
-__device__ inline void each_of_state(const work &w, const efla_array &a, int warp, int lane, F f) {
-  const size_t column = w.column + 16 * warp + lane / 4;
-#pragma unroll
-  for (int i = 0; i < D / 8; i++)
-#pragma unroll
-    for (int j = 0; j < 4; j++)
-      f(i, j, efla_array_row(&a, w.sequence, w.head, 8 * i + 2 * (lane % 4) + j % 2) + column + j / 2 * 8);
-}
-
 template <typename T, int D, int WARPS>
 __device__ void carry(const efla_cuda_job &job, const work &w, shared<T, D, WARPS> &s, int warp, int lane) {
   const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
@@ -97,20 +86,38 @@ __device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, W
   }
 }
 
+/* In place of read_out: the states before chunks, transposed, and u go to memory. */
 template <typename T, int D, int WARPS>
+__device__ void keep(const efla_cuda_chunks &chunks, size_t heads, const work &w, shared<T, D, WARPS> &s, int warp,
+                     int lane) {
+  const size_t column = w.column + 16 * warp;
+  for (size_t c = 0; c < w.chunks; c++) {
+    const unsigned j = c % OPERANDS;
+    const size_t unit = (w.first + c) * heads + w.head;
+    operands<D> &handed = s.handed[warp][j];
+    uint4 state[D / 16], u[4];
+    barrier_wait(&s.handed_full[warp][j], c / OPERANDS);
+#pragma unroll
+    for (int n = 0; n < D / 16; n++) state[n] = handed.state[n][lane];
+#pragma unroll
+    for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
+    barrier_arrive(&s.handed_empty[warp][j]);
+    store_transposed<T, D>((T *)chunks.states + (unit * D + column) * D, state, lane);
+    T *rows = (T *)chunks.u + unit * CHUNK * D + column + (lane / 4 + lane % 4 / 2 * 8) * D + lane % 2 * 8;
+#pragma unroll
+    for (int n = 0; n < 4; n++, rows += 16 * D)
+      *(uint4 *)rows = exchanged(transposed(u[n].x), transposed(u[n].y), transposed(u[n].z), transposed(u[n].w), lane);
+  }
+}
+
+template <typename T, int D, int WARPS, bool KEEP>
 __global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
     pass(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   shared<T, D, WARPS> &s = *(shared<T, D, WARPS> *)memory;
-  constexpr int SLICES = D / (16 * WARPS);
   const efla_sequence &x = job.x;
   const int warp = warp_number(), lane = threadIdx.x % 32;
-  work w = {.sequence = blockIdx.x / SLICES / (unsigned)x.heads,
-            .head = blockIdx.x / SLICES % (unsigned)x.heads,
-            .column = (size_t)(blockIdx.x % SLICES * 16 * WARPS)};
-  w.span = efla_sequence_span(&x, w.sequence);
-  w.chunks = (w.span.tokens + CHUNK - 1) / CHUNK;
-  w.first = chunks.first ? chunks.first[w.sequence] : w.sequence * w.chunks;
+  const work w = work_of<D, WARPS>(x, chunks);
   if (threadIdx.x == 0) {
     for (int i = 0; i < STATE_STAGES; i++)
       barrier_make(&s.at.state_full[i], LOADING), barrier_make(&s.at.state_empty[i], 32 * WARPS);
@@ -122,17 +129,19 @@ __global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
   __syncthreads();
   if (warp < WARPS)
     carry<T, D, WARPS>(job, w, s, warp, lane);
+  else if (warp < 2 * WARPS && KEEP)
+    keep<T, D, WARPS>(chunks, x.heads, w, s, warp - WARPS, lane);
   else if (warp < 2 * WARPS)
     read_out<T, D, WARPS>(job, w, s, warp - WARPS, lane);
   else if (warp < 2 * WARPS + LOADERS)
     load_states<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS);
-  else
+  else if (!KEEP)
     load_readers<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS - LOADING);
 }
 
-template <typename T, int D, int WARPS>
+template <typename T, int D, int WARPS, bool KEEP>
 cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream) {
-  const auto kernel = pass<T, D, WARPS>;
+  const auto kernel = pass<T, D, WARPS, KEEP>;
   const int bytes = (int)sizeof(shared<T, D, WARPS>);
   const size_t blocks = job->states * job->x.heads * (D / (16 * WARPS));
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
@@ -142,18 +151,26 @@ cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks,
   return cudaGetLastError();
 }
 
-template <typename T, int D, int WARPS> bool suits(size_t heads, size_t shared_bytes) {
-  enum { BUSY = 100 };
-  return heads * (D / (16 * WARPS)) >= BUSY && sizeof(shared<T, D, WARPS>) <= shared_bytes;
-}
-
 /* The widest blocks that still keep most multiprocessors busy: few heads are split into narrow slices. */
-template <typename T, int D>
+template <typename T, int D, bool KEEP>
 cudaError_t start(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes, cudaStream_t stream) {
   const size_t heads = job->states * job->x.heads;
-  if (suits<T, D, 4>(heads, shared_bytes)) return start_pass<T, D, 4>(job, chunks, stream);
-  if (suits<T, D, 2>(heads, shared_bytes)) return start_pass<T, D, 2>(job, chunks, stream);
-  return start_pass<T, D, 1>(job, chunks, stream);
+  if (slices_suit<D, 4>(heads) && sizeof(shared<T, D, 4>) <= shared_bytes)
+    return start_pass<T, D, 4, KEEP>(job, chunks, stream);
+  if (slices_suit<D, 2>(heads) && sizeof(shared<T, D, 2>) <= shared_bytes)
+    return start_pass<T, D, 2, KEEP>(job, chunks, stream);
+  return start_pass<T, D, 1, KEEP>(job, chunks, stream);
+}
+
+template <bool KEEP>
+cudaError_t start_any(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                      cudaStream_t stream) {
+  const bool brain = job->x.v.type == EFLA_BF16;
+  if (job->x.dk == 128)
+    return brain ? start<bf16, 128, KEEP>(job, chunks, shared_bytes, stream)
+                 : start<half, 128, KEEP>(job, chunks, shared_bytes, stream);
+  return brain ? start<bf16, 64, KEEP>(job, chunks, shared_bytes, stream)
+               : start<half, 64, KEEP>(job, chunks, shared_bytes, stream);
 }
 
 } // namespace
@@ -164,10 +181,10 @@ bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes) {
 
 cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream) {
-  const bool brain = job->x.v.type == EFLA_BF16;
-  if (job->x.dk == 128)
-    return brain ? start<bf16, 128>(job, chunks, shared_bytes, stream)
-                 : start<half, 128>(job, chunks, shared_bytes, stream);
-  return brain ? start<bf16, 64>(job, chunks, shared_bytes, stream)
-               : start<half, 64>(job, chunks, shared_bytes, stream);
+  return start_any<false>(job, chunks, shared_bytes, stream);
+}
+
+cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                           cudaStream_t stream) {
+  return start_any<true>(job, chunks, shared_bytes, stream);
 }

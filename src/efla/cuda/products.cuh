@@ -53,6 +53,40 @@ __device__ inline void times_keys(float (&S)[D / 8][4], const uint4 (&a)[4], uns
   }
 }
 
+/* x^T (16, 64) += a (16, 64) square, a lower triangle (64, 64) in shared memory from a lane's address on. */
+template <typename T, int ROW>
+__device__ inline void times_square(float (&x)[8][4], const uint4 (&a)[4], unsigned square) {
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+#pragma unroll
+    for (int j = 0; j <= i; j++) {
+      unsigned b[4];
+      load4_transposed(b, square + 2 * (16 * i * ROW + 16 * j));
+      multiply<T>(x[2 * j], a[i], b[0], b[1]);
+      multiply<T>(x[2 * j + 1], a[i], b[2], b[3]);
+    }
+}
+
+/* A transposed state's 16 columns, as operands, to rows of dk numbers in memory. */
+template <typename T, int D> __device__ inline void store_transposed(T *rows, const uint4 (&state)[D / 16], int lane) {
+  T *to = rows + lane / 4 * D + 8 * (lane % 4);
+#pragma unroll
+  for (int n = 0; n < D / 16; n += 2, to += 32) {
+    *(uint4 *)to = exchanged(state[n].x, state[n].z, state[n + 1].x, state[n + 1].z, lane);
+    *(uint4 *)(to + 8 * D) = exchanged(state[n].y, state[n].w, state[n + 1].y, state[n + 1].w, lane);
+  }
+}
+
+/* 16 columns of x^T (16, 64), a row to each token: calls f(token, column, 8 numbers). */
+template <typename T, typename F> __device__ inline void each_row(const float (&x)[8][4], int lane, F f) {
+#pragma unroll
+  for (int n = 0; n < 8; n += 2) {
+    const unsigned a = transposed(pack<T>(x[n][0], x[n][1])), b = transposed(pack<T>(x[n][2], x[n][3])),
+                   c = transposed(pack<T>(x[n + 1][0], x[n + 1][1])), d = transposed(pack<T>(x[n + 1][2], x[n + 1][3]));
+    f(8 * n + lane / 4 + lane % 4 / 2 * 8, lane % 2 * 8, exchanged(a, b, c, d, lane));
+  }
+}
+
 /* w v - f S^T k, in place of S^T k. */
 template <typename T, int ROW>
 __device__ inline void subtract_known(float (&u)[8][4], const scalars &c, const T (*v)[ROW], int column, int lane) {

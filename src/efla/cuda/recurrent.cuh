@@ -23,8 +23,9 @@ template <typename REAL> __device__ staged<REAL> staged_at(REAL *memory, stage_s
   return {at, at + n.rows, at + 2 * n.rows, at + 3 * n.rows};
 }
 
-/* The treated key of one token, by one warp: of norm 1 as rule.c has it, scaled by a power of two first. */
-template <typename T, typename REAL> __device__ void stage_key(const T *k, int dk, bool unit, REAL *to) {
+/* The treated key of one token, by one warp: of norm 1 as rule.c has it, scaled by a power of two first.  Returns the
+ * norm that it was divided by, of a key of zeros 0. */
+template <typename T, typename REAL> __device__ double stage_key(const T *k, int dk, bool unit, REAL *to) {
   const int lane = threadIdx.x % 32;
   double largest = 0, squares = 0;
   for (int i = lane; i < dk && unit; i += 32) largest = fmax(largest, fabs((double)widen(k[i])));
@@ -37,6 +38,7 @@ template <typename T, typename REAL> __device__ void stage_key(const T *k, int d
   const double norm = unit && largest > 0 ? sqrt(warp_sum(squares)) : 1;
   for (int i = lane; i < dk; i += 32)
     to[i] = unit ? (REAL)(ldexp((double)widen(k[i]), shift) / norm) : (REAL)widen(k[i]);
+  return unit && largest == 0 ? 0 : ldexp(norm, -shift);
 }
 
 /* One token, by one warp: returns lambda. */

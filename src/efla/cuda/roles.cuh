@@ -74,9 +74,38 @@ struct work {
   efla_span span;
 };
 
+/* Of a grid with a block to each slice of columns of each head. */
+template <int D, int WARPS> __device__ inline work work_of(const efla_sequence &x, const efla_cuda_chunks &chunks) {
+  constexpr int SLICES = D / (16 * WARPS);
+  work w = {.sequence = blockIdx.x / SLICES / (unsigned)x.heads,
+            .head = blockIdx.x / SLICES % (unsigned)x.heads,
+            .column = (size_t)(blockIdx.x % SLICES * 16 * WARPS)};
+  w.span = efla_sequence_span(&x, w.sequence);
+  w.chunks = (w.span.tokens + CHUNK - 1) / CHUNK;
+  w.first = chunks.first ? chunks.first[w.sequence] : w.sequence * w.chunks;
+  return w;
+}
+
+/* The numbers of S^T (16, D) that a lane has, in an array of states. */
+template <int D, typename F>
+__device__ inline void each_of_state(const work &w, const efla_array &a, int warp, int lane, F f) {
+  const size_t column = w.column + 16 * warp + lane / 4;
+#pragma unroll
+  for (int i = 0; i < D / 8; i++)
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+      f(i, j, efla_array_row(&a, w.sequence, w.head, 8 * i + 2 * (lane % 4) + j % 2) + column + j / 2 * 8);
+}
+
 __device__ inline place place_in(const work &w, size_t chunk) {
   const size_t begin = chunk * CHUNK, left = w.span.tokens - begin;
   return {w.sequence, w.span.entry, w.span.begin + begin, left < CHUNK ? (int)left : CHUNK};
+}
+
+/* Whether slices of so many warps keep most multiprocessors busy. */
+template <int D, int WARPS> bool slices_suit(size_t heads) {
+  enum { BUSY = 100 };
+  return heads * (D / (16 * WARPS)) >= BUSY;
 }
 
 template <typename T, int D, int WARPS>

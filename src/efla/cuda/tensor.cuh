@@ -13,6 +13,7 @@ __device__ inline void copy16(unsigned to, const void *from, bool there) {
 }
 __device__ inline void copies_commit() { asm volatile("cp.async.commit_group;"); }
 __device__ inline void copies_wait() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
+__device__ inline void copies_wait_but_last() { asm volatile("cp.async.wait_group 1;" ::: "memory"); }
 
 /* Four 8 x 8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8. */
 __device__ inline void load4(unsigned (&x)[4], unsigned address) {
@@ -56,6 +57,28 @@ template <> __device__ inline unsigned pack<half>(float low, float high) {
 template <typename T> __device__ inline float2 unpack(unsigned x) {
   const T *pair = (const T *)&x;
   return make_float2(widen(pair[0]), widen(pair[1]));
+}
+
+/* A pair times a pair of factors. */
+template <typename T> __device__ inline unsigned scaled(unsigned x, float2 factors) {
+  const float2 y = unpack<T>(x);
+  return pack<T>(y.x * factors.x, y.y * factors.y);
+}
+
+/* Lane q of four neighbours gets number q of each of them: of four tiles of 8 columns, a tile's row as 16 bytes. */
+__device__ inline uint4 exchanged(unsigned a, unsigned b, unsigned c, unsigned d, int lane) {
+  unsigned x[4] = {a, b, c, d};
+#pragma unroll
+  for (int step = 1; step < 4; step *= 2) {
+    const bool upper = lane & step;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      if (i & step) continue;
+      const unsigned other = __shfl_xor_sync(~0u, upper ? x[i] : x[i + step], step);
+      x[i] = upper ? other : x[i], x[i + step] = upper ? x[i + step] : other;
+    }
+  }
+  return make_uint4(x[0], x[1], x[2], x[3]);
 }
 
 #endif

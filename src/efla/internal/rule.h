@@ -3,7 +3,7 @@
 #ifndef EFLA_INTERNAL_RULE_H
 #define EFLA_INTERNAL_RULE_H
 
-#include "efla/internal/fraction.h"
+#include "efla/internal/slopes.h"
 #include "efla/rule.h"
 
 static inline const efla_decay *efla_rule_decay(const efla_rule *rule) {
@@ -20,6 +20,7 @@ static inline double efla_rule_scale(const efla_rule *rule) { return rule->scale
 
 /* psi's numerator, formed from a method's integer coefficients. */
 efla_fraction efla_psi_form(const efla_method *method);
+efla_fraction_slopes efla_psi_slopes_form(const efla_method *method);
 /* phi and phi' at the sum of a pair, which near a zero of either is not the same as at its rounded value; bit for bit
  * those of rule.h where there is no rest. */
 double efla_phi_pair(const efla_method *method, efla_pair x);

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#include "efla/cuda/adjoint.cuh"
+
+cudaError_t efla_cuda_adjoint_f16(const efla_cuda_adjoint *a, cudaStream_t stream) {
+  return start_adjoint<half, float>(a, stream);
+}
