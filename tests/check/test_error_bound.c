@@ -48,7 +48,7 @@ static double granted(const token *x, const efla_units *units, efla_token_sizes 
   for (size_t e = 0; e < DK * DV; e++) S[e] = x->S[e], read[e % DV] += x->p[e / DV] * x->S[e];
   for (size_t e = 0; e < DK * DV; e++)
     after[e] = x->d[e / DV] * x->S[e] + x->k[e / DV] * (x->c.write * x->v[e % DV] - x->c.erase * read[e % DV]);
-  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK, DV, true), EFLA_OK);
+  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK, DV, (efla_followed){.decays = true}), EFLA_OK);
   efla_error_bound_start(&bound, S);
   memset(bound.C, 0, DK * DK * sizeof *bound.C);
   efla_error_bound_step(&bound, &sizes, after);
@@ -202,7 +202,7 @@ START_TEST(decays_that_repeat) {
     efla_error_bound bound;
     long double S[DK * DV] = {[0] = 1};
     double decay[DK] = {0};
-    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, true), EFLA_OK);
+    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, (efla_followed){.decays = true}), EFLA_OK);
     efla_error_bound_start(&bound, S);
     enum { TOKENS = 100 };
     for (size_t t = 0; t < TOKENS; t++) {

@@ -21,7 +21,7 @@ static void expect_right(const gradient_kernel *k) {
     if (!g->file) continue;
     gradients++;
     worst = fmax(worst, g->total.errors.ratio);
-    worst_rms = fmax(worst_rms, sqrt(g->total.errors.error2 / g->total.variance) / EFLA_GRADIENT_RMS);
+    worst_rms = fmax(worst_rms, sqrt(g->total.errors.error2 / g->total.errors.variance.sum));
     ck_assert_msg(!g->total.outside && g->total.errors.ratio < .5,
                   "%s %s, keys %s%s%s, %s, %s %s, %s: %s %g of what is granted", k->method, k->decay, k->keys,
                   k->channels ? ", channels" : "", k->erase_key ? ", p" : "", k->format,
