@@ -22,9 +22,13 @@ efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *uni
                                   efla_followed followed) {
   const size_t squares = efla_error_bound_squares(units, followed.decays), pairs = followed.columns ? dv * dv : 0;
   const size_t kept = squares * dk * dk + (units->chunk ? 2 : 1) * pairs + dk * dv + 2 * dk;
-  double *at = calloc(kept + 2 * pairs + dk + 8 * dv, sizeof *at);
+  double *at = calloc(kept + 2 * pairs + dk + 10 * dv, sizeof *at);
+  size_t *as = calloc(dv, sizeof *as);
   *bound = (efla_error_bound){0};
-  if (!at) return EFLA_NO_MEMORY;
+  if (!at || !as) {
+    free(at), free(as);
+    return EFLA_NO_MEMORY;
+  }
   *bound = (efla_error_bound){.units = *units, .dk = dk, .dv = dv, .block = at, .kept = kept};
   bound->C = at, bound->most = at + dk * dk, at += 2 * dk * dk;
   if (units->chunk) bound->written = at, at += dk * dk;
@@ -35,12 +39,14 @@ efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *uni
   bound->w = at, at += dk;
   bound->sum = at, bound->rounded = at + dv, bound->u = at + 2 * dv, bound->value = at + 3 * dv;
   bound->turned = at + 4 * dv, bound->slope = at + 5 * dv, bound->scratch = at + 6 * dv, at += 8 * dv;
+  bound->alike = (efla_alike){as, at, at + dv}, at += 2 * dv;
   if (followed.columns) bound->read = at, bound->update = at + pairs;
   return EFLA_OK;
 }
 
 void efla_error_bound_clear(efla_error_bound *bound) {
   free(bound->block);
+  free(bound->alike.as);
   *bound = (efla_error_bound){0};
 }
 
@@ -61,7 +67,7 @@ bool efla_decays_repeat(size_t dk, const double *decay, double *last) {
 
 /* A row of the state, whose roundings H takes too. */
 static efla_added of_row(const efla_error_bound *bound) {
-  return (efla_added){.factor = 1, .n = bound->dv, .spread = bound->columns, .share = 1 / 3.};
+  return (efla_added){.factor = 1, .n = bound->dv, .alike = &bound->alike, .spread = bound->columns, .share = 1 / 3.};
 }
 
 static void add_row(efla_error_bound *bound, size_t i, const efla_variance *row) {
@@ -78,8 +84,9 @@ static void take_state(efla_error_bound *bound, const long double *S) {
 
 void efla_error_bound_start(efla_error_bound *bound, const long double *S) {
   memset(bound->block, 0, bound->kept * sizeof *bound->block);
-  bound->tokens = 0, bound->aged = false;
+  bound->tokens = 0, bound->aged = bound->apart = false;
   take_state(bound, S);
+  efla_alike_columns(&bound->alike, bound->dk, bound->dv, S);
   for (size_t i = 0; i < bound->dk; i++) {
     efla_added row = of_row(bound);
     for (size_t j = 0; j < bound->dv; j++) bound->rounded[j] = efla_rounded(bound->S[i * bound->dv + j]);
@@ -127,16 +134,18 @@ static void add_update_to_columns(efla_error_bound *bound, const double *k) {
   for (size_t e = 0; e < bound->dv * bound->dv; e++) bound->columns[e] += k2 * bound->update[e];
 }
 
-static efla_state_sums sums_of(const efla_error_bound *bound) {
-  return (efla_state_sums){&bound->units, bound->dk, bound->dv, bound->tokens, bound->S, bound->written, bound->passed};
+efla_state_sums efla_error_bound_sums(const efla_error_bound *bound) {
+  const double apart = bound->apart && bound->passed ? trace(bound->dk, bound->written) : 0;
+  return (efla_state_sums){&bound->units, bound->dk,      bound->dv,     bound->tokens,
+                           bound->S,      bound->written, bound->passed, apart};
 }
 
 /* What S^T p rounds, e^2 times; where columns are followed with their covariance, and that of u begins with it. */
 static efla_variance add_reading(efla_error_bound *bound, const efla_token_sizes *token) {
   const size_t dv = bound->dv;
   const double e2 = square(token->erase), a = square(bound->units.arithmetic);
-  const efla_state_sums state = sums_of(bound);
-  efla_added read = {.factor = 1, .n = dv, .spread = bound->read, .share = 1 / 3.};
+  const efla_state_sums state = efla_error_bound_sums(bound);
+  efla_added read = {.factor = 1, .n = dv, .alike = &bound->alike, .spread = bound->read, .share = 1 / 3.};
   if (bound->read) memset(bound->read, 0, dv * dv * sizeof *bound->read);
   efla_sum_rows(&state, token->p, token->channels, bound->sum, bound->rounded, bound->scratch, &read);
   for (size_t f = 0; bound->read && f < dv * dv; f++) bound->update[f] = e2 * bound->read[f];
@@ -148,8 +157,12 @@ static efla_variance add_reading(efla_error_bound *bound, const efla_token_sizes
 static efla_variance added_to_update(efla_error_bound *bound, const efla_token_sizes *token) {
   const double a = square(bound->units.arithmetic), o = square(bound->units.operands), e = token->erase;
   double *rounded = bound->rounded, *u = bound->u;
-  efla_added U = {
-      .v = add_reading(bound, token), .factor = 1, .n = bound->dv, .spread = bound->update, .share = 1 / 3.};
+  efla_added U = {.v = add_reading(bound, token),
+                  .factor = 1,
+                  .n = bound->dv,
+                  .alike = &bound->alike,
+                  .spread = bound->update,
+                  .share = 1 / 3.};
   for (size_t j = 0; j < bound->dv; j++) {
     const double written = token->write * token->v[j], erased = e * bound->sum[j];
     u[j] = written - erased;
@@ -226,6 +239,7 @@ static void add_stored(efla_error_bound *bound, const efla_token_sizes *token, c
 }
 
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, const long double *S) {
+  efla_alike_columns(&bound->alike, bound->dk, bound->dv, S);
   const efla_variance U = added_to_update(bound, token);
   const double before = trace(bound->dk, bound->C);
   carry(bound, token, bound->C, U.sum / 3);
@@ -245,6 +259,8 @@ void efla_error_bound_add(efla_error_bound *bound, const double *y, const double
                           const long double *S) {
   const size_t dk = bound->dk, dv = bound->dv;
   const double a = square(bound->units.arithmetic), o = square(bound->units.operands), s = square(bound->units.state);
+  bound->apart = true;
+  efla_alike_columns(&bound->alike, dk, dv, S);
   for (size_t i = 0; i < dk; i++) {
     efla_added row = of_row(bound);
     for (size_t j = 0; j < dv; j++)
@@ -267,40 +283,4 @@ void efla_error_bound_covariance(const efla_error_bound *bound, double *to) {
   const size_t n = bound->dk * bound->dk;
   memcpy(to, bound->C, n * sizeof *to);
   for (size_t e = 0; bound->aged && e < n; e++) to[e] += bound->run[e] + 4 * bound->age[e];
-}
-
-/* Numbers below the smallest normal one are rounded to a fixed gap. */
-static double subnormal(const efla_format *stored) { return square(ldexp(1, stored->least - stored->digits)); }
-
-efla_variance efla_error_bound_readout(efla_error_bound *bound, const double *q, double scale,
-                                       const efla_format *stored) {
-  const size_t dk = bound->dk, dv = bound->dv;
-  const double a = square(bound->units.arithmetic), unit2 = square(efla_format_unit(stored)),
-               last = (unit2 > a ? unit2 : 0) + (scale == 1 ? 0 : a);
-  const efla_state_sums state = sums_of(bound);
-  efla_added V = {.factor = 1, .n = dv}, o = V;
-  efla_sum_rows(&state, q, false, bound->sum, bound->rounded, bound->scratch, &V);
-  efla_add_alone(&V, a, bound->rounded);
-  V.v.sum = V.v.sum / 3 + apply(dk, bound->C, q, bound->w),
-  V.v.most = V.v.most / 3 + apply(dk, bound->most, q, bound->w);
-  if (bound->aged)
-    efla_add_common(&V, apply(dk, bound->run, q, bound->w) + 4 * apply(dk, bound->age, q, bound->w), NULL);
-  for (size_t j = 0; j < dv; j++) bound->rounded[j] = last * efla_rounded(scale * bound->sum[j]) + subnormal(stored);
-  efla_add_alone(&o, 1 / 3., bound->rounded);
-  efla_variance_add(&o.v, square(scale), &V.v);
-  return o.v;
-}
-
-efla_variance efla_error_bound_state(const efla_error_bound *bound, const efla_format *stored) {
-  const size_t dv = bound->dv;
-  const double unit2 = square(efla_format_unit(stored)), r = unit2 > square(bound->units.state) ? unit2 : 0;
-  efla_added V = {.v.sum = (double)(bound->dk * dv) * subnormal(stored) / 3, .factor = 1, .n = dv};
-  for (size_t i = 0; i < bound->dk; i++) {
-    const size_t at = i * bound->dk + i;
-    for (size_t j = 0; j < dv; j++) bound->rounded[j] = efla_rounded(bound->S[i * dv + j]);
-    efla_add_alone(&V, r / 3, bound->rounded);
-    V.v.sum += bound->C[at], V.v.most += bound->most[at];
-    if (bound->aged) efla_add_common(&V, bound->run[at] + 4 * bound->age[at], NULL);
-  }
-  return V.v;
 }

@@ -66,9 +66,11 @@ typedef struct efla_error_bound {
   double *sum, *rounded, *u, *scratch; /* (dv), (dv), (dv), (2 dv), scratch */
   double *value, *turned, *slope;      /* (dv), scratch */
   double *read, *update; /* (dv, dv), if H is: covariances of what the last step rounds of S^T p and of u */
+  efla_alike alike;      /* columns of the state after the current step */
   size_t kept;           /* numbers of block that are not scratch, with those below */
   double tokens;         /* since the start */
   bool aged;             /* some decay has repeated */
+  bool apart;            /* products y z^T are added, too */
 } efla_error_bound;
 
 /* How many matrices (dk, dk) a bound holds. */
@@ -106,6 +108,9 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
 /* S + y z^T: S (dk, dv) is the sum, z (dv) the product of numbers of the inputs, one of them `scale`. */
 void efla_error_bound_add(efla_error_bound *bound, const double *y, const double *z, double scale,
                           const long double *S);
+
+/* What the state's sums are. */
+efla_state_sums efla_error_bound_sums(const efla_error_bound *bound);
 
 /* C with what decays that repeat add to it, to (dk, dk). */
 void efla_error_bound_covariance(const efla_error_bound *bound, double *to);

@@ -122,14 +122,14 @@ static void vary_columns(efla_gradient_bound *b, const efla_forward_error *f) {
   const efla_units *units = &b->spec->units;
   const double e2 = square(b->sizes.erase), along = efla_quadratic_form(b->dk, b->error.C, b->sizes.p),
                norm = square(units->arithmetic) * b->sizes.norm;
-  const efla_state_sums state = efla_state_error_sums(&b->error, units, b->G.S);
+  const efla_state_sums state = efla_error_bound_sums(&b->G);
   for (size_t e = 0; e < dv * dv; e++) {
     const double carried = f->erased * f->before->H[e];
     b->of_s[e] = carried + f->read[e], b->of_u[e] = e2 * carried + f->update[e];
     b->of_du[e] = along * b->error.H[e];
   }
-  efla_added du = {.factor = 1, .n = dv, .spread = b->of_du, .share = 1 / 3.},
-             s = {.factor = 1, .n = dv, .spread = b->of_s, .share = 1 / 3.};
+  efla_added du = {.factor = 1, .n = dv, .alike = &b->G.alike, .spread = b->of_du, .share = 1 / 3.},
+             s = {.factor = 1, .n = dv, .alike = &b->G.alike, .spread = b->of_s, .share = 1 / 3.};
   double *rounded = b->columns;
   efla_sum_rows(&state, b->sizes.p, b->sizes.channels, b->y, rounded, b->columns + dv, &du);
   efla_add_alone(&du, square(units->arithmetic), rounded);
@@ -142,13 +142,13 @@ static void vary_columns(efla_gradient_bound *b, const efla_forward_error *f) {
 
 /* S z, with the error of S and, where there is one, the covariance Q of z's; z comes from the inputs otherwise.  By rows
  * to rows. */
-static efla_variance vary_product(efla_gradient_bound *b, const efla_state_error *error, const double *S,
+static efla_variance vary_product(efla_gradient_bound *b, const efla_state_error *error, const efla_state_sums *state,
                                   const double *z, const double *Q, double *rows) {
   efla_variance V = efla_carried(error, z, rows);
-  const efla_variance sums = efla_product_rounds(error, &b->spec->units, S, z, Q == NULL, b->sum, b->scratch, rows);
+  const efla_variance sums = efla_product_rounds(state, z, Q == NULL, b->sum, b->scratch, rows);
   efla_variance_add(&V, 1, &sums);
   if (!Q) return V;
-  const efla_variance passed = efla_passed_on(b->dk, b->dv, S, Q, b->product, rows);
+  const efla_variance passed = efla_passed_on(b->dk, b->dv, state->S, Q, b->product, rows);
   efla_variance_add(&V, 1, &passed);
   return V;
 }
@@ -156,7 +156,8 @@ static efla_variance vary_product(efla_gradient_bound *b, const efla_state_error
 static efla_variance vary_q(efla_gradient_bound *b, const efla_adjoint *a, const double *d_o,
                             const efla_forward_error *f) {
   const double a2 = b->spec->scale == 1 ? 0 : square(b->spec->units.arithmetic);
-  efla_variance V = scaled(square(b->spec->scale), vary_product(b, f->after, b->after, d_o, NULL, b->by_k));
+  const efla_state_sums state = efla_state_error_sums(f->after, &b->spec->units, b->after);
+  efla_variance V = scaled(square(b->spec->scale), vary_product(b, f->after, &state, d_o, NULL, b->by_k));
   for (size_t i = 0; i < b->dk; i++) b->scratch[i] = efla_rounded((double)a->q[i]);
   add_alone(&V, a2 / 3, b->dk, b->scratch);
   return V;
@@ -168,20 +169,23 @@ static efla_variance vary_v(efla_gradient_bound *b, const efla_adjoint *a) {
                along = coefficient_error(b, w, b->sizes.write_slope, b->sizes.apart);
   double squares = 0;
   efla_variance V = {0};
+  efla_added own = {.factor = 1, .n = dv, .alike = &b->G.alike};
   for (size_t e = 0; e < dv * dv; e++) {
     const double value = square(w) * b->of_du[e] + along * b->du[e / dv] * b->du[e % dv];
     squares += square(value), V.sum += e / dv == e % dv ? value : 0;
   }
   V.most = sqrt(squares);
   for (size_t j = 0; j < dv; j++) b->columns[j] = efla_rounded((double)a->v[j]);
-  add_alone(&V, a2, dv, b->columns);
+  efla_add_alone(&own, a2, b->columns);
+  efla_variance_add(&V, 1, &own.v);
   return V;
 }
 
 /* by p: -e S du. */
 static efla_variance vary_by_p(efla_gradient_bound *b, const efla_forward_error *f) {
   const double e = b->sizes.erase;
-  efla_variance V = scaled(square(e), vary_product(b, f->before, b->before, b->du, b->of_du, b->by_p));
+  const efla_state_sums state = efla_state_error_sums(f->before, &b->spec->units, b->before);
+  efla_variance V = scaled(square(e), vary_product(b, f->before, &state, b->du, b->of_du, b->by_p));
   for (size_t i = 0; i < b->dk; i++) b->by_p[i] *= square(e);
   add_common(&V, coefficient_error(b, e, b->sizes.erase_slope, false) * norm2(b->dk, b->sum)); /* S du */
   return V;
@@ -255,7 +259,8 @@ efla_gradient_variance efla_gradient_bound_token(efla_gradient_bound *b, const e
   to.q = vary_q(b, a, d_o, f);
   to.v = vary_v(b, a);
   memset(b->by_k, 0, b->dk * sizeof *b->by_k);
-  const efla_variance by_k = vary_product(b, &b->error, b->G.S, b->u, b->of_u, b->by_k), by_p = vary_by_p(b, f);
+  const efla_state_sums state = efla_error_bound_sums(&b->G);
+  const efla_variance by_k = vary_product(b, &b->error, &state, b->u, b->of_u, b->by_k), by_p = vary_by_p(b, f);
   if (a->channels)
     to.g = efla_gradient_bound_channels(b, a, q, d_o, f);
   else if (b->spec->rule.decay && b->spec->rule.decay->gated)
@@ -272,10 +277,18 @@ void efla_gradient_bound_retreat(efla_gradient_bound *b, efla_adjoint *a) {
 }
 
 efla_variance efla_gradient_bound_state(efla_gradient_bound *b) {
+  const efla_state_sums state = efla_error_bound_sums(&b->G);
+  efla_added chunk = {.factor = 1, .n = b->dv, .alike = &b->G.alike};
   double columns = 0;
   efla_state_error_take(&b->error, &b->G);
   for (size_t e = 0; e < b->dv * b->dv; e++) columns += square(b->error.H[e]);
-  return (efla_variance){b->error.trace, b->error.frobenius * sqrt(columns)};
+  efla_variance V = {b->error.trace, b->error.frobenius * sqrt(columns)};
+  for (size_t i = 0; i < b->dk; i++) {
+    for (size_t j = 0; j < b->dv; j++) b->columns[j] = efla_partial_sums(&state, i, j);
+    efla_add_alone(&chunk, 1 / 3., b->columns);
+  }
+  efla_variance_add(&V, 1, &chunk.v);
+  return V;
 }
 
 efla_variance efla_stored_variance(const efla_format *stored, const efla_units *units, size_t n,
@@ -283,8 +296,10 @@ efla_variance efla_stored_variance(const efla_format *stored, const efla_units *
   const double unit2 = square(efla_format_unit(stored)), gap = square(ldexp(1, stored->least - stored->digits));
   efla_variance V = {0};
   for (size_t i = 0; i < n; i++) {
+    double same = 1;
+    for (size_t j = 0; j < n; j++) same += j != i && fabsl(row[j]) == fabsl(row[i]);
     const double one = ((unit2 > square(units->arithmetic) ? unit2 * efla_rounded((double)row[i]) : 0) + gap) / 3;
-    V.sum += one, V.most = fmax(V.most, one);
+    V.sum += one, V.most = fmax(V.most, same * one);
   }
   return V;
 }

@@ -9,8 +9,8 @@
 
 enum { WINDOW = EFLA_ERROR_BOUND_CHUNK };
 
-/* Relative roundings of a slope. */
-static const double SLOPE = 8;
+/* Relative roundings of a slope; and below the smallest normal number of f32 it may be 0. */
+static const double SLOPE = 8, SMALLEST = 0x1p-126;
 
 static double square(double x) { return x * x; }
 
@@ -19,7 +19,8 @@ double efla_gradient_bound_number(efla_gradient_bound *b, const efla_adjoint *a,
                                   const efla_coefficients *bent, double of_inner) {
   const efla_units *units = &b->spec->units;
   const double a2 = square(units->arithmetic) / 3, E = slope->erase, W = slope->write,
-               lambda2 = square((double)a->lambda);
+               lambda2 = square((double)a->lambda),
+               of_x = EFLA_ROUNDED_RELATIVE + (lambda2 > 0 ? b->sizes.lambda / lambda2 : 0);
   const double by_d = slope->decay == 0 ? 0 : slope->decay * (double)a->by_d, by_e = E * (double)a->by_e,
                by_w = W * (double)a->by_w, sum = by_d + by_e + by_w;
   double rounded = 0;
@@ -34,7 +35,8 @@ double efla_gradient_bound_number(efla_gradient_bound *b, const efla_adjoint *a,
          square(W) * efla_rounded_product(units, b->dv, b->v, b->du) +
          square(E) * efla_rounded_product(units, b->dv, b->s, b->du) + square(slope->decay) * of_inner +
          a2 * (rounded + SLOPE * EFLA_ROUNDED_RELATIVE * (efla_gradient_apart(a) ? apart2 : square(sum)) +
-               (lambda2 > 0 ? b->sizes.lambda / lambda2 * square(change) : 0));
+               of_x * square(change)) +
+         (units->arithmetic > 0x1p-40 ? square(SMALLEST) * (square((double)a->by_e) + square((double)a->by_w)) : 0);
 }
 
 /* Slopes at lambda (1 + 2^-10) less those at lambda (1 - 2^-10), times 2^9: the change by a relative one of lambda. */
@@ -85,10 +87,18 @@ static double contract(efla_gradient_bound *b, const efla_state_error *error, co
 static double vary_inner(efla_gradient_bound *b, const efla_adjoint *a, const efla_forward_error *f) {
   const double n = (double)(b->dk + b->dv), a2 = square(b->spec->units.arithmetic) / 3,
                o2 = square(b->spec->units.operands) / 3;
-  double squares = 0;
-  for (size_t e = 0; e < b->dk * b->dv; e++) squares += square(b->before[e] * b->G.S[e]);
+  const efla_state_sums of_G = efla_error_bound_sums(&b->G),
+                        of_S = efla_state_error_sums(f->before, &b->spec->units, b->before);
+  double squares = 0, partial = 0;
+  for (size_t e = 0; e < b->dk * b->dv; e++) {
+    const size_t i = e / b->dv, j = e % b->dv;
+    squares += square(b->before[e] * b->G.S[e]);
+    partial +=
+        (square(b->before[e]) * efla_partial_sums(&of_G, i, j) + square(b->G.S[e]) * efla_partial_sums(&of_S, i, j)) /
+        3;
+  }
   memset(b->sum, 0, b->dk * sizeof *b->sum);
-  return contract(b, &b->error, b->before, b->sum) + contract(b, f->before, b->G.S, b->sum) +
+  return contract(b, &b->error, b->before, b->sum) + contract(b, f->before, b->G.S, b->sum) + partial +
          EFLA_ROUNDED_SQUARE * ((a2 * (n / 6 + 2) + 2 * o2) * squares + a2 * n / 3 * square((double)a->by_d));
 }
 

@@ -2,6 +2,7 @@
 #include "check/roundings.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]) {
@@ -33,12 +34,54 @@ double efla_variance_factor(const efla_variance *variance, double tests) {
   return sqrt(x);
 }
 
+/* Whether column j is column l times `sign`. */
+static bool is_like(size_t rows, size_t n, const long double *S, size_t j, size_t l, double sign) {
+  for (size_t i = 0; i < rows; i++)
+    if (S[i * n + j] != sign * S[i * n + l]) return false;
+  return true;
+}
+
+static bool is_zero(size_t rows, size_t n, const long double *S, size_t j) {
+  for (size_t i = 0; i < rows; i++)
+    if (S[i * n + j] != 0) return false;
+  return true;
+}
+
+void efla_alike_columns(efla_alike *alike, size_t rows, size_t n, const long double *S) {
+  for (size_t j = 0; j < n; j++) {
+    alike->as[j] = j, alike->sign[j] = 1, alike->count[j] = 1;
+    for (size_t l = 0; l < j && !is_zero(rows, n, S, j); l++) {
+      if (alike->as[l] != l) continue;
+      const bool same = is_like(rows, n, S, j, l, 1);
+      if (!same && !is_like(rows, n, S, j, l, -1)) continue;
+      alike->as[j] = l, alike->sign[j] = same ? 1 : -1, alike->count[l]++;
+      break;
+    }
+  }
+  for (size_t j = 0; j < n; j++) alike->count[j] = alike->count[alike->as[j]];
+}
+
+/* The numbers that are like number j have its error. */
+static void spread_alike(const efla_added *to, size_t j, double value) {
+  const efla_alike *alike = to->alike;
+  for (size_t l = 0; l < to->n; l++)
+    if (alike->as[l] == alike->as[j]) to->spread[j * to->n + l] += value * alike->sign[j] * alike->sign[l];
+}
+
 void efla_add_alone(efla_added *to, double unit2, const double *squares) {
-  const double factor = to->factor * unit2;
+  const double factor = to->factor * unit2, *count = to->alike ? to->alike->count : NULL;
   double sum = 0, most = 0;
-  for (size_t j = 0; j < to->n; j++) sum += squares[j], most = squares[j] > most ? squares[j] : most;
+  for (size_t j = 0; j < to->n; j++) {
+    const double together = count ? count[j] * squares[j] : squares[j];
+    sum += squares[j], most = together > most ? together : most;
+  }
   to->v.sum += factor * sum, to->v.most += factor * most;
-  for (size_t j = 0; to->spread && j < to->n; j++) to->spread[j * to->n + j] += to->share * factor * squares[j];
+  for (size_t j = 0; to->spread && j < to->n; j++) {
+    if (count && count[j] > 1)
+      spread_alike(to, j, to->share * factor * squares[j]);
+    else
+      to->spread[j * to->n + j] += to->share * factor * squares[j];
+  }
 }
 
 static void spread_along(const efla_added *to, double weight, const double *x) {

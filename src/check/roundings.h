@@ -41,11 +41,21 @@ static inline void efla_variance_add(efla_variance *to, double factor, const efl
  * files. */
 double efla_variance_factor(const efla_variance *variance, double tests);
 
+/* Which numbers of a row are the same, but for their signs: their roundings are, too. */
+typedef struct efla_alike {
+  size_t *as;           /* (n): the first that is like it */
+  double *count, *sign; /* (n): how many are; the sign against the first */
+} efla_alike;
+
+/* The columns of S (rows, n); a zero column is like no other. */
+void efla_alike_columns(efla_alike *alike, size_t rows, size_t n, const long double *S);
+
 /* Errors of a row of n numbers that are added up, each independent of the others; all sizes times `factor`. */
 typedef struct efla_added {
   efla_variance v;
   double factor;
   size_t n;
+  const efla_alike *alike; /* numbers whose own errors are the same; NULL: none */
   double *spread; /* (n, n): the covariance of the row's numbers, times `share`, is added to it; NULL: not wanted */
   double share;
 } efla_added;

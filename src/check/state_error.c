@@ -30,7 +30,7 @@ void efla_state_error_take(efla_state_error *error, const efla_error_bound *boun
 efla_state_sums efla_state_error_sums(const efla_state_error *error, const efla_units *units, const double *S) {
   const bool chunks = units->chunk > 0;
   return (efla_state_sums){
-      units, error->dk, error->dv, error->tokens, S, chunks ? error->written : NULL, chunks ? error->passed : NULL};
+      units, error->dk, error->dv, error->tokens, S, chunks ? error->written : NULL, chunks ? error->passed : NULL, 0};
 }
 
 efla_variance efla_carried(const efla_state_error *error, const double *z, double *rows) {
@@ -52,12 +52,11 @@ efla_variance efla_passed_on(size_t dk, size_t dv, const double *S, const double
   return (efla_variance){sum, sum};
 }
 
-efla_variance efla_product_rounds(const efla_state_error *error, const efla_units *units, const double *S,
-                                  const double *z, bool given, double *sum, double *scratch, double *rows) {
-  const efla_state_sums state = efla_state_error_sums(error, units, S);
-  efla_added added = {.factor = 1, .n = error->dk};
-  efla_sum_columns(&state, z, given, sum, scratch, &added);
-  for (size_t i = 0; i < error->dk; i++) rows[i] += scratch[i] / 3;
+efla_variance efla_product_rounds(const efla_state_sums *state, const double *z, bool given, double *sum,
+                                  double *scratch, double *rows) {
+  efla_added added = {.factor = 1, .n = state->dk};
+  efla_sum_columns(state, z, given, sum, scratch, &added);
+  for (size_t i = 0; i < state->dk; i++) rows[i] += scratch[i] / 3;
   return (efla_variance){added.v.sum / 3, added.v.most / 3};
 }
 

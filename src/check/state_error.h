@@ -28,8 +28,8 @@ efla_variance efla_carried(const efla_state_error *error, const double *z, doubl
 efla_variance efla_passed_on(size_t dk, size_t dv, const double *S, const double *Q, double *product, double *rows);
 
 /* What the sum S z rounds by itself, leaving it in sum (dk): likewise.  given: check/state_sums.h.  scratch (dk). */
-efla_variance efla_product_rounds(const efla_state_error *error, const efla_units *units, const double *S,
-                                  const double *z, bool given, double *sum, double *scratch, double *rows);
+efla_variance efla_product_rounds(const efla_state_sums *state, const double *z, bool given, double *sum,
+                                  double *scratch, double *rows);
 
 /* What the state's sums are that a kernel with these units computes. */
 efla_state_sums efla_state_error_sums(const efla_state_error *error, const efla_units *units, const double *S);

@@ -28,9 +28,18 @@ static double of_products(const efla_state_sums *state, size_t n, const double *
          (a * ((terms + 1) / 6 + 1) * squares + (a * ((terms + 1) / 3 + 1) + o) * efla_quadratic_form(n, P, y));
 }
 
-/* Partial sums over tokens of a chunk, of the size of the readings of earlier states. */
+/* A partial sum over tokens of a chunk, per rounded square of it. */
 static double of_partial_sums(const efla_state_sums *state) {
+  if (!state->written) return 0;
   return square(state->units->arithmetic) * EFLA_ROUNDED_SQUARE * fmin(state->tokens, (double)state->units->chunk);
+}
+
+double efla_partial_sums(const efla_state_sums *state, size_t i, size_t j) {
+  const size_t dk = state->dk, dv = state->dv;
+  double size = square(state->S[i * dv + j]);
+  if (!state->written) return 0;
+  if (state->apart > 0) size += state->written[i * dk + i] * state->passed[j * dv + j] / state->apart;
+  return of_partial_sums(state) * size;
 }
 
 /* What sums over the tokens of a chunk add to y^T S, which is `sum`. */
@@ -38,10 +47,10 @@ static void add_chunk(const efla_state_sums *state, const double *y, const doubl
                       efla_added *to) {
   const size_t dk = state->dk, dv = state->dv;
   if (!state->written) return;
-  for (size_t j = 0; j < dv; j++) columns[j] = square(sum[j]);
+  for (size_t j = 0; j < dv; j++) columns[j] = of_partial_sums(state) * square(sum[j]);
   for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dv; j++) columns[j] += square(y[i] * state->S[i * dv + j]);
-  efla_add_alone(to, of_partial_sums(state), columns);
+    for (size_t j = 0; j < dv; j++) columns[j] += square(y[i]) * efla_partial_sums(state, i, j);
+  efla_add_alone(to, 1, columns);
   efla_add_common(to, of_products(state, dk, state->written, y), sum);
 }
 
@@ -73,8 +82,7 @@ void efla_sum_columns(const efla_state_sums *state, const double *z, bool given,
                       efla_added *to) {
   const size_t dk = state->dk, dv = state->dv;
   const efla_units *units = state->units;
-  const double a = square(units->arithmetic), o = square(units->operands),
-               partial = state->passed ? of_partial_sums(state) : 0;
+  const double a = square(units->arithmetic), o = square(units->operands), partial = of_partial_sums(state);
   double operands = 0;
   for (size_t i = 0; i < dk; i++) {
     const double *S = state->S + i * dv;
@@ -85,7 +93,7 @@ void efla_sum_columns(const efla_state_sums *state, const double *z, bool given,
       if (given)
         of_z +=
             (a * efla_rounded_to(z[j], units->arithmetic) + o * efla_rounded_to(z[j], units->operands)) * square(S[j]);
-      scratch[i] += partial * square(z[j] * S[j]);
+      scratch[i] += square(z[j]) * efla_partial_sums(state, i, j);
       if (units->state < units->operands) scratch[i] += o * square(z[j]) * efla_rounded(S[j]);
     }
     operands += of_z;

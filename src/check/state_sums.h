@@ -18,6 +18,7 @@ typedef struct efla_state_sums {
   double tokens;
   const double *S; /* (dk, dv) */
   const double *written, *passed;
+  double apart; /* where two kinds of products are summed apart, whose sums are larger than S: written's trace */
 } efla_state_sums;
 
 /* Relative roundings of a key that has a part of a decay per channel: an exponential, by one unit in the last place, and
@@ -33,6 +34,9 @@ void efla_sum_rows(const efla_state_sums *state, const double *y, bool channels,
  * otherwise it has been.  scratch (dk). */
 void efla_sum_columns(const efla_state_sums *state, const double *z, bool given, double *sum, double *scratch,
                       efla_added *to);
+
+/* What the sum over the tokens of a chunk rounds that leads to entry (i, j) of S; 0: sums go over the state. */
+double efla_partial_sums(const efla_state_sums *state, size_t i, size_t j);
 
 /* y^T C y for the symmetric C (n, n). */
 double efla_quadratic_form(size_t n, const double *C, const double *y);
