@@ -255,6 +255,28 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
   bound->tokens++;
 }
 
+/* C <- C + y y^T V. */
+static void add_along_rows(efla_error_bound *bound, const double *y, const efla_variance *V) {
+  const size_t dk = bound->dk;
+  for (size_t e = 0; e < dk * dk; e++) {
+    const double pair = y[e / dk] * y[e % dk] / 3;
+    bound->C[e] += pair * V->sum, bound->most[e] += pair * V->most;
+  }
+}
+
+/* What z rounds, which chunks multiply by decays before it becomes an operand. */
+static void add_factor(efla_error_bound *bound, const double *y, const double *z, double scale) {
+  const double a = square(bound->units.arithmetic), o = square(bound->units.operands);
+  efla_added of_z = of_row(bound);
+  for (size_t j = 0; j < bound->dv; j++)
+    bound->rounded[j] = (scale == 1 ? 0 : a * efla_rounded(z[j])) +
+                        o * (bound->units.chunk ? efla_rounded(z[j])
+                                                : square(scale) * efla_rounded_to(z[j] / scale, bound->units.operands));
+  of_z.share *= norm2(bound->dk, y);
+  efla_add_alone(&of_z, 1, bound->rounded);
+  add_along_rows(bound, y, &of_z.v);
+}
+
 void efla_error_bound_add(efla_error_bound *bound, const double *y, const double *z, double scale,
                           const long double *S) {
   const size_t dk = bound->dk, dv = bound->dv;
@@ -264,13 +286,12 @@ void efla_error_bound_add(efla_error_bound *bound, const double *y, const double
   for (size_t i = 0; i < dk; i++) {
     efla_added row = of_row(bound);
     for (size_t j = 0; j < dv; j++)
-      bound->rounded[j] = s * efla_rounded((double)S[i * dv + j]) + a * efla_rounded(y[i] * z[j]) +
-                          square(y[i]) * ((scale == 1 ? 0 : a * efla_rounded(z[j])) +
-                                          o * square(scale) * efla_rounded_to(z[j] / scale, bound->units.operands));
+      bound->rounded[j] = s * efla_rounded((double)S[i * dv + j]) + a * efla_rounded(y[i] * z[j]);
     efla_add_alone(&row, 1, bound->rounded);
     efla_add_along(&row, o * efla_rounded_to(y[i], bound->units.operands), z);
     add_row(bound, i, &row.v);
   }
+  add_factor(bound, y, z, scale);
   if (bound->written) { /* of one chunk, but without the weight of a token of its own */
     const double z2 = norm2(dv, z), y2 = norm2(dk, y);
     for (size_t e = 0; e < dk * dk; e++) bound->written[e] += z2 * y[e / dk] * y[e % dk];

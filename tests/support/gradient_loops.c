@@ -10,17 +10,17 @@ double gradient_operand(double x) {
   return gradient_kernel_now->operands ? efla_format_round(efla_format_find(gradient_kernel_now->operands), x) : x;
 }
 
-static double product(double x, double y) { return gradient_operand(x) * gradient_operand(y); }
-
-double gradient_sum(size_t n, const double *x, size_t step_x, const double *y, size_t step_y) {
+/* operands: x and y are those of a product of matrices. */
+static double sum_of(size_t n, const double *x, size_t step_x, const double *y, size_t step_y, bool operands) {
   const gradient_order order = gradient_kernel_now->order;
   double lanes[4] = {0}, sum = 0;
   if (order == GRADIENT_PAIRWISE && n > 1)
-    return gradient_fit(gradient_sum(n / 2, x, step_x, y, step_y) +
-                        gradient_sum(n - n / 2, x + n / 2 * step_x, step_x, y + n / 2 * step_y, step_y));
+    return gradient_fit(sum_of(n / 2, x, step_x, y, step_y, operands) +
+                        sum_of(n - n / 2, x + n / 2 * step_x, step_x, y + n / 2 * step_y, step_y, operands));
   for (size_t i = 0; i < n; i++) {
     const size_t at = order == GRADIENT_REVERSED ? n - 1 - i : i;
-    const double one = product(x[at * step_x], y[at * step_y]);
+    const double first = x[at * step_x], second = y[at * step_y],
+                 one = operands ? gradient_operand(first) * gradient_operand(second) : first * second;
     if (order == GRADIENT_LANES)
       lanes[i % 4] = gradient_fit(lanes[i % 4] + gradient_fit(one));
     else
@@ -30,8 +30,12 @@ double gradient_sum(size_t n, const double *x, size_t step_x, const double *y, s
                                  : sum;
 }
 
+double gradient_sum(size_t n, const double *x, size_t step_x, const double *y, size_t step_y) {
+  return sum_of(n, x, step_x, y, step_y, true);
+}
+
 void gradient_prepare(const gradient_arrays *a, size_t row, gradient_token *o) {
-  const double beta = a->x[BETA][row], *k = a->x[K] + row * a->dk, lambda = gradient_sum(a->dk, k, 1, k, 1);
+  const double beta = a->x[BETA][row], *k = a->x[K] + row * a->dk, lambda = sum_of(a->dk, k, 1, k, 1, false);
   const bool unit = !strcmp(gradient_kernel_now->keys, "unit") && lambda > 0;
   o->norm = unit ? gradient_fit(sqrt(lambda)) : 1;
   for (size_t i = 0; i < a->dk; i++) o->key[i] = gradient_fit(k[i] / o->norm);
