@@ -33,6 +33,10 @@
  * the columns the largest column only.  The norm of an error is then below x^(1/2) V^(1/2), x - 1 - log x = 2 s L/V,
  * but with a probability of e^-s (Chernoff), and that is granted.
  *
+ * Gradients need to know how the errors of the columns go together, H = E[E^T E] (dv, dv) for the error E of the state:
+ * what a token rounds is added to it as it is, and what it has is kept as C keeps its trace.  Their adjoint is such a
+ * state, to which products y z^T are added besides (docs/bounds.md#gradient-check).
+ *
  * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
  * the state beyond the stability limit (docs/findings.md#accumulation). */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
