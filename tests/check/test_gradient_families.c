@@ -111,7 +111,7 @@ static void expect_lambda(const char *family, const char *decay, gradient_loss l
 }
 
 START_TEST(missing_lambda_is_named) {
-  static const double norms[] = {1, .1, .01};
+  static const double norms[] = {1, .3, .1};
   set_up("gradient-lambda");
   for (size_t f = 0; f < FAMILIES; f++)
     for (size_t i = 0; i < 6; i++)
