@@ -11,14 +11,14 @@
 #define EFLA_CHECK_ADJOINT_H
 
 #include "base/tokens.h"
-#include "check/covariance.h"
+#include "check/roundings.h"
 #include "efla/rule.h"
 
 /* What a backward pass computes, every row of the rule given and its scale not used; and what it rounds. */
 typedef struct efla_backward_spec {
   efla_rule rule;
   double scale;
-  efla_roundings roundings;
+  efla_units units;
 } efla_backward_spec;
 
 typedef struct efla_adjoint {

@@ -5,77 +5,50 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Relative roundings: of a decay per channel (an exponential, by one unit in the last place, and a product); of one
- * exponential; of the coefficient; of w beside e where they are apart. */
-static const double CHANNEL = 3, EXPONENTIAL = 2, COEFFICIENT = 4, OWN = 5;
+/* Relative roundings: of a decay per channel, of one exponential; of the coefficient; of w beside e where they are
+ * apart. */
+static const double CHANNEL = EFLA_CHANNEL_ROUNDINGS, EXPONENTIAL = 2, COEFFICIENT = 4, OWN = 5;
 
 static double square(double x) { return x * x; }
-
-size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]) {
-  const double s = efla_format_unit(state), o = efla_format_unit(output), f32 = ldexp(1, -24), coarse = s > o ? s : o,
-               fine = coarse < f32 ? coarse : f32; /* products are summed in f32 at least */
-  const double operands[] = {0, s, coarse}, least[] = {0, fine, s > fine ? s : fine};
-  size_t n = 0;
-  for (size_t i = 0; i < 3; i++)
-    for (size_t chunk = 0; chunk < 2 && (i == 0 || operands[i] > least[i]); chunk++)
-      units[n++] = (efla_units){fine, operands[i], fine, chunk * EFLA_ERROR_BOUND_CHUNK};
-  if (s > fine) units[n++] = (efla_units){fine, coarse, s, EFLA_ERROR_BOUND_CHUNK};
-  return n;
-}
-
-void efla_units_say(const efla_units *units, char *text) {
-  size_t at = (size_t)snprintf(text, EFLA_UNITS_TEXT, units->chunk ? "chunks of tokens" : "tokens one by one");
-  if (units->operands > 0)
-    at += (size_t)snprintf(text + at, EFLA_UNITS_TEXT - at, ", operands of products of %.0f bits",
-                           -log2(units->operands));
-  if (units->state > units->arithmetic)
-    snprintf(text + at, EFLA_UNITS_TEXT - at, ", the state of %.0f bits", -log2(units->state));
-}
-
-double efla_variance_factor(const efla_variance *variance, double tests) {
-  const double share = variance->sum > 0 ? fmin(1, variance->most / variance->sum) : 1,
-               rest = 2 * share * log(tests * EFLA_ERROR_BOUND_ODDS);
-  double x = 1 + 2 * rest, before = 0;
-  while (fabs(x - before) > 1e-9 * x) before = x, x = 1 + rest + log(x); /* contracts, since x > 1 */
-  return sqrt(x);
-}
 
 size_t efla_error_bound_squares(const efla_units *units, bool decays) {
   return (size_t)(2 + (units->chunk ? 1 : 0) + (decays ? 2 : 0));
 }
 
-efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk, size_t dv, bool decays) {
-  const size_t squares = efla_error_bound_squares(units, decays);
-  double *at = calloc(squares * dk * dk + dk * dv + 3 * dk + 5 * dv, sizeof *at);
+efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk, size_t dv,
+                                  efla_followed followed) {
+  const size_t squares = efla_error_bound_squares(units, followed.decays), pairs = followed.columns ? dv * dv : 0;
+  const size_t kept = squares * dk * dk + (units->chunk ? 2 : 1) * pairs + dk * dv + 2 * dk;
+  double *at = calloc(kept + 2 * pairs + dk + 10 * dv, sizeof *at);
+  size_t *as = calloc(dv, sizeof *as);
   *bound = (efla_error_bound){0};
-  if (!at) return EFLA_NO_MEMORY;
-  *bound = (efla_error_bound){.units = *units, .dk = dk, .dv = dv, .block = at, .C = at, .most = at + dk * dk};
-  at += 2 * dk * dk;
+  if (!at || !as) {
+    free(at), free(as);
+    return EFLA_NO_MEMORY;
+  }
+  *bound = (efla_error_bound){.units = *units, .dk = dk, .dv = dv, .block = at, .kept = kept};
+  bound->C = at, bound->most = at + dk * dk, at += 2 * dk * dk;
   if (units->chunk) bound->written = at, at += dk * dk;
-  if (decays) bound->run = at, bound->age = at + dk * dk, at += 2 * dk * dk;
-  bound->S = at, bound->rows = at + dk * dv, at = bound->rows + dk;
-  bound->logarithms = at, bound->w = at + dk, at += 2 * dk;
-  bound->sum = at, bound->rounded = at + dv, bound->u = at + 2 * dv, bound->scratch = at + 3 * dv;
+  if (followed.decays) bound->run = at, bound->age = at + dk * dk, at += 2 * dk * dk;
+  if (followed.columns) bound->columns = at, at += pairs;
+  if (followed.columns && units->chunk) bound->passed = at, at += pairs;
+  bound->logarithms = at, bound->S = at + dk, bound->rows = bound->S + dk * dv, at = bound->rows + dk;
+  bound->w = at, at += dk;
+  bound->sum = at, bound->rounded = at + dv, bound->u = at + 2 * dv, bound->value = at + 3 * dv;
+  bound->turned = at + 4 * dv, bound->slope = at + 5 * dv, bound->scratch = at + 6 * dv, at += 8 * dv;
+  bound->alike = (efla_alike){as, at, at + dv}, at += 2 * dv;
+  if (followed.columns) bound->read = at, bound->update = at + pairs;
   return EFLA_OK;
 }
 
 void efla_error_bound_clear(efla_error_bound *bound) {
   free(bound->block);
+  free(bound->alike.as);
   *bound = (efla_error_bound){0};
 }
-
-/* Adds numbers of the columns, each with an error of its own, or one that all columns have in common. */
-static void add_columns(efla_variance *to, double unit2, size_t n, const double *columns) {
-  double sum = 0, most = 0;
-  for (size_t j = 0; j < n; j++) sum += columns[j], most = columns[j] > most ? columns[j] : most;
-  to->sum += unit2 * sum, to->most += unit2 * most;
-}
-
-static void add_common(efla_variance *to, double value) { to->sum += value, to->most += value; }
 
 static double norm2(size_t n, const double *x) {
   double sum = 0;
@@ -83,11 +56,18 @@ static double norm2(size_t n, const double *x) {
   return sum;
 }
 
-/* Row i of the state, rounded to a unit. */
-static efla_variance stored_row(const efla_error_bound *bound, double unit2, size_t i) {
-  efla_variance row = {.sum = unit2 * bound->rows[i]};
-  for (size_t j = 0; j < bound->dv; j++) row.most = fmax(row.most, unit2 * efla_rounded(bound->S[i * bound->dv + j]));
-  return row;
+bool efla_decays_repeat(size_t dk, const double *decay, double *last) {
+  bool same = true, decays = false;
+  for (size_t i = 0; i < dk; i++) {
+    same = same && decay[i] == last[i], decays = decays || decay[i] != 1;
+    last[i] = decay[i];
+  }
+  return same && decays;
+}
+
+/* A row of the state, whose roundings H takes too. */
+static efla_added of_row(const efla_error_bound *bound) {
+  return (efla_added){.factor = 1, .n = bound->dv, .alike = &bound->alike, .spread = bound->columns, .share = 1 / 3.};
 }
 
 static void add_row(efla_error_bound *bound, size_t i, const efla_variance *row) {
@@ -103,13 +83,15 @@ static void take_state(efla_error_bound *bound, const long double *S) {
 }
 
 void efla_error_bound_start(efla_error_bound *bound, const long double *S) {
-  memset(bound->block, 0, (size_t)(bound->S - bound->block) * sizeof *bound->block);
-  memset(bound->logarithms, 0, bound->dk * sizeof *bound->logarithms);
-  bound->tokens = 0, bound->aged = false;
+  memset(bound->block, 0, bound->kept * sizeof *bound->block);
+  bound->tokens = 0, bound->aged = bound->apart = false;
   take_state(bound, S);
+  efla_alike_columns(&bound->alike, bound->dk, bound->dv, S);
   for (size_t i = 0; i < bound->dk; i++) {
-    const efla_variance row = stored_row(bound, square(bound->units.state), i);
-    add_row(bound, i, &row);
+    efla_added row = of_row(bound);
+    for (size_t j = 0; j < bound->dv; j++) bound->rounded[j] = efla_rounded(bound->S[i * bound->dv + j]);
+    efla_add_alone(&row, square(bound->units.state), bound->rounded);
+    add_row(bound, i, &row.v);
   }
 }
 
@@ -134,69 +116,75 @@ static void carry(efla_error_bound *bound, const efla_token_sizes *token, double
       C[i * dk + j] = d[i] * d[j] * C[i * dk + j] - e * (k[i] * w[j] * d[j] + d[i] * w[i] * k[j]) + k[i] * k[j] * along;
 }
 
-/* What sums over the tokens of a chunk add to y^T S, which is `sum`. */
-static void add_chunk(efla_error_bound *bound, const double *y, const double *sum, efla_variance *to) {
-  const size_t dk = bound->dk, dv = bound->dv;
-  const double n = (double)dk, tokens = fmin(bound->tokens, (double)bound->units.chunk),
-               a = square(bound->units.arithmetic), o = square(bound->units.operands);
-  double *columns = bound->scratch, terms = 0;
-  if (!bound->units.chunk) return;
-  for (size_t j = 0; j < dv; j++) columns[j] = square(sum[j]);
-  for (size_t i = 0; i < dk; i++)
-    for (size_t j = 0; j < dv; j++) columns[j] += square(y[i] * bound->S[i * dv + j]);
-  add_columns(to, a * EFLA_ROUNDED_SQUARE * tokens, dv, columns);
-  const double products = apply(dk, bound->written, y, bound->w);
-  for (size_t i = 0; i < dk; i++) terms += square(y[i]) * bound->written[i * dk + i];
-  add_common(to, EFLA_ROUNDED_SQUARE * (a * ((n + 1) / 6 + 1) * terms + (a * ((n + 1) / 3 + 1) + o) * products));
+static double trace(size_t n, const double *C) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += C[i * n + i];
+  return sum;
 }
 
-/* P(y): rounding of y and of S as operands, and of y by the arithmetic. */
-static void add_operands(const efla_error_bound *bound, const double *y, bool channels, efla_variance *to) {
-  const size_t dk = bound->dk, dv = bound->dv;
-  const double a = square(bound->units.arithmetic), o = square(bound->units.operands);
-  const bool state = bound->units.state < bound->units.operands;
-  double *columns = bound->scratch;
-  memset(columns, 0, dv * sizeof *columns);
-  for (size_t i = 0; i < dk; i++) {
-    const double *S = bound->S + i * dv;
-    const double own =
-        channels ? CHANNEL * EFLA_ROUNDED_RELATIVE * square(y[i]) : efla_rounded_to(y[i], bound->units.arithmetic);
-    add_common(to, (a * own + o * efla_rounded_to(y[i], bound->units.operands)) * norm2(dv, S));
-    for (size_t j = 0; j < dv && state; j++) columns[j] += square(y[i]) * efla_rounded(S[j]);
-  }
-  add_columns(to, o, dv, columns);
+/* Every pair of columns keeps what C keeps of its trace. */
+static void carry_columns(efla_error_bound *bound, double before, double after) {
+  const double kept = before > 0 && after > 0 ? after / before : 0;
+  for (size_t e = 0; e < bound->dv * bound->dv; e++) bound->columns[e] *= kept;
+}
+
+/* What u rounds is added to H, |k|^2 times. */
+static void add_update_to_columns(efla_error_bound *bound, const double *k) {
+  const double k2 = norm2(bound->dk, k);
+  for (size_t e = 0; e < bound->dv * bound->dv; e++) bound->columns[e] += k2 * bound->update[e];
+}
+
+efla_state_sums efla_error_bound_sums(const efla_error_bound *bound) {
+  const double apart = bound->apart && bound->passed ? trace(bound->dk, bound->written) : 0;
+  return (efla_state_sums){&bound->units, bound->dk,      bound->dv,     bound->tokens,
+                           bound->S,      bound->written, bound->passed, apart};
+}
+
+/* What S^T p rounds, e^2 times; where columns are followed with their covariance, and that of u begins with it. */
+static efla_variance add_reading(efla_error_bound *bound, const efla_token_sizes *token) {
+  const size_t dv = bound->dv;
+  const double e2 = square(token->erase), a = square(bound->units.arithmetic);
+  const efla_state_sums state = efla_error_bound_sums(bound);
+  efla_added read = {.factor = 1, .n = dv, .alike = &bound->alike, .spread = bound->read, .share = 1 / 3.};
+  if (bound->read) memset(bound->read, 0, dv * dv * sizeof *bound->read);
+  efla_sum_rows(&state, token->p, token->channels, bound->sum, bound->rounded, bound->scratch, &read);
+  for (size_t f = 0; bound->read && f < dv * dv; f++) bound->update[f] = e2 * bound->read[f];
+  for (size_t j = 0; bound->read && j < dv; j++) bound->read[j * dv + j] += a * bound->rounded[j] / 3;
+  return (efla_variance){e2 * read.v.sum, e2 * read.v.most};
 }
 
 /* 3 U; leaves u. */
 static efla_variance added_to_update(efla_error_bound *bound, const efla_token_sizes *token) {
-  const size_t dv = bound->dv;
   const double a = square(bound->units.arithmetic), o = square(bound->units.operands), e = token->erase;
-  double *read = bound->sum, *rounded = bound->rounded, *u = bound->u, slope = 0, value = 0, turned = 0;
-  efla_variance U = {0};
-  efla_rounded_sums(bound->dk, dv, token->p, bound->S, read, rounded, bound->scratch);
-  add_chunk(bound, token->p, read, &U);
-  add_operands(bound, token->p, token->channels, &U);
-  U.sum *= square(e), U.most *= square(e);
-  for (size_t j = 0; j < dv; j++) {
-    const double written = token->write * token->v[j], erased = e * read[j];
-    const double of_u = efla_rounded(written - erased), of_value = efla_rounded(written);
+  double *rounded = bound->rounded, *u = bound->u;
+  efla_added U = {.v = add_reading(bound, token),
+                  .factor = 1,
+                  .n = bound->dv,
+                  .alike = &bound->alike,
+                  .spread = bound->update,
+                  .share = 1 / 3.};
+  for (size_t j = 0; j < bound->dv; j++) {
+    const double written = token->write * token->v[j], erased = e * bound->sum[j];
     u[j] = written - erased;
-    rounded[j] = a * (square(e) * rounded[j] + efla_rounded(erased)) + (a + o) * (of_value + of_u);
-    slope += square(token->write_slope * token->v[j] - token->erase_slope * read[j]);
-    value += square(written), turned += square(u[j] - erased);
+    rounded[j] =
+        a * (square(e) * rounded[j] + efla_rounded(erased)) + (a + o) * (efla_rounded(written) + efla_rounded(u[j]));
+    bound->slope[j] = token->write_slope * token->v[j] - token->erase_slope * bound->sum[j];
+    bound->value[j] = written, bound->turned[j] = u[j] - erased;
   }
-  add_columns(&U, 1, dv, rounded);
-  add_common(&U, a * EFLA_ROUNDED_RELATIVE * (COEFFICIENT * norm2(dv, u) + (token->apart ? OWN * value : 0)));
-  add_common(&U, a * (token->lambda * slope + token->norm * turned));
-  return U;
+  efla_add_alone(&U, 1, rounded);
+  efla_add_along(&U, a * EFLA_ROUNDED_RELATIVE * COEFFICIENT, u);
+  if (token->apart) efla_add_along(&U, a * EFLA_ROUNDED_RELATIVE * OWN, bound->value);
+  efla_add_along(&U, a * token->lambda, bound->slope);
+  efla_add_along(&U, a * token->norm, bound->turned);
+  return U.v;
 }
 
-/* What d_i rounds, from the state before the token; sums: logarithms of decays are summed over a chunk. */
+/* The mean square of d_i's relative error, times the square of what it is; sums: logarithms of decays are summed over a
+ * chunk. */
 static double of_decay(const efla_error_bound *bound, const efla_token_sizes *token, size_t i, bool sums) {
   const double d = token->decay[i], own = (token->channels ? CHANNEL : EXPONENTIAL) * EFLA_ROUNDED_RELATIVE,
                summed = sums ? efla_rounded(bound->logarithms[i]) : 0;
-  if (d == 1) return 0;
-  return square(bound->units.arithmetic * d) * (own + summed) * norm2(bound->dv, bound->S + i * bound->dv);
+  return d == 1 ? 0 : square(bound->units.arithmetic * d) * (own + summed);
 }
 
 /* Errors of decays that repeat have one sign: what the first of them left is carried in `run`, and as often as there
@@ -210,45 +198,56 @@ static void carry_run(efla_error_bound *bound, const efla_token_sizes *token) {
     carry(bound, token, bound->run, 0);
   else
     memset(bound->run, 0, n * sizeof *bound->run);
-  for (size_t i = 0; i < bound->dk; i++) bound->run[i * bound->dk + i] += of_decay(bound, token, i, false) / 3;
+  for (size_t i = 0; i < bound->dk; i++)
+    bound->run[i * bound->dk + i] += of_decay(bound, token, i, false) * norm2(bound->dv, bound->S + i * bound->dv) / 3;
 }
 
-/* A chunk's sums, with a weight that fades over its length. */
+/* The sum of y2 x x^T (n, n) over a chunk's tokens, with a weight that fades over its length. */
+static void carry_products(const efla_error_bound *bound, size_t n, double y2, const double *x, const double *decay,
+                           double *to) {
+  const double kept = 1 - 1 / (double)bound->units.chunk;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++)
+      to[i * n + j] = kept * (decay ? decay[i] * decay[j] : 1) * to[i * n + j] + y2 * x[i] * x[j];
+}
+
 static void carry_chunk(efla_error_bound *bound, const efla_token_sizes *token) {
-  const size_t dk = bound->dk;
-  const double *k = token->k, *d = token->decay, kept = 1 - 1 / (double)bound->units.chunk,
-               u2 = norm2(bound->dv, bound->u);
-  for (size_t i = 0; i < dk; i++) {
-    bound->logarithms[i] = kept * bound->logarithms[i] + fmax(log(d[i]), log(DBL_MIN));
-    for (size_t j = 0; j < dk; j++)
-      bound->written[i * dk + j] = kept * d[i] * d[j] * bound->written[i * dk + j] + u2 * k[i] * k[j];
-  }
+  const double kept = 1 - 1 / (double)bound->units.chunk;
+  for (size_t i = 0; i < bound->dk; i++)
+    bound->logarithms[i] = kept * bound->logarithms[i] + fmax(log(token->decay[i]), log(DBL_MIN));
+  carry_products(bound, bound->dk, norm2(bound->dv, bound->u), token->k, token->decay, bound->written);
+  if (bound->passed) carry_products(bound, bound->dv, norm2(bound->dk, token->k), bound->u, NULL, bound->passed);
 }
 
 /* diag(D); S is the state after the token, bound->S that before it. */
 static void add_stored(efla_error_bound *bound, const efla_token_sizes *token, const long double *S) {
-  const double a = square(bound->units.arithmetic), o = square(bound->units.operands), s = square(bound->units.state),
-               u2 = norm2(bound->dv, bound->u);
+  const double a = square(bound->units.arithmetic), o = square(bound->units.operands), s = square(bound->units.state);
   double *rounded = bound->rounded;
   for (size_t i = 0; i < bound->dk; i++) {
     const double d = token->decay[i], k = token->k[i], *before = bound->S + i * bound->dv;
     const double key =
         token->channels ? CHANNEL * EFLA_ROUNDED_RELATIVE * square(k) : efla_rounded_to(k, bound->units.arithmetic);
-    efla_variance row = {0};
+    efla_added row = of_row(bound);
     for (size_t j = 0; j < bound->dv; j++)
       rounded[j] = (s + a * token->series) * efla_rounded((double)S[i * bound->dv + j]) +
                    a * ((d == 1 ? 0 : efla_rounded(d * before[j])) + efla_rounded(k * bound->u[j]));
-    add_columns(&row, 1, bound->dv, rounded);
-    add_common(&row, of_decay(bound, token, i, bound->units.chunk > 0));
-    add_common(&row, (a * key + o * efla_rounded_to(k, bound->units.operands)) * u2);
-    add_row(bound, i, &row);
+    efla_add_alone(&row, 1, rounded);
+    efla_add_along(&row, of_decay(bound, token, i, bound->units.chunk > 0), before);
+    efla_add_along(&row, a * key + o * efla_rounded_to(k, bound->units.operands), bound->u);
+    add_row(bound, i, &row.v);
   }
 }
 
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, const long double *S) {
+  efla_alike_columns(&bound->alike, bound->dk, bound->dv, S);
   const efla_variance U = added_to_update(bound, token);
+  const double before = trace(bound->dk, bound->C);
   carry(bound, token, bound->C, U.sum / 3);
   carry(bound, token, bound->most, U.most / 3);
+  if (bound->columns) {
+    carry_columns(bound, before, trace(bound->dk, bound->C) - norm2(bound->dk, token->k) * U.sum / 3);
+    add_update_to_columns(bound, token->k);
+  }
   if (bound->run) carry_run(bound, token);
   if (bound->written) carry_chunk(bound, token);
   add_stored(bound, token, S);
@@ -256,34 +255,53 @@ void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *toke
   bound->tokens++;
 }
 
-/* Numbers below the smallest normal one are rounded to a fixed gap. */
-static double subnormal(const efla_format *stored) { return square(ldexp(1, stored->least - stored->digits)); }
-
-efla_variance efla_error_bound_readout(efla_error_bound *bound, const double *q, double scale,
-                                       const efla_format *stored) {
-  const size_t dk = bound->dk, dv = bound->dv;
-  const double a = square(bound->units.arithmetic), unit2 = square(efla_format_unit(stored)),
-               last = (unit2 > a ? unit2 : 0) + (scale == 1 ? 0 : a);
-  efla_variance V = {0}, o = {0};
-  efla_rounded_sums(dk, dv, q, bound->S, bound->sum, bound->rounded, bound->scratch);
-  add_columns(&V, a, dv, bound->rounded);
-  add_chunk(bound, q, bound->sum, &V);
-  add_operands(bound, q, false, &V);
-  V.sum = V.sum / 3 + apply(dk, bound->C, q, bound->w), V.most = V.most / 3 + apply(dk, bound->most, q, bound->w);
-  if (bound->aged) add_common(&V, apply(dk, bound->run, q, bound->w) + 4 * apply(dk, bound->age, q, bound->w));
-  for (size_t j = 0; j < dv; j++) bound->rounded[j] = last * efla_rounded(scale * bound->sum[j]) + subnormal(stored);
-  add_columns(&o, 1 / 3., dv, bound->rounded);
-  return (efla_variance){square(scale) * V.sum + o.sum, square(scale) * V.most + o.most};
+/* C <- C + y y^T V. */
+static void add_along_rows(efla_error_bound *bound, const double *y, const efla_variance *V) {
+  const size_t dk = bound->dk;
+  for (size_t e = 0; e < dk * dk; e++) {
+    const double pair = y[e / dk] * y[e % dk] / 3;
+    bound->C[e] += pair * V->sum, bound->most[e] += pair * V->most;
+  }
 }
 
-efla_variance efla_error_bound_state(const efla_error_bound *bound, const efla_format *stored) {
-  const double unit2 = square(efla_format_unit(stored)), r = unit2 > square(bound->units.state) ? unit2 : 0;
-  efla_variance V = {.sum = (double)(bound->dk * bound->dv) * subnormal(stored) / 3};
-  for (size_t i = 0; i < bound->dk; i++) {
-    const size_t at = i * bound->dk + i;
-    const efla_variance row = stored_row(bound, r, i);
-    V.sum += bound->C[at] + row.sum / 3, V.most += bound->most[at] + row.most / 3;
-    if (bound->aged) add_common(&V, bound->run[at] + 4 * bound->age[at]);
+/* What z rounds, which chunks multiply by decays before it becomes an operand. */
+static void add_factor(efla_error_bound *bound, const double *y, const double *z, double scale) {
+  const double a = square(bound->units.arithmetic), o = square(bound->units.operands);
+  efla_added of_z = of_row(bound);
+  for (size_t j = 0; j < bound->dv; j++)
+    bound->rounded[j] = (scale == 1 ? 0 : a * efla_rounded(z[j])) +
+                        o * (bound->units.chunk ? efla_rounded(z[j])
+                                                : square(scale) * efla_rounded_to(z[j] / scale, bound->units.operands));
+  of_z.share *= norm2(bound->dk, y);
+  efla_add_alone(&of_z, 1, bound->rounded);
+  add_along_rows(bound, y, &of_z.v);
+}
+
+void efla_error_bound_add(efla_error_bound *bound, const double *y, const double *z, double scale,
+                          const long double *S) {
+  const size_t dk = bound->dk, dv = bound->dv;
+  const double a = square(bound->units.arithmetic), o = square(bound->units.operands), s = square(bound->units.state);
+  bound->apart = true;
+  efla_alike_columns(&bound->alike, dk, dv, S);
+  for (size_t i = 0; i < dk; i++) {
+    efla_added row = of_row(bound);
+    for (size_t j = 0; j < dv; j++)
+      bound->rounded[j] = s * efla_rounded((double)S[i * dv + j]) + a * efla_rounded(y[i] * z[j]);
+    efla_add_alone(&row, 1, bound->rounded);
+    efla_add_along(&row, o * efla_rounded_to(y[i], bound->units.operands), z);
+    add_row(bound, i, &row.v);
   }
-  return V;
+  add_factor(bound, y, z, scale);
+  if (bound->written) { /* of one chunk, but without the weight of a token of its own */
+    const double z2 = norm2(dv, z), y2 = norm2(dk, y);
+    for (size_t e = 0; e < dk * dk; e++) bound->written[e] += z2 * y[e / dk] * y[e % dk];
+    for (size_t e = 0; bound->passed && e < dv * dv; e++) bound->passed[e] += y2 * z[e / dv] * z[e % dv];
+  }
+  take_state(bound, S);
+}
+
+void efla_error_bound_covariance(const efla_error_bound *bound, double *to) {
+  const size_t n = bound->dk * bound->dk;
+  memcpy(to, bound->C, n * sizeof *to);
+  for (size_t e = 0; bound->aged && e < n; e++) to[e] += bound->run[e] + 4 * bound->age[e];
 }

@@ -33,45 +33,26 @@
  * the columns the largest column only.  The norm of an error is then below x^(1/2) V^(1/2), x - 1 - log x = 2 s L/V,
  * but with a probability of e^-s (Chernoff), and that is granted.
  *
+ * Gradients need to know how the errors of the columns go together, H = E[E^T E] (dv, dv) for the error E of the state:
+ * what a token rounds is added to it as it is, and what it has is kept as C keeps its trace.  Their adjoint is such a
+ * state, to which products y z^T are added besides (docs/bounds.md#gradient-check).
+ *
  * Like the errors, sqrt(V) grows as sqrt(t) for repeated keys, stays bounded where the flow contracts, and grows with
  * the state beyond the stability limit (docs/findings.md#accumulation). */
 #ifndef EFLA_CHECK_ERROR_BOUND_H
 #define EFLA_CHECK_ERROR_BOUND_H
 
-#include "number/format.h"
 #include "base/status.h"
+#include "check/state_sums.h"
 
 #include <stdbool.h>
 
-#define EFLA_ERROR_BOUND_ODDS  1e5  /* of so many files of a right kernel one is outside, at most */
-#define EFLA_ERROR_BOUND_DK    4096 /* the longest key for which C is stored */
-#define EFLA_ERROR_BOUND_CHUNK 256  /* tokens of the longest chunk */
+#define EFLA_ERROR_BOUND_DK 4096 /* the longest key for which C is stored */
 
-/* What a kernel rounds. */
-typedef struct efla_units {
-  double arithmetic, operands, state; /* unit roundoffs; operands: 0 where they are numbers of the arithmetic */
-  size_t chunk;                       /* the most tokens that a sum goes over; 0: one token after another */
-} efla_units;
-
-enum { EFLA_UNITS = 7, EFLA_UNITS_TEXT = 120 };
-
-/* The kernels with a state in `state` and outputs in `output`, from those that round least to those that round most:
- * in the arithmetic; with operands of products in the state's format, in the coarser of both; each token by token and
- * by chunks; and with the state in its own, where formats are coarser than f32.  The arithmetic is f64 where both
- * formats are, otherwise f32.  Returns how many. */
-size_t efla_units_of(const efla_format *state, const efla_format *output, efla_units units[EFLA_UNITS]);
-
-/* "tokens one by one", "chunks of tokens, operands of products of 8 bits"; text (EFLA_UNITS_TEXT). */
-void efla_units_say(const efla_units *units, char *text);
-
-/* Of an error: the expected square, summed over its entries, and a bound of its covariance's largest eigenvalue. */
-typedef struct efla_variance {
-  double sum, most;
-} efla_variance;
-
-/* Times sqrt(sum): the norm that a right kernel exceeds in one of `tests` errors in one of EFLA_ERROR_BOUND_ODDS
- * files. */
-double efla_variance_factor(const efla_variance *variance, double tests);
+/* What else is followed: errors of decays, which repeat; how errors are spread over the columns. */
+typedef struct efla_followed {
+  bool decays, columns;
+} efla_followed;
 
 typedef struct efla_error_bound {
   efla_units units;
@@ -80,20 +61,28 @@ typedef struct efla_error_bound {
   double *C, *most;                    /* (dk, dk) */
   double *written;                     /* (dk, dk), sum of |u|^2 k k^T over a chunk; NULL: no chunks */
   double *run, *age;                   /* (dk, dk), of decays that repeat; NULL: no decays */
+  double *columns;                     /* (dv, dv), H; NULL: it is not followed, and nor are */
+  double *passed;                      /* (dv, dv), sum of |k|^2 u u^T over a chunk; NULL: no chunks */
+  double *logarithms;                  /* (dk), of decays, summed over a chunk */
   double *S;                           /* (dk, dv), the current state */
   double *rows;                        /* (dk), f^2 summed over a row of it */
-  double *logarithms;                  /* (dk), of decays, summed over a chunk */
   double *w;                           /* (dk), scratch */
   double *sum, *rounded, *u, *scratch; /* (dv), (dv), (dv), (2 dv), scratch */
-  double tokens;                       /* since the start */
-  bool aged;                           /* some decay has repeated */
+  double *value, *turned, *slope;      /* (dv), scratch */
+  double *read, *update; /* (dv, dv), if H is: covariances of what the last step rounds of S^T p and of u */
+  efla_alike alike;      /* columns of the state after the current step */
+  size_t kept;           /* numbers of block that are not scratch, with those below */
+  double tokens;         /* since the start */
+  bool aged;             /* some decay has repeated */
+  bool apart;            /* products y z^T are added, too */
 } efla_error_bound;
 
 /* How many matrices (dk, dk) a bound holds. */
 size_t efla_error_bound_squares(const efla_units *units, bool decays);
 
 /* Fails with EFLA_NO_MEMORY; bound is then zeroed. */
-efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk, size_t dv, bool decays);
+efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *units, size_t dk, size_t dv,
+                                  efla_followed followed);
 void efla_error_bound_clear(efla_error_bound *bound);
 
 /* Starts a sequence from S (dk, dv), exact except for the rounding of its storage. */
@@ -113,8 +102,22 @@ typedef struct efla_token_sizes {
   double series;                   /* roundings of |S'|^2 by a series that computes the step; 0: none */
 } efla_token_sizes;
 
+/* Whether these decays (dk), of which one is not 1, are those of the token before, which are in last (dk); then last has
+ * these. */
+bool efla_decays_repeat(size_t dk, const double *decay, double *last);
+
 /* Advances by one token; S (dk, dv) is the state after it. */
 void efla_error_bound_step(efla_error_bound *bound, const efla_token_sizes *token, const long double *S);
+
+/* S + y z^T: S (dk, dv) is the sum, z (dv) the product of numbers of the inputs, one of them `scale`. */
+void efla_error_bound_add(efla_error_bound *bound, const double *y, const double *z, double scale,
+                          const long double *S);
+
+/* What the state's sums are. */
+efla_state_sums efla_error_bound_sums(const efla_error_bound *bound);
+
+/* C with what decays that repeat add to it, to (dk, dk). */
+void efla_error_bound_covariance(const efla_error_bound *bound, double *to);
 
 /* Of a read-out: q (dk), and the type that o is stored in. */
 efla_variance efla_error_bound_readout(efla_error_bound *bound, const double *q, double scale,

@@ -57,16 +57,19 @@ static size_t greatest_common(size_t a, size_t b) { return b ? greatest_common(b
 /* The formats in which gradients are stored, and how many heads are to be taken together. */
 static efla_status find_formats(efla_gradient_check *s, efla_message *why) {
   efla_status status = EFLA_OK;
-  double finest = 1;
+  const efla_format *finest = NULL;
+  const double rows = (double)s->in->batch * (double)s->in->tokens;
   for (size_t i = 0; i < EFLA_GRADIENTS && status == EFLA_OK; i++) {
     efla_judged_gradient *g = &s->of[i];
     if (!g->file) continue;
     status = efla_output_format(g->file, g->tensor, &g->stored, why);
-    finest = fmin(finest, efla_format_unit(&g->stored));
+    if (!finest || efla_format_unit(&g->stored) < efla_format_unit(finest)) finest = &g->stored;
+    s->tests += (double)g->heads * (g->tensor == EFLA_D_INITIAL_STATE ? (double)s->in->sequences : rows);
+    s->heads += (double)g->heads;
     const size_t repeat = s->in->heads / g->heads;
     s->share *= repeat / greatest_common(s->share, repeat);
   }
-  if (finest < 1) s->finest = fmax(s->finest, finest);
+  if (finest && efla_format_unit(finest) > efla_format_unit(&s->results)) s->results = *finest;
   return status;
 }
 
@@ -74,7 +77,7 @@ efla_status efla_gradient_check_open(efla_gradient_check *s, const efla_comparis
   *s = (efla_gradient_check){.in = c->in,
                              .out = c->out,
                              .spec = {.rule = c->spec.rule, .scale = c->spec.scale},
-                             .finest = efla_format_unit(&c->spec.o),
+                             .results = c->spec.o,
                              .tolerance = c->tolerance,
                              .share = 1};
   const efla_tensor tensors[EFLA_GRADIENTS] = {EFLA_D_Q,

@@ -9,9 +9,8 @@
 
 /* One gradient of one head; where heads share it of the heads together. */
 typedef struct efla_gradient_result {
-  efla_errors_of errors; /* whose variance is not set */
-  double variance;       /* of all rows together, by the bound */
-  efla_miss last;        /* out of tolerance: as errors.first, but the largest token number */
+  efla_errors_of errors;
+  efla_miss last; /* out of tolerance: as errors.first, but the largest token number */
   bool outside;
   efla_bin bins[EFLA_BINS]; /* of a state: unused */
 } efla_gradient_result;
@@ -43,7 +42,8 @@ typedef struct efla_gradient_finding {
 typedef struct efla_gradient_check {
   efla_tensors *in, *out;
   efla_backward_spec spec;
-  double finest; /* unit of the finest format of a gradient, at least that of o */
+  efla_format results; /* the coarser one of o's and the finest gradient's */
+  double tests, heads; /* rows that are compared; heads of all gradients */
   efla_tolerance tolerance;
   efla_tensors *d_o, *d_final; /* files that have do and dfinal_state; d_final NULL: zero */
   bool asked, outside;         /* there is a gradient; one is outside */

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The mean of error^2/variance that a right gradient may have, and how much nearer an explanation has to be. */
-static const double GRANTED = EFLA_GRADIENT_RMS * EFLA_GRADIENT_RMS, NEARER = 4;
+/* How much nearer an explanation has to be. */
+static const double NEARER = 4;
 
+/* Rows may have one error in common. */
 static bool explains(const efla_gradient_fit *fit, double left) {
-  return left <= GRANTED * (double)fit->rows && NEARER * left < fit->right;
+  const double factor = efla_variance_factor(&(efla_variance){1, 1}, (double)fit->rows);
+  return left <= factor * factor * (double)fit->rows && NEARER * left < fit->right;
 }
 
 static void set(efla_gradient_finding *to, const efla_gradient_fit *fit, double left, const char *name,

@@ -10,11 +10,11 @@ static size_t width_of(size_t dk, size_t dv, efla_gradient_kind of) {
   return widths[of];
 }
 
-/* Of a checkpoint beside the state: its covariance, and two sums of it. */
-static size_t kept_numbers(size_t dk, size_t dv) { return dk * dk + 2 * dk + 2 * dv + 2; }
+/* Of a checkpoint beside the state, at most: what the error bound keeps, and two numbers more. */
+static size_t kept_numbers(size_t dk, size_t dv) { return 5 * dk * dk + 2 * dv * dv + dk * dv + 3 * dk + 2; }
 
-/* Of the errors of one token: diagonals and shares before and after it. */
-static size_t error_numbers(size_t dk, size_t dv) { return 2 * (dk + dv); }
+/* Of a token: what it rounds of s and u. */
+static size_t token_numbers(size_t dv) { return 2 * dv * dv; }
 
 static size_t row_numbers(size_t dk, size_t dv) {
   size_t n = 0;
@@ -25,26 +25,25 @@ static size_t row_numbers(size_t dk, size_t dv) {
 double efla_gradient_lane_numbers(size_t dk, size_t dv, size_t block, size_t blocks) {
   const double state = 2. * (double)dk * (double)dv; /* a long double takes two */
   return (double)blocks * (state + (double)kept_numbers(dk, dv)) +
-         (double)(block + 1) * (state + (double)(error_numbers(dk, dv) + 2 * row_numbers(dk, dv) + EFLA_GRADIENTS)) +
-         4 * state;
+         (double)(block + 1) * (state + (double)(efla_state_error_numbers(dk, dv) + token_numbers(dv) +
+                                                 2 * row_numbers(dk, dv) + 2 * EFLA_GRADIENTS)) +
+         8 * state;
 }
 
 static void place(efla_gradient_lane *l, double *at) {
-  const size_t dk = l->dk, dv = l->dv;
+  const size_t dk = l->dk, dv = l->dv, pairs = dv * dv;
   l->kept = at, at += l->blocks * kept_numbers(dk, dv);
-  l->numbers = at, at += l->block * error_numbers(dk, dv);
   long double *row = l->states + (l->block + 1) * dk * dv;
   for (efla_gradient_kind of = 0; of < EFLA_GRADIENTS; of++) {
     l->truth[of] = row, row += l->block * width_of(dk, dv, of);
-    l->variance[of] = at, at += l->block;
+    l->variance[of] = l->variances + of * l->block;
   }
-  l->room = (efla_step_room){.k = at, .p = at + dk, .d = at + 2 * dk}, at += 3 * dk;
-  l->room.value = at, l->room.read = at + dv, l->room.update = at + 2 * dv, l->room.terms = at + 3 * dv;
-  for (size_t t = 0; t < l->block; t++) {
-    double *own = l->numbers + t * error_numbers(dk, dv);
-    l->errors[t].before = (efla_state_error){.diagonal = own, .share = own + dk};
-    l->errors[t].after = (efla_state_error){.diagonal = own + dk + dv, .share = own + 2 * dk + dv};
-  }
+  l->room = (efla_sizes_room){.k = at, .p = at + dk, .decay = at + 2 * dk, .last = at + 3 * dk}, at += 4 * dk;
+  for (size_t t = 0; t <= l->block; t++, at += efla_state_error_numbers(dk, dv))
+    efla_state_error_place(&l->state_errors[t], dk, dv, at);
+  l->numbers = at;
+  for (size_t t = 0; t < l->block; t++, at += token_numbers(dv))
+    l->errors[t] = (efla_forward_error){&l->state_errors[t], &l->state_errors[t + 1], at, at + pairs, 0};
 }
 
 static size_t fault_numbers(size_t dk, size_t dv) {
@@ -66,11 +65,15 @@ efla_status efla_gradient_lane_init(efla_gradient_lane *l, const efla_backward_s
   *l = (efla_gradient_lane){.spec = spec, .dk = dk, .dv = dv, .block = block, .blocks = blocks};
   l->S = calloc((blocks + block + 2) * state + block * row_numbers(dk, dv), sizeof *l->S);
   l->errors = calloc(block, sizeof *l->errors);
-  l->memory = calloc(blocks * kept_numbers(dk, dv) + block * (error_numbers(dk, dv) + EFLA_GRADIENTS) + 3 * dk + 4 * dv,
+  l->state_errors = calloc(block + 1, sizeof *l->state_errors);
+  l->variances = calloc(block * EFLA_GRADIENTS, sizeof *l->variances);
+  l->memory = calloc(blocks * kept_numbers(dk, dv) + (block + 1) * efla_state_error_numbers(dk, dv) +
+                         block * token_numbers(dv) + 4 * dk,
                      sizeof *l->memory);
   if (faults) l->faults = calloc(fault_numbers(dk, dv) * block + dk, sizeof *l->faults);
-  bool fine = l->S && l->errors && l->memory && (l->faults || !faults) &&
-              efla_covariance_init(&l->error, &spec->roundings, dk, dv) == EFLA_OK &&
+  const efla_followed followed = {.decays = spec->rule.decay && spec->rule.decay->gated, .columns = true};
+  bool fine = l->S && l->errors && l->state_errors && l->variances && l->memory && (l->faults || !faults) &&
+              efla_error_bound_init(&l->error, &spec->units, dk, dv, followed) == EFLA_OK &&
               efla_adjoint_init(&l->adjoint, spec, dk, dv) == EFLA_OK &&
               efla_gradient_bound_init(&l->bound, spec, dk, dv) == EFLA_OK;
   if (!fine) {
@@ -85,11 +88,13 @@ efla_status efla_gradient_lane_init(efla_gradient_lane *l, const efla_backward_s
 }
 
 void efla_gradient_lane_clear(efla_gradient_lane *l) {
-  efla_covariance_clear(&l->error);
+  efla_error_bound_clear(&l->error);
   efla_adjoint_clear(&l->adjoint);
   efla_gradient_bound_clear(&l->bound);
   free(l->S);
   free(l->errors);
+  free(l->state_errors);
+  free(l->variances);
   free(l->faults);
   free(l->memory);
   *l = (efla_gradient_lane){0};
@@ -99,45 +104,49 @@ void efla_gradient_lane_clear(efla_gradient_lane *l) {
 
 void efla_gradient_lane_start(efla_gradient_lane *l, const double *S) {
   for (size_t e = 0; e < l->dk * l->dv; e++) l->state[e] = S ? S[e] : 0;
-  efla_covariance_start(&l->error, l->state);
+  memset(l->room.last, 0, l->dk * sizeof *l->room.last);
+  efla_error_bound_start(&l->error, l->state);
 }
 
 static void keep(efla_gradient_lane *l, size_t b) {
   double *at = l->kept + b * kept_numbers(l->dk, l->dv);
   memcpy(l->S + b * l->dk * l->dv, l->state, l->dk * l->dv * sizeof *l->S);
-  memcpy(at, l->error.memory, l->error.kept * sizeof *at), at += l->error.kept;
-  at[0] = l->error.trace, at[1] = l->error.frobenius;
+  memcpy(at, l->error.block, l->error.kept * sizeof *at), at += l->error.kept;
+  memcpy(at, l->room.last, l->dk * sizeof *at), at += l->dk;
+  at[0] = l->error.tokens, at[1] = l->error.aged;
 }
 
 static void take_back(efla_gradient_lane *l, size_t b) {
   const double *at = l->kept + b * kept_numbers(l->dk, l->dv);
   memcpy(l->state, l->S + b * l->dk * l->dv, l->dk * l->dv * sizeof *l->S);
-  memcpy(l->error.memory, at, l->error.kept * sizeof *at), at += l->error.kept;
-  l->error.trace = at[0], l->error.frobenius = at[1];
+  memcpy(l->error.block, at, l->error.kept * sizeof *at), at += l->error.kept;
+  memcpy(l->room.last, at, l->dk * sizeof *at), at += l->dk;
+  l->error.tokens = at[0], l->error.aged = at[1] != 0;
 }
 
-static void copy_error(const efla_gradient_lane *l, efla_state_error *to) {
-  memcpy(to->diagonal, l->error.diagonal, l->dk * sizeof *to->diagonal);
-  memcpy(to->share, l->error.share, l->dv * sizeof *to->share);
-  to->trace = l->error.trace, to->frobenius = l->error.frobenius;
-}
-
-/* One token of the forward sweep; errors: what is left for the bound, NULL: nothing. */
-static void step(efla_gradient_lane *l, const efla_tokens *x, size_t t, efla_forward_error *errors) {
-  const size_t n = l->dk * l->dv;
-  long double *before = l->states + l->block * n; /* not in use yet */
+/* One token of the forward sweep. */
+static void step(efla_gradient_lane *l, const efla_tokens *x, size_t t) {
   l->adjoint.spec = l->spec;
-  memcpy(before, l->state, n * sizeof *before);
   efla_adjoint_advance(&l->adjoint, x, t, l->state);
-  const efla_rounded_step rounded = efla_gradient_step(&l->adjoint, x->v + t * l->dv, before, false, &l->room);
-  if (errors) copy_error(l, &errors->before), errors->erased = efla_covariance_form(&l->error, l->room.p);
-  efla_covariance_step(&l->error, &rounded, l->state);
-  if (errors) copy_error(l, &errors->after), errors->read = efla_covariance_form(&l->error, x->q + t * l->dk);
+  const efla_token_sizes sizes = efla_gradient_sizes(&l->adjoint, x, t, false, &l->room);
+  efla_error_bound_step(&l->error, &sizes, l->state);
+}
+
+/* The same in the current block, for which its errors are kept. */
+static void step_again(efla_gradient_lane *l, const efla_tokens *x, size_t t) {
+  const size_t n = l->dk * l->dv, pairs = l->dv * l->dv;
+  efla_forward_error *error = &l->errors[t];
+  double *read = l->numbers + t * token_numbers(l->dv);
+  step(l, x, t);
+  memcpy(l->states + (t + 1) * n, l->state, n * sizeof *l->states);
+  efla_state_error_take(&l->state_errors[t + 1], &l->error);
+  memcpy(read, l->error.read, pairs * sizeof *read), memcpy(read + pairs, l->error.update, pairs * sizeof *read);
+  error->erased = efla_quadratic_form(l->dk, error->before->C, l->room.p);
 }
 
 void efla_gradient_lane_forward(efla_gradient_lane *l, size_t b, const efla_tokens *x) {
   keep(l, b);
-  for (size_t t = 0; t < x->tokens; t++) step(l, x, t, NULL);
+  for (size_t t = 0; t < x->tokens; t++) step(l, x, t);
 }
 
 /* ---- backward ---- */
@@ -173,7 +182,7 @@ static void compute_faults(efla_gradient_lane *l, const efla_gradient_view *view
 static void store(efla_gradient_lane *l, size_t t, const efla_gradient_variance *v) {
   const efla_adjoint *a = &l->adjoint;
   const long double *const rows[] = {a->q, a->k, a->v, &a->beta, a->g, a->p};
-  const double variances[] = {v->q, v->k, v->v, v->beta, v->g, v->p};
+  const efla_variance variances[] = {v->q, v->k, v->v, v->beta, v->g, v->p};
   for (efla_gradient_kind of = 0; of < EFLA_BY_STATE; of++) {
     const size_t width = width_of(l->dk, l->dv, of), n = of == EFLA_BY_DECAY && !a->channels ? 1 : width;
     memcpy(l->truth[of] + t * n, rows[of], n * sizeof *rows[of]);
@@ -185,10 +194,8 @@ void efla_gradient_lane_backward(efla_gradient_lane *l, size_t b, const efla_tok
   const size_t n = l->dk * l->dv;
   take_back(l, b);
   memcpy(l->states, l->state, n * sizeof *l->states);
-  for (size_t t = 0; t < x->tokens; t++) {
-    step(l, x, t, &l->errors[t]);
-    memcpy(l->states + (t + 1) * n, l->state, n * sizeof *l->states);
-  }
+  efla_state_error_take(&l->state_errors[0], &l->error);
+  for (size_t t = 0; t < x->tokens; t++) step_again(l, x, t);
   l->adjoint.spec = &l->wrong;
   for (size_t t = x->tokens; t-- > 0;) {
     const long double *before = l->states + t * n, *after = before + n;
@@ -205,4 +212,6 @@ void efla_gradient_lane_backward(efla_gradient_lane *l, size_t b, const efla_tok
   }
 }
 
-double efla_gradient_lane_initial_variance(const efla_gradient_lane *l) { return l->bound.G.trace; }
+efla_variance efla_gradient_lane_initial_variance(efla_gradient_lane *l) {
+  return efla_gradient_bound_state(&l->bound);
+}

@@ -12,24 +12,26 @@ typedef struct efla_gradient_lane {
   size_t dk, dv, block, blocks; /* tokens in a block, blocks in the longest sequence */
   size_t length;                /* of the sequence, in the backward sweep */
   long double *state;           /* (dk, dv), of the forward sweep, and */
-  efla_covariance error;        /* its error */
+  efla_error_bound error;       /* its error */
   efla_adjoint adjoint;
   efla_gradient_bound bound;
-  /* Checkpoints, (blocks) times: state, and what its covariance keeps. */
+  /* Checkpoints, (blocks) times: state, and what the error bound keeps. */
   long double *S;
   double *kept;
-  /* Of the current block: states (block + 1, dk, dv) and their errors. */
+  /* Of the current block: states (block + 1, dk, dv) and their errors; what every token leaves (block). */
   long double *states;
-  efla_forward_error *errors; /* (block) */
-  double *numbers;            /* what errors points to */
+  efla_state_error *state_errors; /* (block + 1) */
+  efla_forward_error *errors;
+  double *numbers; /* what both point to */
   /* Of the current block, (block, width): the true gradients and the variances of a row (block). */
   long double *truth[EFLA_GRADIENTS];
-  double *variance[EFLA_GRADIENTS];
+  efla_variance *variance[EFLA_GRADIENTS];
   /* The same of the faults, where they are wanted; and the last token's gradient of the decay. */
   long double *fault[EFLA_GRADIENT_FAULTS], *faults, *next;
   const efla_gradient_variant *variant; /* what is wrong with the backward pass; NULL: nothing */
   efla_backward_spec wrong;             /* of the variant's rule */
-  efla_step_room room;
+  efla_sizes_room room;
+  efla_variance *variances;
   double *memory;
 } efla_gradient_lane;
 
@@ -52,6 +54,6 @@ void efla_gradient_lane_turn(efla_gradient_lane *lane, const double *d_final, si
 void efla_gradient_lane_backward(efla_gradient_lane *lane, size_t b, const efla_tokens *x, const double *d_o);
 
 /* The variance of the derivative by the initial state, which lane->adjoint.G is in the end. */
-double efla_gradient_lane_initial_variance(const efla_gradient_lane *lane);
+efla_variance efla_gradient_lane_initial_variance(efla_gradient_lane *lane);
 
 #endif

@@ -151,11 +151,12 @@ static efla_status pass_heads(efla_gradient_pass *p, efla_progress *progress, ef
 }
 
 /* Whether a row is out of tolerance, or all of them are in root mean square. */
-static bool outside_of(const efla_gradient_result *one, const efla_tolerance *tolerance) {
+static bool outside_of(const efla_gradient_result *one, const efla_tolerance *tolerance, double heads) {
   const efla_errors_of *errors = &one->errors;
+  const double factor = efla_variance_factor(&errors->variance, heads);
   if (tolerance->kind == EFLA_TOLERANCE_RMS) return !(efla_errors_rms(errors) <= tolerance->value);
-  return errors->first.token < SIZE_MAX || (tolerance->kind == EFLA_TOLERANCE_BOUND &&
-                                            !(errors->error2 <= EFLA_GRADIENT_RMS * EFLA_GRADIENT_RMS * one->variance));
+  return errors->first.token < SIZE_MAX ||
+         (tolerance->kind == EFLA_TOLERANCE_BOUND && !(errors->error2 <= factor * factor * errors->variance.sum));
 }
 
 /* Sums up the results of all heads; returns whether one is outside. */
@@ -166,9 +167,8 @@ static bool conclude(const efla_gradient_check *c, efla_judged_gradient of[EFLA_
     g->total = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
     for (size_t h = 0; h < g->heads; h++) {
       efla_gradient_result *one = &g->head[h];
-      one->outside = outside_of(one, &c->tolerance);
+      one->outside = outside_of(one, &c->tolerance, c->heads);
       efla_errors_merge(&g->total.errors, &one->errors);
-      g->total.variance += one->variance;
       for (size_t b = 0; b < EFLA_BINS; b++) efla_bin_merge(&g->total.bins[b], &one->bins[b]);
       if (one->last.token != SIZE_MAX && (g->total.last.token == SIZE_MAX || one->last.token > g->total.last.token))
         g->total.last = one->last;
@@ -202,13 +202,28 @@ static void forget(efla_judged_gradient of[EFLA_GRADIENTS]) {
       of[i].head[h] = (efla_gradient_result){.errors.first.token = SIZE_MAX, .last.token = SIZE_MAX};
 }
 
-efla_status efla_gradient_check_run(efla_gradient_check *c, const efla_format *state, size_t threads,
-                                    efla_message *why) {
+/* Judges all of it by what is granted to these kernels. */
+static efla_status judge_with(efla_gradient_check *c, const efla_units *units, size_t threads, efla_message *why) {
   efla_gradient_pass p = {.c = c, .of = c->of, .threads = threads};
-  c->spec.roundings = efla_roundings_of(state, c->finest), c->unknown = 0;
+  c->spec.units = *units, c->unknown = 0;
   forget(c->of);
   efla_status status = pass_all(&p, why);
   c->outside = conclude(c, c->of);
+  return status;
+}
+
+efla_status efla_gradient_check_run(efla_gradient_check *c, const efla_format *state, size_t threads,
+                                    efla_message *why) {
+  efla_units units[EFLA_UNITS];
+  const size_t most = efla_units_of(state, &c->results, units) - 1;
+  efla_status status = judge_with(c, &units[0], threads, why);
+  if (c->tolerance.kind != EFLA_TOLERANCE_BOUND || !c->outside) return status;
+  if (status == EFLA_OK) status = judge_with(c, &units[most], threads, why);
+  if (c->outside) return status;
+  for (size_t i = 1; i <= most && status == EFLA_OK; i++) {
+    status = judge_with(c, &units[i], threads, why);
+    if (!c->outside) break;
+  }
   return status;
 }
 

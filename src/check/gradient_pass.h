@@ -20,7 +20,7 @@ typedef struct efla_gradient_pass {
   double *states;                           /* (lanes, dk, dv) */
   long double *sum;                         /* (dk dv), and at least of a row: over the heads that share a gradient */
   const long double **rows;                 /* (lanes): a row of each, and */
-  double *variance;                         /* (lanes) */
+  efla_variance *variance;                  /* (lanes) */
   /* The current heads, and the current block of their sequence. */
   size_t sequence, head, heads, length, first, tokens;
 } efla_gradient_pass;

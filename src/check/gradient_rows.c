@@ -47,30 +47,34 @@ static efla_status check_shared(const efla_gradient_pass *p, const efla_judged_g
 }
 
 /* The sum over the heads of a group of what they have of a row; and its variance, with that of its storage. */
-static double add_up(const efla_gradient_pass *p, const efla_judged_gradient *g, const long double *const *rows,
-                     const double *variance, size_t n, size_t repeat, long double *sum) {
-  double squares = 0, expected = 0;
+static efla_variance add_up(const efla_gradient_pass *p, const efla_judged_gradient *g, const long double *const *rows,
+                            const efla_variance *variance, size_t n, size_t repeat, long double *sum) {
+  const efla_units *units = &p->c->spec.units;
+  double sums = 0;
+  efla_variance expected = {0};
   memset(sum, 0, n * sizeof *sum);
   for (size_t h = 0; h < repeat; h++) {
     for (size_t e = 0; e < n; e++) sum[e] += rows[h][e];
-    expected += variance[h];
+    efla_variance_add(&expected, 1, &variance[h]);
   }
-  for (size_t e = 0; e < n; e++) squares += (double)(sum[e] * sum[e]);
-  return expected + (double)(repeat - 1) * p->c->spec.roundings.a * squares +
-         efla_stored_variance(&g->stored, n, squares);
+  for (size_t e = 0; e < n && repeat > 1; e++) sums += (double)(sum[e] * sum[e]);
+  const double added = (double)(repeat - 1) * units->arithmetic * units->arithmetic * sums / 3;
+  const efla_variance stored = efla_stored_variance(&g->stored, units, n, sum);
+  efla_variance_add(&expected, 1, &stored);
+  return (efla_variance){expected.sum + added, expected.most + added};
 }
 
 static void note(const efla_gradient_pass *p, efla_judged_gradient *g, size_t group, size_t token, size_t n,
-                 const double *found, double variance) {
+                 const double *found, const efla_variance *variance) {
   efla_gradient_result *result = &g->head[group];
   const efla_measured m = efla_measure_row(n, found, p->sum, &g->stored);
   if (!isfinite(m.truth2)) {
     p->c->unknown++;
     return;
   }
-  const double allowed = EFLA_GRADIENT_TOKEN * sqrt(variance), error = sqrt(m.error2);
+  const double allowed = efla_variance_factor(variance, p->c->tests) * sqrt(variance->sum), error = sqrt(m.error2);
   const bool exceeded = efla_errors_add(&result->errors, &p->c->tolerance, n, &m, allowed);
-  result->variance += variance;
+  efla_variance_add(&result->errors.variance, 1, variance);
   if (!efla_tensor_is_state(g->tensor))
     efla_bin_add(&result->bins[efla_bin_of(token)], m.error2, m.truth2, m.ulps, ratio(error, allowed));
   if (!exceeded) return;
@@ -116,10 +120,10 @@ efla_status efla_gradient_judge_rows(efla_gradient_pass *p, efla_gradient_kind o
         const efla_gradient_lane *lane = &p->lane[i * repeat + h];
         p->rows[h] = lane->truth[of] + t * n, p->variance[h] = lane->variance[of][t];
       }
-      const double expected = add_up(p, g, p->rows, p->variance, n, repeat, p->sum);
+      const efla_variance expected = add_up(p, g, p->rows, p->variance, n, repeat, p->sum);
       const double *found = p->found + (i * p->tokens + t) * n;
-      note(p, g, p->head / repeat + i, p->first + t, n, found, expected);
-      if (p->part && p->part->fits) fit(p, of, i * repeat, repeat, t, n, found, expected);
+      note(p, g, p->head / repeat + i, p->first + t, n, found, &expected);
+      if (p->part && p->part->fits) fit(p, of, i * repeat, repeat, t, n, found, expected.sum);
     }
   return status;
 }
@@ -130,9 +134,9 @@ efla_status efla_gradient_judge_states(efla_gradient_pass *p, efla_message *why)
   efla_status status = efla_tensors_read_states(g->file, g->tensor, p->sequence, p->head, p->heads, p->found, why);
   for (size_t h = 0; h < p->heads && status == EFLA_OK; h++) {
     const long double *rows = p->lane[h].adjoint.G;
-    const double variance = efla_gradient_lane_initial_variance(&p->lane[h]),
-                 expected = add_up(p, g, &rows, &variance, n, 1, p->sum);
-    note(p, g, p->head + h, 0, n, p->found + h * n, expected);
+    const efla_variance variance = efla_gradient_lane_initial_variance(&p->lane[h]),
+                        expected = add_up(p, g, &rows, &variance, n, 1, p->sum);
+    note(p, g, p->head + h, 0, n, p->found + h * n, &expected);
   }
   return status;
 }

@@ -40,8 +40,8 @@ efla_status efla_reference_trajectory_init(efla_reference_trajectory *trajectory
   trajectory->S = calloc(dk * dv + 2 * dv + 5 * dk, sizeof *trajectory->S);
   trajectory->key = calloc(dk * dv + 6 * dk, sizeof *trajectory->key);
   if (!trajectory->S || !trajectory->key ||
-      efla_error_bound_init(&trajectory->bound, &spec->units, dk, dv, spec->rule.decay && spec->rule.decay->gated) !=
-          EFLA_OK) {
+      efla_error_bound_init(&trajectory->bound, &spec->units, dk, dv,
+                            (efla_followed){.decays = spec->rule.decay && spec->rule.decay->gated}) != EFLA_OK) {
     efla_reference_trajectory_clear(trajectory);
     return EFLA_NO_MEMORY;
   }
@@ -77,20 +77,11 @@ typedef struct token {
   double norm; /* what the norm of the key rounds, relative; 0: it is not divided by it */
 } token;
 
-/* What the sum p^T k rounds. */
-static double rounded_lambda(size_t dk, const double *p, const double *k) {
-  double lambda, rounded, scratch[2];
-  efla_rounded_sums(dk, 1, p, k, &lambda, &rounded, scratch);
-  return rounded;
-}
-
 static token take(efla_reference_trajectory *trajectory, const efla_tokens *x, size_t t) {
   const efla_kernel_spec *spec = trajectory->spec;
   token one = {.x = efla_tokens_slice(x, t, 1), .channels = x->g && x->g_per_channel};
   memcpy(trajectory->key, one.x.k, trajectory->dk * sizeof *trajectory->key);
-  const double norm2 = efla_lambda(trajectory->dk, one.x.k);
-  if (spec->rule.keys->unit && norm2 > 0) /* half of the error of its square, and the root */
-    one.norm = rounded_lambda(trajectory->dk, one.x.k, one.x.k) / (4 * norm2 * norm2) + EFLA_ROUNDED_RELATIVE;
+  if (spec->rule.keys->unit) one.norm = efla_rounded_norm(trajectory->dk, one.x.k);
   spec->rule.keys->apply(trajectory->dk, trajectory->key);
   one.x.k = trajectory->key;
   const double *p = efla_token_erase_key(&one.x, 0), argument = efla_token_argument(&one.x, 0);
@@ -123,16 +114,6 @@ static void spread(efla_reference_trajectory *trajectory, const token *one) {
   }
 }
 
-/* Whether the decays are those of the token before. */
-static bool repeats(efla_reference_trajectory *trajectory, const double *decay) {
-  bool same = true, decays = false;
-  for (size_t i = 0; i < trajectory->dk; i++) {
-    same = same && decay[i] == trajectory->last[i], decays = decays || decay[i] != 1;
-    trajectory->last[i] = decay[i];
-  }
-  return same && decays;
-}
-
 /* What the error bound needs to know of a token, from the state before it. */
 static efla_token_sizes measure(efla_reference_trajectory *trajectory, const token *one) {
   const efla_kernel_spec *spec = trajectory->spec;
@@ -149,8 +130,9 @@ static efla_token_sizes measure(efla_reference_trajectory *trajectory, const tok
                             .apart = spec->rule.decay && !spec->rule.decay->proportional && !one->channels,
                             .channels = one->channels,
                             .norm = one->norm,
-                            .repeats = repeats(trajectory, trajectory->update + 2 * dk)};
-  if (!spec->rule.keys->unit || one->x.p) sizes.lambda = rounded_lambda(dk, efla_token_erase_key(&one->x, 0), one->x.k);
+                            .repeats = efla_decays_repeat(dk, trajectory->update + 2 * dk, trajectory->last)};
+  if (!spec->rule.keys->unit || one->x.p)
+    sizes.lambda = efla_rounded_lambda(dk, efla_token_erase_key(&one->x, 0), one->x.k);
   if (efla_kernel_spec_exact(spec, one->channels)) sizes.series = 12 * pow(1 + half_range(one), 2);
   return sizes;
 }

@@ -26,3 +26,15 @@ void efla_rounded_sums(size_t dk, size_t dv, const double *y, const double *S, d
     rounded[j] += fmax(partial[j], EFLA_ROUNDED_SQUARE * (((n + 1) / 6 - 1 / n) * terms[j] +
                                                           (n > 1 ? (n + 1) / 3 : 0) * sum[j] * sum[j]));
 }
+
+double efla_rounded_lambda(size_t dk, const double *p, const double *k) {
+  double lambda, rounded, scratch[2];
+  efla_rounded_sums(dk, 1, p, k, &lambda, &rounded, scratch);
+  return rounded;
+}
+
+double efla_rounded_norm(size_t dk, const double *k) {
+  double norm2, rounded, scratch[2];
+  efla_rounded_sums(dk, 1, k, k, &norm2, &rounded, scratch);
+  return norm2 > 0 ? rounded / (4 * norm2 * norm2) + EFLA_ROUNDED_RELATIVE : 0;
+}

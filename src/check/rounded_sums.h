@@ -36,4 +36,8 @@ double efla_rounded_to(double x, double unit);
 void efla_rounded_sums(size_t dk, size_t dv, const double *y, const double *S, double *sum, double *rounded,
                        double *scratch);
 
+/* What the sum p^T k (dk) rounds; and the norm of k, relative: half of what its square does, and the root. */
+double efla_rounded_lambda(size_t dk, const double *p, const double *k);
+double efla_rounded_norm(size_t dk, const double *k);
+
 #endif

@@ -37,22 +37,44 @@ static token token_of(const char *decay, double argument, bool erase_key, bool c
   return x;
 }
 
-/* The trace of C that the bound gives after one step from an exact state. */
-static double granted(const token *x, const efla_units *units, efla_token_sizes sizes) {
+/* An error E (dk, dv): |E|^2 and |E z|^2, as drawn or in the mean. */
+typedef struct error_squares {
+  double all, along;
+} error_squares;
+
+static const double z[DV] = {1, 2, -1};
+
+static error_squares squares_of(const double *E) {
+  error_squares s = {0};
+  for (size_t i = 0; i < DK; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < DV; j++) s.all += E[i * DV + j] * E[i * DV + j], sum += E[i * DV + j] * z[j];
+    s.along += sum * sum;
+  }
+  return s;
+}
+
+/* What the bound gives after one step from an exact state: the trace of C, which is that of H, and z^T H z. */
+static error_squares granted(const token *x, const efla_units *units, efla_token_sizes sizes) {
   efla_error_bound bound;
   long double after[DK * DV], S[DK * DV];
-  double sum = 0, read[DV] = {0};
+  double trace = 0, read[DV] = {0};
+  error_squares sum = {0};
   sizes.k = x->k, sizes.p = x->p, sizes.decay = x->d, sizes.v = x->v;
   sizes.erase = x->c.erase, sizes.write = x->c.write;
   sizes.erase_slope = x->by_lambda.erase, sizes.write_slope = x->by_lambda.write;
   for (size_t e = 0; e < DK * DV; e++) S[e] = x->S[e], read[e % DV] += x->p[e / DV] * x->S[e];
   for (size_t e = 0; e < DK * DV; e++)
     after[e] = x->d[e / DV] * x->S[e] + x->k[e / DV] * (x->c.write * x->v[e % DV] - x->c.erase * read[e % DV]);
-  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK, DV, true), EFLA_OK);
+  ck_assert_int_eq(efla_error_bound_init(&bound, units, DK, DV, (efla_followed){true, true}), EFLA_OK);
   efla_error_bound_start(&bound, S);
   memset(bound.C, 0, DK * DK * sizeof *bound.C);
+  memset(bound.columns, 0, DV * DV * sizeof *bound.columns);
   efla_error_bound_step(&bound, &sizes, after);
-  for (size_t i = 0; i < DK; i++) sum += bound.C[i * DK + i];
+  for (size_t i = 0; i < DK; i++) sum.all += bound.C[i * DK + i];
+  for (size_t j = 0; j < DV; j++) trace += bound.columns[j * DV + j];
+  CHECK_BOUND(fabs(trace - sum.all), 100 * U * trace); /* of fewer operations */
+  sum.along = efla_quadratic_form(DV, bound.columns, z);
   efla_error_bound_clear(&bound);
   return sum;
 }
@@ -70,10 +92,10 @@ static double gaps(gsl_rng *draw, double u, int n) {
   return product;
 }
 
-/* The square of one step's error with every operand of a product rounded once: the erase key, the state, the value, u
+/* One step's error with every operand of a product rounded once: the erase key, the state, the value, u
  * and the key. */
-static double by_operands(const token *x, gsl_rng *draw, double u) {
-  double error2 = 0, key[DK], p[DK];
+static error_squares by_operands(const token *x, gsl_rng *draw, double u) {
+  double E[DK * DV], key[DK], p[DK];
   for (size_t i = 0; i < DK; i++) key[i] = rounded(draw, u, x->k[i]), p[i] = rounded(draw, u, x->p[i]);
   for (size_t j = 0; j < DV; j++) {
     double exact = x->c.write * x->v[j], changed = rounded(draw, u, exact);
@@ -82,15 +104,15 @@ static double by_operands(const token *x, gsl_rng *draw, double u) {
       changed -= x->c.erase * p[i] * rounded(draw, u, x->S[i * DV + j]);
     }
     changed += rounded(draw, u, exact) - exact;
-    for (size_t i = 0; i < DK; i++) error2 += pow(key[i] * changed - x->k[i] * exact, 2);
+    for (size_t i = 0; i < DK; i++) E[i * DV + j] = key[i] * changed - x->k[i] * exact;
   }
-  return error2;
+  return squares_of(E);
 }
 
 /* The same by the arithmetic: the sums S^T p, three results and the sum of u, d S, k u, their sum as
  * it is stored; and e and w off by 4 relative roundings together. */
-static double by_arithmetic(const token *x, gsl_rng *draw, double u) {
-  double error2 = 0, decay[DK], p[DK], key[DK], read[DV], sizes[DV], scratch[2 * DV];
+static error_squares by_arithmetic(const token *x, gsl_rng *draw, double u) {
+  double E[DK * DV], decay[DK], p[DK], key[DK], read[DV], sizes[DV], scratch[2 * DV];
   efla_rounded_sums(DK, DV, x->p, x->S, read, sizes, scratch);
   const double common = gaps(draw, u, 2), together = gaps(draw, u, 4);
   for (size_t i = 0; i < DK; i++) {
@@ -107,26 +129,25 @@ static double by_arithmetic(const token *x, gsl_rng *draw, double u) {
     changed += rounded(draw, u, erased) - erased + rounded(draw, u, exact) - exact;
     for (size_t i = 0; i < DK; i++) {
       const double kept = x->d[i] * x->S[i * DV + j], update = x->k[i] * exact;
-      error2 += pow(key[i] * changed - update + rounded(draw, u, update) - update + decay[i] * x->S[i * DV + j] - kept +
-                        (x->d[i] == 1 ? 0 : rounded(draw, u, kept) - kept) + rounded(draw, u, kept + update) -
-                        (kept + update),
-                    2);
+      E[i * DV + j] = key[i] * changed - update + rounded(draw, u, update) - update + decay[i] * x->S[i * DV + j] -
+                      kept + (x->d[i] == 1 ? 0 : rounded(draw, u, kept) - kept) + rounded(draw, u, kept + update) -
+                      (kept + update);
     }
   }
-  return error2;
+  return squares_of(E);
 }
 
 /* The same with w off by 5 roundings. */
-static double by_coefficients(const token *x, gsl_rng *draw, double u) {
+static error_squares by_coefficients(const token *x, gsl_rng *draw, double u) {
   const double alone = gaps(draw, u, 5);
-  double error2 = 0;
-  for (size_t j = 0; j < DV; j++) error2 += pow((alone - 1) * x->c.write * x->v[j], 2);
-  return error2 * efla_lambda(DK, x->k);
+  double E[DK * DV];
+  for (size_t e = 0; e < DK * DV; e++) E[e] = x->k[e / DV] * (alone - 1) * x->c.write * x->v[e % DV];
+  return squares_of(E);
 }
 
 /* The same with the products and partial sums of lambda rounded. */
-static double by_lambda(const token *x, gsl_rng *draw, double u) {
-  double lambda = x->lambda, sum = 0, error2 = 0;
+static error_squares by_lambda(const token *x, gsl_rng *draw, double u) {
+  double lambda = x->lambda, sum = 0, E[DK * DV];
   efla_coefficients c;
   for (size_t i = 0; i < DK; i++) {
     const double product = x->p[i] * x->k[i];
@@ -137,9 +158,10 @@ static double by_lambda(const token *x, gsl_rng *draw, double u) {
   for (size_t j = 0; j < DV; j++) {
     double read = 0;
     for (size_t i = 0; i < DK; i++) read += x->p[i] * x->S[i * DV + j];
-    error2 += pow((c.write - x->c.write) * x->v[j] - (c.erase - x->c.erase) * read, 2);
+    for (size_t i = 0; i < DK; i++)
+      E[i * DV + j] = x->k[i] * ((c.write - x->c.write) * x->v[j] - (c.erase - x->c.erase) * read);
   }
-  return error2 * efla_lambda(DK, x->k);
+  return squares_of(E);
 }
 
 /* The sizes that it rounds. */
@@ -167,16 +189,20 @@ static void check_step(gsl_rng *draw, const token *x) {
   const efla_units operands = {.operands = u}, arithmetic = {.arithmetic = u, .state = u};
   const efla_token_sizes none = {.channels = x->channels}, apart = {.apart = true, .channels = x->channels},
                          lambda = {.lambda = sizes_of_lambda(x), .channels = x->channels};
-  const double all = granted(x, &arithmetic, none);
-  const double expected[] = {granted(x, &operands, none), all, granted(x, &arithmetic, apart) - all,
-                             granted(x, &arithmetic, lambda) - all};
-  double sums[4] = {0}, squares[4] = {0};
+  error_squares expected[] = {granted(x, &operands, none), granted(x, &arithmetic, none),
+                              granted(x, &arithmetic, apart), granted(x, &arithmetic, lambda)};
+  double sums[8] = {0}, squares[8] = {0};
+  for (size_t k = 2; k < 4; k++) expected[k].all -= expected[1].all, expected[k].along -= expected[1].along;
   for (size_t n = 0; n < DRAWS; n++) {
-    const double drawn[] = {by_operands(x, draw, u), by_arithmetic(x, draw, u), by_coefficients(x, draw, u),
-                            by_lambda(x, draw, u)};
-    for (size_t k = 0; k < 4; k++) sums[k] += drawn[k], squares[k] += drawn[k] * drawn[k];
+    const error_squares drawn[] = {by_operands(x, draw, u), by_arithmetic(x, draw, u), by_coefficients(x, draw, u),
+                                   by_lambda(x, draw, u)};
+    for (size_t k = 0; k < 8; k++) {
+      const double one = k % 2 ? drawn[k / 2].along : drawn[k / 2].all;
+      sums[k] += one, squares[k] += one * one;
+    }
   }
-  for (size_t k = 0; k < 4; k++) check_mean(sums[k], squares[k], expected[k], u);
+  for (size_t k = 0; k < 8; k++)
+    check_mean(sums[k], squares[k], k % 2 ? expected[k / 2].along : expected[k / 2].all, u);
 }
 
 START_TEST(one_step_by_its_roundings) {
@@ -202,7 +228,7 @@ START_TEST(decays_that_repeat) {
     efla_error_bound bound;
     long double S[DK * DV] = {[0] = 1};
     double decay[DK] = {0};
-    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, true), EFLA_OK);
+    ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, (efla_followed){.decays = true}), EFLA_OK);
     efla_error_bound_start(&bound, S);
     enum { TOKENS = 100 };
     for (size_t t = 0; t < TOKENS; t++) {
@@ -218,6 +244,32 @@ START_TEST(decays_that_repeat) {
     ck_assert_msg(V >= from * one && V <= to * one + alone, "%g of what one leaves", V / one);
     efla_error_bound_clear(&bound);
   }
+}
+END_TEST
+
+/* Columns that are the same but for their signs have one error: L is all of V, and what cancels in them does so in their
+ * errors. */
+START_TEST(columns_that_are_alike) {
+  const efla_units arithmetic = {.arithmetic = 0x1p-24, .state = 0x1p-24};
+  const double k[DK] = {.3, .7, -.2, .5, .1}, v[DV] = {2.3, 2.3, -2.3}, decay[DK] = {1, 1, 1, 1, 1},
+               opposite[DV] = {1, 0, 1};
+  efla_error_bound bound;
+  long double S[DK * DV] = {0};
+  ck_assert_int_eq(efla_error_bound_init(&bound, &arithmetic, DK, DV, (efla_followed){.columns = true}), EFLA_OK);
+  efla_error_bound_start(&bound, S);
+  for (size_t t = 0; t < 3; t++) {
+    long double u[DV];
+    for (size_t j = 0; j < DV; j++) {
+      u[j] = .8L * v[j];
+      for (size_t i = 0; i < DK; i++) u[j] -= .8L * k[i] * S[i * DV + j];
+    }
+    for (size_t e = 0; e < DK * DV; e++) S[e] += k[e / DV] * u[e % DV];
+    const efla_token_sizes sizes = {.k = k, .p = k, .decay = decay, .v = v, .erase = .8, .write = .8};
+    efla_error_bound_step(&bound, &sizes, S);
+  }
+  for (size_t e = 0; e < DK * DK; e++) CHECK_BOUND(fabs(bound.C[e] - bound.most[e]), 100 * U * bound.C[0]);
+  CHECK_BOUND(efla_quadratic_form(DV, bound.columns, opposite), 100 * U * bound.columns[0]);
+  efla_error_bound_clear(&bound);
 }
 END_TEST
 
@@ -282,7 +334,7 @@ START_TEST(tails_of_squares) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {one_step_by_its_roundings, decays_that_repeat, sums_by_their_orders,
-                                means_over_a_binade, tails_of_squares};
+  const TTest *const tests[] = {one_step_by_its_roundings, columns_that_are_alike, decays_that_repeat,
+                                sums_by_their_orders,      means_over_a_binade,    tails_of_squares};
   return testing_main("error_bound", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -27,9 +27,25 @@ typedef enum gradient_fault {
   GRADIENT_FAULTS
 } gradient_fault;
 
+/* Order of the loops' sums. */
+typedef enum gradient_order {
+  GRADIENT_FORWARD,
+  GRADIENT_REVERSED,
+  GRADIENT_PAIRWISE,
+  GRADIENT_LANES, /* four, added up at last */
+  GRADIENT_FUSED, /* products are not rounded */
+  GRADIENT_ORDERS
+} gradient_order;
+
+/* do: noise; that of the sum of o; that of |o - v|^2/2, of the loops only. */
+typedef enum gradient_loss { GRADIENT_NOISE, GRADIENT_SUM_OF_O, GRADIENT_SQUARES, GRADIENT_LOSSES } gradient_loss;
+
 typedef struct gradient_kernel {
   h5_sizes sizes; /* all >= 1 */
   double norm;    /* of keys */
+  size_t seed;
+  const char *family; /* of data/source.h; NULL: Gaussian */
+  gradient_loss loss;
   const char *method, *decay, *keys;
   double scale;
   bool channels, erase_key, initial, final, packed;
@@ -37,9 +53,12 @@ typedef struct gradient_kernel {
   const char *format;  /* of inputs, o and gradients */
   const char *backend; /* of the library; NULL: the loops, which have method exact, and decay none or split */
   const char *isa;     /* of cpu; NULL: any */
-  bool reversed;       /* the loops sum from the last term to the first */
-  size_t shared;       /* heads share q and k, and dq and dk are summed over so many; 0: not */
-  size_t chunk;        /* of a fault */
+  gradient_order order;
+  const char *operands; /* of the loops' products: a format; NULL: they are not rounded */
+  const char *state;    /* format that is declared; NULL: none */
+  size_t by_chunks;     /* the loops go by chunks of so many tokens; 0: token by token */
+  size_t shared;        /* heads share q and k, and dq and dk are summed over so many; 0: not */
+  size_t chunk;         /* of a fault */
   gradient_fault fault;
   bool no_o_gradient; /* there is no do */
 } gradient_kernel;
