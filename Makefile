@@ -38,6 +38,9 @@ TESTS        := $(patsubst tests/%.c,%,$(sort $(wildcard tests/*/test_*.c tests/
 ifneq ($(MODE),release) # only that is installed
 TESTS        := $(filter-out packaging/%,$(TESTS))
 endif
+ifeq ($(CUDA),yes) # plays the device where the library has none
+TESTS        := $(filter-out efla/cuda/%,$(TESTS))
+endif
 
 EFLA_O        = $(EFLA_C:%.c=$(BUILD)/%.o) $(CUDA_O)
 MPI_O        := $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/mpi/*.c))

@@ -120,7 +120,8 @@ static void step(const problem *p, const arrays *x, size_t b, size_t h, size_t t
   free(k);
 }
 
-enum { ROUNDINGS = 8 };
+/* WHOLE: of an array's norm, in units of the roundoff: as seen, not derived. */
+enum { ROUNDINGS = 8, WHOLE = 16 };
 
 static double unit_and_slack(const problem *p) {
   return problem_unit(p->c->type) + 0x1p-24 * (double)(p->c->dk + CHUNK);
@@ -179,8 +180,9 @@ static double size_head(const problem *p, const arrays *x, size_t b, size_t h, s
   return G_error;
 }
 
+/* The worst of error over bound, and of the arrays as a whole the sums of squares of errors and of numbers. */
 typedef struct judge {
-  double worst[ARRAYS];
+  double worst[ARRAYS], error[ARRAYS], size[ARRAYS];
 } judge;
 
 static void compare(judge *j, int which, const both *found, const double *expected, size_t first, size_t n,
@@ -190,7 +192,9 @@ static void compare(judge *j, int which, const both *found, const double *expect
     const double x = problem_get(found->host.type, found->host.data, first + i), y = expected[first + i];
     sum += x == y ? 0 : (x - y) * (x - y); /* both may be infinite */
   }
-  const double ratio = sum == 0 ? 0 : sqrt(sum) / (bound + u * norm(n, expected + first) + 1e-300);
+  const double size = norm(n, expected + first);
+  j->error[which] += sum, j->size[which] += size * size;
+  const double ratio = sum == 0 ? 0 : sqrt(sum) / (bound + u * size + 1e-300);
   if (!(ratio <= j->worst[which]) && !isnan(j->worst[which])) j->worst[which] = ratio; /* nan stays */
 }
 
@@ -275,7 +279,11 @@ static int run(efla_backend *b, const device_case *c) {
   printf("%-8s %-9s %-4s %-4s (%zu,%zu,%zu/%zu,%zu,%zu) gap %zu norm %g%s%s:", c->method, c->decay, c->keys,
          efla_type_name(c->type), c->batch, c->tokens, c->heads, c->repeat, c->dk, c->dv, c->gap, c->norm,
          c->packed ? " packed" : "", c->initial ? " initial" : "");
-  for (int i = 0; i < ARRAYS; i++) printf(" %s %.2g", names[i], j.worst[i]), right &= j.worst[i] <= 1;
+  for (int i = 0; i < ARRAYS; i++) {
+    const double whole = sqrt(j.error[i] / (j.size[i] + 1e-300)) / problem_unit(c->type);
+    printf(" %s %.2g %.2g", names[i], j.worst[i], whole);
+    right &= j.worst[i] <= 1 && whole <= WHOLE;
+  }
   puts(right ? "" : "  WRONG");
   for (int i = 0; i < ARRAYS; i++) problem_clear(b, in[i]), problem_clear(b, &found[i]);
   problem_clear(b, &p.o), problem_clear(b, &p.final);
