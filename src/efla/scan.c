@@ -71,7 +71,7 @@ efla_status efla_forward_over(const efla_communicator *ranks, const efla_slab *s
 static efla_status check_sharing(const efla_scan *s) {
   const efla_sequence *x = s->call.x;
   const efla_gradient *dx = s->call.dx;
-  if (s->slab.block == 0 || x->cu_seqlens || x->batch == 1) return EFLA_OK;
+  if (s->slab.block == 0 || x->cu_seqlens || x->batch == 1 || x->tokens == 0) return EFLA_OK;
   const struct {
     const char *name;
     const efla_array *array;

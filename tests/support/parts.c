@@ -4,11 +4,12 @@
 #include "cases_truth.h"
 
 void parts_cut(const backend_case *c, size_t n, size_t block, gsl_rng *draw, size_t *begin) {
-  const size_t unit = block ? block : 1, units = c->tokens / unit;
+  const size_t unit = block ? block : 1, most = block && c->tokens > 0 ? (c->tokens - 1) / unit : c->tokens,
+               least = block && most > 0;
   begin[0] = 0, begin[n] = c->tokens;
   for (size_t r = 1; r < n; r++) {
-    begin[r] = gsl_rng_uniform_int(draw, units + 1) * unit;
-    if (gsl_rng_uniform_int(draw, 4) == 0) begin[r] = begin[r - 1]; /* a rank without tokens */
+    begin[r] = (least + gsl_rng_uniform_int(draw, most - least + 1)) * unit;
+    if (r > 1 - !least && gsl_rng_uniform_int(draw, 4) == 0) begin[r] = begin[r - 1]; /* a rank without tokens */
     for (size_t i = r; i > 1 && begin[i] < begin[i - 1]; i--) {
       const size_t other = begin[i];
       begin[i] = begin[i - 1], begin[i - 1] = other;

@@ -5,8 +5,8 @@
 
 #include "backends.h"
 
-/* Where the parts of `n` ranks begin among a case's tokens: uneven, some empty, at multiples of `block` unless that is
- * 0.  begin has n + 1 places. */
+/* Where the parts of `n` ranks begin among a case's tokens: uneven, some empty; with block > 0 at multiples of it,
+ * and where there are enough tokens neither the first nor the last is empty.  begin has n + 1 places. */
 void parts_cut(const backend_case *c, size_t n, size_t block, gsl_rng *draw, size_t *begin);
 
 /* Part `rank`, as a case of its own; numbers that its call must not read are nan, derivatives by states that are handed
