@@ -138,7 +138,7 @@ static efla_status load_initial(efla_carry *c) {
       const efla_piece *p = &s->piece[i];
       if (p->entered) continue;
       status = efla_states_load(s, &c->initial, lane, i, from, p->sequence);
-      if (!status && p->left) status = efla_states_load(s, &c->N, lane, p->sum, from, p->sequence);
+      if (!status && p->left && c->N.data) status = efla_states_load(s, &c->N, lane, p->sum, from, p->sequence);
     }
   return status;
 }
@@ -153,6 +153,16 @@ static efla_status load_final(efla_carry *c) {
   return status;
 }
 
+efla_status efla_carry_load(efla_carry *c) {
+  const efla_scan *s = c->s;
+  const size_t dv = s->call.x->dv;
+  efla_status status = efla_states_make(s, s->pieces, dv, &c->initial);
+  if (!status) status = efla_states_make(s, s->pieces, dv, &c->moved);
+  if (!status && c->backward) status = efla_states_make(s, s->pieces, dv, &c->final);
+  if (!status) status = load_initial(c);
+  return !status && c->backward ? load_final(c) : status;
+}
+
 /* All that this rank computes before it hears of others. */
 static efla_status summarise(efla_carry *c) {
   const efla_scan *s = c->s;
@@ -163,12 +173,8 @@ static efla_status summarise(efla_carry *c) {
   efla_status status = make_constants(c);
   if (!status) status = efla_states_make(s, maps, dk, &c->M);
   if (!status) status = efla_states_make(s, sums, dv, &c->N);
-  if (!status) status = efla_states_make(s, s->pieces, dv, &c->initial);
-  if (!status) status = efla_states_make(s, s->pieces, dv, &c->moved);
   if (!status && c->backward) status = efla_states_make(s, maps, dv, &c->P);
-  if (!status && c->backward) status = efla_states_make(s, s->pieces, dv, &c->final);
-  if (!status) status = load_initial(c);
-  if (!status && c->backward) status = load_final(c);
+  if (!status) status = efla_carry_load(c);
   for (efla_pieces_run run = {.n = 0}; !status && efla_scan_next(s, wants_sum, &run);) status = sum_run(c, &run);
   for (efla_pieces_run run = {.n = 0}; !status && efla_scan_next(s, map, &run);)
     status = c->backward ? adjoint_run(c, &run) : map_run(c, &run, (efla_array){.data = NULL});
@@ -213,15 +219,6 @@ static efla_status move_forward(efla_carry *c, efla_link *links) {
   return status ? status : efla_states_push(s, &c->initial);
 }
 
-/* to += from, n numbers. */
-static void add(size_t n, size_t bytes, const void *from, void *to) {
-  for (size_t i = 0; i < n; i++)
-    if (bytes == sizeof(double))
-      ((double *)to)[i] += ((const double *)from)[i];
-    else
-      ((float *)to)[i] += ((const float *)from)[i];
-}
-
 /* P holds what tokens read; the derivative by the final state of a sequence reaches it through M. */
 static void add_final(const efla_carry *c) {
   const efla_scan *s = c->s;
@@ -249,7 +246,7 @@ static efla_status move_backward(efla_carry *c, efla_link *links) {
   for (size_t lane = 0, n = 0; lane < s->lanes && !status; lane++)
     for (size_t i = 0; i < s->pieces; i++)
       if (s->piece[i].left)
-        add(s->state, s->bytes, c->moved.host + n++ * state, efla_states_head(s, &c->final, lane, i, 0));
+        efla_states_add(s->state, s->bytes, c->moved.host + n++ * state, efla_states_head(s, &c->final, lane, i, 0));
   return status ? status : efla_states_push(s, &c->final);
 }
 
@@ -258,13 +255,17 @@ static efla_status say_chain(const efla_scan *s, efla_status status) {
   return efla_backend_say(s->call.backend, status, "the states of the ranks: %s", efla_status_text(status));
 }
 
-efla_status efla_carry_open(efla_carry *c, const efla_scan *s, bool backward) {
-  *c = (efla_carry){.s = s, .backward = backward, .d_final = backward && s->call.y->final_state.data};
+efla_carry efla_carry_of(const efla_scan *s, bool backward) {
+  return (efla_carry){.s = s, .backward = backward, .d_final = backward && s->call.y && s->call.y->final_state.data};
+}
+
+efla_status efla_carry_scan(efla_carry *c) {
+  const efla_scan *s = c->s;
   efla_link *links = malloc(s->pieces * sizeof *links);
   efla_status status = links ? summarise(c) : efla_backend_say(s->call.backend, EFLA_NO_MEMORY, "no memory for a scan");
   status = efla_scan_agree(s, status);
   if (!status) status = efla_scan_agree(s, say_chain(s, move_forward(c, links)));
-  if (!status && backward) status = efla_scan_agree(s, say_chain(s, move_backward(c, links)));
+  if (!status && c->backward) status = efla_scan_agree(s, say_chain(s, move_backward(c, links)));
   free(links);
   return status;
 }

@@ -15,11 +15,15 @@ typedef struct efla_carry {
   char *constants;           /* in the backend's memory */
 } efla_carry;
 
-/* Called by all ranks; the status is that of all.  c is to be cleared in any case.
- *
- * Forward: leaves the initial states of all pieces in c->initial.  Backward: also the derivatives by their final states,
- * from later tokens and from dy->final_state, in c->final. */
-efla_status efla_carry_open(efla_carry *c, const efla_scan *s, bool backward);
+/* Without memory yet; to be cleared. */
+efla_carry efla_carry_of(const efla_scan *s, bool backward);
 void efla_carry_clear(efla_carry *c);
+
+/* Makes the states of all pieces, and loads the caller's: of this rank alone. */
+efla_status efla_carry_load(efla_carry *c);
+
+/* Called by all ranks; the status is that of all.  Forward: leaves the initial states of all pieces in c->initial.
+ * Backward: also the derivatives by their final states, from later tokens and from dy->final_state, in c->final. */
+efla_status efla_carry_scan(efla_carry *c);
 
 #endif

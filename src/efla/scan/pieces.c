@@ -18,10 +18,33 @@ static const char *const number_names[NUMBERS] = {"batch", "heads", "dk", "dv", 
 typedef struct header {
   efla_status status;
   bool continues;
-  size_t tokens, numbers[NUMBERS];
+  size_t tokens, unit, numbers[NUMBERS];
   char names[NAMES][NAME_BYTES];
   double scale;
 } header;
+
+static size_t common_multiple(size_t a, size_t b) {
+  size_t n = a, m = b;
+  while (m > 0) {
+    const size_t rest = n % m;
+    n = m, m = rest;
+  }
+  return n > 0 ? a / n * b : 0;
+}
+
+/* The least number of heads of which neighbouring ones are arrays of their own, whose derivatives share no place. */
+static size_t unit_of(const efla_call *call) {
+  const efla_sequence *x = call->x;
+  const efla_gradient none = {.q = {.data = NULL}}, *d = call->dx ? call->dx : &none;
+  const efla_array *read[] = {&x->q, &x->k, &x->v, &x->beta, &x->g, &x->p, &call->y->o},
+                   *summed[] = {&d->q, &d->k, &d->v, &d->beta, &d->g, &d->p};
+  size_t unit = call->backend->row->memory ? 0 : 1;
+  for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+    if (read[i]->data && read[i]->head != 0) unit = common_multiple(unit, efla_array_repeat(read[i]));
+  for (size_t i = 0; i < sizeof summed / sizeof *summed; i++)
+    if (summed[i]->data) unit = common_multiple(unit, summed[i]->head == 0 ? x->heads : efla_array_repeat(summed[i]));
+  return unit;
+}
 
 static header describe(const efla_scan *s, efla_status mine) {
   header h;
@@ -33,7 +56,7 @@ static header describe(const efla_scan *s, efla_status mine) {
   const size_t numbers[NUMBERS] = {x->batch,          x->heads,         x->dk,        x->dv,
                                    (size_t)x->v.type, x->g_per_channel, s->slab.block};
   memcpy(h.numbers, numbers, sizeof numbers);
-  h.continues = s->slab.continues, h.tokens = x->tokens, h.scale = efla_rule_scale(rule);
+  h.unit = unit_of(&s->call), h.continues = s->slab.continues, h.tokens = x->tokens, h.scale = efla_rule_scale(rule);
   snprintf(h.names[0], NAME_BYTES, "%s", rule->method->name);
   snprintf(h.names[1], NAME_BYTES, "%s", efla_rule_decay(rule)->name);
   snprintf(h.names[2], NAME_BYTES, "%s", efla_rule_keys(rule)->name);
@@ -129,6 +152,8 @@ efla_status efla_scan_open(efla_scan *s, efla_status mine) {
     efla_backend_say(s->call.backend, status, "the ranks cannot exchange data: %s", efla_status_text(status));
   else
     status = judge(s, all);
+  s->unit = all->unit;
+  for (size_t r = 1; r < ranks; r++) s->unit = common_multiple(s->unit, all[r].unit);
   if (!status) cut(s, next < ranks && all[next].continues);
   free(all);
   return status;

@@ -22,6 +22,7 @@ typedef struct efla_scan {
   efla_type type;                 /* of states that are kept */
   size_t bytes;                   /* of one of their numbers */
   size_t lanes, sequences, state; /* state: numbers of a lane's state: heads x dk x dv */
+  size_t unit;                    /* of so many heads the arrays of all ranks have parts; 0: they are on a device */
   efla_piece *piece;
   size_t pieces;
   size_t *cu; /* (pieces + 1), of the current run */

@@ -74,3 +74,11 @@ efla_status efla_states_store(const efla_scan *s, const efla_states *a, size_t l
                               size_t sequence) {
   return copy(s, efla_states_array(s, a, lane, i), theirs(s, lane, to, sequence));
 }
+
+void efla_states_add(size_t n, size_t bytes, const void *from, void *to) {
+  for (size_t i = 0; i < n; i++)
+    if (bytes == sizeof(double))
+      ((double *)to)[i] += ((const double *)from)[i];
+    else
+      ((float *)to)[i] += ((const float *)from)[i];
+}

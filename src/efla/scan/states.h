@@ -24,6 +24,9 @@ efla_array efla_states_array(const efla_scan *s, const efla_states *a, size_t la
 /* Head h of one of them, in this processor's memory. */
 char *efla_states_head(const efla_scan *s, const efla_states *a, size_t lane, size_t i, size_t h);
 
+/* to += from, n numbers of so many bytes. */
+void efla_states_add(size_t n, size_t bytes, const void *from, void *to);
+
 /* One of them, all heads, from an array of the caller's, or to it: of the lane, or if packed of the sequence. */
 efla_status efla_states_load(const efla_scan *s, const efla_states *a, size_t lane, size_t i, const efla_array *from,
                              size_t sequence);
