@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A program of others that spreads one sequence over the ranks of MPI: a token on each, whose state holds the sum. */
 #include <efla/efla.h>
 #include <efla/mpi.h>
