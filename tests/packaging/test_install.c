@@ -104,7 +104,7 @@ START_TEST(program_of_ranks) {
     ck_assert_int_eq(shell("find $P | grep -i mpi"), 1);
     return;
   }
-  char command[2 * PATH_MAX];
+  char command[3 * PATH_MAX];
   SHELL("cc -std=c11 -Wall -Wextra -Werror -o $W/ranks tests/consumers/ranks.c $(pkg-config --cflags --libs efla_mpi)");
   SHELL("readelf -d $W/ranks | grep NEEDED | grep -c libefla_mpi.so.%s", "0.1]");
   snprintf(command, sizeof command, "env LD_LIBRARY_PATH=%s/lib %s.work/ranks", prefix, prefix);
