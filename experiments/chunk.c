@@ -94,6 +94,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = columns,
       .run = run,
+      .over_ranks = true,
       .remarks = remarks};
   return efla_program_main(&program, argc, argv);
 }

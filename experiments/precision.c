@@ -135,6 +135,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = columns,
       .run = run,
+      .over_ranks = true,
       .check = check};
   return efla_program_main(&program, argc, argv);
 }

@@ -151,6 +151,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = columns,
       .run = run,
+      .over_ranks = true,
       .check = check,
       .remarks = remarks};
   return efla_program_main(&program, argc, argv);

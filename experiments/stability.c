@@ -134,6 +134,7 @@ int main(int argc, char **argv) {
       .description = "gamma is the rate at which errors grow per token: below zero they fade, above zero they blow up.",
       .options = options,
       .columns = columns,
-      .run = run};
+      .run = run,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

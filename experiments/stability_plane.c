@@ -140,6 +140,7 @@ int main(int argc, char **argv) {
       .description = "Cells that are not of a study are nan, 0 or empty.",
       .options = options,
       .columns = columns,
-      .run = run};
+      .run = run,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

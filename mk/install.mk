@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make install, make uninstall: the library, static and shared, its headers, the programs as efla-NAME, man pages, completion,
-# the package for Python.
+# the package for Python; and where there is MPI, libefla_mpi likewise, with efla/mpi.h.
 #
 #   PREFIX=DIR    where it will live (/usr/local)
 #   LIBDIR=lib    where libraries go below it
@@ -15,6 +15,8 @@ PYTHONDIR ?= lib/python3/dist-packages
 VERSION := $(shell sed -n 's/.*define EFLA_VERSION  *"\(.*\)"/\1/p' src/efla/version.h)
 SONAME  := libefla.so.$(basename $(VERSION)) # until 1.0 a minor version may change the interface
 SHARED  := $(BUILD)/libefla.so.$(VERSION)
+MPI_SONAME := libefla_mpi.so.$(basename $(VERSION))
+MPI_SHARED := $(if $(MPI_LIBS),$(BUILD)/libefla_mpi.so.$(VERSION))
 STAGE   := $(BUILD)/stage
 PLACE   := $(shell realpath -ms '$(PREFIX)')
 INSTALLED := $(DESTDIR)$(PLACE)
@@ -53,14 +55,28 @@ $(BUILD)/efla.map: $(wildcard src/efla/*.h) mk/install.mk
 $(SHARED): $(EFLA_O) $(BUILD)/efla.map
 	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) $(filter -fopenmp,$(OPENMP_FLAG)) -Wl,-soname,$(SONAME) -Wl,--version-script=$(BUILD)/efla.map -o $@ $(EFLA_O) $(CUDA_LIBS) -lm
 
+# It calls nothing of libefla, whose structs it fills.
+ifneq ($(MPI_SHARED),)
+$(MPI_SHARED): $(MPI_O)
+	$(call say,LD,$@)$(CC) -shared $(filter-out -fopenmp,$(LDFLAGS_ALL)) -Wl,-soname,$(MPI_SONAME) -o $@ $(MPI_O) $(MPI_LIBS)
+endif
+
+define stage_mpi
+cp src/mpi/communicator.h $(STAGE)/include/efla/mpi.h; cp $(BUILD)/libefla_mpi.a $(MPI_SHARED) $(STAGE)/$(LIBDIR); \
+ln -s $(notdir $(MPI_SHARED)) $(STAGE)/$(LIBDIR)/$(MPI_SONAME); ln -s $(MPI_SONAME) $(STAGE)/$(LIBDIR)/libefla_mpi.so; \
+sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@MPI@|$(MPI_NAME)|' packaging/efla_mpi.pc.in \
+   > $(STAGE)/$(LIBDIR)/pkgconfig/efla_mpi.pc
+endef
+
 # Public are the headers that lie directly in src/efla.
-build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED)
+build-stage: $(PROGRAM_FILES) $(BUILD)/libefla.a $(SHARED) $(if $(MPI_SHARED),$(BUILD)/libefla_mpi.a $(MPI_SHARED))
 	@rm -rf $(STAGE); mkdir -p $(STAGE)/bin $(STAGE)/include/efla $(STAGE)/$(LIBDIR)/pkgconfig
 	@cp src/efla/*.h $(STAGE)/include/efla
 	@cp $(BUILD)/libefla.a $(SHARED) $(STAGE)/$(LIBDIR)
 	@ln -s $(notdir $(SHARED)) $(STAGE)/$(LIBDIR)/$(SONAME); ln -s $(SONAME) $(STAGE)/$(LIBDIR)/libefla.so
 	@sed -e 's|@PREFIX@|$(PLACE)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|; s|@OPENMP@|$(strip $(filter -fopenmp,$(OPENMP_FLAG)) $(CUDA_LIBS))|' packaging/efla.pc.in \
 	   > $(STAGE)/$(LIBDIR)/pkgconfig/efla.pc
+	@$(if $(MPI_SHARED),$(stage_mpi))
 	@mkdir -p $(STAGE)/share/efla/plots; cp plots/*.gp plots/*.awk $(STAGE)/share/efla/plots # where programs look for it, seen from bin/
 	@for program in $(PROGRAMS); do cp $(BIN)/$$program $(STAGE)/bin/efla-$$program; done
 	@mkdir -p $(STAGE)/$(PYTHONDIR)/efla; cp python/efla/*.py python/efla/py.typed $(STAGE)/$(PYTHONDIR)/efla

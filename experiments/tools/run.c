@@ -9,6 +9,7 @@
  *           names the first of them. */
 #include "laboratory.h"
 
+#include "run/backend_file.h"
 #include "run/backward_file.h"
 
 #include <stdint.h>
@@ -77,42 +78,89 @@ static efla_status differentiate(const efla_forward_spec *forward, efla_tensors 
   return efla_backward_file(&rule, backend_name(backend), in, out, threads, why);
 }
 
+/* All of it, over ranks; out is rank 0's. */
+static efla_status run_over_ranks(const efla_forward_spec *forward, efla_tensors *in, efla_tensors *out,
+                                  const efla_cli *cli, efla_bad *bad, efla_message *why) {
+  efla_backend_file job = {.ranks = cli->ranks,
+                           .backend = backend_name(backend),
+                           .rule = forward->rule,
+                           .type = forward->format->digits > 24 ? EFLA_F64 : EFLA_F32,
+                           .threads = cli->threads,
+                           .gradients = gradients};
+  job.rule.scale = in->scale;
+  return efla_backend_file_run(&job, in, out, bad, why);
+}
+
+/* What is computed over ranks. */
+static efla_status check_ranks(const efla_forward_spec *forward, efla_tensors *in, efla_message *why) {
+  if (forward->form != &efla_forms[0])
+    return efla_fail(why, EFLA_USAGE, "form %s: over ranks, expected form %s", forward->form->name, efla_forms[0].name);
+  if (forward->format->digits < 24)
+    return efla_fail(why, EFLA_USAGE, "precision %s: over ranks, expected f64 or f32", forward->format->name);
+  if (efla_file_decay_exact(in, forward->rule.decay))
+    return efla_fail(why, EFLA_USAGE, "decay exact: over ranks, expected lie or strang");
+  return EFLA_OK;
+}
+
 /* From an open input to a complete file of outputs, which is only to be renamed. */
 static efla_status compute(const efla_forward_spec *forward, efla_tensors *in, const char *name, const efla_cli *cli,
                            efla_bad *bad, efla_message *why) {
   efla_tensors out;
   efla_message trouble;
+  const bool alone = cli->ranks->size == 1;
   efla_status status = efla_tensors_create(&out, name, in, forward->format, why);
-  if (status != EFLA_OK) return status;
-  status = write_provenance(&out, cli, efla_file_decay_called(in, forward->rule.decay), why);
+  const bool made = status == EFLA_OK;
+  if (status == EFLA_OK) status = write_provenance(&out, cli, efla_file_decay_called(in, forward->rule.decay), why);
   if (status == EFLA_OK && gradients) status = efla_backward_file_declare(&forward->rule, in, &out, why);
-  if (status == EFLA_OK) status = efla_forward_stream(forward, backend_name(backend), in, &out, cli->threads, bad, why);
-  if (status == EFLA_OK && gradients) status = differentiate(forward, in, &out, cli->threads, why);
+  status = efla_ranks_settle(cli->ranks, status, why);
+  if (status == EFLA_OK && !alone) status = run_over_ranks(forward, in, &out, cli, bad, why);
+  if (status == EFLA_OK && alone)
+    status = efla_forward_stream(forward, backend_name(backend), in, &out, cli->threads, bad, why);
+  if (status == EFLA_OK && alone && gradients) status = differentiate(forward, in, &out, cli->threads, why);
+  if (!made) return status;
   efla_status closed = efla_tensors_close(&out, &trouble);
   if (status == EFLA_OK && closed != EFLA_OK) status = closed, *why = trouble;
+  return status;
+}
+
+/* Rank 0 makes the file; the others take part in what is written to it. */
+static efla_status make_file(const efla_forward_spec *forward, efla_tensors *in, const efla_cli *cli, efla_bad *bad,
+                             efla_message *why) {
+  efla_output file = {0};
+  efla_status status = EFLA_OK;
+  if (cli->ranks->rank == 0) {
+    status = efla_output_begin(&file, output, why);
+    if (status == EFLA_OK && !file.part)
+      status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name", output);
+    if (status == EFLA_OK) status = efla_output_fits(&file, output_bytes(forward, in), why);
+  }
+  status = efla_ranks_settle(cli->ranks, status, why);
+  if (status == EFLA_OK && cli->ranks->rank == 0) {
+    status = compute(forward, in, efla_output_name(&file), cli, bad, why);
+    if (status == EFLA_OK) status = efla_output_finish(&file, why);
+  } else if (status == EFLA_OK) {
+    status = efla_ranks_settle(cli->ranks, EFLA_OK, why); /* of what compute makes */
+    if (status == EFLA_OK) status = run_over_ranks(forward, in, NULL, cli, NULL, why);
+  }
+  efla_output_abandon(&file);
   return status;
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   (void)table;
   efla_tensors in = {0};
-  efla_output file = {0};
   efla_bad bad = {.token = SIZE_MAX};
   efla_forward_spec forward = {.rule = {.method = &efla_methods[method], .keys = &efla_key_treatments[keys]},
                                .form = &efla_forms[form],
                                .format = &efla_formats[precision],
                                .chunk = chunk};
-  efla_status status = efla_tensors_open(&in, input, why);
+  efla_status status = efla_ranks_settle(cli->ranks, efla_tensors_open(&in, input, why), why);
   forward.dk = in.dk, forward.dv = in.dv, forward.scale = in.scale;
+  if (status == EFLA_OK && cli->ranks->size > 1) status = efla_file_slab_compare(cli->ranks, &in, why);
   if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &forward.rule.decay, why);
+  if (status == EFLA_OK && cli->ranks->size > 1) status = check_ranks(&forward, &in, why);
   if (status == EFLA_OK && gradients) status = efla_backward_file_check(&forward.rule, &in, forward.format, why);
-  if (status == EFLA_OK) status = efla_output_begin(&file, output, why);
-  if (status == EFLA_OK && !file.part)
-    status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name", output);
-  if (status == EFLA_OK) status = efla_output_fits(&file, output_bytes(&forward, &in), why);
-  if (status == EFLA_OK) status = compute(&forward, &in, efla_output_name(&file), cli, &bad, why);
-  if (status == EFLA_OK) status = efla_output_finish(&file, why);
-  efla_output_abandon(&file);
+  if (status == EFLA_OK) status = make_file(&forward, &in, cli, &bad, why);
   efla_tensors_close(&in, NULL);
   if (status != EFLA_OK || bad.token == SIZE_MAX) return status;
   return efla_fail(
@@ -144,9 +192,12 @@ int main(int argc, char **argv) {
           "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "
+          "Started as several ranks (mpirun -n N run) every one reads and computes its share of the tokens, in memory and by "
+          "the backend, in precision f64 or f32, and the first one writes the output. "
           "Exit status 4: a result is not finite.",
       .options = options,
       .run = run,
-      .reports = true};
+      .reports = true,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/program.h"
 
+#include "app/collect.h"
 #include "app/provenance.h"
 #include "app/world.h"
 
@@ -100,23 +101,40 @@ int efla_program_main(const efla_program *program, int argc, char **argv) {
   return efla_world_close(&ranks, code);
 }
 
-efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
-                                  size_t total, efla_message *why) {
-  efla_branch *branches = calloc(n ? n : 1, sizeof *branches);
-  if (!branches) return efla_fail_memory(why);
+/* The items of this rank. */
+static size_t count_mine(const efla_communicator *ranks, size_t n) {
+  return efla_rank_first(n, ranks->rank + 1, ranks->size) - efla_rank_first(n, ranks->rank, ranks->size);
+}
+
+static efla_status run_items(efla_table *table, const efla_communicator *ranks, size_t n, efla_work *work,
+                             void *context, efla_progress *progress, efla_branch *branches, efla_message *why) {
   efla_status worst = EFLA_OK;
-  efla_progress progress;
-  efla_progress_start(&progress, what, total);
 #pragma omp parallel for schedule(dynamic, 1)
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = ranks->rank; i < n; i += ranks->size) {
     efla_message reason;
     efla_status status = efla_table_fork(table, &branches[i]);
-    status = status == EFLA_OK ? work(context, i, &branches[i].table, &progress, &reason) : efla_fail_memory(&reason);
+    status = status == EFLA_OK ? work(context, i, &branches[i].table, progress, &reason) : efla_fail_memory(&reason);
 #pragma omp critical(efla_program_worst)
     if (status != EFLA_OK && (worst == EFLA_OK || worst == EFLA_UNTRUSTED)) worst = status, *why = reason;
   }
+  return worst;
+}
+
+efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
+                                  size_t total, efla_message *why) {
+  const efla_communicator alone = efla_communicator_serial(), *ranks = table->ranks ? table->ranks : &alone;
+  efla_branch *branches = calloc(n ? n : 1, sizeof *branches);
+  if (!branches) return efla_fail_memory(why);
+  efla_progress progress;
+  efla_progress_start(&progress, what, n > 0 ? (size_t)((double)total / (double)n * (double)count_mine(ranks, n)) : 0);
+  efla_status worst = run_items(table, ranks, n, work, context, &progress, branches, why);
   efla_progress_end(&progress);
-  for (size_t i = 0; i < n; i++) efla_table_join(table, &branches[i]);
+  if (ranks->size > 1 && completes(worst)) {
+    const efla_status status = efla_collect(table, ranks, branches, n, &worst, why);
+    if (status != EFLA_OK) worst = status;
+  }
+  for (size_t i = 0; i < n && ranks->size == 1; i++) efla_table_join(table, &branches[i]);
+  for (size_t i = 0; i < n; i++) efla_branch_clear(&branches[i]);
   free(branches);
   return worst;
 }

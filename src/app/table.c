@@ -38,7 +38,7 @@ void efla_table_header(FILE *file, const efla_cli *cli) {
 
 efla_status efla_table_open(efla_table *table, const efla_cli *cli, efla_message *why) {
   const efla_column *columns = cli->program->columns;
-  *table = (efla_table){.columns = columns};
+  *table = (efla_table){.columns = columns, .ranks = cli->ranks};
   assert(!columns || efla_columns_cover(columns));
   const char *nowhere = cli->program->reports ? "/dev/null" : NULL; /* standard output has the program's text */
   efla_status status = open_output(table, cli->out ? cli->out : nowhere, why);
@@ -78,12 +78,28 @@ efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
   return branch->table.file ? EFLA_OK : EFLA_NO_MEMORY;
 }
 
-void efla_table_join(efla_table *table, efla_branch *branch) {
-  if (branch->table.file && fclose(branch->table.file) == 0) fwrite(branch->text, 1, branch->length, table->file);
-  table->rows += branch->table.rows;
+bool efla_branch_end(efla_branch *branch) {
+  FILE *file = branch->table.file;
+  branch->table.file = NULL;
+  return file && fclose(file) == 0;
+}
+
+void efla_table_add(efla_table *table, const char *text, size_t length, size_t rows) {
+  fwrite(text, 1, length, table->file);
+  table->rows += rows;
   note_error(table);
+}
+
+void efla_branch_clear(efla_branch *branch) {
+  if (branch->table.file) fclose(branch->table.file);
   free(branch->text);
   *branch = (efla_branch){0};
+}
+
+void efla_table_join(efla_table *table, efla_branch *branch) {
+  const bool whole = efla_branch_end(branch);
+  efla_table_add(table, branch->text, whole ? branch->length : 0, branch->table.rows);
+  efla_branch_clear(branch);
 }
 
 efla_status efla_table_close(efla_table *table, efla_message *why) {

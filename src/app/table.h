@@ -11,6 +11,7 @@
 #include "app/cli.h"
 #include "io/output.h"
 #include "base/status.h"
+#include "efla/communicator.h"
 
 #include <stdio.h>
 
@@ -18,8 +19,9 @@ typedef struct efla_table {
   FILE *file;
   efla_output output; /* zeroed: standard output */
   const efla_column *columns;
-  size_t rows; /* written so far */
-  int error;   /* errno of the first write that failed */
+  size_t rows;                    /* written so far */
+  int error;                      /* errno of the first write that failed */
+  const efla_communicator *ranks; /* of the program; NULL: this process alone */
 } efla_table;
 
 /* Writes the provenance lines "# key: value". */
@@ -45,6 +47,11 @@ typedef struct efla_branch {
 } efla_branch;
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch);
 void efla_table_join(efla_table *table, efla_branch *branch); /* and clears the branch */
+/* Its parts: ends the branch's text, which then is whole; false where there was no memory for it, or no branch. Adds rows as
+ * text. Clears a branch, also a zeroed one. */
+bool efla_branch_end(efla_branch *branch);
+void efla_table_add(efla_table *table, const char *text, size_t length, size_t rows);
+void efla_branch_clear(efla_branch *branch);
 
 /* Completes the table: flushes, checks all writes for errors, renames the file. On failure (EFLA_OUTPUT) no
  * file is left. */

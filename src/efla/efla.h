@@ -14,5 +14,6 @@
 #include "efla/backward.h"     /* their derivative */
 #include "efla/decode.h"       /* one token at a time */
 #include "efla/communicator.h" /* several processes */
+#include "efla/scan.h"         /* sequences over them */
 
 #endif

@@ -3,6 +3,7 @@
  * programs, manuals, completion; `make uninstall` removes it. */
 #include "files.h"
 #include "h5.h"
+#include "ranks.h"
 #include "testing.h"
 
 #include <limits.h>
@@ -85,13 +86,33 @@ END_TEST
 /* In C and in C++, where the includer stands elsewhere; and they are the public ones, no more. */
 START_TEST(headers_stand_alone) {
   install();
-  SHELL("cd $P/include && for header in $(find efla -name '*.h'); do for language in 'c -std=c11' 'c++ -std=c++17'; do "
-        "echo \"#include <$header>\" | cc -x$language -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only "
-        "$(pkg-config --cflags efla) - || exit 1; done; done");
-  SHELL("cd $P/include/efla && ls | tr '\\n' ' '");
-  ck_assert_str_eq(
-      out,
-      "array.h backend.h backward.h communicator.h decode.h efla.h forward.h rule.h sequence.h status.h version.h ");
+  SHELL(
+      "cd $P/include && for header in $(find efla -name '*.h' ! -name mpi.h); do for language in 'c -std=c11' 'c++ -std=c++17'; do "
+      "echo \"#include <$header>\" | cc -x$language -Wall -Wextra -Wpedantic -Wconversion -Werror -fsyntax-only "
+      "$(pkg-config --cflags efla) - || exit 1; done; done");
+  SHELL("cd $P/include/efla && ls | grep -v '^mpi.h$' | tr '\\n' ' '");
+  ck_assert_str_eq(out,
+                   "array.h backend.h backward.h communicator.h decode.h efla.h forward.h rule.h scan.h sequence.h "
+                   "status.h version.h ");
+}
+END_TEST
+
+/* libefla_mpi, shared and static, in a program that is started as ranks; without MPI there is no trace of it. */
+START_TEST(program_of_ranks) {
+  install();
+  if (ranks_missing()) {
+    ck_assert_int_eq(shell("find $P | grep -i mpi"), 1);
+    return;
+  }
+  char command[3 * PATH_MAX];
+  SHELL("cc -std=c11 -Wall -Wextra -Werror -o $W/ranks tests/consumers/ranks.c $(pkg-config --cflags --libs efla_mpi)");
+  SHELL("readelf -d $W/ranks | grep NEEDED | grep -c libefla_mpi.so.%s", "0.1]");
+  snprintf(command, sizeof command, "env LD_LIBRARY_PATH=%s/lib %s.work/ranks", prefix, prefix);
+  ck_assert_msg(ranks_shell(3, command, out, err, TEXT) == 0, "%s", err);
+  ck_assert_msg(shell("nm -D --defined-only $P/lib/libefla_mpi.so | grep -v ' efla_'") == 1, "%s", out);
+  SHELL("cc -std=c11 -o $W/ranks tests/consumers/ranks.c $P/lib/libefla_mpi.a $P/lib/libefla.a -fopenmp "
+        "$(pkg-config --cflags --libs efla_mpi | sed 's/-lefla[_a-z]*//g') -lm");
+  ck_assert_msg(ranks_shell(2, command, out, err, TEXT) == 0, "%s", err);
 }
 END_TEST
 
@@ -247,6 +268,7 @@ int main(void) {
                                 headers_stand_alone,
                                 symbols,
                                 archive,
+                                program_of_ranks,
                                 only_our_names_are_exported,
                                 programs_and_manuals,
                                 pictures,

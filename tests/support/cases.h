@@ -14,6 +14,7 @@ typedef struct field {
   double *values; /* (entries, groups, tokens, features); NULL: absent */
 } field;
 
+enum { CASE_CUTS = 32 };
 enum { CASE_INPUTS = 7, CASE_Q = 0, CASE_K, CASE_V, CASE_BETA, CASE_G, CASE_P, CASE_INITIAL };
 
 typedef struct backend_case {
@@ -22,7 +23,8 @@ typedef struct backend_case {
   bool packed, in_place; /* in place: final_state is initial_state's array */
   bool per_channel;      /* g has dk numbers a token */
   field in[CASE_INPUTS];
-  field d_o, d_final; /* o and final_state are wanted where these are given */
+  field d_o, d_final;          /* o and final_state are wanted where these are given */
+  size_t cuts, cut[CASE_CUTS]; /* tokens before which states are carried on by a scan (docs/bounds.md#scan) */
 } backend_case;
 
 /* The first of the list have the decays none and split; then others from CASES_ANY on, decay per channel from

@@ -85,16 +85,30 @@ truth_token truth_read_token(const truth_head *x, size_t t) {
   return a;
 }
 
+bool truth_is_cut(const truth_head *x, size_t t) {
+  for (size_t i = 0; i < x->c->cuts && t > 0; i++)
+    if (x->c->cut[i] == x->begin + t) return true;
+  return false;
+}
+
 double truth_size_before(const truth_head *x, size_t t) {
   size_t first = t > TRUTH_WINDOW ? t - TRUTH_WINDOW : 0;
-  double size = x->S_size[first];
+  double size = x->S_size[first] + x->through[first] + x->through[t];
   for (size_t s = first; s < t; s++) size += x->ku[s];
   return size;
+}
+
+/* The state as a scan forms it, M S + N: a sum of dk products, rounded. */
+static void carry_on(const truth_head *x, size_t t) {
+  const double dk = (double)x->c->dk;
+  x->error[t] += (dk + 2) * x->through[t] + x->S_size[t];
+  x->through[t] = 2 * sqrt(dk) * x->S_size[t];
 }
 
 static void advance(const truth_head *x, size_t t) {
   const backend_case *c = x->c;
   const size_t dk = c->dk, dv = c->dv;
+  if (truth_is_cut(x, t)) carry_on(x, t);
   const truth_token a = truth_read_token(x, t);
   const long double *S = x->S + t * dk * dv;
   long double *next = x->S + (t + 1) * dk * dv, *u = x->u + t * dv, *v = truth_room(dv, sizeof *v);
@@ -110,7 +124,8 @@ static void advance(const truth_head *x, size_t t) {
                size_v = (double)truth_norm(dv, v);
   const double ds = ((double)dk + 19 + a.dkey) * N * a.p_length,
                du = a.dw * size_v + e * ds + a.de * N * a.p_length + 4 * (w * size_v + e * N * a.p_length);
-  x->ku[t] = a.k_size * (double)truth_norm(dv, u), x->S_size[t + 1] = (double)truth_norm(dk * dv, next);
+  x->ku[t] = a.k_size * ((double)truth_norm(dv, u) + e * a.p_length * x->through[t]);
+  x->through[t + 1] = a.carried * x->through[t], x->S_size[t + 1] = (double)truth_norm(dk * dv, next);
   x->error[t + 1] = a.carried * x->error[t] + a.k_size * du + (a.dd + 18) * N + (21 + a.dkey) * x->ku[t];
   free(v);
 }
@@ -137,7 +152,7 @@ static void solve_head(truth_head *x, bool backward, truth *to) {
   x->k = truth_room(T * c->dk, sizeof *x->k), x->p = truth_room(T * c->dk, sizeof *x->p);
   x->du = truth_room(T * c->dv, sizeof *x->du), x->error = truth_room(T + 1, sizeof *x->error);
   x->S_size = truth_room(T + 1, sizeof *x->S_size), x->ku = truth_room(T, sizeof *x->ku),
-  x->gain = truth_room(T, sizeof *x->gain);
+  x->gain = truth_room(T, sizeof *x->gain), x->through = truth_room(T + 1, sizeof *x->through);
   for (size_t i = 0; i < c->dk; i++) truth_read_row(&c->in[CASE_INITIAL], x->s, x->h, i, x->S + i * c->dv);
   x->S_size[0] = (double)truth_norm(n, x->S);
   for (size_t t = 0; t < T; t++) advance(x, t), read_out(x, t, to);
@@ -145,7 +160,7 @@ static void solve_head(truth_head *x, bool backward, truth *to) {
   for (size_t i = 0; i < c->dk; i++) to->final_error[state * c->dk + i] = 1.01 * x->error[T];
   if (backward) truth_retreat(x, to);
   free(x->S), free(x->k), free(x->p), free(x->u), free(x->du), free(x->error), free(x->S_size), free(x->ku),
-      free(x->gain);
+      free(x->gain), free(x->through);
 }
 
 truth case_solve(const backend_case *c, bool backward) {

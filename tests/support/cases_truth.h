@@ -15,6 +15,7 @@ typedef struct truth_head {
   double *error, *S_size;        /* (tokens + 1): of S, in roundoffs; |S| */
   double *ku;                    /* (tokens): |k| |u| */
   double *gain;                  /* (tokens): |G + readout| grows by this */
+  double *through;               /* (tokens + 1): what a scan carries: twice |M| |S| of the piece's beginning */
 } truth_head;
 
 /* A token's keys, coefficients and their slopes. */
@@ -44,6 +45,8 @@ truth_token truth_read_token(const truth_head *x, size_t t);
 long double truth_row_decay(const truth_head *x, const truth_token *a, size_t t, size_t i);
 /* exp(share g_i) of token t; 1 where g is not per channel. */
 long double truth_channel(const truth_head *x, size_t t, size_t i, double share);
+/* Whether a scan carries the state on to token t of the head's sequence. */
+bool truth_is_cut(const truth_head *x, size_t t);
 /* |S| before token t, and all that its last TRUTH_WINDOW tokens added, with no cancellation. */
 double truth_size_before(const truth_head *x, size_t t);
 

@@ -6,11 +6,13 @@
 typedef struct adjoint {
   long double *G;
   double error, *G_size;
+  double through; /* what a scan carries: sqrt(dk) times what the piece adds, and twice |M| |G| of its end */
+  size_t end;     /* of the piece */
 } adjoint;
 
 static double size_after(const truth_head *x, const adjoint *y, size_t t) {
   size_t last = t + TRUTH_WINDOW < x->tokens ? t + TRUTH_WINDOW : x->tokens;
-  double size = y->G_size[last];
+  double size = y->G_size[last] + y->through;
   for (size_t s = t; s < last; s++) size += x->gain[s];
   return size;
 }
@@ -152,6 +154,7 @@ static void retreat_token(const truth_head *x, adjoint *y, size_t t, truth *to, 
                size_du = (double)truth_norm(dv, z.du), by_lambda = fabs((double)z.by_lambda);
   const double N = truth_size_before(x, t), N_after = truth_size_before(x, t + 1);
   x->gain[t] = scale * size_q * size_do;
+  if (c->cuts > 0) y->through += sqrt(K) * x->gain[t];
   const double M = size_after(x, y, t), G_error = y->error + 3 * x->gain[t] + 18 * M, S_error = x->error[t];
   const double s_error = p * S_error + (K + 19 + extra) * N * p,
                u_error = a->dw * size_v + e * s_error + a->de * N * p + 4 * (w * size_v + e * N * p),
@@ -192,9 +195,17 @@ static void retreat_token(const truth_head *x, adjoint *y, size_t t, truth *to, 
       y->G[i * dv + j] = truth_row_decay(x, a, t, i) * y->G[i * dv + j] - a->c.erase * a->p[i] * z.du[j];
   y->error =
       a->carried * G_error + p * (e * du_local + a->de * M * k) + (a->dd + 18) * M + (21 + extra) * e * p * size_du;
-  x->gain[t] += e * p * size_du;
+  x->gain[t] += e * p * (size_du + k * y->through);
+  y->through *= a->carried;
   y->G_size[t] = (double)truth_norm(dk * dv, y->G);
   drop(&z);
+}
+
+/* G as a scan forms it before token t: M^T G and a sum over the tokens of the piece. */
+static void carry_back(const truth_head *x, adjoint *y, size_t t) {
+  const double dk = (double)x->c->dk;
+  y->error += (dk + 52 + 18 * (double)(y->end - t)) * y->through + y->G_size[t];
+  y->through = 2 * sqrt(dk) * y->G_size[t], y->end = t;
 }
 
 void truth_retreat(const truth_head *x, truth *to) {
@@ -205,7 +216,13 @@ void truth_retreat(const truth_head *x, truth *to) {
   for (size_t i = 0; i < c->dk && c->d_final.values; i++) truth_read_row(&c->d_final, x->s, x->h, i, y.G + i * c->dv);
   y.G_size[T] = (double)truth_norm(n, y.G);
   g[T].end = y.G_size[T] * (x->error[T] + (double)n * x->S_size[T]);
-  for (size_t t = T; t-- > 0;) retreat_token(x, &y, t, to, g + t);
+  y.end = T, y.through = c->cuts > 0 ? 2 * sqrt((double)c->dk) * y.G_size[T] : 0;
+  for (size_t t = T; t-- > 0;) {
+    retreat_token(x, &y, t, to, g + t);
+    if (!truth_is_cut(x, t)) continue;
+    carry_back(x, &y, t);
+    g[t].end += y.G_size[t] * (double)n * x->S_size[t];
+  }
   for (size_t t = 0; t < T; t++) {
     double sum = g[t].end;
     for (size_t s = t; s < T && s < t + TRUTH_WINDOW; s++) sum += g[s].term + g[s + 1].end;
