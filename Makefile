@@ -137,6 +137,8 @@ $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
 $(BUILD)/experiments/%.o: experiments/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_ALL) $(WHEREVER) $(COMPILE)
+# A stand-in for CUDA's runtime is seen by the tests that play the device only.
+$(BUILD)/tests/efla/cuda/%.o: CFLAGS_TEST += -Itests/support/runtime
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS_TEST) $(COMPILE)
