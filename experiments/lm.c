@@ -95,7 +95,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK && layers_path)
     status = efla_table_open_further(&layers, cli, "distributions", layers_path, why), study.layers = &layers;
   study.table = table;
-  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.grid.seed = cli->seed;
+  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads;
+  study.plan.options.ranks = efla_study_join(&study.study, cli->ranks), study.grid.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
@@ -133,6 +134,7 @@ int main(int argc, char **argv) {
       .further = further,
       .run = run,
       .check = check,
-      .remarks = remarks};
+      .remarks = remarks,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }
