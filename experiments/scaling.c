@@ -35,7 +35,7 @@ static const efla_option options[] = {
     {"groups", "N", "1024", NULL, "groups of a step of training; none: 0", EFLA_COUNT, &shape.groups, 0, 1e6, NULL},
     {"group", "N", "6", NULL, "sequences of a group, where costs are measured", EFLA_COUNT, &group, 1, 1e5, NULL},
     {"context", "N", "64", NULL, "their tokens", EFLA_COUNT, &context, 1, 1e6, NULL},
-    {"numbers", "N", "1048576", "16384", "parameters, a multiple of 16", EFLA_COUNT, &shape.numbers, 16, 1e10, NULL},
+    {"numbers", "N", "262144", "16384", "parameters, a multiple of 16", EFLA_COUNT, &shape.numbers, 16, 1e10, NULL},
     COST("forward", forward, "4e-7", "seconds of a token of a head, with outputs"),
     COST("sum", sum, "4e-7", "of a token of a head for N"),
     COST("map", map, "4e-7", "of a token of a head for M"),

@@ -5,7 +5,7 @@
 
 static size_t parts(size_t n, size_t of) { return (n + of - 1) / of; }
 
-/* Rounds of a gather. */
+/* Rounds of a gather; in an exchange a rank sends to one after another. */
 static double rounds(size_t ranks) { return ceil(log2((double)ranks)); }
 
 static efla_scaling_time predict_scan(const efla_scaling_costs *c, const efla_scaling_work *w, size_t ranks) {
@@ -18,7 +18,7 @@ static efla_scaling_time predict_scan(const efla_scaling_costs *c, const efla_sc
                              : c->sum + c->map;
   efla_scaling_time t = {.own = tokens * c->forward, .more = tokens * summary + heads * (n - 1) * c->product};
   if (ranks > 1) {
-    t.waiting = 2 * (c->latency + (n + fmin(n, all)) * c->message);
+    t.waiting = 2 * n * (c->latency + c->message);
     t.transfer = (fmax(all, heads * n) * (map + state)) / c->rate;
   }
   return t;
@@ -29,7 +29,7 @@ static efla_scaling_time predict_step(const efla_scaling_costs *c, const efla_sc
                bytes = numbers * sizeof(float);
   efla_scaling_time t = {.own = turns * c->gradient + numbers * (c->update + (double)w->groups * c->add / n)};
   if (ranks > 1) {
-    t.waiting = turns * (c->latency + 2 * n * c->message) + 2 * rounds(ranks) * (c->latency + 2 * c->message);
+    t.waiting = (turns * n + 2 * rounds(ranks)) * (c->latency + c->message);
     t.transfer = (turns + 1) * bytes * (n - 1) / n / c->rate;
   }
   return t;
