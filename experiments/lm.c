@@ -124,7 +124,7 @@ int main(int argc, char **argv) {
           "unit keys 2 * width more beside them; with softmax attention one width less in every layer and beside the "
           "layers, and its weights, for each thread 4 * (group * layers * heads * context^2 + (16 * context)^2). What a "
           "training takes is reported at its end. Softmax attention has no positions but those of the convolutions. "
-          "The same bits for any number of threads. Sentences and passages begin in the zero state after a line feed; a "
+          "The same bits for any number of threads and ranks. Sentences and passages begin in the zero state after a line feed; a "
           "sentence is right where its bytes and a line feed are likelier than the other's, a last word where each of "
           "its bytes is the likeliest one. Substituted bytes come from random places of the validation text, and what "
           "is to be predicted stays. Of --passages a group takes as much memory as of windows of their lengths, "

@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
       .summary = "Trains models with the delta rule on the synthetic tasks of MAD and measures their accuracy.",
       .description =
           "Every combination of the lists is trained. Without --published the tasks are smaller than published, so that "
-          "their accuracies are not those of other tables. The same bits for any number of threads.",
+          "their accuracies are not those of other tables. The same bits for any number of threads and ranks.",
       .options = options,
       .columns = efla_token_study_columns,
       .run = run,

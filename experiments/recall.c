@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
       .description =
           "A sequence has pairs of a key and a value, then the keys again in another order at places of a power law, "
           "among filler: the model is to give each key's value. Every combination of the lists is trained. The same "
-          "bits for any number of threads.",
+          "bits for any number of threads and ranks.",
       .options = options,
       .columns = efla_token_study_columns,
       .run = run,

@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
           "common seed draws the built-in digits. A share writes its own models only; one more run that asks for "
           "what is finished gathers them all. Several runs can work in one directory of configs at once: each "
           "trains what no other one is at work on, and waits for the rest, so that all write whole tables (to files "
-          "of their own). The same bits for any number of threads.",
+          "of their own). The same bits for any number of threads and ranks.",
       .options = options,
       .former_names = former_names,
       .columns = efla_image_scores,

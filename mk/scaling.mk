@@ -17,3 +17,6 @@ results/scaling-pieces.csv: $(BIN)/scaling
 	$< --threads 1 --ranks 1 --pieces $@ --out /dev/null
 build-scaling: $(PIECES)
 	experiments/simulated/clusters build/simulated/bin/scaling $(PIECES) results/simulated gallery/scaling.csv
+
+SCALING_FIGURES := $(if $(wildcard gallery/scaling.csv),scaling)
+KEPT_scaling    := gallery/scaling.csv
