@@ -38,7 +38,7 @@ plot for [i=1:words(lengths)] pick(row_of(word(lengths, i)).first) using 'ranks'
 unset logscale y
 set format y '%g'
 set yrange [0:1.05]
-set title 'simulated, '.first
+set title first.', simulated; the model where there are no points'
 set ylabel "efficiency"
 plot 0.5 with lines dt 2 lc rgb theory, \
   for [i=1:words(lengths)] pick(row_of(word(lengths, i)).first) using 'ranks':'efficiency' with linespoints ls 100 + i, \
