@@ -156,5 +156,5 @@ int main(void) {
   const TTest *const tests[] = {
       sharing_data,  sharing_images, sharing_configs, killed_while_data_are_shared, killed_while_configs_are_shared,
       other_options, other_texts};
-  return testing_main("ranks", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("ranks", tests, sizeof tests / sizeof *tests, 300);
 }
