@@ -175,4 +175,4 @@ TIMED_TESTS := $(filter programs/test_throughput,$(TESTS))
 build-check: $(TEST_FILES) $(PROGRAM_FILES) $(BUILD)/verdict $(BUILD)/report $(BUILD)/draw
 	@UNDER='$(UNDER)' sh tests/support/run_tests $(BUILD)/tests $(CORES) '$(filter-out $(TIMED_TESTS),$(TESTS))' '$(TIMED_TESTS)'
 
-include mk/figures.mk mk/install.mk mk/lint.mk mk/sanitize.mk mk/fuzz.mk mk/campaigns.mk mk/cross.mk
+include mk/figures.mk mk/scaling.mk mk/install.mk mk/lint.mk mk/sanitize.mk mk/fuzz.mk mk/campaigns.mk mk/cross.mk

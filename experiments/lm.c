@@ -95,7 +95,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK && layers_path)
     status = efla_table_open_further(&layers, cli, "distributions", layers_path, why), study.layers = &layers;
   study.table = table;
-  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads, study.grid.seed = cli->seed;
+  study.plan.options.corpus = &corpus, study.plan.options.threads = cli->threads;
+  study.plan.options.ranks = efla_study_join(&study.study, cli->ranks), study.grid.seed = cli->seed;
   study.plan.options.model.vocabulary = EFLA_BYTES;
   study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0);
@@ -116,14 +117,18 @@ int main(int argc, char **argv) {
           "combination of the lists is trained: EFLA is the exact method with raw keys, DeltaNet Euler with unit keys, "
           "Gated DeltaNet that with the decay split, Kimi Delta Attention that per channel. The learning rate rises "
           "in proportion and falls along a cosine to a tenth. "
-          "Memory in bytes: 4 * (3 + batch/group) for every parameter, for each thread 4 * group * context * "
+          "Memory in bytes: 4 * (3 + batch/group) for every parameter (with several ranks its own groups and "
+          "two more for batch/group), for each thread 4 * group * context * "
           "(layers * (16 * width + 3 * hidden + 4 * heads) + 7 * width + 2 * max(3 * width, 2 * hidden) + 256), "
           "4 * group * width^2/heads * (1 + context/128), and 4 * 16 * context * (18 * width + 3 * hidden + 4 * heads "
-          "+ 256) for an evaluation; with a decay per channel 2 * width more in every layer and beside the layers, with "
+          "+ 256) for an evaluation; with a decay per channel 2 * width more in every layer and beside the "
+          "layers, with "
           "unit keys 2 * width more beside them; with softmax attention one width less in every layer and beside the "
-          "layers, and its weights, for each thread 4 * (group * layers * heads * context^2 + (16 * context)^2). What a "
+          "layers, and its weights, for each thread 4 * (group * layers * heads * context^2 + (16 * "
+          "context)^2). What a "
           "training takes is reported at its end. Softmax attention has no positions but those of the convolutions. "
-          "The same bits for any number of threads. Sentences and passages begin in the zero state after a line feed; a "
+          "The same bits for any number of threads and ranks. Sentences and passages begin in the zero state "
+          "after a line feed; a "
           "sentence is right where its bytes and a line feed are likelier than the other's, a last word where each of "
           "its bytes is the likeliest one. Substituted bytes come from random places of the validation text, and what "
           "is to be predicted stays. Of --passages a group takes as much memory as of windows of their lengths, "
@@ -133,6 +138,7 @@ int main(int argc, char **argv) {
       .further = further,
       .run = run,
       .check = check,
-      .remarks = remarks};
+      .remarks = remarks,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -45,7 +45,8 @@ static efla_status check(const efla_cli *cli, efla_message *why) {
 }
 
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
-  study.plan.threads = cli->threads, study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
+  study.plan.threads = cli->threads, study.plan.ranks = efla_study_join(&study.study, cli->ranks);
+  study.grid.seed = cli->seed, study.plan.schedule.least = 0.1;
   study.plan.rule = efla_adamw_default(0), study.plan.rule.decay = 0.1;
   study.table = table;
   return efla_study_run(&study.study, why);
@@ -57,10 +58,11 @@ int main(int argc, char **argv) {
       .summary = "Trains models with the delta rule on the synthetic tasks of MAD and measures their accuracy.",
       .description =
           "Every combination of the lists is trained. Without --published the tasks are smaller than published, so that "
-          "their accuracies are not those of other tables. The same bits for any number of threads.",
+          "their accuracies are not those of other tables. The same bits for any number of threads and ranks.",
       .options = options,
       .columns = efla_token_study_columns,
       .run = run,
-      .check = check};
+      .check = check,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -78,6 +78,7 @@ static efla_status set_up(const efla_cli *cli, efla_images *training, efla_image
   study.options.model.readout = &efla_readouts[readout];
   study.options.rule = efla_adamw_default(0);
   study.options.count = train_images, study.options.threads = cli->threads;
+  study.options.ranks = efla_study_join(&study.study, cli->ranks);
   if (study.recorded > study.plan.evaluated) study.recorded = study.plan.evaluated;
   return status;
 }
@@ -92,7 +93,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) status = efla_study_run(&study.study, why);
   if (status == EFLA_OK && losses_file) status = efla_table_close(&losses, why);
   if (status == EFLA_OK && steps_file) status = efla_table_close(&steps, why);
-  if (status == EFLA_OK && baseline) status = efla_image_print_speed(stderr, &study, why);
+  if (status == EFLA_OK && baseline && cli->ranks->rank == 0) status = efla_image_print_speed(stderr, &study, why);
   efla_table_abandon(&losses);
   efla_table_abandon(&steps);
   efla_images_clear(&training);
@@ -111,13 +112,14 @@ int main(int argc, char **argv) {
           "common seed draws the built-in digits. A share writes its own models only; one more run that asks for "
           "what is finished gathers them all. Several runs can work in one directory of configs at once: each "
           "trains what no other one is at work on, and waits for the rest, so that all write whole tables (to files "
-          "of their own). The same bits for any number of threads.",
+          "of their own). The same bits for any number of threads and ranks.",
       .options = options,
       .former_names = former_names,
       .columns = efla_image_scores,
       .further = further,
       .run = run,
       .check = check,
-      .remarks = remarks};
+      .remarks = remarks,
+      .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -57,14 +57,17 @@ endef
 define CHECKERS
 command -v valgrind              valgrind
 endef
+define SIMULATORS
+command -v smpicc                libsimgrid-dev
+endef
 define CROSS_COMPILERS
 command -v aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 test -e /usr/aarch64-linux-gnu/lib/libc.a     libc6-dev-arm64-cross
 command -v qemu-aarch64          qemu-user
 endef
-export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS CROSS_COMPILERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS SIMULATORS CROSS_COMPILERS
 
-.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps browser-deps lint-deps checker-deps cross-deps
+.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps browser-deps lint-deps checker-deps simulator-deps cross-deps
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 present:
@@ -85,6 +88,8 @@ lint-deps:
 	@sh .ci/install "$$LINTERS"
 checker-deps:
 	@sh .ci/install "$$CHECKERS"
+simulator-deps:
+	@sh .ci/install "$$SIMULATORS"
 cross-deps:
 	@sh .ci/install "$$CROSS_COMPILERS"
 

@@ -5,6 +5,7 @@
 
 #include "base/status.h" /* status and message of functions that can fail */
 #include "base/draw.h"   /* short streams of random numbers */
+#include "base/ranks.h"  /* what ranks do together */
 
 #include "base/tokens.h"                        /* q, k, v, beta of a block of tokens */
 #include "efla/rule.h"                          /* methods, decays, key treatments; coefficients */
@@ -56,6 +57,8 @@
 #include "task/image_study.h"         /* classifiers of images: trainings and their results */
 #include "task/image_activations.h"   /* ... what the rule reads */
 #include "task/image_speed.h"         /* ... the speed of training */
+#include "task/scaling.h"             /* what many ranks gain: a model, and real messages */
+#include "task/scaling_pieces.h"      /* ... its costs, measured */
 #include "data/signal.h"              /* band-limited k(t), v(t) */
 #include "diagnose/stability_limit.h" /* limits of stability on an input family */
 

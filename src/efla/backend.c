@@ -105,7 +105,7 @@ void *efla_backend_alloc(efla_backend *backend, size_t bytes) {
 void efla_backend_free(efla_backend *backend, void *memory) {
   if (!backend || !memory) return;
   if (backend->row->memory)
-    backend->row->memory->free(backend, memory);
+    (backend->row->memory->free)(backend, memory); /* free may be a macro */
   else
     efla_free(memory);
 }

@@ -101,7 +101,7 @@ static efla_status write_all_activations(efla_image_study *s, efla_message *why)
   return status;
 }
 
-static efla_status write(void *context, efla_message *why) {
+static efla_status write_config(void *context, efla_message *why) {
   efla_image_study *s = context;
   efla_image_write_scores(s);
   efla_image_write_losses(s);
@@ -117,6 +117,6 @@ void efla_image_study_list(efla_image_study *s) {
                                     .close = close_config,
                                     .name = name,
                                     .report = report,
-                                    .write = write};
+                                    .write = write_config};
   s->study.files = s->tensors;
 }

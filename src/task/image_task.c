@@ -85,37 +85,53 @@ efla_learner efla_image_task_learner(efla_image_task *t) {
 
 /* ---- evaluation ---- */
 
-/* Image i of an evaluation: its loss; true where it is recognised. */
-static bool recognise(efla_classifier_f32 *c, const efla_image_evaluation *e, size_t i, gsl_rng *draw, double *loss) {
+typedef struct answer {
+  double loss;
+  bool right; /* the image is recognised */
+} answer;
+
+/* To image i of an evaluation. */
+static void recognise(efla_classifier_f32 *c, const efla_image_evaluation *e, size_t i, gsl_rng *draw, answer *a) {
   const size_t label = e->images->labels[i];
   efla_image_read(e->images, i, c->x);
   if (e->perturbation) efla_image_perturb(e->perturbation, e->level, e->seed, i, c->model.tokens, c->x, draw);
-  const bool right = efla_classifier_forward_f32(c) == label;
-  *loss = (double)efla_entropy_f32(c->model.classes, c->logits, label, 0, NULL);
-  return right;
+  a->right = efla_classifier_forward_f32(c) == label;
+  a->loss = (double)efla_entropy_f32(c->model.classes, c->logits, label, 0, NULL);
 }
 
-efla_status efla_image_evaluate(efla_image_task *t, const float *parameters, const efla_image_evaluation *evaluation,
-                                efla_image_score *score, efla_message *why) {
-  const size_t threads = t->options.threads, n = evaluation->count;
-  size_t right = 0;
+/* To images first, ..., end - 1; answers (e->count). */
+static efla_status recognise_all(efla_image_task *t, const float *parameters, const efla_image_evaluation *e,
+                                 size_t first, size_t end, answer *answers, efla_message *why) {
+  const size_t threads = t->options.threads;
   bool failed = false;
-  double sum = 0, *losses = calloc(n, sizeof *losses);
-  assert(n > 0 && n <= evaluation->images->count);
-  if (!losses) return efla_fail_memory(why);
-#pragma omp parallel num_threads((int)threads) reduction(+ : right) reduction(|| : failed) if (threads > 1)
+#pragma omp parallel num_threads((int)threads) reduction(|| : failed) if (threads > 1)
   {
     efla_classifier_f32 *c = &t->classifiers[omp_get_thread_num()];
     gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
     failed = !draw;
     efla_classifier_load_f32(c, parameters), t->loaded[omp_get_thread_num()] = 0;
 #pragma omp for schedule(dynamic, EFLA_GROUP)
-    for (size_t i = 0; i < n; i++)
-      if (draw) right += recognise(c, evaluation, i, draw, &losses[i]);
+    for (size_t i = first; i < end; i++)
+      if (draw) recognise(c, e, i, draw, &answers[i]);
     gsl_rng_free(draw);
   }
-  for (size_t i = 0; i < n; i++) sum += losses[i];
-  free(losses);
-  *score = (efla_image_score){(double)right / (double)n, sum / (double)n};
   return failed ? efla_fail_memory(why) : EFLA_OK;
+}
+
+efla_status efla_image_evaluate(efla_image_task *t, const float *parameters, const efla_image_evaluation *evaluation,
+                                efla_image_score *score, efla_message *why) {
+  const efla_communicator *ranks = t->options.ranks;
+  const size_t n = evaluation->count;
+  size_t right = 0, first, end;
+  double sum = 0;
+  assert(n > 0 && n <= evaluation->images->count);
+  answer *answers = calloc(n, sizeof *answers);
+  efla_status status = answers ? EFLA_OK : efla_fail_memory(why);
+  efla_ranks_share(ranks, n, &first, &end);
+  if (status == EFLA_OK) status = recognise_all(t, parameters, evaluation, first, end, answers, why);
+  status = efla_ranks_complete(ranks, n, sizeof *answers, answers, status, why);
+  for (size_t i = 0; i < n && status == EFLA_OK; i++) right += answers[i].right, sum += answers[i].loss;
+  free(answers);
+  *score = (efla_image_score){(double)right / (double)n, sum / (double)n};
+  return status;
 }

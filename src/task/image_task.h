@@ -20,7 +20,8 @@ typedef struct efla_image_options {
   size_t batch;     /* images; the last batch of an epoch may have fewer */
   size_t count;     /* images of an epoch, the first `count` >= 1 of the set */
   size_t threads;
-  const efla_isa *isa; /* NULL: the best */
+  const efla_communicator *ranks; /* that train and evaluate together; NULL: one process */
+  const efla_isa *isa;            /* NULL: the best */
 } efla_image_options;
 
 /* Steps of one epoch. */

@@ -59,21 +59,25 @@ efla_status efla_lm_learner_start(efla_lm_learner *l, const efla_training_plan *
   const efla_learner learner = efla_lm_learner_as_learner(l);
   double *start = malloc(learner.numbers * sizeof *start);
   if (!start) return efla_fail_memory(why);
+  efla_training_plan shared = *plan;
+  shared.ranks = l->ranks;
   efla_status status = efla_lm_start(&l->model, seed, start, why);
-  if (status == EFLA_OK) status = efla_training_open(run, &learner, plan, start, why);
+  if (status == EFLA_OK) status = efla_training_open(run, &learner, &shared, start, why);
   free(start);
   return status;
 }
 
 double efla_lm_learner_bytes(const efla_lm_learner *l, size_t steps, size_t longest, size_t evaluated) {
   const efla_device *on = &l->devices[0];
+  const efla_learner learner = {.numbers = efla_lm_numbers(&l->model), .groups = l->batch / l->group};
   const double n = (double)efla_lm_numbers(&l->model), threads = (double)l->threads, token = 2 * sizeof(uint32_t),
                start = n * sizeof(double), step = efla_lm_backend_bytes(&l->model, on, l->group, l->positions, true),
                window = efla_lm_backend_bytes(&l->model, on, 1, longest, false),
                evaluation = efla_lm_bytes(&l->model, on->row, 1, longest, false) + (double)longest * token,
                kept = threads * (efla_lm_bytes(&l->model, on->row, l->group, l->positions, true) +
                                  (double)(l->group * l->positions) * token) +
-                      (3 + (double)(l->batch / l->group)) * n * sizeof(float) + 2 * (double)steps * sizeof(double),
+                      (double)efla_trainer_floats(&learner, l->ranks) * sizeof(float) +
+                      2 * (double)steps * sizeof(double),
                later = threads * (evaluation + fmax(step, window)) + (double)evaluated * sizeof(double);
   return kept + fmax(start, later);
 }

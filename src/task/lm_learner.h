@@ -17,9 +17,10 @@ typedef struct efla_lm_source {
 typedef struct efla_lm_learner {
   efla_lm_config model;
   efla_lm_source source;
-  size_t positions;    /* tokens of a sequence */
-  size_t batch, group; /* sequences of a step, and of one gradient; group divides batch */
-  size_t threads;      /* at least 1 */
+  size_t positions;               /* tokens of a sequence */
+  size_t batch, group;            /* sequences of a step, and of one gradient; group divides batch */
+  size_t threads;                 /* at least 1 */
+  const efla_communicator *ranks; /* that train together; NULL: one process */
   /* While it is open: */
   efla_device *devices; /* (threads) */
   efla_lm *models;      /* (threads), for `group` sequences */

@@ -67,8 +67,8 @@ static efla_status write_end(const efla_text_run *run, const efla_corpus_part *p
   for (size_t i = 0; i < r.context; i++) places[i] = NAN;
   efla_status status = EFLA_OK;
   if (!run->training.trainer.diverged)
-    status = efla_text_evaluate(&run->task, run->training.trainer.parameters, part, r.context, windows ? windows : 1,
-                                &r.bits, places, why);
+    status = efla_text_evaluate(&run->task, NULL, run->training.trainer.parameters, part, r.context,
+                                windows ? windows : 1, &r.bits, places, why);
   if (status == EFLA_OK) efla_table_put(table, &r);
   for (r.place = 1; r.place <= r.context && status == EFLA_OK; r.place *= 2) {
     const size_t end = 2 * r.place - 1 < r.context ? 2 * r.place - 1 : r.context;
@@ -132,7 +132,7 @@ static efla_status write_robustness(const efla_text_run *run, const efla_text_ju
   for (size_t i = 0; i < judges->factors.n && raw && status == EFLA_OK; i++) {
     scaled.options.model.key_factor = r.level = judges->factors.value[i];
     if (!lost)
-      status = efla_text_evaluate(&scaled, run->training.trainer.parameters, valid, o->context, run->plan.windows,
+      status = efla_text_evaluate(&scaled, NULL, run->training.trainer.parameters, valid, o->context, run->plan.windows,
                                   &r.bits, NULL, why);
     if (status == EFLA_OK) efla_table_put(table, &r);
   }

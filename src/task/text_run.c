@@ -58,8 +58,8 @@ static efla_status evaluate(void *context, const float *parameters, size_t i, do
   const efla_text_run *run = context;
   const efla_text_options *o = &run->plan.options;
   (void)i;
-  const efla_status status =
-      efla_text_evaluate(&run->task, parameters, &o->corpus->valid, o->context, run->plan.windows, x, NULL, why);
+  const efla_status status = efla_text_evaluate(&run->task, o->ranks, parameters, &o->corpus->valid, o->context,
+                                                run->plan.windows, x, NULL, why);
   return status == EFLA_OK && run->plan.along ? efla_text_layers_describe(&run->task, parameters, NULL, "", x + 1, why)
                                               : status;
 }

@@ -122,7 +122,7 @@ static efla_status compare_speed(const efla_text_study *s, efla_message *why) {
   return EFLA_OK;
 }
 
-static efla_status write(void *context, efla_message *why) {
+static efla_status write_config(void *context, efla_message *why) {
   const efla_text_study *s = context;
   const efla_lm_variant v = variant_of(s);
   const efla_text_row r = row_of(&v);
@@ -161,6 +161,6 @@ efla_status efla_text_study_check(efla_text_study *s, efla_message *why) {
                                     .close = close_config,
                                     .name = name,
                                     .report = report,
-                                    .write = write};
+                                    .write = write_config};
   return status == EFLA_OK ? efla_study_check(&s->study, why) : status;
 }

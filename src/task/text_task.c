@@ -29,7 +29,8 @@ efla_status efla_text_task_init(efla_text_task *task, const efla_text_options *o
                                     .positions = options->context,
                                     .batch = options->batch,
                                     .group = options->group,
-                                    .threads = options->threads};
+                                    .threads = options->threads,
+                                    .ranks = options->ranks};
   const efla_status status = efla_lm_learner_open(&task->learner, why);
   if (status != EFLA_OK) efla_text_task_clear(task);
   return status;
@@ -61,9 +62,9 @@ double efla_text_task_bytes(const efla_text_task *task, size_t steps, size_t win
   return efla_lm_learner_bytes(&task->learner, steps, longest, evaluated + longest);
 }
 
-/* Adds the losses of windows first, first + stride, ... to sums (context). */
+/* Sets losses (windows, context) of those of windows first, ..., end - 1 that a thread has. */
 static efla_status add_windows(const efla_text_task *task, size_t thread, const float *parameters,
-                               const efla_corpus_part *part, size_t context, size_t windows, double *losses,
+                               const efla_corpus_part *part, size_t context, size_t first, size_t end, double *losses,
                                efla_message *why) {
   efla_lm m = {.layers = NULL};
   uint32_t *tokens = malloc(context * sizeof *tokens);
@@ -71,7 +72,7 @@ static efla_status add_windows(const efla_text_task *task, size_t thread, const 
   efla_status status = tokens && labels ? EFLA_OK : efla_fail_memory(why);
   if (status == EFLA_OK)
     status = efla_lm_init_forward(&m, &task->options.model, &task->learner.devices[thread], 1, context, why);
-  for (size_t w = thread; w < windows && status == EFLA_OK; w += task->options.threads) {
+  for (size_t w = first + thread; w < end && status == EFLA_OK; w += task->options.threads) {
     double loss;
     split_window(part->bytes + w * context, context, tokens, labels);
     status = efla_lm_forward(&m, parameters, tokens, labels, 0, &loss, why);
@@ -82,28 +83,25 @@ static efla_status add_windows(const efla_text_task *task, size_t thread, const 
   return status;
 }
 
-efla_status efla_text_evaluate(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
-                               size_t context, size_t windows, double *bits, double *positions, efla_message *why) {
+/* Sets losses (windows, context) of windows first, ..., end - 1. */
+static efla_status add_all(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
+                           size_t context, size_t first, size_t end, double *losses, efla_message *why) {
   const size_t threads = task->options.threads;
-  windows = efla_text_windows(part, context, windows);
-  *bits = NAN;
-  for (size_t i = 0; i < context && positions; i++) positions[i] = NAN;
-  if (windows == 0) return EFLA_OK;
-  double *losses = malloc(windows * context * sizeof *losses), sum = 0;
-  if (!losses) return efla_fail_memory(why);
   efla_status worst = EFLA_OK;
 #pragma omp parallel for schedule(static, 1) num_threads((int)threads) if (threads > 1)
   for (size_t thread = 0; thread < threads; thread++) {
     efla_message mine;
-    const efla_status status = add_windows(task, thread, parameters, part, context, windows, losses, &mine);
+    const efla_status status = add_windows(task, thread, parameters, part, context, first, end, losses, &mine);
     if (status == EFLA_OK) continue;
 #pragma omp critical(efla_text_message)
     worst = status, *why = mine;
   }
-  if (worst != EFLA_OK) {
-    free(losses);
-    return worst;
-  }
+  return worst;
+}
+
+/* The mean of losses (windows, context) in bits, and of each place. */
+static void average(size_t windows, size_t context, const double *losses, double *bits, double *positions) {
+  double sum = 0;
   for (size_t i = 0; i < windows * context; i++) sum += losses[i];
   *bits = sum / (double)(windows * context) / M_LN2;
   for (size_t i = 0; i < context && positions; i++) {
@@ -111,6 +109,22 @@ efla_status efla_text_evaluate(const efla_text_task *task, const float *paramete
     for (size_t w = 0; w < windows; w++) mean += losses[w * context + i];
     positions[i] = mean / (double)windows / M_LN2;
   }
+}
+
+efla_status efla_text_evaluate(const efla_text_task *task, const efla_communicator *ranks, const float *parameters,
+                               const efla_corpus_part *part, size_t context, size_t windows, double *bits,
+                               double *positions, efla_message *why) {
+  size_t first, end;
+  windows = efla_text_windows(part, context, windows);
+  *bits = NAN;
+  for (size_t i = 0; i < context && positions; i++) positions[i] = NAN;
+  if (windows == 0) return EFLA_OK;
+  efla_ranks_share(ranks, windows, &first, &end);
+  double *losses = malloc(windows * context * sizeof *losses);
+  efla_status status = losses ? EFLA_OK : efla_fail_memory(why);
+  if (status == EFLA_OK) status = add_all(task, parameters, part, context, first, end, losses, why);
+  status = efla_ranks_complete(ranks, windows, context * sizeof *losses, losses, status, why);
+  if (status == EFLA_OK) average(windows, context, losses, bits, positions);
   free(losses);
-  return EFLA_OK;
+  return status;
 }

@@ -11,10 +11,11 @@ enum { EFLA_BYTES = 256 }; /* the vocabulary */
 typedef struct efla_text_options {
   efla_lm_config model; /* its vocabulary is EFLA_BYTES */
   const efla_corpus *corpus;
-  size_t context;      /* tokens of a training sequence */
-  size_t batch, group; /* sequences of a step, and of one gradient; group divides batch */
-  size_t seed;         /* of parameters and windows */
-  size_t threads;      /* at least 1 */
+  size_t context;                 /* tokens of a training sequence */
+  size_t batch, group;            /* sequences of a step, and of one gradient; group divides batch */
+  size_t seed;                    /* of parameters and windows */
+  size_t threads;                 /* at least 1 */
+  const efla_communicator *ranks; /* that train together; NULL: one process */
 } efla_text_options;
 
 typedef struct efla_text_task {
@@ -38,9 +39,10 @@ double efla_text_task_bytes(const efla_text_task *task, size_t steps, size_t win
 
 /* The mean loss of a part, in bits per byte: windows of `context` tokens one after another, each from the zero state,
  * the first `windows` of them or all there are, the last incomplete one left out. positions (context, NULL: not
- * wanted): the means of each place in a window. nan where the part is shorter than one. Fails as efla_lm_forward
- * does. */
-efla_status efla_text_evaluate(const efla_text_task *task, const float *parameters, const efla_corpus_part *part,
-                               size_t context, size_t windows, double *bits, double *positions, efla_message *why);
+ * wanted): the means of each place in a window. nan where the part is shorter than one. ranks: that have a share of the
+ * windows each, and all the means; NULL: this process has them all. Fails as efla_lm_forward does. */
+efla_status efla_text_evaluate(const efla_text_task *task, const efla_communicator *ranks, const float *parameters,
+                               const efla_corpus_part *part, size_t context, size_t windows, double *bits,
+                               double *positions, efla_message *why);
 
 #endif

@@ -99,13 +99,15 @@ static efla_status answer_all(const efla_token_run *run, const float *parameters
                               double *losses, efla_message *why) {
   const size_t n = run->test.positions, threads = run->learner.threads;
   efla_status worst = EFLA_OK;
+  size_t first, end;
+  efla_ranks_share(run->plan.ranks, run->plan.tested, &first, &end);
 #pragma omp parallel num_threads((int)threads) if (threads > 1)
   {
     answerer a;
     efla_message mine;
     efla_status status = open_answerer(&a, run, (size_t)omp_get_thread_num(), &mine);
 #pragma omp for schedule(dynamic, 8)
-    for (size_t i = 0; i < run->plan.tested; i++)
+    for (size_t i = first; i < end; i++)
       if (status == EFLA_OK)
         status = answer(&a, run, parameters, i, labels + i * n, answers + i * n, &losses[i], &mine);
     close_answerer(&a);
@@ -115,6 +117,17 @@ static efla_status answer_all(const efla_token_run *run, const float *parameters
     }
   }
   return worst;
+}
+
+/* What each rank has done of it, on all. */
+static efla_status complete(const efla_token_run *run, uint16_t *labels, uint16_t *answers, double *losses,
+                            efla_status status, efla_message *why) {
+  const efla_communicator *ranks = run->plan.ranks;
+  const size_t examples = run->plan.tested, bytes = run->test.positions * sizeof *labels;
+  status = efla_ranks_complete(ranks, examples, bytes, labels, status, why);
+  if (status == EFLA_OK) status = efla_ranks_complete(ranks, examples, bytes, answers, status, why);
+  if (status == EFLA_OK) status = efla_ranks_complete(ranks, examples, sizeof *losses, losses, status, why);
+  return status;
 }
 
 static size_t scored(size_t n, const uint16_t *labels) {
@@ -133,6 +146,7 @@ efla_status efla_token_run_test(const efla_token_run *run, const float *paramete
   if (status == EFLA_OK && labels && losses) {
     uint16_t *answers = labels + examples * n;
     status = answer_all(run, parameters, labels, answers, losses, why);
+    status = complete(run, labels, answers, losses, status, why);
     for (size_t i = 0; i < examples; i++) sum += losses[i];
     *loss = sum / (double)scored(examples * n, labels);
     *accuracy = NAN; /* of logits that are not finite there is no likeliest */
@@ -192,7 +206,8 @@ static efla_status open_run(efla_token_run *run, const char *path, size_t save, 
                                    .positions = run->source.positions,
                                    .batch = p->batch,
                                    .group = p->group,
-                                   .threads = p->threads};
+                                   .threads = p->threads,
+                                   .ranks = p->ranks};
   status = efla_lm_learner_open(&run->learner, why);
   return status == EFLA_OK ? efla_lm_learner_start(&run->learner, &training, p->seed, &run->training, why) : status;
 }

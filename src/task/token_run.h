@@ -12,9 +12,10 @@ typedef struct efla_token_plan {
   efla_token_settings settings;
   efla_lm_config model; /* its vocabulary is set, and whether it compresses */
   size_t batch, group, threads;
-  size_t seed;     /* of parameters and examples */
-  size_t examples; /* of the training set, taken in turn; 0: without end */
-  size_t tested;   /* examples of the test set */
+  const efla_communicator *ranks; /* that train and test together; NULL: one process */
+  size_t seed;                    /* of parameters and examples */
+  size_t examples;                /* of the training set, taken in turn; 0: without end */
+  size_t tested;                  /* examples of the test set */
   efla_schedule schedule;
   efla_adamw rule; /* its lr is not used */
 } efla_token_plan;

@@ -113,7 +113,7 @@ static void report(void *context, char *text, size_t room) {
              run->training.results[1], efla_lm_parameters(&run->plan.model), t->seconds);
 }
 
-static efla_status write(void *context, efla_message *why) {
+static efla_status write_config(void *context, efla_message *why) {
   const efla_token_study *s = context;
   const efla_trainer *t = &s->run.training.trainer;
   efla_token_plan plan;
@@ -142,6 +142,6 @@ efla_status efla_token_study_check(efla_token_study *s, efla_message *why) {
                                     .close = close_config,
                                     .name = name,
                                     .report = report,
-                                    .write = write};
+                                    .write = write_config};
   return status == EFLA_OK ? efla_study_check(&s->study, why) : status;
 }

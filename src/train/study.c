@@ -17,6 +17,21 @@ void efla_study_number(double x, char text[EFLA_STUDY_DIGITS]) {
   while (strtod(text, NULL) != x && digits++ < DBL_DECIMAL_DIG);
 }
 
+const char *efla_parallel_name(size_t row) {
+  static const char *const names[] = {[EFLA_PARALLEL_DATA] = "data", [EFLA_PARALLEL_CONFIGS] = "configs"};
+  return row < sizeof names / sizeof *names ? names[row] : NULL;
+}
+
+/* The ranks that work on one config together; NULL: none do. */
+static const efla_communicator *together(const efla_study *s) {
+  return s->parallel == EFLA_PARALLEL_DATA ? s->ranks : NULL;
+}
+
+const efla_communicator *efla_study_join(efla_study *s, const efla_communicator *ranks) {
+  s->ranks = ranks->size > 1 ? ranks : NULL;
+  return together(s);
+}
+
 efla_status efla_study_check(efla_study *s, efla_message *why) {
   const char *text = s->share;
   int end = 0;
@@ -27,6 +42,8 @@ efla_status efla_study_check(efla_study *s, efla_message *why) {
   if ((s->shards > 1 || s->finished) && !s->directory)
     return efla_fail(why, EFLA_USAGE, "%s: expected --configs with it, where configs are kept",
                      s->finished ? "--finished" : "--shard");
+  if (s->parallel == EFLA_PARALLEL_CONFIGS && !s->directory)
+    return efla_fail(why, EFLA_USAGE, "--parallel configs: expected --configs with it, where configs are kept");
   if (s->shard > s->configs.count)
     return efla_fail(why, EFLA_USAGE, "--shard: '%s' has no config, expected I of at most %zu, the number of configs",
                      text, s->configs.count);
@@ -85,7 +102,7 @@ static efla_status train(efla_study *s, config *c, efla_message *why) {
   const efla_status status = efla_training_finish(run, report_progress, s, why);
   s->seconds += run->trainer.seconds - before;
   s->steps += run->trainer.step - step;
-  if (status == EFLA_OK && run->trainer.step > step) report(s);
+  if (status == EFLA_OK && run->trainer.step > step && efla_ranks_lead(together(s))) report(s);
   return status;
 }
 
@@ -105,21 +122,47 @@ static efla_status lock_config(efla_study *s, config *c, bool wait, efla_message
   return EFLA_OK;
 }
 
+/* Whether a config can be written although it was not trained here: its checkpoint is there. */
+static efla_status find_checkpoint(const efla_study *s, const config *c, bool *there, efla_message *why) {
+  *there = efla_ranks_lead(together(s)) && c->path && access(c->path, F_OK) == 0;
+  return efla_ranks_tell(together(s), there, sizeof *there, why);
+}
+
+/* Locks a config for all that work on it; ready: it is locked. */
+static efla_status lock_together(efla_study *s, config *c, bool wait, efla_message *why) {
+  efla_status status = EFLA_OK;
+  if (efla_ranks_lead(together(s))) {
+    status = lock_config(s, c, wait, why);
+    c->ready = status == EFLA_OK && c->lock.path;
+  }
+  status = efla_ranks_agree(together(s), status, why);
+  return status == EFLA_OK ? efla_ranks_tell(together(s), &c->ready, sizeof c->ready, why) : status;
+}
+
 /* Opens the run of a config, which is locked unless it is only read: a checkpoint is always complete.  One that is not
  * finished is read again once it is locked, since another process may have trained it further. */
 static efla_status open_config(efla_study *s, config *c, bool wait, efla_message *why) {
+  bool there = true;
+  efla_status status = EFLA_OK;
   if (s->directory && !(c->path = s->configs.path(s->configs.context, c->number, s->directory, ".h5")))
-    return efla_fail_memory(why);
-  if (s->finished && (!c->path || access(c->path, F_OK) != 0)) return EFLA_OK;
-  efla_status status = open_run(s, c, why);
-  if (status != EFLA_OK) return status;
+    status = efla_fail_memory(why);
+  status = efla_ranks_agree(together(s), status, why);
+  if (status == EFLA_OK && s->finished) status = find_checkpoint(s, c, &there, why);
+  if (status == EFLA_OK && there) status = open_run(s, c, why);
+  if (status != EFLA_OK || !there) return status;
   const bool unfinished = efla_training_unfinished(c->run);
   c->ready = !s->finished || !unfinished;
   if (s->finished || !c->path || (!unfinished && !s->files)) return EFLA_OK;
   close_run(s, c);
-  status = lock_config(s, c, wait, why);
-  c->ready = status == EFLA_OK && c->lock.path;
-  return c->ready ? open_run(s, c, why) : status;
+  status = lock_together(s, c, wait, why);
+  return c->ready && status == EFLA_OK ? open_run(s, c, why) : status;
+}
+
+/* Has a config written by the first of the ranks that trained it. */
+static efla_status write_config(efla_study *s, efla_message *why) {
+  const efla_status status = efla_ranks_lead(together(s)) ? s->configs.write(s->configs.context, why) : EFLA_OK;
+  s->done++;
+  return efla_ranks_agree(together(s), status, why);
 }
 
 /* Trains a config and, with `write`, writes it.  *taken: another process is training it, and nothing was done. */
@@ -129,10 +172,7 @@ static efla_status process_config(efla_study *s, size_t number, bool write, bool
   *taken = status == EFLA_OK && !c.ready && !s->finished;
   if (status == EFLA_OK && c.ready) status = train(s, &c, why);
   if (status == EFLA_OK && c.ready) s->trained[number] = true;
-  if (status == EFLA_OK && c.ready && write) {
-    status = s->configs.write(s->configs.context, why);
-    s->done++;
-  }
+  if (status == EFLA_OK && c.ready && write) status = write_config(s, why);
   clear_config(s, &c);
   return status;
 }
@@ -146,9 +186,15 @@ static efla_status train_ahead(efla_study *s, size_t first, efla_message *why) {
   return status;
 }
 
+/* Whether this process trains configs that another rank writes. */
+static bool only_trains(const efla_study *s) {
+  return s->parallel == EFLA_PARALLEL_CONFIGS && !efla_ranks_lead(s->ranks);
+}
+
 /* Configs are written in their order: where another process has the next one, those after it are trained first. */
 static efla_status process_configs(efla_study *s, efla_message *why) {
   efla_status status = EFLA_OK;
+  if (only_trains(s)) return s->finished ? EFLA_OK : train_ahead(s, s->shard - 1, why);
   for (size_t i = s->shard - 1; i < s->configs.count && status == EFLA_OK; i += s->shards) {
     bool taken;
     status = process_config(s, i, true, false, &taken, why);
@@ -172,26 +218,41 @@ static efla_status make_directory(const char *path, efla_message *why) {
   return efla_fail(why, EFLA_OUTPUT, "%s: cannot make the directory: %s", path, strerror(errno));
 }
 
+/* The directories that are read or written; with data shared, by the first rank only. */
+static efla_status open_directories(const efla_study *s, efla_message *why) {
+  efla_status status = EFLA_OK;
+  if (efla_ranks_lead(together(s))) {
+    status = s->finished ? find_directory(s->directory, why) : make_directory(s->directory, why);
+    if (status == EFLA_OK) status = make_directory(s->files, why);
+  }
+  return efla_ranks_agree(together(s), status, why);
+}
+
+/* Of what was found finished, where that was all that was asked for. */
+static efla_status count_finished(const efla_study *s, efla_message *why) {
+  const size_t mine = (s->configs.count + s->shards - s->shard) / s->shards;
+  if (!s->finished || only_trains(s)) return EFLA_OK;
+  if (s->done == 0)
+    return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu configs finished, expected one at least", s->directory,
+                     mine);
+  if (efla_ranks_lead(s->ranks))
+    efla_progress_say(&s->progress, "%zu of %zu configs are finished in %s\n", s->done, mine, s->directory);
+  return EFLA_OK;
+}
+
 efla_status efla_study_run(efla_study *s, efla_message *why) {
   const efla_configs *configs = &s->configs;
-  const size_t mine = (configs->count + s->shards - s->shard) / s->shards;
   size_t work = 0;
-  efla_status status = s->finished ? find_directory(s->directory, why) : make_directory(s->directory, why);
-  if (status == EFLA_OK) status = make_directory(s->files, why);
+  efla_status status = open_directories(s, why);
   if (status != EFLA_OK) return status;
   if (!(s->trained = calloc(configs->count, sizeof *s->trained))) return efla_fail_memory(why);
   for (size_t i = s->shard - 1; i < configs->count; i += s->shards) work += configs->work(configs->context, i);
   efla_progress_start(&s->progress, s->now, work);
+  s->progress.visible &= efla_ranks_lead(s->ranks);
   s->done = s->steps = 0, s->seconds = 0;
   status = process_configs(s, why);
   efla_progress_end(&s->progress);
   free(s->trained);
   s->trained = NULL;
-  if (status == EFLA_OK && s->finished) {
-    if (s->done == 0)
-      return efla_fail(why, EFLA_INPUT, "%s: holds none of %zu configs finished, expected one at least", s->directory,
-                       mine);
-    efla_progress_say(&s->progress, "%zu of %zu configs are finished in %s\n", s->done, mine, s->directory);
-  }
-  return status;
+  return status == EFLA_OK ? count_finished(s, why) : status;
 }

@@ -3,12 +3,14 @@
  * learning rate, clipped gradients, checkpoints.
  *
  * A thread computes the gradient of one group after another; the groups' gradients and losses are added in their order,
- * so that the bits do not depend on the number of threads. */
+ * so that the bits do not depend on the number of threads. Ranks (efla/communicator.h) have groups dealt to them and
+ * share the gradients; each keeps and updates all parameters, with the bits of one process. */
 #ifndef EFLA_TRAIN_TRAINER_H
 #define EFLA_TRAIN_TRAINER_H
 
 #include "base/status.h"
 #include "train/adamw.h"
+#include "train/gradients.h"
 
 #include <stdbool.h>
 
@@ -46,25 +48,31 @@ typedef struct efla_trainer {
   double seconds;         /* of training so far */
   bool diverged;          /* a loss or a gradient was not finite: no further steps */
   float *parameters, *moment1, *moment2;
-  float *gradients; /* (groups, numbers) */
-  double *parts;    /* (groups): of a loss */
+  efla_gradients gradients;
 } efla_trainer;
 
-/* start (learner->numbers): the first parameters, rounded to f32. Fails with EFLA_NO_MEMORY; t is then zeroed. */
+/* start (learner->numbers): the first parameters, rounded to f32. ranks: those that train together, each of which calls
+ * all functions here with the same arguments but threads; NULL: one process. Fails with EFLA_NO_MEMORY; t is then
+ * zeroed. */
 efla_status efla_trainer_init(efla_trainer *t, const efla_learner *learner, const efla_schedule *schedule,
-                              const efla_adamw *rule, size_t threads, const double *start, efla_message *why);
+                              const efla_adamw *rule, size_t threads, const efla_communicator *ranks,
+                              const double *start, efla_message *why);
 void efla_trainer_clear(efla_trainer *t);
+
+/* f32 numbers that a trainer takes: parameters, two moments, gradients (train/gradients.h). */
+size_t efla_trainer_floats(const efla_learner *learner, const efla_communicator *ranks);
 
 /* Whether there is a step left. */
 bool efla_trainer_unfinished(const efla_trainer *t);
 
 /* One step. A loss or gradient that is not finite sets t->diverged and leaves the parameters as they are. Fails as the
- * learner does. */
+ * learner does, on all ranks where it does on one. */
 efla_status efla_trainer_step(efla_trainer *t, efla_message *why);
 
 /* All of the training's state, and `extra` more numbers of the caller's at x, which may grow from checkpoint to
  * checkpoint. settings: see train/checkpoint.h; the schedule's steps are the caller's to name. Loading sets *extra, at
- * most its value before, to how many there are. Fail as efla_checkpoint_write and efla_checkpoint_read do. */
+ * most its value before, to how many there are. The first rank writes and reads for all. Fail as efla_checkpoint_write and
+ * efla_checkpoint_read do, on all ranks. */
 efla_status efla_trainer_save(const efla_trainer *t, const char *path, const char *settings, size_t extra, double *x,
                               efla_message *why);
 efla_status efla_trainer_load(efla_trainer *t, const char *path, const char *settings, size_t *extra, double *x,

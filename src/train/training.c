@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "train/training.h"
 
+#include "efla/cpu/isa.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,14 +30,25 @@ static efla_status resume(efla_training *run, efla_message *why) {
   return EFLA_OK;
 }
 
+/* Whether the first rank has a checkpoint, for all. */
+static efla_status find_checkpoint(const efla_training_plan *plan, bool *there, efla_message *why) {
+  *there = efla_ranks_lead(plan->ranks) && plan->path && access(plan->path, F_OK) == 0;
+  return efla_ranks_tell(plan->ranks, there, sizeof *there, why);
+}
+
 efla_status efla_training_open(efla_training *run, const efla_learner *learner, const efla_training_plan *plan,
                                const double *start, efla_message *why) {
   *run = (efla_training){.plan = *plan};
+  bool there = false;
   efla_status status =
-      efla_trainer_init(&run->trainer, learner, &plan->schedule, &plan->rule, plan->threads, start, why);
+      efla_trainer_init(&run->trainer, learner, &plan->schedule, &plan->rule, plan->threads, plan->ranks, start, why);
   run->results = calloc(plan->evaluations.count * plan->evaluations.width + 1, sizeof *run->results);
   if (status == EFLA_OK && !run->results) status = efla_fail_memory(why);
-  if (status == EFLA_OK && plan->path && access(plan->path, F_OK) == 0) status = resume(run, why);
+  status = efla_ranks_agree(plan->ranks, status, why);
+  if (status == EFLA_OK) status = efla_ranks_compare(plan->ranks, plan->settings, "settings or data", why);
+  if (status == EFLA_OK) status = efla_ranks_compare(plan->ranks, efla_isa_best()->name, "instructions", why);
+  if (status == EFLA_OK) status = find_checkpoint(plan, &there, why);
+  if (status == EFLA_OK && there) status = resume(run, why);
   if (status != EFLA_OK) efla_training_clear(run);
   return status;
 }
@@ -76,7 +89,8 @@ static efla_status evaluate(efla_training *run, efla_message *why) {
   if (run->trainer.diverged)
     for (size_t j = 0; j < e->width; j++) x[j] = NAN;
   else
-    status = e->evaluate(e->context, run->trainer.parameters, run->evaluated, x, why);
+    status = efla_ranks_agree(run->plan.ranks, e->evaluate(e->context, run->trainer.parameters, run->evaluated, x, why),
+                              why);
   if (status == EFLA_OK) run->evaluated++;
   return status;
 }

@@ -2,7 +2,7 @@
 /* A training from its first step or its checkpoint to its end, evaluated on the way.
  *
  * The checkpoint has all of its state: that of the trainer and the results so far. A run that was stopped is resumed
- * from it, and one that has ended is only read. */
+ * from it, by any number of ranks, and one that has ended is only read. */
 #ifndef EFLA_TRAIN_TRAINING_H
 #define EFLA_TRAIN_TRAINING_H
 
@@ -23,6 +23,7 @@ typedef struct efla_training_plan {
   efla_schedule schedule;
   efla_adamw rule; /* its lr is not used */
   size_t threads;
+  const efla_communicator *ranks; /* that train together, each of which calls all functions here; NULL: one process */
   efla_evaluations evaluations;
   size_t batch;         /* sequences of a step, for the progress */
   const char *settings; /* all that the numbers depend on, one line; the caller's, as long as the run is open */
@@ -38,7 +39,8 @@ typedef struct efla_training {
 } efla_training;
 
 /* start (learner->numbers): the first parameters. Resumes from the checkpoint where there is one. Fails with EFLA_INPUT
- * where that is of another training, or of more steps or evaluations, and with EFLA_NO_MEMORY; run is then zeroed. */
+ * where that is of another training, or of more steps or evaluations, with EFLA_USAGE where ranks have other settings or
+ * data, or processors whose arithmetic has other bits, and with EFLA_NO_MEMORY; run is then zeroed. */
 efla_status efla_training_open(efla_training *run, const efla_learner *learner, const efla_training_plan *plan,
                                const double *start, efla_message *why);
 void efla_training_clear(efla_training *run);

@@ -11,8 +11,9 @@ void image_training_open(image_training *t, const efla_image_options *options, c
   ck_assert_int_eq(efla_model_start(&options->model, options->seed, start, &why), EFLA_OK);
   ck_assert_int_eq(efla_image_task_init(&t->task, options, images, &why), EFLA_OK);
   const efla_learner learner = efla_image_task_learner(&t->task);
-  ck_assert_int_eq(efla_trainer_init(&t->trainer, &learner, &schedule, &options->rule, options->threads, start, &why),
-                   EFLA_OK);
+  ck_assert_int_eq(
+      efla_trainer_init(&t->trainer, &learner, &schedule, &options->rule, options->threads, NULL, start, &why),
+      EFLA_OK);
   free(start);
 }
 

@@ -190,12 +190,13 @@ START_TEST(an_epoch_by_hand) {
   image_training_open(&t, &options, &digits), image_training_open(&hand, &options, &digits);
   efla_trainer *h = &hand.trainer;
   const size_t numbers = h->learner.numbers;
-  float *gradient = h->gradients, *group = gradient + numbers; /* aligned, and not in use */
+  float *gradient = h->gradients.rows, *group = gradient + numbers; /* aligned, and not in use */
   for (size_t step = 1, first = 0; first < IMAGES; step++, first += BATCH) {
     size_t n = IMAGES - first < BATCH ? IMAGES - first : BATCH;
     image_training_step(&t);
     gradient_by_hand(&hand, t.task.order + first, n, gradient, group);
-    for (size_t j = 0; j < numbers; j++) ck_assert(t.trainer.gradients[j] == gradient[j]); /* signs of 0 may differ */
+    for (size_t j = 0; j < numbers; j++)
+      ck_assert(t.trainer.gradients.rows[j] == gradient[j]); /* signs of 0 may differ */
     double norm = efla_adamw_norm_f32(numbers, gradient);
     efla_adamw_step_f32(&options.rule, step, norm, numbers, gradient, h->parameters, h->moment1, h->moment2);
     ck_assert_mem_eq(t.trainer.parameters, h->parameters, numbers * sizeof *h->parameters);

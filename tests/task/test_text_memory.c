@@ -60,7 +60,7 @@ static void work(const struct kind *k, int said) {
   bool right = efla_text_run_open(&run, &p, NULL, 1, &why) == EFLA_OK;
   const double bytes = right ? efla_text_task_bytes(&run.task, 1, windows) : 0;
   right = right && efla_training_finish(&run.training, NULL, NULL, &why) == EFLA_OK &&
-          efla_text_evaluate(&run.task, run.training.trainer.parameters, &corpus.valid, EFLA_LONGEST * k->context,
+          efla_text_evaluate(&run.task, NULL, run.training.trainer.parameters, &corpus.valid, EFLA_LONGEST * k->context,
                              k->threads, &bits, NULL, &why) == EFLA_OK &&
           write(said, &bytes, sizeof bytes) == (ssize_t)sizeof bytes;
   _exit(right ? 0 : 1);

@@ -129,9 +129,9 @@ START_TEST(substituted_bytes) {
   efla_message why;
   double bits;
   train(&run, 120, "raw", 2);
-  ck_assert_int_eq(
-      efla_text_evaluate(&run.task, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits, NULL, &why),
-      EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate(&run.task, NULL, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9,
+                                      &bits, NULL, &why),
+                   EFLA_OK);
   CHECK_BOUND(fabs(substituted(&run, 0) - bits), 2 * 40 * LAYERS * CONTEXT * U32 * bits);
   ck_assert(substituted(&run, .05) > bits && substituted(&run, .2) > substituted(&run, .05));
   ck_assert(substituted(&run, 1) > 3 - .3); /* 144 bytes, whose frequencies are near 1/8 */
@@ -156,9 +156,9 @@ START_TEST(scaled_keys) {
     efla_text_task task = run.task;
     for (size_t f = 0; f < 3; f++) {
       task.options.model.key_factor = factors[f];
-      ck_assert_int_eq(
-          efla_text_evaluate(&task, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9, &bits[f], NULL, &why),
-          EFLA_OK);
+      ck_assert_int_eq(efla_text_evaluate(&task, NULL, run.training.trainer.parameters, &corpus.valid, CONTEXT, 9,
+                                          &bits[f], NULL, &why),
+                       EFLA_OK);
     }
     ck_assert_double_eq(bits[0], bits[1]);
     ck_assert((bits[0] == bits[2]) == (k == 0));
@@ -183,7 +183,8 @@ START_TEST(exchanged_methods) {
   ck_assert_mem_eq(other, again, sizeof other);
   efla_text_task task = run.task; /* a view */
   task.options.model.rule.method = efla_method_find("euler");
-  ck_assert_int_eq(efla_text_evaluate(&task, t->parameters, &corpus.valid, CONTEXT, 9, &expected, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate(&task, NULL, t->parameters, &corpus.valid, CONTEXT, 9, &expected, NULL, &why),
+                   EFLA_OK);
   ck_assert_double_eq(other[0], expected);
   ck_assert(other[0] != own[0] && other[1] < other[0] && t->step == 60 && t->parameters[0] == first);
   run.training.trainer.diverged = true;

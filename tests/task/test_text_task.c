@@ -52,14 +52,15 @@ START_TEST(learns_and_evaluates) {
   CHECK_BOUND(fabs(run.training.trainer.losses[0] / M_LN2 - 8), .1); /* 256 bytes, about equally likely */
   ck_assert(run.training.results[2] < run.training.results[0] && run.training.results[2] < 7.5);
   const float *now = run.training.trainer.parameters;
-  ck_assert_int_eq(efla_text_evaluate(&run.task, now, &corpus.valid, CONTEXT, 9, &bits, places, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate(&run.task, NULL, now, &corpus.valid, CONTEXT, 9, &bits, places, &why), EFLA_OK);
   ck_assert_double_eq(bits, run.training.results[2]);
   double mean = 0;
   for (size_t i = 0; i < CONTEXT; i++) mean += places[i] / CONTEXT;
   CHECK_BOUND(fabs(mean - bits), CONTEXT * 4 * U * bits);
-  ck_assert_int_eq(efla_text_evaluate(&run.task, now, &corpus.valid, 4 * CONTEXT, 99, &bits, NULL, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate(&run.task, NULL, now, &corpus.valid, 4 * CONTEXT, 99, &bits, NULL, &why),
+                   EFLA_OK);
   ck_assert(isfinite(bits)); /* 7 windows are there */
-  ck_assert_int_eq(efla_text_evaluate(&run.task, now, &corpus.test, CONTEXT, 1, &other, places, &why), EFLA_OK);
+  ck_assert_int_eq(efla_text_evaluate(&run.task, NULL, now, &corpus.test, CONTEXT, 1, &other, places, &why), EFLA_OK);
   ck_assert(isnan(other) && isnan(places[0])); /* shorter than a window */
   efla_text_run_clear(&run);
 }
