@@ -69,7 +69,7 @@ static efla_status say_other(efla_backend *b, size_t rank, efla_status status) {
 
 efla_status efla_scan_agree(const efla_scan *s, efla_status mine) {
   size_t who = 0;
-  const efla_status worst = efla_ranks_agree(s->ranks, mine, &who);
+  const efla_status worst = efla_chain_agree(s->ranks, mine, &who);
   return worst && !mine ? say_other(s->call.backend, who, worst) : worst;
 }
 
