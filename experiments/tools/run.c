@@ -9,6 +9,7 @@
  *           names the first of them. */
 #include "laboratory.h"
 
+#include "base/ranks.h"
 #include "run/backend_file.h"
 #include "run/backward_file.h"
 
@@ -66,7 +67,7 @@ static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, cons
 
 /* Bytes of all that is written. */
 static double output_bytes(const efla_forward_spec *forward, const efla_tensors *in) {
-  efla_tensor all[2 + EFLA_BACKWARD_FILE_GRADIENTS] = {EFLA_O, EFLA_FINAL_STATE};
+  efla_tensor all[2 + EFLA_FILE_INPUTS] = {EFLA_O, EFLA_FINAL_STATE};
   const size_t n = 2 + (gradients ? efla_backward_file_list(&forward->rule, in, all + 2) : 0);
   return efla_tensors_output_bytes(output, in, all, n, forward->format);
 }
@@ -112,7 +113,7 @@ static efla_status compute(const efla_forward_spec *forward, efla_tensors *in, c
   const bool made = status == EFLA_OK;
   if (status == EFLA_OK) status = write_provenance(&out, cli, efla_file_decay_called(in, forward->rule.decay), why);
   if (status == EFLA_OK && gradients) status = efla_backward_file_declare(&forward->rule, in, &out, why);
-  status = efla_ranks_settle(cli->ranks, status, why);
+  status = efla_ranks_agree(cli->ranks, status, why);
   if (status == EFLA_OK && !alone) status = run_over_ranks(forward, in, &out, cli, bad, why);
   if (status == EFLA_OK && alone)
     status = efla_forward_stream(forward, backend_name(backend), in, &out, cli->threads, bad, why);
@@ -134,12 +135,12 @@ static efla_status make_file(const efla_forward_spec *forward, efla_tensors *in,
       status = efla_fail(why, EFLA_OUTPUT, "%s: is no regular file, expected one or a new name", output);
     if (status == EFLA_OK) status = efla_output_fits(&file, output_bytes(forward, in), why);
   }
-  status = efla_ranks_settle(cli->ranks, status, why);
+  status = efla_ranks_agree(cli->ranks, status, why);
   if (status == EFLA_OK && cli->ranks->rank == 0) {
     status = compute(forward, in, efla_output_name(&file), cli, bad, why);
     if (status == EFLA_OK) status = efla_output_finish(&file, why);
   } else if (status == EFLA_OK) {
-    status = efla_ranks_settle(cli->ranks, EFLA_OK, why); /* of what compute makes */
+    status = efla_ranks_agree(cli->ranks, EFLA_OK, why); /* of what compute makes */
     if (status == EFLA_OK) status = run_over_ranks(forward, in, NULL, cli, NULL, why);
   }
   efla_output_abandon(&file);
@@ -154,7 +155,7 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
                                .form = &efla_forms[form],
                                .format = &efla_formats[precision],
                                .chunk = chunk};
-  efla_status status = efla_ranks_settle(cli->ranks, efla_tensors_open(&in, input, why), why);
+  efla_status status = efla_ranks_agree(cli->ranks, efla_tensors_open(&in, input, why), why);
   forward.dk = in.dk, forward.dv = in.dv, forward.scale = in.scale;
   if (status == EFLA_OK && cli->ranks->size > 1) status = efla_file_slab_compare(cli->ranks, &in, why);
   if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &forward.rule.decay, why);

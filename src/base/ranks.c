@@ -32,6 +32,22 @@ efla_status efla_ranks_tell(const efla_communicator *ranks, void *data, size_t b
   return efla_ranks_size(ranks) == 1 ? EFLA_OK : exchanged(ranks->broadcast(ranks, data, bytes, 0), why);
 }
 
+efla_status efla_ranks_hand(const efla_communicator *ranks, size_t from, const void *data, size_t bytes, void *to,
+                            efla_message *why) {
+  if (from == 0) {
+    if (efla_ranks_lead(ranks) && bytes > 0 && to != data) memcpy(to, data, bytes);
+    return EFLA_OK;
+  }
+  size_t *sent = calloc(2 * ranks->size, sizeof *sent);
+  if (!sent) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
+  size_t *received = sent + ranks->size;
+  if (ranks->rank == from) sent[0] = bytes;
+  if (ranks->rank == 0) received[from] = bytes;
+  const efla_status status = ranks->exchange(ranks, data, sent, to, received);
+  free(sent);
+  return exchanged(status, why);
+}
+
 efla_status efla_ranks_compare(const efla_communicator *ranks, const char *text, const char *what, efla_message *why) {
   if (efla_ranks_size(ranks) == 1) return EFLA_OK;
   efla_message first = {.text = ""};

@@ -20,6 +20,10 @@ efla_status efla_ranks_agree(const efla_communicator *ranks, efla_status status,
 /* Data (bytes) of the first rank to all, which have agreed before. */
 efla_status efla_ranks_tell(const efla_communicator *ranks, void *data, size_t bytes, efla_message *why);
 
+/* Data (bytes) of rank `from` to the first one, which has them at `to` then; all others only take part. */
+efla_status efla_ranks_hand(const efla_communicator *ranks, size_t from, const void *data, size_t bytes, void *to,
+                            efla_message *why);
+
 /* Fails with EFLA_USAGE where not all ranks have the same text; what: the text in words. */
 efla_status efla_ranks_compare(const efla_communicator *ranks, const char *text, const char *what, efla_message *why);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/backend_file.h"
 
+#include "base/ranks.h"
 #include "efla/scan.h"
 #include "io/file_decay.h"
+#include "run/file_inputs.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-enum { ROWS = 6, STATE = ROWS, GRADIENTS }; /* q, k, v, beta, the decay's argument, p; the initial state */
 
 typedef struct pass {
   const efla_backend_file *job;
@@ -16,8 +16,8 @@ typedef struct pass {
   efla_file_slab *slabs;      /* (ranks) */
   const efla_file_slab *slab; /* this rank's */
   efla_backend *backend;
-  efla_tensor input[GRADIENTS], gradient[GRADIENTS]; /* EFLA_TENSORS: there is none */
-  efla_sequence x;                                   /* of one batch entry */
+  efla_file_inputs all;
+  efla_sequence x; /* of one batch entry */
   efla_result y, dy;
   efla_gradient dx;
   double *wide, *theirs; /* what is read or written; of another rank, on rank 0 */
@@ -66,12 +66,7 @@ static efla_status read_array(pass *p, efla_tensor tensor, size_t entry, const e
         p->in, tensor, &all,
         efla_array_head_major(p->wide, EFLA_F64, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor)), why);
   }
-  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
-    if (p->job->type == EFLA_F64)
-      ((double *)to->data)[i] = p->wide[i];
-    else
-      ((float *)to->data)[i] = (float)p->wide[i];
-  }
+  if (status == EFLA_OK) efla_file_narrow(n, p->wide, to);
   return status;
 }
 
@@ -135,59 +130,28 @@ static efla_status write_array(pass *p, efla_tensor tensor, size_t entry, const 
                                efla_message *why) {
   const efla_communicator *ranks = p->job->ranks;
   const size_t n = entries(p, p->slab, tensor);
-  for (size_t i = 0; i < n; i++)
-    p->wide[i] =
-        factor * (p->job->type == EFLA_F64 ? ((const double *)from->data)[i] : (double)((const float *)from->data)[i]);
+  efla_file_widen(n, factor, from, p->wide);
   efla_status status = EFLA_OK;
   for (size_t r = 0; r < ranks->size && status == EFLA_OK; r++) {
     double *numbers = r == 0 ? p->wide : p->theirs;
-    status = efla_ranks_hand(ranks, r, p->wide, entries(p, &p->slabs[r], tensor), numbers);
-    if (status != EFLA_OK) efla_fail(why, status, "the ranks cannot exchange data: %s", efla_status_text(status));
+    status = efla_ranks_hand(ranks, r, p->wide, entries(p, &p->slabs[r], tensor) * sizeof *numbers, numbers, why);
     if (status == EFLA_OK && ranks->rank == 0) status = write_part(p, tensor, entry, &p->slabs[r], numbers, why);
-    status = efla_ranks_settle(ranks, status, why);
+    status = efla_ranks_agree(ranks, status, why);
   }
   return status;
 }
 
 /* ---- one batch entry ---- */
 
-static efla_array *input_of(pass *p, size_t i) {
-  efla_array *const arrays[GRADIENTS] = {&p->x.q, &p->x.k, &p->x.v, &p->x.beta, &p->x.g, &p->x.p, &p->x.initial_state};
-  return arrays[i];
-}
-
-static efla_array *gradient_of(pass *p, size_t i) {
-  efla_array *const arrays[GRADIENTS] = {
-      &p->dx.q, &p->dx.k, &p->dx.v, &p->dx.beta, &p->dx.g, &p->dx.p, &p->dx.initial_state};
-  return arrays[i];
-}
-
-static void list(pass *p, const efla_rule *rule) {
-  const efla_tensors *in = p->in;
-  const efla_tensor argument = efla_decay_tensor(rule->decay),
-                    inputs[GRADIENTS] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument, EFLA_P, EFLA_INITIAL_STATE},
-                    gradients[GRADIENTS] = {EFLA_D_Q,
-                                            EFLA_D_K,
-                                            EFLA_D_V,
-                                            EFLA_D_BETA,
-                                            argument == EFLA_G ? EFLA_D_G : EFLA_D_ALPHA,
-                                            EFLA_D_P,
-                                            EFLA_D_INITIAL_STATE};
-  for (size_t i = 0; i < GRADIENTS; i++) {
-    const bool there = inputs[i] != EFLA_TENSORS && in->has[inputs[i]];
-    p->input[i] = there ? inputs[i] : EFLA_TENSORS, p->gradient[i] = there ? gradients[i] : EFLA_TENSORS;
-  }
-}
-
 static efla_status make_arrays(pass *p, efla_message *why) {
   const efla_tensors *in = p->in;
   const bool gradients = p->job->gradients;
   bool fine = true;
-  for (size_t i = 0; i < GRADIENTS; i++) {
-    if (p->input[i] == EFLA_TENSORS) continue;
-    *input_of(p, i) = make(p, p->input[i]);
-    if (gradients) *gradient_of(p, i) = make(p, p->gradient[i]);
-    fine &= input_of(p, i)->data && (!gradients || gradient_of(p, i)->data);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++) {
+    if (p->all.input[i] == EFLA_TENSORS) continue;
+    *efla_file_input(&p->x, i) = make(p, p->all.input[i]);
+    if (gradients) *efla_file_gradient(&p->dx, i) = make(p, p->all.gradient[i]);
+    fine &= efla_file_input(&p->x, i)->data && (!gradients || efla_file_gradient(&p->dx, i)->data);
   }
   p->y.o = make(p, EFLA_O), p->y.final_state = make(p, EFLA_FINAL_STATE);
   if (gradients) p->dy.o = make(p, EFLA_D_O);
@@ -227,13 +191,14 @@ static efla_status pass_init(pass *p, efla_message *why) {
   p->x = (efla_sequence){.batch = 1, .heads = in->heads, .tokens = p->slab->tokens, .dk = in->dk, .dv = in->dv};
   p->x.g_per_channel = efla_decay_tensor(p->job->rule.decay) == EFLA_G && in->g_per_channel;
   if (p->slab->cu) p->x.cu_seqlens = p->slab->cu, p->x.sequences = states_of(p->slab);
-  list(p, &p->job->rule);
+  p->all = efla_file_inputs_of(in, &p->job->rule);
   status = make_arrays(p, why);
   return status == EFLA_OK ? make_room(p, why) : status;
 }
 
 static void pass_clear(pass *p) {
-  for (size_t i = 0; i < GRADIENTS; i++) free(input_of(p, i)->data), free(gradient_of(p, i)->data);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++)
+    free(efla_file_input(&p->x, i)->data), free(efla_file_gradient(&p->dx, i)->data);
   free(p->y.o.data), free(p->y.final_state.data), free(p->dy.o.data), free(p->dy.final_state.data);
   for (size_t r = 0; p->slabs && r < p->job->ranks->size; r++) efla_file_slab_clear(&p->slabs[r]);
   free(p->slabs), free(p->wide), free(p->theirs);
@@ -242,8 +207,8 @@ static void pass_clear(pass *p) {
 
 static efla_status read_inputs(pass *p, size_t entry, efla_message *why) {
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p->input[i] != EFLA_TENSORS) status = read_array(p, p->input[i], entry, input_of(p, i), why);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS && status == EFLA_OK; i++)
+    if (p->all.input[i] != EFLA_TENSORS) status = read_array(p, p->all.input[i], entry, efla_file_input(&p->x, i), why);
   if (status == EFLA_OK && p->dy.o.data) status = read_array(p, EFLA_D_O, entry, &p->dy.o, why);
   if (status == EFLA_OK && p->dy.final_state.data)
     status = read_array(p, EFLA_D_FINAL_STATE, entry, &p->dy.final_state, why);
@@ -261,7 +226,7 @@ static efla_status pass_entry(pass *p, size_t entry, efla_message *why) {
   const efla_slab slab = {.continues = p->slab->continues};
   efla_rule rule = p->job->rule, plain = rule;
   plain.scale = 0; /* the file's may be 0, which a rule's is not: it comes later */
-  efla_status status = efla_ranks_settle(ranks, read_inputs(p, entry, why), why), failed = EFLA_OK;
+  efla_status status = efla_ranks_agree(ranks, read_inputs(p, entry, why), why), failed = EFLA_OK;
   if (status == EFLA_OK) {
     failed = efla_forward_over(ranks, &slab, p->backend, &plain, &p->x, &p->y);
     status = failed != EFLA_OK ? say(p, failed, why) : write_array(p, EFLA_O, entry, &p->y.o, rule.scale, why);
@@ -270,15 +235,16 @@ static efla_status pass_entry(pass *p, size_t entry, efla_message *why) {
   if (status != EFLA_OK || !p->job->gradients) return status;
   failed = efla_backward_over(ranks, &slab, p->backend, &rule, &p->x, &p->dy, &p->dx);
   if (failed != EFLA_OK) return say(p, failed, why);
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p->gradient[i] != EFLA_TENSORS) status = write_array(p, p->gradient[i], entry, gradient_of(p, i), 1, why);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS && status == EFLA_OK; i++)
+    if (p->all.gradient[i] != EFLA_TENSORS)
+      status = write_array(p, p->all.gradient[i], entry, efla_file_gradient(&p->dx, i), 1, why);
   return status;
 }
 
 efla_status efla_backend_file_run(const efla_backend_file *job, efla_tensors *in, efla_tensors *out, efla_bad *bad,
                                   efla_message *why) {
   pass p = {.job = job, .in = in, .out = out, .first.token = SIZE_MAX, .final.token = SIZE_MAX};
-  efla_status status = efla_ranks_settle(job->ranks, pass_init(&p, why), why);
+  efla_status status = efla_ranks_agree(job->ranks, pass_init(&p, why), why);
   for (size_t entry = 0; entry < in->batch && status == EFLA_OK; entry++) status = pass_entry(&p, entry, why);
   if (bad) *bad = p.first.token < SIZE_MAX ? p.first : p.final;
   pass_clear(&p);

@@ -3,18 +3,17 @@
 
 #include "io/file_decay.h"
 #include "run/device_call.h"
+#include "run/file_inputs.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GRADIENTS = EFLA_BACKWARD_FILE_GRADIENTS }; /* q, k, v, beta, the decay's argument, p; the initial state */
-
 typedef struct pass {
   efla_tensors *in, *out;
   efla_type type;
-  efla_tensor input[GRADIENTS], gradient[GRADIENTS]; /* EFLA_TENSORS: there is none */
-  efla_sequence x;                                   /* of one batch entry */
+  efla_file_inputs all;
+  efla_sequence x; /* of one batch entry */
   efla_result dy;
   efla_gradient dx;
   double *wide; /* what is read or written: the largest array */
@@ -45,12 +44,7 @@ static efla_status read_array(pass *p, efla_tensor tensor, size_t entry, const e
     status = efla_tensors_read(
         p->in, tensor, &all,
         efla_array_head_major(p->wide, EFLA_F64, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor)), why);
-  for (size_t i = 0; i < n && status == EFLA_OK; i++) {
-    if (p->type == EFLA_F64)
-      ((double *)to->data)[i] = p->wide[i];
-    else
-      ((float *)to->data)[i] = (float)p->wide[i];
-  }
+  if (status == EFLA_OK) efla_file_narrow(n, p->wide, to);
   return status;
 }
 
@@ -58,8 +52,7 @@ static efla_status write_array(pass *p, efla_tensor tensor, size_t entry, const 
   const efla_tensor_block all = {entry, 0, p->x.heads, 0, p->x.tokens};
   const size_t n = entries(p, tensor), states = efla_sequence_states(&p->x), one = n / states;
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < n; i++)
-    p->wide[i] = p->type == EFLA_F64 ? ((const double *)from->data)[i] : (double)((const float *)from->data)[i];
+  efla_file_widen(n, 1, from, p->wide);
   if (!efla_tensor_is_state(tensor))
     return efla_tensors_write(
         p->out, tensor, &all,
@@ -69,36 +62,8 @@ static efla_status write_array(pass *p, efla_tensor tensor, size_t entry, const 
   return status;
 }
 
-static efla_array *input_of(pass *p, size_t i) {
-  efla_array *const arrays[GRADIENTS] = {&p->x.q, &p->x.k, &p->x.v, &p->x.beta, &p->x.g, &p->x.p, &p->x.initial_state};
-  return arrays[i];
-}
-
-static efla_array *gradient_of(pass *p, size_t i) {
-  efla_array *const arrays[GRADIENTS] = {
-      &p->dx.q, &p->dx.k, &p->dx.v, &p->dx.beta, &p->dx.g, &p->dx.p, &p->dx.initial_state};
-  return arrays[i];
-}
-
-/* Which inputs there are, and so which gradients. */
-static void list(pass *p, const efla_tensors *in, const efla_rule *rule) {
-  const efla_tensor argument = efla_decay_tensor(rule->decay),
-                    inputs[GRADIENTS] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_BETA, argument, EFLA_P, EFLA_INITIAL_STATE},
-                    gradients[GRADIENTS] = {EFLA_D_Q,
-                                            EFLA_D_K,
-                                            EFLA_D_V,
-                                            EFLA_D_BETA,
-                                            argument == EFLA_G ? EFLA_D_G : EFLA_D_ALPHA,
-                                            EFLA_D_P,
-                                            EFLA_D_INITIAL_STATE};
-  for (size_t i = 0; i < GRADIENTS; i++) {
-    const bool there = inputs[i] != EFLA_TENSORS && in->has[inputs[i]];
-    p->input[i] = there ? inputs[i] : EFLA_TENSORS, p->gradient[i] = there ? gradients[i] : EFLA_TENSORS;
-  }
-}
-
 static void describe(pass *p, const efla_tensors *in, const efla_rule *rule) {
-  list(p, in, rule);
+  p->all = efla_file_inputs_of(in, rule);
   p->x = (efla_sequence){.batch = 1, .heads = in->heads, .tokens = in->tokens, .dk = in->dk, .dv = in->dv};
   p->x.g_per_channel = efla_decay_tensor(rule->decay) == EFLA_G && in->g_per_channel;
   if (in->cu_seqlens) p->x.cu_seqlens = in->cu_seqlens, p->x.sequences = in->sequences;
@@ -109,11 +74,11 @@ static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) 
   describe(p, in, rule);
   size_t most = entries(p, EFLA_D_FINAL_STATE);
   bool fine = true;
-  for (size_t i = 0; i < GRADIENTS; i++) {
-    if (p->input[i] == EFLA_TENSORS) continue;
-    *input_of(p, i) = make(p, p->input[i]), *gradient_of(p, i) = make(p, p->gradient[i]);
-    fine &= input_of(p, i)->data && gradient_of(p, i)->data;
-    most = most > entries(p, p->input[i]) ? most : entries(p, p->input[i]);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++) {
+    if (p->all.input[i] == EFLA_TENSORS) continue;
+    *efla_file_input(&p->x, i) = make(p, p->all.input[i]), *efla_file_gradient(&p->dx, i) = make(p, p->all.gradient[i]);
+    fine &= efla_file_input(&p->x, i)->data && efla_file_gradient(&p->dx, i)->data;
+    most = most > entries(p, p->all.input[i]) ? most : entries(p, p->all.input[i]);
   }
   p->dy.o = make(p, EFLA_D_O);
   if (in->has[EFLA_D_FINAL_STATE]) p->dy.final_state = make(p, EFLA_D_FINAL_STATE);
@@ -123,35 +88,37 @@ static efla_status pass_init(pass *p, const efla_rule *rule, efla_message *why) 
 }
 
 static void pass_clear(pass *p) {
-  for (size_t i = 0; i < GRADIENTS; i++) free(input_of(p, i)->data), free(gradient_of(p, i)->data);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++)
+    free(efla_file_input(&p->x, i)->data), free(efla_file_gradient(&p->dx, i)->data);
   free(p->dy.o.data), free(p->dy.final_state.data), free(p->wide);
 }
 
 static efla_status pass_entry(pass *p, const efla_rule *rule, efla_backend *backend, size_t entry, efla_message *why) {
   efla_status status = EFLA_OK;
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p->input[i] != EFLA_TENSORS) status = read_array(p, p->input[i], entry, input_of(p, i), why);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS && status == EFLA_OK; i++)
+    if (p->all.input[i] != EFLA_TENSORS) status = read_array(p, p->all.input[i], entry, efla_file_input(&p->x, i), why);
   if (status == EFLA_OK) status = read_array(p, EFLA_D_O, entry, &p->dy.o, why);
   if (status == EFLA_OK && p->dy.final_state.data)
     status = read_array(p, EFLA_D_FINAL_STATE, entry, &p->dy.final_state, why);
   if (status != EFLA_OK) return status;
   if (efla_device_backward(backend, rule, &p->x, &p->dy, &p->dx) != EFLA_OK)
     return efla_fail(why, EFLA_USAGE, "%s: gradients: %s", p->in->path, efla_last_message(backend));
-  for (size_t i = 0; i < GRADIENTS && status == EFLA_OK; i++)
-    if (p->gradient[i] != EFLA_TENSORS) status = write_array(p, p->gradient[i], entry, gradient_of(p, i), why);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS && status == EFLA_OK; i++)
+    if (p->all.gradient[i] != EFLA_TENSORS)
+      status = write_array(p, p->all.gradient[i], entry, efla_file_gradient(&p->dx, i), why);
   return status;
 }
 
 /* Bytes of the arrays of one batch entry, as pass_init makes them. */
 static double bytes_of_entry(const efla_tensors *in, const efla_rule *rule, size_t size) {
-  pass p = {.out = NULL};
-  list(&p, in, rule);
+  const efla_file_inputs all = efla_file_inputs_of(in, rule);
   const double rows = (double)in->tokens * (double)in->heads, entry_states = in->cu_seqlens ? (double)in->sequences : 1,
                states = entry_states * (double)in->heads * (double)in->dk * (double)in->dv;
   double numbers = rows * (double)in->dv + (in->has[EFLA_D_FINAL_STATE] ? states : 0), most = states;
-  for (size_t i = 0; i < GRADIENTS; i++) {
-    if (p.input[i] == EFLA_TENSORS) continue;
-    const double one = efla_tensor_is_state(p.input[i]) ? states : rows * (double)efla_tensors_width(in, p.input[i]);
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++) {
+    if (all.input[i] == EFLA_TENSORS) continue;
+    const double one =
+        efla_tensor_is_state(all.input[i]) ? states : rows * (double)efla_tensors_width(in, all.input[i]);
     numbers += 2 * one, most = fmax(most, one);
   }
   return numbers * (double)size + most * sizeof(double);
@@ -176,18 +143,17 @@ efla_status efla_backward_file_check(const efla_rule *rule, const efla_tensors *
       in->path, bytes, memory);
 }
 
-size_t efla_backward_file_list(const efla_rule *rule, const efla_tensors *in, efla_tensor to[GRADIENTS]) {
-  pass p = {.out = NULL};
+size_t efla_backward_file_list(const efla_rule *rule, const efla_tensors *in, efla_tensor to[EFLA_FILE_INPUTS]) {
+  const efla_file_inputs all = efla_file_inputs_of(in, rule);
   size_t n = 0;
-  list(&p, in, rule);
-  for (size_t i = 0; i < GRADIENTS; i++)
-    if (p.gradient[i] != EFLA_TENSORS) to[n++] = p.gradient[i];
+  for (size_t i = 0; i < EFLA_FILE_INPUTS; i++)
+    if (all.gradient[i] != EFLA_TENSORS) to[n++] = all.gradient[i];
   return n;
 }
 
 efla_status efla_backward_file_declare(const efla_rule *rule, const efla_tensors *in, efla_tensors *out,
                                        efla_message *why) {
-  efla_tensor all[GRADIENTS];
+  efla_tensor all[EFLA_FILE_INPUTS];
   efla_status status = EFLA_OK;
   const size_t n = efla_backward_file_list(rule, in, all);
   for (size_t i = 0; i < n && status == EFLA_OK; i++) status = efla_tensors_add(out, all[i], &out->stored[EFLA_O], why);

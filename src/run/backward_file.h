@@ -3,8 +3,7 @@
 #ifndef EFLA_RUN_BACKWARD_FILE_H
 #define EFLA_RUN_BACKWARD_FILE_H
 
-#include "efla/rule.h"
-#include "io/tensors.h"
+#include "run/file_inputs.h"
 
 /* Whether there are gradients of such a pass through `in`, which has do, in this format, and a batch entry fits in the
  * memory of the machine.  Fails with EFLA_USAGE, EFLA_INPUT and EFLA_NO_MEMORY. */
@@ -12,9 +11,7 @@ efla_status efla_backward_file_check(const efla_rule *rule, const efla_tensors *
                                      efla_message *why);
 
 /* The gradients that there are, to `to`; how many. */
-enum { EFLA_BACKWARD_FILE_GRADIENTS = 7 };
-size_t efla_backward_file_list(const efla_rule *rule, const efla_tensors *in,
-                               efla_tensor to[EFLA_BACKWARD_FILE_GRADIENTS]);
+size_t efla_backward_file_list(const efla_rule *rule, const efla_tensors *in, efla_tensor to[EFLA_FILE_INPUTS]);
 
 /* Adds their datasets to `out`, a file made for the outputs of `in`, before anything is written to it.  Fails with
  * EFLA_OUTPUT. */

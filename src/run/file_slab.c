@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/file_slab.h"
 
-#include "app/cli.h"
+#include "base/ranks.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 /* The last rank that has tokens, 0 where none has. */
@@ -48,26 +47,6 @@ void efla_file_slab_clear(efla_file_slab *slab) {
   *slab = (efla_file_slab){0};
 }
 
-typedef struct state {
-  efla_status status;
-  efla_message why;
-} state;
-
-efla_status efla_ranks_settle(const efla_communicator *ranks, efla_status mine, efla_message *why) {
-  if (ranks->size == 1) return mine;
-  state own, *all = calloc(ranks->size, sizeof *all);
-  if (!all) ranks->abort(ranks, EFLA_EXIT_IO); /* the others wait */
-  memset(&own, 0, sizeof own);
-  own.status = mine;
-  if (mine != EFLA_OK) own.why = *why;
-  efla_status status = ranks->gather(ranks, &own, sizeof own, all);
-  if (status != EFLA_OK) efla_fail(why, status, "the ranks cannot exchange data: %s", efla_status_text(status));
-  for (size_t r = 0; r < ranks->size && status == EFLA_OK; r++)
-    if (all[r].status != EFLA_OK) status = all[r].status, *why = all[r].why;
-  free(all);
-  return status;
-}
-
 enum { SIZES = 7 };
 
 efla_status efla_file_slab_compare(const efla_communicator *ranks, const efla_tensors *file, efla_message *why) {
@@ -77,7 +56,7 @@ efla_status efla_file_slab_compare(const efla_communicator *ranks, const efla_te
   const size_t mine[SIZES] = {file->tokens,           file->heads, file->dk, file->dv, file->batch, file->sequences,
                               (size_t)on_disk.st_size};
   size_t(*all)[SIZES] = calloc(ranks->size, sizeof *all);
-  efla_status status = efla_ranks_settle(ranks, all ? EFLA_OK : efla_fail_memory(why), why);
+  efla_status status = efla_ranks_agree(ranks, all ? EFLA_OK : efla_fail_memory(why), why);
   if (status == EFLA_OK) status = ranks->gather(ranks, mine, sizeof mine, all);
   for (size_t r = 1; r < ranks->size && status == EFLA_OK; r++)
     for (size_t i = 0; i < SIZES && status == EFLA_OK; i++)
@@ -85,20 +64,5 @@ efla_status efla_file_slab_compare(const efla_communicator *ranks, const efla_te
         status = efla_fail(why, EFLA_INPUT, "%s: another file on rank %zu than on rank 0: %zu %s, expected %zu",
                            file->path, r, all[r][i], names[i], all[0][i]);
   free(all);
-  return status;
-}
-
-efla_status efla_ranks_hand(const efla_communicator *ranks, size_t from, const double *numbers, size_t n, double *to) {
-  if (from == 0) {
-    if (ranks->rank == 0 && n > 0 && to != numbers) memcpy(to, numbers, n * sizeof *to);
-    return EFLA_OK;
-  }
-  size_t *sent = calloc(2 * ranks->size, sizeof *sent);
-  if (!sent) ranks->abort(ranks, EFLA_EXIT_IO);
-  size_t *received = sent + ranks->size;
-  if (ranks->rank == from) sent[0] = n * sizeof *numbers;
-  if (ranks->rank == 0) received[from] = n * sizeof *numbers;
-  const efla_status status = ranks->exchange(ranks, numbers, sent, to, received);
-  free(sent);
   return status;
 }

@@ -20,13 +20,7 @@ efla_status efla_file_slab_init(efla_file_slab *slab, const efla_tensors *file, 
                                 efla_message *why);
 void efla_file_slab_clear(efla_file_slab *slab);
 
-/* Called by all ranks: the status and the message of the first rank that has failed, on all of them. */
-efla_status efla_ranks_settle(const efla_communicator *ranks, efla_status mine, efla_message *why);
-
 /* Fails on all ranks, with EFLA_INPUT, where they see files of other sizes. */
 efla_status efla_file_slab_compare(const efla_communicator *ranks, const efla_tensors *file, efla_message *why);
-
-/* Rank `from` sends `n` numbers to rank 0, to the place `to`; all others only take part. */
-efla_status efla_ranks_hand(const efla_communicator *ranks, size_t from, const double *numbers, size_t n, double *to);
 
 #endif
