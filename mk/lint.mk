@@ -3,8 +3,8 @@
 
 .PHONY: format lint build-lint
 SOURCES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] experiments/*.c experiments/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
-# Without CUDA's headers its files have their layout looked at only.
-COMPILED := $(filter-out src/efla/cuda/% tests/cuda/% tests/efla/cuda/%,$(filter %.c,$(SOURCES)))
+# Without CUDA's headers its files have their layout looked at only; a consumer includes what is installed.
+COMPILED := $(filter-out src/efla/cuda/% tests/cuda/% tests/efla/cuda/% tests/consumers/ranks.c,$(filter %.c,$(SOURCES)))
 INCLUDED := $(wildcard src/*/*.inc src/*/*/*.inc)
 format: lint-deps       ## reformat the sources by .clang-format
 	@clang-format -i $(SOURCES) $(INCLUDED)

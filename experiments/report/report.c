@@ -31,20 +31,20 @@ static bool parse(char *text, figure *f) {
 /* The first comment of a figure's script after its licence, to be freed: what the figure shows. */
 static char *caption_of(const figure *f) {
   char path[1024], *caption = NULL;
+  size_t length = 0;
+  FILE *words = open_memstream(&caption, &length);
   snprintf(path, sizeof path, "plots/%s.gp", f->script);
-  char *text = html_read(path), *rest = text;
-  for (char *line; text && !caption && (line = strsep(&rest, "\n"));)
-    if (!strncmp(line, "# ", 2) && !strstr(line, "SPDX")) {
-      caption = strdup(line + 2);
-      for (; rest && !strncmp(rest, "# ", 2); line = strsep(&rest, "\n")) { /* and the lines that go on with it */
-        char *longer = NULL;
-        char *next = strndup(rest + 2, strcspn(rest + 2, "\n"));
-        if (next && caption && asprintf(&longer, "%s %s", caption, next) >= 0) free(caption), caption = longer;
-        free(next);
-      }
-    }
+  char *text = html_read(path);
+  const char *line = text ? text : "";
+  while (*line && (strncmp(line, "# ", 2) != 0 || !strncmp(line, "# SPDX", 6)))
+    line += strcspn(line, "\n"), line += *line == '\n';
+  for (; words && !strncmp(line, "# ", 2); line += *line == '\n') { /* and the lines that go on with it */
+    fprintf(words, "%s%.*s", ftell(words) > 0 ? " " : "", (int)strcspn(line + 2, "\n"), line + 2);
+    line += strcspn(line, "\n");
+  }
+  if (words) fclose(words);
   free(text);
-  return caption ? caption : strdup(f->name);
+  return caption;
 }
 
 static const figure *figure_of(const char *name) { /* NULL: it is not on the page */
@@ -99,7 +99,7 @@ static void put_figure(const figure *f) {
   char *caption = caption_of(f);
   snprintf(path, sizeof path, "figures/%s.svg", f->name);
   printf("<figure id=\"%s\"><h3>%s</h3>\n", f->name, f->name);
-  if (html_figure(path, f->name, caption ? caption : f->name, &why) != EFLA_OK)
+  if (html_figure(path, f->name, caption && *caption ? caption : f->name, &why) != EFLA_OK)
     printf("<p class=\"missing\">"), html_text("The figure is missing: %s", why.text), puts("</p>");
   printf("<figcaption>"), html_text("%s", caption ? caption : "");
   printf(" Redrawn by <code>make build-figures FIGURES=%s</code>.</figcaption>\n", f->name);

@@ -13,7 +13,7 @@ static efla_status exchanged(efla_status status, efla_message *why) {
   return efla_fail(why, status, "the ranks cannot exchange data: %s", efla_status_text(status));
 }
 
-efla_status efla_ranks_agree(const efla_communicator *ranks, efla_status status, efla_message *why) {
+efla_status efla_ranks_first_failure(const efla_communicator *ranks, efla_status status, efla_message *why) {
   if (efla_ranks_size(ranks) == 1) return status;
   efla_status *all = malloc(ranks->size * sizeof *all);
   if (!all) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
@@ -78,8 +78,8 @@ static efla_status complete(const efla_communicator *ranks, size_t n, size_t byt
   return status;
 }
 
-efla_status efla_ranks_complete(const efla_communicator *ranks, size_t n, size_t bytes, void *items, efla_status status,
-                                efla_message *why) {
+efla_status efla_ranks_complete_shares(const efla_communicator *ranks, size_t n, size_t bytes, void *items,
+                                       efla_status status, efla_message *why) {
   const size_t size = efla_ranks_size(ranks);
   if (size == 1) return status;
   char *room = calloc((size + 1) * efla_rank_first(n, 1, size), bytes);

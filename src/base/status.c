@@ -13,5 +13,3 @@ efla_status efla_fail(efla_message *why, efla_status status, const char *format,
   }
   return status;
 }
-
-efla_status efla_fail_memory(efla_message *why) { return efla_fail(why, EFLA_NO_MEMORY, "out of memory"); }

@@ -29,6 +29,9 @@ efla_status efla_fail(efla_message *why, efla_status status, const char *format,
     __attribute__((format(printf, 3, 4)));
 
 /* The same for EFLA_NO_MEMORY. */
-efla_status efla_fail_memory(efla_message *why);
+static inline efla_status efla_fail_memory(efla_message *why) {
+  efla_fail(why, EFLA_NO_MEMORY, "out of memory");
+  return EFLA_NO_MEMORY;
+}
 
 #endif

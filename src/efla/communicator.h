@@ -32,7 +32,11 @@ struct efla_communicator {
   /* data (bytes) of rank root to all. */
   efla_status (*broadcast)(const efla_communicator *c, void *data, size_t bytes, size_t root);
   /* Ends the job: all ranks, with this exit status. Does not return. */
-  void (*abort)(const efla_communicator *c, int exit_status);
+  void (*abort)(const efla_communicator *c, int exit_status)
+#ifdef __GNUC__
+      __attribute__((noreturn))
+#endif
+      ;
 };
 
 /* One rank: this process alone. */

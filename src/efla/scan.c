@@ -19,10 +19,8 @@ static efla_scan describe(const efla_communicator *ranks, const efla_slab *slab,
 /* One rank and no blocks: nothing is carried. */
 static bool is_alone(const efla_scan *s) { return s->ranks->size == 1 && s->slab.block == 0 && !s->slab.continues; }
 
-static efla_status check_communicator(const efla_communicator *ranks, efla_backend *b) {
-  b->message[0] = 0;
-  if (ranks && ranks->size > 0 && ranks->rank < ranks->size) return EFLA_OK;
-  return efla_backend_say(b, EFLA_INVALID, "ranks: NULL, or of no size");
+static bool is_communicator(const efla_communicator *ranks) {
+  return ranks && ranks->size > 0 && ranks->rank < ranks->size;
 }
 
 /* All pieces, each by the way that takes less time. */
@@ -59,12 +57,12 @@ static efla_status forward_pieces(const efla_carry *c) {
 efla_status efla_forward_over(const efla_communicator *ranks, const efla_slab *slab, efla_backend *backend,
                               const efla_rule *rule, const efla_sequence *x, const efla_result *y) {
   if (!backend) return EFLA_INVALID;
-  efla_status status = check_communicator(ranks, backend);
-  if (status) return status;
+  backend->message[0] = 0;
+  if (!is_communicator(ranks)) return efla_backend_say(backend, EFLA_INVALID, "ranks: NULL, or of no size");
   efla_scan s = describe(ranks, slab, &(efla_call){.backend = backend, .rule = rule, .x = x, .y = y});
   if (is_alone(&s)) return efla_forward(backend, rule, x, y);
   efla_carry c = efla_carry_of(&s, false);
-  status = efla_scan_open(&s, efla_check_forward(&s.call));
+  efla_status status = efla_scan_open(&s, efla_check_forward(&s.call));
   if (!status) status = run(&c, forward_pieces);
   if (!status) status = efla_scan_agree(&s, store_final(&c));
   efla_carry_clear(&c);
@@ -145,12 +143,12 @@ efla_status efla_backward_over(const efla_communicator *ranks, const efla_slab *
                                const efla_rule *rule, const efla_sequence *x, const efla_result *dy,
                                const efla_gradient *dx) {
   if (!backend) return EFLA_INVALID;
-  efla_status status = check_communicator(ranks, backend);
-  if (status) return status;
+  backend->message[0] = 0;
+  if (!is_communicator(ranks)) return efla_backend_say(backend, EFLA_INVALID, "ranks: NULL, or of no size");
   efla_scan s = describe(ranks, slab, &(efla_call){.backend = backend, .rule = rule, .x = x, .y = dy, .dx = dx});
   if (is_alone(&s)) return efla_backward(backend, rule, x, dy, dx);
   efla_carry c = efla_carry_of(&s, true);
-  status = efla_check_backward(&s.call);
+  efla_status status = efla_check_backward(&s.call);
   status = efla_scan_open(&s, status ? status : check_sharing(&s));
   if (!status) status = run(&c, backward_pieces);
   if (!status) status = efla_scan_agree(&s, store_initial(&c));

@@ -104,8 +104,8 @@ efla_status efla_gradients_add(efla_gradients *g, size_t threads, efla_status st
   bool failed;
   efla_status sent = tell(g, status, &failed, loss);
   if (sent == EFLA_OK && failed) return efla_ranks_agree(g->ranks, status, why);
-  for (size_t first = 0; first < g->groups && sent == EFLA_OK; first += g->ranks->size)
-    sent = add_round(g, first / g->ranks->size, threads);
+  for (size_t round = 0; round * g->ranks->size < g->groups && sent == EFLA_OK; round++)
+    sent = add_round(g, round, threads);
   if (sent == EFLA_OK) sent = g->ranks->gather(g->ranks, g->sum, g->share * sizeof *g->sum, g->rows);
   return sent == EFLA_OK ? EFLA_OK : efla_fail(why, sent, "the ranks cannot exchange data: %s", efla_status_text(sent));
 }

@@ -67,7 +67,7 @@ START_TEST(sharing_configs) {
     expect_same(n, program, options);
     expect_same(4 - n, program, options); /* all are there */
   }
-  strcat(options, " --finished");
+  snprintf(options, sizeof options, "--parallel configs --finished --configs %s/configs-3", work);
   expect_same(2, program, options);
   snprintf(options, sizeof options, "--finished --configs %s/configs-3", work);
   expect_same(2, program, options);

@@ -262,7 +262,7 @@ efla_carry efla_carry_of(const efla_scan *s, bool backward) {
 efla_status efla_carry_scan(efla_carry *c) {
   const efla_scan *s = c->s;
   efla_link *links = malloc(s->pieces * sizeof *links);
-  efla_status status = links ? summarise(c) : efla_backend_say(s->call.backend, EFLA_NO_MEMORY, "no memory for a scan");
+  efla_status status = links ? summarise(c) : efla_scan_no_memory(s, "a scan");
   status = efla_scan_agree(s, status);
   if (!status) status = efla_scan_agree(s, say_chain(s, move_forward(c, links)));
   if (!status && c->backward) status = efla_scan_agree(s, say_chain(s, move_backward(c, links)));

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-efla_status efla_chain_agree(const efla_communicator *ranks, efla_status mine, size_t *who) {
+efla_status efla_chain_worst(const efla_communicator *ranks, efla_status mine, size_t *who) {
   efla_status *all = malloc(ranks->size * sizeof *all), worst = mine;
   if (!all) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
   const efla_status failed = ranks->gather(ranks, &mine, sizeof mine, all);
@@ -78,7 +78,7 @@ static efla_status gather_counts(work *w) {
     mine[1] += c->links[i].kind == EFLA_LINK_STEP, mine[2] += c->links[i].kind != EFLA_LINK_PASS;
   size_t(*all)[4] = malloc(c->ranks->size * sizeof *all);
   w->shares = calloc(c->ranks->size + 1, sizeof *w->shares);
-  efla_status status = efla_chain_agree(c->ranks, all && w->shares ? EFLA_OK : EFLA_NO_MEMORY, NULL);
+  efla_status status = efla_chain_agree(c->ranks, all && w->shares ? EFLA_OK : EFLA_NO_MEMORY);
   if (!status) status = c->ranks->gather(c->ranks, mine, sizeof mine, all);
   for (size_t r = 0; r <= c->ranks->size && !status; r++) {
     share *s = &w->shares[r];
@@ -112,7 +112,7 @@ static efla_status gather_kinds(work *w) {
   for (size_t r = 0; r < c->ranks->size; r++) most = w->shares[r].links > most ? w->shares[r].links : most;
   unsigned char *kinds = calloc(most + 1, c->ranks->size + 1), *mine = kinds ? kinds + c->ranks->size * most : NULL;
   w->hop = calloc(w->hops + 1, sizeof *w->hop);
-  efla_status status = efla_chain_agree(c->ranks, kinds && w->hop ? EFLA_OK : EFLA_NO_MEMORY, NULL);
+  efla_status status = efla_chain_agree(c->ranks, kinds && w->hop ? EFLA_OK : EFLA_NO_MEMORY);
   for (size_t i = 0; i < c->n_links && mine; i++) mine[i] = (unsigned char)c->links[i].kind;
   if (!status) status = c->ranks->gather(c->ranks, mine, most, kinds);
   if (!status) place_hops(w, most, kinds);
@@ -133,7 +133,7 @@ static efla_status make_messages(work *w) {
     in += s->numbers = link_numbers(w, s, first, end), states_out += state_numbers(w, s, first, end);
     out += link_numbers(w, me, s->problem, s[1].problem);
   }
-  w->sent = calloc(2 * c->ranks->size, sizeof *w->sent), w->received = w->sent ? w->sent + c->ranks->size : NULL;
+  w->sent = calloc(2 * c->ranks->size + 1, sizeof *w->sent), w->received = w->sent ? w->sent + c->ranks->size : NULL;
   w->out = malloc((out > states_out ? out : states_out) * c->bytes + 1);
   w->in = malloc((in > states_in ? in : states_in) * c->bytes + 1);
   w->scratch = malloc(threads * c->dk * (2 * c->dv + c->dk) * sizeof *w->scratch);
@@ -281,7 +281,7 @@ efla_status efla_chain_follow(const efla_chain *c) {
   efla_status status = gather_counts(&w);
   if (!status && w.hops > 0) {
     status = gather_kinds(&w);
-    if (!status) status = efla_chain_agree(c->ranks, make_messages(&w), NULL);
+    if (!status) status = efla_chain_agree(c->ranks, make_messages(&w));
     if (!status) status = send_links(&w);
     if (!status) follow_all(&w);
     if (!status) status = send_states(&w);

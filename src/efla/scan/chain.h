@@ -44,6 +44,12 @@ efla_status efla_chain_follow(const efla_chain *c);
 void efla_add_transposed(size_t dk, size_t dv, size_t bytes, const char *M, const char *D, char *P);
 
 /* The largest status of all ranks, and where `who` is given the first rank that has it. */
-efla_status efla_chain_agree(const efla_communicator *ranks, efla_status mine, size_t *who);
+efla_status efla_chain_worst(const efla_communicator *ranks, efla_status mine, size_t *who);
+
+/* The same, written so that a reader sees that no rank goes on after a failure of its own. */
+static inline efla_status efla_chain_agree(const efla_communicator *ranks, efla_status mine) {
+  const efla_status worst = efla_chain_worst(ranks, mine, NULL);
+  return worst ? worst : mine;
+}
 
 #endif

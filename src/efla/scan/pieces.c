@@ -67,9 +67,9 @@ static efla_status say_other(efla_backend *b, size_t rank, efla_status status) {
   return efla_backend_say(b, status, "rank %zu: %s", rank, efla_status_text(status));
 }
 
-efla_status efla_scan_agree(const efla_scan *s, efla_status mine) {
+efla_status efla_scan_worst(const efla_scan *s, efla_status mine) {
   size_t who = 0;
-  const efla_status worst = efla_chain_agree(s->ranks, mine, &who);
+  const efla_status worst = efla_chain_worst(s->ranks, mine, &who);
   return worst && !mine ? say_other(s->call.backend, who, worst) : worst;
 }
 

@@ -33,8 +33,18 @@ typedef struct efla_scan {
 efla_status efla_scan_open(efla_scan *s, efla_status mine);
 void efla_scan_clear(efla_scan *s);
 
+/* EFLA_NO_MEMORY, with a sentence. */
+static inline efla_status efla_scan_no_memory(const efla_scan *s, const char *what) {
+  efla_backend_say(s->call.backend, EFLA_NO_MEMORY, "no memory for %s", what);
+  return EFLA_NO_MEMORY;
+}
+
 /* The status of all ranks after a step, with a message where another one failed. */
-efla_status efla_scan_agree(const efla_scan *s, efla_status mine);
+efla_status efla_scan_worst(const efla_scan *s, efla_status mine);
+static inline efla_status efla_scan_agree(const efla_scan *s, efla_status mine) {
+  const efla_status worst = efla_scan_worst(s, mine);
+  return worst ? worst : mine; /* as efla_chain_agree */
+}
 
 /* Neighbouring pieces that are computed in one call: of one lane, or all lanes where each is one piece. */
 typedef struct efla_pieces_run {

@@ -103,9 +103,7 @@ static efla_status follow(const efla_carry *c, bool backward) {
   line l = describe(c, backward);
   l.out = malloc(2 * s->lanes * l.bytes), l.in = l.out ? l.out + s->lanes * l.bytes : NULL;
   l.sent = malloc(2 * s->ranks->size * sizeof *l.sent), l.received = l.sent ? l.sent + s->ranks->size : NULL;
-  efla_status mine = l.out && l.sent ? EFLA_OK
-                                     : efla_backend_say(s->call.backend, EFLA_NO_MEMORY, "no memory for messages"),
-              status = efla_scan_agree(s, mine);
+  efla_status mine = l.out && l.sent ? EFLA_OK : efla_scan_no_memory(s, "messages"), status = efla_scan_agree(s, mine);
   for (size_t n = 0; n < groups_of(s) + s->ranks->size - 1 && !status; n++) status = step(&l, n, &mine);
   if (!status) status = efla_scan_agree(s, mine);
   free(l.out), free(l.sent);
