@@ -88,7 +88,8 @@ static bool is_alone(const efla_communicator *ranks) { return !strcmp(ranks->nam
 int efla_world_close(const efla_communicator *ranks, int exit_status) {
   if (is_alone(ranks)) return exit_status;
   int *all = malloc(ranks->size * sizeof *all);
-  if (!all || ranks->gather(ranks, &exit_status, sizeof exit_status, all) != EFLA_OK) ranks->abort(ranks, EFLA_EXIT_IO);
+  if (!all || ranks->gather(ranks, &exit_status, sizeof exit_status, all) != EFLA_OK)
+    return free(all), efla_world_abort(ranks, EFLA_EXIT_IO);
   for (size_t r = 0; r < ranks->size; r++)
     if (all[r] > exit_status) exit_status = all[r];
   free(all);

@@ -16,7 +16,7 @@ static efla_status exchanged(efla_status status, efla_message *why) {
 efla_status efla_ranks_first_failure(const efla_communicator *ranks, efla_status status, efla_message *why) {
   if (efla_ranks_size(ranks) == 1) return status;
   efla_status *all = malloc(ranks->size * sizeof *all);
-  if (!all) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
+  if (!all) return ranks->abort(ranks, EXIT_FAILURE), EFLA_NO_MEMORY; /* the others wait */
   efla_status sent = ranks->gather(ranks, &status, sizeof status, all);
   size_t first = 0;
   while (sent == EFLA_OK && first < ranks->size && all[first] == EFLA_OK) first++;
@@ -39,7 +39,7 @@ efla_status efla_ranks_hand(const efla_communicator *ranks, size_t from, const v
     return EFLA_OK;
   }
   size_t *sent = calloc(2 * ranks->size, sizeof *sent);
-  if (!sent) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
+  if (!sent) return ranks->abort(ranks, EXIT_FAILURE), EFLA_NO_MEMORY;
   size_t *received = sent + ranks->size;
   if (ranks->rank == from) sent[0] = bytes;
   if (ranks->rank == 0) received[from] = bytes;

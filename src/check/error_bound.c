@@ -39,7 +39,7 @@ efla_status efla_error_bound_init(efla_error_bound *bound, const efla_units *uni
   bound->w = at, at += dk;
   bound->sum = at, bound->rounded = at + dv, bound->u = at + 2 * dv, bound->value = at + 3 * dv;
   bound->turned = at + 4 * dv, bound->slope = at + 5 * dv, bound->scratch = at + 6 * dv, at += 8 * dv;
-  bound->alike = (efla_alike){as, at, at + dv}, at += 2 * dv;
+  bound->alike.as = as, bound->alike.count = at, bound->alike.sign = at + dv, at += 2 * dv;
   if (followed.columns) bound->read = at, bound->update = at + pairs;
   return EFLA_OK;
 }

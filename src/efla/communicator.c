@@ -22,7 +22,7 @@ static efla_status broadcast(const efla_communicator *c, void *data, size_t byte
   return EFLA_OK;
 }
 
-static _Noreturn void stop(const efla_communicator *c, int exit_status) {
+static void stop(const efla_communicator *c, int exit_status) {
   (void)c;
   exit(exit_status);
 }

@@ -32,11 +32,7 @@ struct efla_communicator {
   /* data (bytes) of rank root to all. */
   efla_status (*broadcast)(const efla_communicator *c, void *data, size_t bytes, size_t root);
   /* Ends the job: all ranks, with this exit status. Does not return. */
-  void (*abort)(const efla_communicator *c, int exit_status)
-#ifdef __GNUC__
-      __attribute__((noreturn))
-#endif
-      ;
+  void (*abort)(const efla_communicator *c, int exit_status);
 };
 
 /* One rank: this process alone. */

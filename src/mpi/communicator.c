@@ -88,7 +88,7 @@ static efla_status broadcast(const efla_communicator *c, void *data, size_t byte
   return status_of(error);
 }
 
-static _Noreturn void stop(const efla_communicator *c, int exit_status) {
+static void stop(const efla_communicator *c, int exit_status) {
   MPI_Abort(comm_of(c), exit_status);
   exit(exit_status);
 }

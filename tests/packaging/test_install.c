@@ -264,17 +264,9 @@ END_TEST
 int main(void) {
   if (system("rm -rf " TEST_WORK "/installed " TEST_WORK "/installed.work") != 0)
     return EXIT_FAILURE; /* of an earlier run */
-  const TTest *const tests[] = {example_of_the_readme,
-                                headers_stand_alone,
-                                symbols,
-                                archive,
-                                program_of_ranks,
-                                only_our_names_are_exported,
-                                programs_and_manuals,
-                                pictures,
-                                completion,
-                                python,
-                                uninstall_takes_it_away,
-                                destination};
+  const TTest *const tests[] = {
+      example_of_the_readme,       headers_stand_alone,  symbols,  archive,    program_of_ranks,
+      only_our_names_are_exported, programs_and_manuals, pictures, completion, python,
+      uninstall_takes_it_away,     destination};
   return testing_main("install", tests, sizeof tests / sizeof *tests, 300);
 }

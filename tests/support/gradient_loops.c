@@ -126,9 +126,9 @@ static double backward_token(const gradient_arrays *a, size_t row, const double 
 
 static bool handed_on(size_t t, size_t tokens) {
   const gradient_fault fault = gradient_kernel_now->fault;
-  if ((t + 1) % (gradient_kernel_now->chunk ? gradient_kernel_now->chunk : 1) != 0 || t + 1 == tokens) return true;
-  if (fault == GRADIENT_LAST_CARRY)
-    return t + 1 != (tokens - 1) / gradient_kernel_now->chunk * gradient_kernel_now->chunk;
+  const size_t chunk = gradient_kernel_now->chunk ? gradient_kernel_now->chunk : 1;
+  if ((t + 1) % chunk != 0 || t + 1 == tokens) return true;
+  if (fault == GRADIENT_LAST_CARRY) return t + 1 != (tokens - 1) / chunk * chunk;
   return fault != GRADIENT_CARRY;
 }
 

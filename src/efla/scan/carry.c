@@ -55,7 +55,7 @@ static size_t row_bytes(const efla_scan *s) {
 static efla_status make_constants(efla_carry *c) {
   const efla_scan *s = c->s;
   const size_t dk = s->call.x->dk, bytes = identity_bytes(s) + row_bytes(s) + sizeof(float);
-  char *host = calloc(1, bytes);
+  void *host = calloc(1, bytes);
   c->constants = efla_backend_alloc(s->call.backend, bytes);
   efla_status status = EFLA_NO_MEMORY;
   if (host && c->constants) {
@@ -64,7 +64,7 @@ static efla_status make_constants(efla_carry *c) {
         ((double *)host)[i * dk + i] = 1;
       else
         ((float *)host)[i * dk + i] = 1;
-    memcpy(host + bytes - sizeof(float), &(float){1}, sizeof(float));
+    memcpy((char *)host + bytes - sizeof(float), &(float){1}, sizeof(float));
     status = efla_backend_copy(s->call.backend, c->constants, host, bytes);
   } else {
     efla_backend_say(s->call.backend, status, "no memory for a matrix of %zu bytes", bytes);

@@ -8,7 +8,7 @@
 
 efla_status efla_chain_worst(const efla_communicator *ranks, efla_status mine, size_t *who) {
   efla_status *all = malloc(ranks->size * sizeof *all), worst = mine;
-  if (!all) ranks->abort(ranks, EXIT_FAILURE); /* the others wait */
+  if (!all) return ranks->abort(ranks, EXIT_FAILURE), EFLA_NO_MEMORY; /* the others wait */
   const efla_status failed = ranks->gather(ranks, &mine, sizeof mine, all);
   for (size_t r = ranks->size; !failed && r-- > 0;)
     if (all[r] >= worst) {
@@ -205,14 +205,14 @@ static efla_status send_states(work *w) {
 
 /* ---- one problem ---- */
 
-static void widen(size_t n, size_t bytes, const char *from, double *to) {
+static void widen(size_t n, size_t bytes, const void *from, double *to) {
   if (bytes == sizeof(double))
     memcpy(to, from, n * sizeof *to);
   else
     for (size_t i = 0; i < n; i++) to[i] = (double)((const float *)from)[i];
 }
 
-static void narrow(size_t n, size_t bytes, const double *from, char *to) {
+static void narrow(size_t n, size_t bytes, const double *from, void *to) {
   if (bytes == sizeof(double))
     memcpy(to, from, n * sizeof *from);
   else
@@ -228,16 +228,16 @@ static void add_product(size_t dk, size_t n, bool transposed, const double *M, c
     }
 }
 
-static double number(size_t bytes, const char *at, size_t i) {
+static double number(size_t bytes, const void *at, size_t i) {
   return bytes == sizeof(double) ? ((const double *)at)[i] : (double)((const float *)at)[i];
 }
 
-void efla_add_transposed(size_t dk, size_t dv, size_t bytes, const char *M, const char *D, char *P) {
+void efla_add_transposed(size_t dk, size_t dv, size_t bytes, const void *M, const void *D, void *P) {
   for (size_t i = 0; i < dk; i++)
     for (size_t j = 0; j < dv; j++) {
       double sum = number(bytes, P, i * dv + j);
       for (size_t k = 0; k < dk; k++) sum += number(bytes, M, k * dk + i) * number(bytes, D, k * dv + j);
-      narrow(1, bytes, &sum, P + (i * dv + j) * bytes);
+      narrow(1, bytes, &sum, (char *)P + (i * dv + j) * bytes);
     }
 }
 

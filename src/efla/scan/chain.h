@@ -41,7 +41,7 @@ typedef struct efla_chain {
 efla_status efla_chain_follow(const efla_chain *c);
 
 /* P += M^T D: M (dk, dk), D and P (dk, dv) of numbers of so many bytes; each entry is summed in f64. */
-void efla_add_transposed(size_t dk, size_t dv, size_t bytes, const char *M, const char *D, char *P);
+void efla_add_transposed(size_t dk, size_t dv, size_t bytes, const void *M, const void *D, void *P);
 
 /* The largest status of all ranks, and where `who` is given the first rank that has it. */
 efla_status efla_chain_worst(const efla_communicator *ranks, efla_status mine, size_t *who);

@@ -145,7 +145,7 @@ efla_status efla_scan_open(efla_scan *s, efla_status mine) {
     if (!s->piece || !s->cu) mine = efla_backend_say(s->call.backend, EFLA_NO_MEMORY, "no memory for %zu pieces", most);
   }
   header *all = calloc(ranks, sizeof *all);
-  if (!all) s->ranks->abort(s->ranks, EXIT_FAILURE); /* the others wait */
+  if (!all) return s->ranks->abort(s->ranks, EXIT_FAILURE), EFLA_NO_MEMORY; /* the others wait */
   const header h = describe(s, mine);
   efla_status status = s->ranks->gather(s->ranks, &h, sizeof h, all);
   if (status)
