@@ -142,6 +142,7 @@ int main(int argc, char **argv) {
       .further = further,
       .run = run,
       .check = check,
+      .seedless = true,
       .over_ranks = true};
   return efla_program_main(&program, argc, argv);
 }

@@ -165,7 +165,7 @@ static void gather_options(parse *p) {
       {"threads", "N", p->processors, NULL, "number of threads", EFLA_COUNT, &cli->threads, 1, 1024, NULL},
       {"out", "FILE", NULL, NULL, out, EFLA_RESULT, &cli->out, 0, 0, NULL},
   };
-  const bool has[] = {!program->reports, true, program->columns != NULL};
+  const bool has[] = {!program->reports && !program->seedless, true, program->columns != NULL};
   snprintf(p->processors, sizeof p->processors, "%d", omp_get_num_procs());
   for (const efla_option *option = program->options; option->name; option++) p->options[p->n++] = *option;
   assert(p->n + COMMON <= MOST_OPTIONS);

@@ -3,7 +3,7 @@
  *
  * One row defines the parser's option, its line in --help with the default, the check of its value, and the line
  * `# name: value` in the header of tables. Every program also has --help --version --seed --threads --out --quick
- * (exceptions: see `reports`). An option that takes names or a list is accepted in singular and plural; --help
+ * (exceptions: see `reports` and `seedless`). An option that takes names or a list is accepted in singular and plural; --help
  * shows one of the two. A usage error ends the program with a message and status 2; --help and --version with 0. */
 #ifndef EFLA_APP_CLI_H
 #define EFLA_APP_CLI_H
@@ -77,6 +77,7 @@ typedef struct efla_program {
   /* The program reports on the user's files, as text on standard output: it has no --seed and no --quick, and a table
    * is written only where --out is given. */
   bool reports;
+  bool seedless; /* it draws no random numbers: it has no --seed */
   /* Checks combinations of options and that the inputs are available, before any output is opened. May be NULL. */
   efla_status (*check)(const struct efla_cli *cli, efla_message *why);
   /* Writes additional lines "# key: value" to the header of tables, once the options are known. May be NULL. */

@@ -89,7 +89,9 @@ static void make(void *context, size_t thread, size_t step, size_t i, uint32_t *
 }
 
 static efla_status open_model(bench *b, size_t group, size_t context, efla_message *why) {
-  b->lm = (efla_lm_learner){.model = {.rule = {efla_method_find("exact"), &efla_decays[0], &efla_key_treatments[0]},
+  b->lm = (efla_lm_learner){.model = {.rule = {.method = efla_method_find("exact"),
+                                               .decay = &efla_decays[0],
+                                               .keys = &efla_key_treatments[0]},
                                       .beta = &efla_beta_maps[0],
                                       .vocabulary = 256,
                                       .width = 64,

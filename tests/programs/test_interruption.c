@@ -34,6 +34,7 @@ static int interrupt(const char *name, const char *path, const char *part, int s
 
 /* Nothing is left of an interrupted run, an older table stays, and the shell sees the signal. */
 static void check_signals(const char *name) {
+  if (!program_draws(name)) return; /* its long run has ended before a signal arrives */
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
   char *path = program_path(name, "-cut.csv"), *part = program_path(name, "-cut.csv.part");
   for (int older = 0; older < 2; older++)

@@ -50,6 +50,11 @@ static void check_each(void (*check)(const char *name), bool experiments_only) {
 void program_each(void (*check)(const char *name)) { check_each(check, false); }
 void program_each_experiment(void (*check)(const char *name)) { check_each(check, true); }
 
+bool program_draws(const char *name) {
+  ck_assert_int_eq(program_run(name, "--help"), 0);
+  return strstr(program_out, "--seed") != NULL;
+}
+
 bool program_exists(const char *path) { return access(path, F_OK) == 0; }
 
 char *program_path(const char *name, const char *what) {

@@ -16,6 +16,9 @@ int program_run(const char *name, const char *arguments, ...) __attribute__((for
 void program_each(void (*check)(const char *name));
 void program_each_experiment(void (*check)(const char *name));
 
+/* Whether it draws random numbers; one that does not computes formulas, in an instant. */
+bool program_draws(const char *name);
+
 bool program_exists(const char *path);
 char *program_path(const char *name, const char *what); /* program_work/NAMEWHAT, to be freed */
 

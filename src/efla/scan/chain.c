@@ -270,8 +270,8 @@ static void follow(const work *w, size_t p, double *scratch) {
 static void follow_all(work *w) {
   const efla_chain *c = w->c;
   const share *me = &w->shares[c->ranks->rank];
-  const size_t threads = c->threads ? c->threads : 1, room = c->dk * (2 * c->dv + c->dk);
-#pragma omp parallel for schedule(static) num_threads((int)threads) if (threads > 1)
+  const size_t room = c->dk * (2 * c->dv + c->dk);
+#pragma omp parallel for schedule(static) num_threads((int)c->threads) if (c->threads > 1)
   for (size_t p = me->problem; p < me[1].problem; p++) follow(w, p, w->scratch + efla_thread() * room);
 }
 
