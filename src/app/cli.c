@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* FIRST_KEY: getopt keys from here on are options of the program, none is a character. */
-enum { COMMON = 7, MOST_OPTIONS = 48, FIRST_KEY = 1000, USAGE_KEY = FIRST_KEY - 1 };
+enum { COMMON = 7, MOST_OPTIONS = 64, FIRST_KEY = 1000, USAGE_KEY = FIRST_KEY - 1 };
 
 /* State of one parse: the program's options followed by the common ones, and the text given for each. */
 typedef struct parse {
