@@ -163,7 +163,7 @@ START_TEST(as_wished) {
     ck_assert_msg(efla_tensors_open(&file, path, &why) == EFLA_OK, "%s", why.text);
     ck_assert_str_eq(file.stored[EFLA_BETA].name, w->type ? w->type : "f32");
     for (size_t t = 0; t < EFLA_TENSORS; t++)
-      if (file.has[t] && (t == EFLA_G || t == EFLA_ALPHA || efla_tensor_is_state(t)))
+      if (file.has[t] && (t == EFLA_G || t == EFLA_ALPHA || efla_tensor_is_state((efla_tensor)t)))
         ck_assert_str_eq(file.stored[t].name, w->wide);
     ck_assert(file.g_per_channel == (w->channels && file.has[EFLA_G]));
     ck_assert(file.has[EFLA_D_FINAL_STATE] == c->starts && file.has[EFLA_D_O]);
