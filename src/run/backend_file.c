@@ -108,7 +108,7 @@ static void note_state(pass *p, size_t sequence, const double *S) {
 static efla_status write_part(pass *p, efla_tensor tensor, size_t entry, const efla_file_slab *slab, double *numbers,
                               efla_message *why) {
   const efla_tensor_block all = {entry, 0, p->x.heads, slab->first, slab->tokens};
-  const size_t one = p->x.heads * p->x.dk * p->x.dv, width = efla_tensors_width(p->in, tensor);
+  const size_t one = p->x.heads * p->x.dk * p->x.dv;
   efla_status status = EFLA_OK;
   if (efla_tensor_is_state(tensor)) {
     const range r = states_in_file(slab, tensor);
@@ -119,6 +119,7 @@ static efla_status write_part(pass *p, efla_tensor tensor, size_t entry, const e
     }
   } else if (slab->tokens > 0) {
     if (tensor == EFLA_O) note_rows(p, slab, entry, numbers);
+    const size_t width = efla_tensors_width(p->in, tensor); /* of rows: states have none */
     status = efla_tensors_write(p->out, tensor, &all,
                                 efla_array_head_major(numbers, EFLA_F64, slab->tokens, p->x.heads, width), why);
   }
