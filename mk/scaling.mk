@@ -20,3 +20,17 @@ build-scaling: $(PIECES)
 
 SCALING_FIGURES := $(if $(wildcard gallery/scaling.csv),scaling)
 KEPT_scaling    := gallery/scaling.csv
+
+# Two ranks beside two threads of one process, in turn: seconds of a call, and the rate of ranks over that of threads.
+.PHONY: rate build-rate
+rate: deps              ## time two ranks beside two threads on one sequence
+	@$(SUBMAKE) $(JOBS) $(BUILD)/tests/mpi/rate
+	@$(SUBMAKE) build-rate
+$(BUILD)/tests/mpi/rate: $(BUILD)/tests/mpi/rate.o $(LIBRARIES)
+	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
+build-rate:
+	@for what in 'head-major forward' 'token-major forward' 'head-major backward' 'token-major backward'; do for turn in 1 2 3; do \
+	  threads=$$($(BUILD)/tests/mpi/rate 32768 16 64 2 $$what); \
+	  ranks=$$(mpirun --bind-to none -n 2 $(BUILD)/tests/mpi/rate 32768 16 64 1 $$what) || exit 1; \
+	  echo "$$what: 2 threads $$threads s, 2 ranks $$ranks s, $$(echo "$$threads $$ranks" | awk '{ printf "%.2f", $$1 / $$2 }')"; \
+	done; done
