@@ -26,7 +26,7 @@ build-report:
 	@mkdir -p report
 	@$(BUILD)/report results $(BIN) $(foreach figure,$(FIGURES),$(figure):$(call table,$(figure)):$(call script,$(figure))) > report/index.html.new || { rm -f report/index.html.new; exit 1; }
 	@mv report/index.html.new report/index.html
-	$(if $(filter pdf,$(FORMAT)),chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=report/report.pdf report/index.html 2>/dev/null)
+	$(if $(filter pdf,$(FORMAT)),chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-pdf-header-footer --print-to-pdf=report/report.pdf report/index.html 2>/dev/null)
 
 # A run is a table, results/RUN.csv, and the command that writes it (normally bin/RUN).  A figure, figures/FIGURE.svg, is drawn
 # from the table of its run by a script (both normally of the figure's name).
