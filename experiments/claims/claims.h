@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The paper's claims, and their verdicts, each from the table of one experiment.
  *
- * Nothing is typed in: every number and every verdict is computed from a table.  Each function verdict_NAME takes a whole
- * table of the experiment that its argument is named after, as efla_csv_read gives it, and leaves it as it is.  Where the
- * table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none of a kind that is measured on
- * request, or DIVERGED where it would have enough but for models that diverged; numbers of the evidence for which it has
- * none are nan, and so is a fit that finds no memory; none fails otherwise. */
+ * Nothing is typed in: every number and every verdict is computed from a table.  Each function verdict_NAME takes a
+ * whole table of the experiment that its argument is named after, as efla_csv_read gives it, and leaves it as it is.
+ * Where the table lacks the rows for a claim, the ruling is MISSING, or NOT_ASKED where it has none of a kind that is
+ * measured on request, or DIVERGED where it would have enough but for models that diverged; numbers of the evidence for
+ * which it has none are nan, and so is a fit that finds no memory; none fails otherwise. */
 #ifndef EXPERIMENTS_CLAIMS_H
 #define EXPERIMENTS_CLAIMS_H
 

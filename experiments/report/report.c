@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* report RESULTS PROGRAMS FIGURE:TABLE:SCRIPT...: one page on standard output that tells what was found.
  *
- * The question, each claim of the paper with its verdict, then every figure with the table it is drawn from, the command
- * that makes it, and where it comes from. Numbers and verdicts are computed from tables; the texts around them are files
- * beside this one. FIGURE is figures/FIGURE.svg, TABLE a file, SCRIPT plots/SCRIPT.gp, whose first comment is the
- * caption. A figure or a table that is missing is said to be. */
+ * The question, each claim of the paper with its verdict, then every figure with the table it is drawn from, the
+ * command that makes it, and where it comes from. Numbers and verdicts are computed from tables; the texts around them
+ * are files beside this one. FIGURE is figures/FIGURE.svg, TABLE a file, SCRIPT plots/SCRIPT.gp, whose first comment is
+ * the caption. A figure or a table that is missing is said to be. */
 #include "../claims/claims.h"
 #include "html.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* verdict RESULTS PROGRAMS: the paper's claims, each with the evidence that the tables in RESULTS give for it.
  *
- * Exit status 1 where a table is missing or older than the program in PROGRAMS that writes it, or has too few rows for a
- * claim. */
+ * Exit status 1 where a table is missing or older than the program in PROGRAMS that writes it, or has too few rows for
+ * a claim. */
 #include "../claims/claims.h"
 
 static void print(void *context, const finding *f) {

@@ -17,9 +17,10 @@ int efla_program_main(const efla_program *program, int argc, char **argv);
 /* One work item, number i of n: writes its rows to `rows` and adds to the progress. */
 typedef efla_status efla_work(void *context, size_t i, efla_table *rows, efla_progress *progress, efla_message *why);
 
-/* Runs n work items on the program's threads, item i by rank i % size where there are several ranks, which all call this
- * alike; their rows are written, by rank 0, in the order of the items, whatever the number of threads and ranks. `total`: the sum of what the items add to the progress. Returns EFLA_OK or the status of
- * a failed item; EFLA_UNTRUSTED only if no item failed otherwise. */
+/* Runs n work items on the program's threads; with several ranks, which all call this alike, item i is that of rank
+ * i % size. Rank 0 writes their rows in the order of the items, whatever the number of threads and ranks. `total`: the
+ * sum of what the items add to the progress. Returns EFLA_OK or the status of a failed item; EFLA_UNTRUSTED only if no
+ * item failed otherwise. */
 efla_status efla_program_parallel(efla_table *table, size_t n, efla_work *work, void *context, const char *what,
                                   size_t total, efla_message *why);
 

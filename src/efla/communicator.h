@@ -17,8 +17,8 @@ extern "C" {
 
 typedef struct efla_communicator efla_communicator;
 
-/* EFLA_NO_MEMORY or EFLA_DEVICE_FAILED where the library reports an error; with MPI's default error handler the job ends
- * instead. */
+/* EFLA_NO_MEMORY or EFLA_DEVICE_FAILED where the library reports an error; with MPI's default error handler the job
+ * ends instead. */
 struct efla_communicator {
   const char *name;  /* "serial", "mpi" */
   size_t rank, size; /* 0 <= rank < size */
@@ -38,8 +38,8 @@ struct efla_communicator {
 /* One rank: this process alone. */
 efla_communicator efla_communicator_serial(void);
 
-/* Where the share of a rank begins when n items are dealt to `size` ranks in blocks whose lengths differ by at most one:
- * it has the items from this one on to before that of rank + 1. */
+/* Where the share of a rank begins when n items are dealt to `size` ranks in blocks whose lengths differ by at most
+ * one: it has the items from this one on to before that of rank + 1. */
 size_t efla_rank_first(size_t n, size_t rank, size_t size);
 
 #ifdef __cplusplus

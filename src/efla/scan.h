@@ -31,11 +31,12 @@ extern "C" {
 
 /* How a rank's tokens join those of the others. */
 typedef struct efla_slab {
-  bool continues; /* the first sequence is the rest of the last one of the rank before; without cu_seqlens, all are */
-  size_t block; /* sequences are cut after every so many tokens of a rank too; 0: only between ranks. All ranks but the
-                     last that has tokens have a multiple of it: where each sequence begins and ends on a rank that has a
-                     token of it, results then have the same bits for any number of ranks, but for derivatives by
-                     inputs that tokens share. */
+  /* The first sequence is the rest of the last one of the rank before; without cu_seqlens, all are. */
+  bool continues;
+  /* Sequences are cut after every so many tokens of a rank too; 0: only between ranks. All ranks but the last that has
+   * tokens have a multiple of it: where each sequence begins and ends on a rank that has a token of it, results then
+   * have the same bits for any number of ranks, but for derivatives by inputs that tokens share. */
+  size_t block;
 } efla_slab;
 
 /* slab NULL: sequences continue on all ranks but rank 0, without blocks. All ranks return the same status; messages are
