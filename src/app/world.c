@@ -2,7 +2,9 @@
 #include "app/world.h"
 
 #include "app/cli.h"
+#include "base/ranks.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -59,16 +61,9 @@ static uint64_t hash_arguments(int argc, char **argv) {
 }
 
 static efla_status compare_arguments(const efla_communicator *ranks, int argc, char **argv, efla_message *why) {
-  const uint64_t mine = hash_arguments(argc, argv);
-  uint64_t *all = malloc(ranks->size * sizeof *all);
-  if (!all) return efla_fail_memory(why);
-  efla_status status = ranks->gather(ranks, &mine, sizeof mine, all);
-  if (status != EFLA_OK) efla_fail(why, status, "the ranks cannot exchange data: %s", efla_status_text(status));
-  for (size_t r = 1; r < ranks->size && status == EFLA_OK; r++)
-    if (all[r] != all[0])
-      status = efla_fail(why, EFLA_USAGE, "rank %zu was started with other arguments than rank 0", r);
-  free(all);
-  return status;
+  char text[17];
+  snprintf(text, sizeof text, "%016" PRIx64, hash_arguments(argc, argv));
+  return efla_ranks_compare(ranks, text, "arguments", why);
 }
 
 efla_status efla_world_open(efla_communicator *ranks, int argc, char **argv, efla_message *why) {

@@ -15,10 +15,11 @@ efla_status efla_world_open(efla_communicator *ranks, int argc, char **argv, efl
 /* Waits for all ranks, and returns the largest of their exit statuses. */
 int efla_world_close(const efla_communicator *ranks, int exit_status);
 
-/* Ends all ranks because of an error on this one, which has been reported; returns exit_status in a world of one. An
- * error that all ranks have alike is reported by rank 0 only: the others, to be called before they report, wait for it
- * to end them. */
+/* To be called before an error is reported. An error that all ranks have alike is then reported by rank 0 only: the
+ * others wait here for a moment, in which rank 0 ends them. */
 void efla_world_yield(const efla_communicator *ranks);
+
+/* Ends all ranks after an error on this one has been reported; returns exit_status where the process is alone. */
 int efla_world_abort(const efla_communicator *ranks, int exit_status);
 
 #endif

@@ -21,11 +21,7 @@ static void forward(efla_backend *b, const char *name, const backend_case *c, co
   backends_return_inputs(b, &in, &x);
   backends_return(b, &o, y.o);
   if (!c->in_place) backends_return(b, &final, y.final_state);
-  char what[160];
-  snprintf(what, sizeof what, "%s: o", name);
-  if (o.memory) case_compare(what, &o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);
-  snprintf(what, sizeof what, "%s: final_state", name);
-  if (final.memory) case_compare(what, &final, &states, states.entries, c->heads, c->dk, to->final, to->final_error);
+  backends_compare_outputs(name, c, &o, &final, to);
   free(o.memory);
   if (!c->in_place) free(final.memory);
   backends_clear(&in);

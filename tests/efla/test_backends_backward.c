@@ -5,7 +5,6 @@
 
 static void backward(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                      gsl_rng *draw) {
-  static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "p", "initial_state"};
   const bool narrow = gsl_rng_uniform_int(draw, 2);
   backend_inputs in = backends_place(c, type, narrow, draw);
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
@@ -31,15 +30,7 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
     if (d[i].memory && !(i == CASE_INITIAL && c->in_place)) backends_return(b, &d[i], *arrays[i]);
   backends_return(b, &d_o, dy.o), backends_return(b, &d_final, dy.final_state);
   backends_return_inputs(b, &in, &x);
-  for (size_t i = 0; i < CASE_INPUTS; i++) {
-    const field *shape = i == CASE_INITIAL && !c->in[i].values ? &states : &c->in[i];
-    char what[160];
-    snprintf(what, sizeof what, "%s: d_%s", name, names[i]);
-    if (d[i].memory)
-      case_compare(what, &d[i], shape, i == CASE_INITIAL ? states.entries : c->batch, c->heads,
-                   i == CASE_INITIAL ? c->dk : c->tokens, to->d[i], to->d_error[i]);
-    if (i != CASE_INITIAL || !c->in_place) free(d[i].memory);
-  }
+  backends_compare_gradients(name, c, d, to);
   free(d_o.memory), free(d_final.memory);
   backends_clear(&in);
 }

@@ -43,11 +43,7 @@ static void forward(efla_backend *b, const char *name, const case_part *p, const
     final = case_place(&states, type, draw);
   const efla_result y = {.o = o.array, .final_state = final.array};
   CHECK_OK(b, efla_forward_over(&ranks, &p->slab, b, &c->rule, &in.x, &y));
-  char what[192];
-  snprintf(what, sizeof what, "%s: o", name);
-  if (o.memory) case_compare(what, &o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);
-  snprintf(what, sizeof what, "%s: final_state", name);
-  if (final.memory) case_compare(what, &final, &states, states.entries, c->heads, c->dk, to->final, to->final_error);
+  backends_compare_outputs(name, c, &o, &final, to);
   free(o.memory);
   if (!c->in_place) free(final.memory);
   backends_clear(&in);
@@ -60,7 +56,6 @@ static bool refused(const case_part *p, size_t i) {
 
 static void backward(efla_backend *b, const char *name, const case_part *p, const truth *to, efla_type type,
                      gsl_rng *draw) {
-  static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "p", "initial_state"};
   const backend_case *c = &p->c;
   backend_inputs in = backends_place(c, type, false, draw);
   const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
@@ -77,15 +72,7 @@ static void backward(efla_backend *b, const char *name, const case_part *p, cons
     *arrays[i] = d[i].array;
   }
   CHECK_OK(b, efla_backward_over(&ranks, &p->slab, b, &c->rule, &in.x, &dy, &dx));
-  for (size_t i = 0; i < CASE_INPUTS; i++) {
-    const field *shape = i == CASE_INITIAL && !c->in[i].values ? &states : &c->in[i];
-    char what[192];
-    snprintf(what, sizeof what, "%s: d_%s", name, names[i]);
-    if (d[i].memory)
-      case_compare(what, &d[i], shape, i == CASE_INITIAL ? states.entries : c->batch, c->heads,
-                   i == CASE_INITIAL ? c->dk : c->tokens, to->d[i], to->d_error[i]);
-    if (i != CASE_INITIAL || !c->in_place) free(d[i].memory);
-  }
+  backends_compare_gradients(name, c, d, to);
   free(d_o.memory), free(d_final.memory);
   backends_clear(&in);
 }

@@ -132,7 +132,7 @@ static void expect_refused(const char *command, const char *why) {
 START_TEST(other_options) {
   if (!set_up("options", LM)) return;
   expect_refused(TEST_BIN "/" LM " --seed 1 : -n 1 " TEST_BIN "/" LM " --seed 2",
-                 "rank 1 was started with other arguments than rank 0");
+                 "rank 1 has other arguments than rank 0");
   expect_refused(TEST_BIN "/" LM " --parallel configs", "--parallel configs: expected --configs");
   expect_refused(TEST_BIN "/order --quick : -n 1 " TEST_BIN "/order --quick", "runs as one process only");
 }

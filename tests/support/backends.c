@@ -95,3 +95,27 @@ void backends_run(bool backward, backend_check *check) {
   }
   gsl_rng_free(draw);
 }
+
+void backends_compare_outputs(const char *name, const backend_case *c, const placed *o, const placed *final,
+                              const truth *to) {
+  const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
+  char what[192];
+  snprintf(what, sizeof what, "%s: o", name);
+  if (o->memory) case_compare(what, o, &c->d_o, c->batch, c->heads, c->tokens, to->o, to->o_error);
+  snprintf(what, sizeof what, "%s: final_state", name);
+  if (final->memory) case_compare(what, final, &states, states.entries, c->heads, c->dk, to->final, to->final_error);
+}
+
+void backends_compare_gradients(const char *name, const backend_case *c, placed d[CASE_INPUTS], const truth *to) {
+  static const char *const names[CASE_INPUTS] = {"q", "k", "v", "beta", "g", "p", "initial_state"};
+  const field states = {case_states(c), c->heads, c->dk, c->dv, 1, NULL};
+  for (size_t i = 0; i < CASE_INPUTS; i++) {
+    const field *shape = i == CASE_INITIAL && !c->in[i].values ? &states : &c->in[i];
+    char what[192];
+    snprintf(what, sizeof what, "%s: d_%s", name, names[i]);
+    if (d[i].memory)
+      case_compare(what, &d[i], shape, i == CASE_INITIAL ? states.entries : c->batch, c->heads,
+                   i == CASE_INITIAL ? c->dk : c->tokens, to->d[i], to->d_error[i]);
+    if (i != CASE_INITIAL || !c->in_place) free(d[i].memory);
+  }
+}

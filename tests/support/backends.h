@@ -32,4 +32,10 @@ void backends_run(bool backward, backend_check *check);
 
 #define CHECK_OK(b, status) ck_assert_msg(!(status), "%s", efla_last_message(b))
 
+/* Results of a case against the truth, which within their bounds they are; o and final are left, the memory of d is freed
+ * unless the case computes in place. */
+void backends_compare_outputs(const char *name, const backend_case *c, const placed *o, const placed *final,
+                              const truth *to);
+void backends_compare_gradients(const char *name, const backend_case *c, placed d[CASE_INPUTS], const truth *to);
+
 #endif
