@@ -42,7 +42,8 @@ static const efla_option options[] = {
     {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
      efla_format_name},
     {"gradients", NULL, NULL, NULL,
-     "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in f64 or f32",
+     "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in "
+     "f64 or f32",
      EFLA_FLAG, &gradients, 0, 0, NULL},
     {.name = NULL},
 };
@@ -175,7 +176,8 @@ int main(int argc, char **argv) {
       .name = "run",
       .summary = "o and final_state of the delta rule for q, k, v and beta of your own.",
       .description =
-          "The input is HDF5, .npz or safetensors with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or without B, or without B and H; "
+          "The input is HDF5, .npz or safetensors with datasets q, k (B,T,H,dk), v (B,T,H,dv), beta (B,T,H), or "
+          "without B, or without B and H; "
           "optional are g (B,T,H), at most 0, the logarithm of a decay, or (B,T,H,dk), one per channel of the key; "
           "or alpha (B,T,H), from 0 to 1, a retention; p (B,T,H,dk), an erase key, in place of k in what is erased; "
           "initial_state (B,H,dk,dv), "
@@ -190,10 +192,12 @@ int main(int argc, char **argv) {
           "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
           "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
           "g per channel and p are computed by --backend, in precision f64 or f32. "
-          "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's layout, f64 for precision f64 and f32 for others, "
+          "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's "
+          "layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
           "The input must stay as it is until the end. "
-          "Started as several ranks (mpirun -n N run) every one reads and computes its share of the tokens, in memory and by "
+          "Started as several ranks (mpirun -n N run) every one reads and computes its share of the tokens, in "
+          "memory and by "
           "the backend, in precision f64 or f32, and the first one writes the output. "
           "Exit status 4: a result is not finite.",
       .options = options,

@@ -150,10 +150,12 @@ const efla_gradient_fault efla_gradient_faults[EFLA_GRADIENT_FAULTS + 1] = {
      "of the coefficient's derivative by lambda = k^T k there is that of the division by lambda alone", EFLA_BY_K, 0,
      divisor_alone, false},
     {"lambda-written",
-     "of the coefficient's derivative by lambda = k^T k there is the part of what is written alone, not of what is erased",
+     "of the coefficient's derivative by lambda = k^T k there is the part of what is written alone, not of what is "
+     "erased",
      EFLA_BY_K, 0, lambda_of_written, false},
     {"lambda-erased",
-     "of the coefficient's derivative by lambda = k^T k there is the part of what is erased alone, not of what is written",
+     "of the coefficient's derivative by lambda = k^T k there is the part of what is erased alone, not of what is "
+     "written",
      EFLA_BY_K, 0, lambda_of_erased, false},
     {"no-key-norm", "it is the derivative by the normalised key: that of the normalisation is missing", EFLA_BY_K, 0,
      treated_key, false},
@@ -169,7 +171,8 @@ const efla_gradient_fault efla_gradient_faults[EFLA_GRADIENT_FAULTS + 1] = {
     {"coefficient-linear", "the coefficient is taken as proportional to beta", EFLA_BY_BETA, 0, coefficient_over_beta,
      false},
     {"beta-cancels",
-     "exp(-beta lambda), the coefficient's derivative by beta, is a difference from 1 in f32, as 1 + expm1(-beta lambda) "
+     "exp(-beta lambda), the coefficient's derivative by beta, is a difference from 1 in f32, as 1 + expm1(-beta "
+     "lambda) "
      "is, which PyTorch takes for the derivative of expm1: its digits cancel",
      EFLA_BY_BETA, 0, cancelled, true},
     {"no-sum", sum_is_missing, EFLA_BY_DECAY, 0, without_sum, false},

@@ -105,7 +105,8 @@ static void write_layout(FILE *out, const efla_kernel_check *s) {
   if (!s->outside || s->in.layout != EFLA_BTHD || s->in.rank < 3 || s->in.tokens >= s->in.heads) return;
   fprintf(
       out,
-      "note: the arrays are read as (%sT,H,D), %zu tokens of %zu heads; if their axes are (%sH,T,D), the file needs the "
+      "note: the arrays are read as (%sT,H,D), %zu tokens of %zu heads; if their axes are (%sH,T,D), the file needs "
+      "the "
       "attribute layout = \"BHTD\"\n",
       s->in.rank == 4 ? "B," : "", s->in.tokens, s->in.heads, s->in.rank == 4 ? "B," : "");
 }
