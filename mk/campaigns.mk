@@ -14,5 +14,6 @@ diskfull: deps          ## run every program on disks that fill up
 
 build-kills: $(BUILD)/kills
 build-damage: $(BUILD)/damage
+$(BUILD)/kills: $(BUILD)/tests/campaigns/writers.o
 $(BUILD)/kills $(BUILD)/damage: $(BUILD)/tests/campaigns/$$(@F).o $(BUILD)/tests/campaigns/campaign.o $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "writers.h"
+
+#include "app/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TENSORS "tensors.h5"
+#define STUDY                                                                                                          \
+  "smnist --quick --threads 1 --width 16 --train-images 40 --eval-images 4 --batch 4 --save-every 2 --epochs 2 "       \
+  "--method "                                                                                                          \
+  "euler,exact --keys raw,unit "
+#define TEXTS                                                                                                          \
+  "lm --quick --threads 1 --width 16 --hidden 16 --context 16 --batch 4 --group 2 --steps 24 --every 6 --warmup 2 "    \
+  "--windows 4 --save-every 2 --method euler,exact --keys raw,unit "
+#define TOKENS                                                                                                         \
+  " --quick --threads 1 --width 16 --batch 4 --group 2 --steps 16 --warmup 2 --tested 8 --save-every 2 "               \
+  "--method euler,exact --keys raw,unit "
+#define RESULTS "--out now/file.csv --losses now/losses.csv --steps now/steps.csv"
+
+const writer writers[WRITERS] = {
+    {"coefficient --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"run --input " TENSORS " --output now/file.h5", {"file.h5"}, NULL},
+    {"compare --input " TENSORS " --out now/file.csv", {"file.csv"}, NULL},
+    {"diagnose --input " TENSORS " --out now/file.csv --figure now/file.svg", {"file.csv", "file.svg"}, NULL},
+    {"accumulation --quick --tokens 20 --norm 1 --family unit,dictionary --out now/file.csv", {"file.csv"}, NULL},
+    {"effects --input study.csv --out now/file.csv", {"file.csv"}, NULL},
+    {STUDY RESULTS, {"file.csv", "losses.csv", "steps.csv"}, NULL},
+    {STUDY RESULTS " --configs now/configs --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, STUDY},
+    {TEXTS "--out now/file.csv --distributions now/steps.csv --configs now/configs --tensors now/tensors",
+     {"file.csv", "steps.csv"},
+     TEXTS},
+    {"recall" TOKENS "--out now/file.csv --configs now/configs", {"file.csv"}, "recall" TOKENS},
+    {"mad" TOKENS "--out now/file.csv --configs now/configs", {"file.csv"}, "mad" TOKENS},
+};
+
+double writers_seconds[WRITERS];
+
+/* Bytes of a table but for times: the last column of smnist's scores. */
+static void blank_times(unsigned char *bytes, size_t *n) {
+  if (memcmp(bytes, "# program: smnist", *n < 17 ? *n : 17) != 0 || !strstr((char *)bytes, "train_seconds")) return;
+  size_t kept = 0, comma = 0;
+  bool header = false;
+  for (size_t i = 0, start = 0; i < *n; i++) {
+    if (i == start) header = bytes[i] == '#', comma = 0;
+    if (bytes[i] == ',') comma = kept;
+    bytes[kept++] = bytes[i];
+    if (bytes[i] != '\n') continue;
+    if (comma && !header) kept = comma, bytes[kept++] = '\n';
+    start = i + 1;
+  }
+  *n = kept;
+}
+
+static bool same(const char *path, const char *expected) {
+  size_t n = 0, m = 0;
+  unsigned char *a = campaign_read(path, &n), *b = campaign_read(expected, &m);
+  if (a && b) blank_times(a, &n), blank_times(b, &m);
+  bool equal = a && b && n == m && memcmp(a, b, n) == 0;
+  free(a), free(b);
+  return equal;
+}
+
+void writers_prepare(campaign *c) {
+  campaign_shell("cp %s/tensors/whole-4.h5 " TENSORS "; cp %s/csv/study study.csv", c->data, c->data);
+  for (size_t w = 0; w < WRITERS; w++)
+    for (int again = 0; again < 2; again++) { /* the first time reads programs from the disk */
+      campaign_shell("rm -rf now whole-%zu; mkdir now", w);
+      double started = efla_seconds();
+      int status = campaign_run(c, writers[w].line, 0, 0, false);
+      writers_seconds[w] = efla_seconds() - started;
+      if (status != 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 1))
+        campaign_broken(c, "%s: status %d", writers[w].line, status);
+      campaign_shell("mv now whole-%zu", w);
+    }
+}
+
+void writers_clear(size_t w, bool old) {
+  campaign_shell("rm -rf now; mkdir now");
+  campaign_write("older", "older", 5);
+  for (size_t f = 0; old && f < 4 && writers[w].files[f]; f++) campaign_shell("cp older now/%s", writers[w].files[f]);
+}
+
+void writers_check(campaign *c, size_t w, bool old, bool ended) {
+  for (size_t f = 0; f < 4 && writers[w].files[f]; f++) {
+    char path[300], whole[300];
+    snprintf(path, sizeof path, "now/%s", writers[w].files[f]);
+    snprintf(whole, sizeof whole, "whole-%zu/%s", w, writers[w].files[f]);
+    if (same(path, whole)) continue;
+    if (ended)
+      campaign_broken(c, "%s: %s is not whole after a good end", writers[w].line, path);
+    else if (old ? !same(path, "older") : access(path, F_OK) == 0)
+      campaign_broken(c, "%s: %s is neither the old file nor the whole new one", writers[w].line, path);
+  }
+}
+
+void writers_finish_study(campaign *c, size_t w) {
+  int status = campaign_run(c, writers[w].line, 0, 0, false);
+  if (status != 0) campaign_broken(c, "a stopped study: taken up, it ends with %d: see %s/err", status, c->work);
+  writers_check(c, w, false, true);
+  if (campaign_shell("find now -name '*.part' -o -name '*.lock' | grep -q .") == 0)
+    campaign_broken(c, "a stopped study: brought to its end, it leaves an unfinished file");
+  if (campaign_shell(
+          "for f in $(ls whole-%zu/tensors/*.h5 2>/dev/null); do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) !=
+      0)
+    campaign_broken(c, "a stopped study: other tensors");
+}
