@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# make kills N=200 SEED=1, make damage N=1000 SEED=1, make diskfull: promises tried many times over; see docs/campaigns.md.
+# make kills N=200 SEED=1, make damage N=1000 SEED=1, make power N=200 SEED=1, make diskfull: promises tried many times over; see docs/campaigns.md.
 
-.PHONY: kills damage diskfull build-kills build-damage
+.PHONY: kills damage diskfull power build-kills build-damage build-power
 kills: deps             ## end programs by N=200 signals at random moments, and see what is left
 	@$(SUBMAKE) $(JOBS) build-all build-kills
 	@$(BUILD)/kills kills $(BIN) tests/corpus $(BUILD)/tests/work/kills $(or $(N),200) $(or $(SEED),1) $(CORES)
 damage: deps            ## feed N=1000 damaged files to the programs that read them
 	@$(SUBMAKE) $(JOBS) build-all build-damage
 	@$(BUILD)/damage damage $(BIN) tests/corpus $(BUILD)/tests/work/damage $(or $(N),1000) $(or $(SEED),1) $(CORES)
+power: deps             ## drop what had not reached the disk, N=200 times, and see what is left
+	@$(SUBMAKE) $(JOBS) build-all build-power
+	@$(BUILD)/power power $(BIN) tests/corpus $(BUILD)/tests/work/power $(or $(N),200) $(or $(SEED),1) $(CORES)
 diskfull: deps          ## run every program on disks that fill up
 	@$(SUBMAKE) $(JOBS) build-all
 	@sh tests/campaigns/diskfull.sh $(BIN) $(BUILD) $(MODE)
 
 build-kills: $(BUILD)/kills
 build-damage: $(BUILD)/damage
-$(BUILD)/kills: $(BUILD)/tests/campaigns/writers.o
-$(BUILD)/kills $(BUILD)/damage: $(BUILD)/tests/campaigns/$$(@F).o $(BUILD)/tests/campaigns/campaign.o $(LIBRARIES)
+build-power: $(BUILD)/power $(BUILD)/power.so
+$(BUILD)/kills $(BUILD)/power: $(BUILD)/tests/campaigns/writers.o
+$(BUILD)/kills $(BUILD)/damage $(BUILD)/power: $(BUILD)/tests/campaigns/$$(@F).o $(BUILD)/tests/campaigns/campaign.o $(LIBRARIES)
 	$(call say,LD,$@)$(LINK) $(PACKAGE_LIBS)
+$(BUILD)/power.so: tests/campaigns/preload_power.c
+	$(call say,LD,$@)$(CC) -std=gnu11 $(WARNINGS) -O1 -fPIC -shared -o $@ $< -ldl

@@ -61,7 +61,8 @@ static bool wait_for_group(pid_t group, double seconds) {
 
 int campaign_run(campaign *c, const char *line, int signal_number, double after, bool group) {
   char command[2000];
-  snprintf(command, sizeof command, "exec %s/%s >out 2>err </dev/null", c->bin, line);
+  snprintf(command, sizeof command, "exec %s %s/%s >out 2>err </dev/null", c->environment ? c->environment : "", c->bin,
+           line);
   pid_t child = fork();
   if (child < 0) give_up("fork");
   if (child == 0) {
@@ -131,6 +132,9 @@ int campaign_main(int argc, char **argv, void (*prepare)(campaign *), bool (*mor
   campaign c = {.name = argv[1], .bin = realpath(argv[2], NULL), .data = realpath(argv[3], NULL)};
   c.n = strtoul(argv[5], NULL, 10), c.seed = strtoull(argv[6], NULL, 10);
   size_t processes = strtoul(argv[7], NULL, 10);
+  char *self = realpath("/proc/self/exe", NULL);
+  snprintf(c.preload, sizeof c.preload, "%s.so", self ? self : "");
+  free(self);
   if (!c.bin || !c.data || campaign_shell("rm -rf '%s' && mkdir -p '%s/0'", argv[4], argv[4]) != 0) give_up(argv[4]);
   char *root = realpath(argv[4], NULL);
   c.shared = mmap(NULL, sizeof *c.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

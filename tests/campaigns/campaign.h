@@ -17,6 +17,8 @@ typedef struct campaign_shared {
 
 typedef struct campaign {
   const char *name, *bin, *data; /* absolute paths: of the programs, of tests/corpus */
+  const char *environment;       /* what programs are started by: "env NAME=VALUE ..."; NULL: nothing */
+  char preload[512];             /* this campaign's library for LD_PRELOAD: its own path and ".so" */
   char work[512];                /* directory of this process, the current one while trials run */
   uint64_t seed, state;          /* of the trial's random numbers */
   size_t n, trial;

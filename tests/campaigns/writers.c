@@ -102,8 +102,9 @@ void writers_finish_study(campaign *c, size_t w) {
   int status = campaign_run(c, writers[w].line, 0, 0, false);
   if (status != 0) campaign_broken(c, "a stopped study: taken up, it ends with %d: see %s/err", status, c->work);
   writers_check(c, w, false, true);
-  if (campaign_shell("find now -name '*.part' -o -name '*.lock' | grep -q .") == 0)
-    campaign_broken(c, "a stopped study: brought to its end, it leaves an unfinished file");
+  /* The lock of a finished config may be left by SIGKILL or a loss of power: nobody needs it any more. */
+  if (campaign_shell("find now -name '*.part' | grep . >left") == 0)
+    campaign_broken(c, "a stopped study: brought to its end, it leaves an unfinished file, see %s/left", c->work);
   if (campaign_shell(
           "for f in $(ls whole-%zu/tensors/*.h5 2>/dev/null); do cmp -s $f now/tensors/${f##*/} || exit 1; done", w) !=
       0)
