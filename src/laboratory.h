@@ -3,9 +3,10 @@
 #ifndef LABORATORY_H
 #define LABORATORY_H
 
-#include "base/status.h" /* status and message of functions that can fail */
-#include "base/draw.h"   /* short streams of random numbers */
-#include "base/ranks.h"  /* what ranks do together */
+#include "base/status.h"        /* status and message of functions that can fail */
+#include "base/draw.h"          /* short streams of random numbers */
+#include "base/memory_stream.h" /* texts in memory */
+#include "base/ranks.h"         /* what ranks do together */
 
 #include "base/tokens.h"                        /* q, k, v, beta of a block of tokens */
 #include "efla/rule.h"                          /* methods, decays, key treatments; coefficients */

@@ -42,17 +42,17 @@ static efla_status tabulate(efla_diagnosis *d, const efla_diagnosis_about *about
   efla_branch branch;
   char *text = NULL, sentence[EFLA_SENTENCE];
   size_t length = 0;
-  FILE *file = open_memstream(&text, &length);
+  FILE *file = efla_memory_stream(&text, &length);
   efla_status status = file && efla_table_fork(table, &branch) == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
   if (status == EFLA_OK) {
     efla_diagnosis_write_rows(d, about, &branch.table);
-    fflush(branch.table.file);
+    if (fflush(branch.table.file) != 0 || ferror(branch.table.file)) status = efla_fail_memory(why);
     efla_table_header(file, cli);
     efla_columns_header(file, cli->program->columns);
-    fputs(branch.text, file);
+    if (status == EFLA_OK) fputs(branch.text, file);
     efla_table_join(table, &branch);
   }
-  if (file && fclose(file) != 0) status = efla_fail_memory(why);
+  if (file && !efla_memory_stream_close(file)) status = efla_fail_memory(why);
   efla_diagnosis_sentence(d, sentence);
   const efla_figure_text texts[] = {{"input", input}, {"verdict", sentence}};
   if (status == EFLA_OK && picture)
@@ -78,7 +78,9 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK) {
     const efla_diagnosis_about about = {input, tolerances.n, tolerances.value};
     trusted = efla_diagnosis_finish(&d, &refusal);
-    if (json)
+    if (trusted != EFLA_OK && trusted != EFLA_UNTRUSTED)
+      status = trusted, *why = refusal;
+    else if (json)
       status = efla_diagnosis_write_json(&d, &about, stdout, why);
     else
       efla_diagnosis_write_text(&d, &about, stdout);

@@ -52,10 +52,10 @@ static const efla_option options[] = {
 static efla_status write_provenance(efla_tensors *out, const efla_cli *cli, const char *used, efla_message *why) {
   char *text = NULL;
   size_t length;
-  FILE *lines = open_memstream(&text, &length);
+  FILE *lines = efla_memory_stream(&text, &length);
   if (!lines) return efla_fail_memory(why);
   efla_table_header(lines, cli);
-  efla_status status = fclose(lines) == 0 ? EFLA_OK : efla_fail_memory(why);
+  efla_status status = efla_memory_stream_close(lines) ? EFLA_OK : efla_fail_memory(why);
   for (char *rest = text, *line; status == EFLA_OK && (line = strsep(&rest, "\n")) && *line;) {
     char *value = strchr(line, ':');
     *value++ = 0;

@@ -230,6 +230,7 @@ bool efla_cli_read(efla_cli *cli, const efla_program *program, int argc, char **
   error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &p);
   for (size_t i = 0; i < options; i++) free(help[i]), free(alias[i]);
   free(text);
+  if (error == ENOMEM) efla_option_no_memory();
   *code = error == 0 || p.stopped ? EFLA_EXIT_FINE : EFLA_EXIT_USAGE;
   if (p.stopped && (fflush(stdout) != 0 || ferror(stdout))) *code = EFLA_EXIT_IO;
   if (error != 0) efla_cli_clear(cli);

@@ -33,10 +33,13 @@ static efla_status collect_state(const efla_communicator *ranks, efla_status *wo
 static efla_status collect_parts(const efla_communicator *ranks, efla_branch *branches, size_t n, part *all) {
   part *mine = calloc(n + 1, sizeof *mine);
   if (!mine) return EFLA_NO_MEMORY;
-  for (size_t i = 0; i < n; i++)
-    if (efla_collect_mine(ranks, i) && efla_branch_end(&branches[i]))
-      mine[i] = (part){.bytes = branches[i].length, .rows = branches[i].table.rows};
-  const efla_status status = ranks->gather(ranks, mine, n * sizeof *mine, all);
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < n; i++) {
+    if (!efla_collect_mine(ranks, i)) continue;
+    if (branches[i].table.file && !efla_branch_end(&branches[i])) status = EFLA_NO_MEMORY;
+    mine[i] = (part){.bytes = branches[i].length, .rows = branches[i].table.rows};
+  }
+  if (status == EFLA_OK) status = ranks->gather(ranks, mine, n * sizeof *mine, all);
   free(mine);
   return status;
 }

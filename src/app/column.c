@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/column.h"
 
+#include "app/option.h"
+#include "base/memory_stream.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -44,20 +47,17 @@ static void fill(FILE *file, size_t at, size_t indent, const char *text) {
 char *efla_columns_help(const efla_column *columns) {
   char *text = NULL;
   size_t length, widest = 0;
-  FILE *file = open_memstream(&text, &length);
-  if (!file) abort();
+  FILE *file = efla_memory_stream(&text, &length);
+  if (!file) efla_option_no_memory();
   for (const efla_column *c = columns; c->name; c++) widest = strlen(c->name) > widest ? strlen(c->name) : widest;
   for (const efla_column *c = columns; c->name; c++) {
     size_t indent = HELP_INDENT + widest + 2;
-    char *unit = NULL, *meaning = NULL;
-    if (asprintf(&unit, *c->unit ? " [%s]" : "%s", c->unit) < 0 || asprintf(&meaning, "%s%s", c->meaning, unit) < 0)
-      abort();
+    char *meaning = efla_option_text(*c->unit ? "%s [%s]" : "%s%s", c->meaning, c->unit);
     fprintf(file, "%*s%-*s", HELP_INDENT, "", (int)widest + 2, c->name);
     fill(file, indent, indent, meaning);
-    free(unit);
     free(meaning);
   }
-  if (fclose(file) != 0) abort();
+  if (!efla_memory_stream_close(file)) efla_option_no_memory();
   return text;
 }
 

@@ -68,7 +68,7 @@ bool efla_columns_cover(const efla_column *columns);
 /* Writes the lines `# column NAME [unit]: meaning`, then the line of names. */
 void efla_columns_header(FILE *file, const efla_column *columns);
 
-/* The list of columns for --help, one or more lines for each; to be freed. */
+/* The list of columns for --help, one or more lines for each; to be freed. Ends the program where memory runs out. */
 char *efla_columns_help(const efla_column *columns);
 
 /* Writes one row as a line. */

@@ -7,15 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+void efla_option_no_memory(void) {
+  fputs("out of memory\n", stderr);
+  exit(EFLA_EXIT_IO);
+}
+
 char *efla_option_text(const char *format, ...) {
   char *text = NULL;
   va_list arguments;
   va_start(arguments, format);
   int length = vasprintf(&text, format, arguments);
   va_end(arguments);
-  if (length >= 0) return text;
-  fputs("out of memory\n", stderr);
-  exit(EFLA_EXIT_IO);
+  if (length < 0) efla_option_no_memory();
+  return text;
 }
 
 char *efla_option_names(const char *before, const char *separator, const char *(*names)(size_t row)) {

@@ -16,6 +16,9 @@ bool efla_option_assign(struct argp_state *state, const efla_option *option, con
 /* Whether the option takes several values. */
 bool efla_option_is_list(const efla_option *option);
 
+/* Ends the program, which has no output yet, with a sentence. */
+_Noreturn void efla_option_no_memory(void);
+
 /* As asprintf; to be freed. Ends the program where memory runs out. */
 char *efla_option_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -4,6 +4,7 @@
 #include "build_info.h"
 
 #include <cblas.h>
+#include <fcntl.h>
 #include <gsl/gsl_version.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,17 +34,16 @@ void efla_blas_best_kernels(char **argv) {
 
 /* The processor's name from /proc/cpuinfo; "unknown" where that does not exist. */
 static void processor(size_t size, char *name) {
-  char line[256];
-  snprintf(name, size, "unknown");
-  FILE *file = fopen("/proc/cpuinfo", "r");
-  while (file && fgets(line, sizeof line, file)) {
-    char *colon = strchr(line, ':');
-    if (!colon || strncmp(line, "model name", 10) != 0) continue;
-    line[strcspn(line, "\n")] = 0;
-    snprintf(name, size, "%s", colon + 2);
-    break;
-  }
-  if (file) fclose(file);
+  char text[4096]; /* the first processor's part, without memory from the heap, which a full program may lack */
+  const int file = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+  text[length > 0 ? length : 0] = 0;
+  const char *line = strstr(text, "model name"), *colon = line ? strchr(line, ':') : NULL;
+  if (colon)
+    snprintf(name, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+  else
+    snprintf(name, size, "unknown");
+  if (file >= 0) close(file);
 }
 
 void efla_provenance_write(FILE *file) {

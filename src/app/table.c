@@ -2,6 +2,7 @@
 #include "app/table.h"
 
 #include "app/provenance.h"
+#include "base/memory_stream.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -74,14 +75,14 @@ void efla_table_put(efla_table *table, const void *row) {
 
 efla_status efla_table_fork(const efla_table *table, efla_branch *branch) {
   *branch = (efla_branch){.table = {.columns = table->columns}};
-  branch->table.file = open_memstream(&branch->text, &branch->length);
+  branch->table.file = efla_memory_stream(&branch->text, &branch->length);
   return branch->table.file ? EFLA_OK : EFLA_NO_MEMORY;
 }
 
 bool efla_branch_end(efla_branch *branch) {
   FILE *file = branch->table.file;
   branch->table.file = NULL;
-  return file && fclose(file) == 0;
+  return efla_memory_stream_close(file);
 }
 
 void efla_table_add(efla_table *table, const char *text, size_t length, size_t rows) {
@@ -97,13 +98,16 @@ void efla_branch_clear(efla_branch *branch) {
 }
 
 void efla_table_join(efla_table *table, efla_branch *branch) {
-  const bool whole = efla_branch_end(branch);
-  efla_table_add(table, branch->text, whole ? branch->length : 0, branch->table.rows);
+  const bool begun = branch->table.file != NULL;
+  if (efla_branch_end(branch))
+    efla_table_add(table, branch->text, branch->length, branch->table.rows);
+  else if (begun)
+    table->error = ENOMEM; /* which closing the table reports */
   efla_branch_clear(branch);
 }
 
 efla_status efla_table_close(efla_table *table, efla_message *why) {
-  bool failed = fflush(table->file) != 0 || ferror(table->file);
+  bool failed = fflush(table->file) != 0 || ferror(table->file) || table->error;
   note_error(table);
   if (table->file != stdout && fclose(table->file) != 0) failed = true;
   efla_status status = EFLA_OK;

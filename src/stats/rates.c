@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stats/rates.h"
 
+#include "base/memory_stream.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +162,7 @@ static efla_status list_tried(efla_results *o, efla_message *why) {
 
 efla_status efla_rates_choose(efla_results *o, const char *path, efla_message *why) {
   size_t length, to = 0;
-  FILE *file = open_memstream(&o->choices, &length);
+  FILE *file = efla_memory_stream(&o->choices, &length);
   efla_status status = file ? list_tried(o, why) : efla_fail_memory(why);
   for (choice x = {.n = 0}; x.first + x.n < o->variants && status == EFLA_OK; to++) {
     x.first += x.n, x.n = 0;
@@ -170,7 +172,7 @@ efla_status efla_rates_choose(efla_results *o, const char *path, efla_message *w
       x.n++;
     status = choose_config(o, &x, to, file, path, why);
   }
-  if (file && fclose(file) != 0) status = efla_fail_memory(why);
+  if (file && !efla_memory_stream_close(file)) status = efla_fail_memory(why);
   if (status != EFLA_OK) return status;
   for (size_t v = 0; v < to; v++) o->variant[v].lr = NAN;
   o->variants = to;

@@ -5,8 +5,10 @@
 
 #include <stddef.h>
 
-/* The least-squares slope of log y against log x over the points, of n, with x >= least and 0 < y < most; nan for fewer
- * than three. */
+enum { EFLA_SLOPE_POINTS = 512 };
+
+/* The least-squares slope of log y against log x over the points, of n <= EFLA_SLOPE_POINTS, with x >= least and
+ * 0 < y < most; nan for fewer than three. */
 double efla_log_slope(size_t n, const double *x, const double *y, double least, double most);
 
 /* The last place, between 0 and n - 1, at which the positive curve a falls from above b to b, interpolated by power

@@ -103,6 +103,14 @@ unsigned char *campaign_read(const char *path, size_t *n) {
   return bytes;
 }
 
+size_t campaign_read_number(const char *path) {
+  size_t bytes;
+  unsigned char *text = campaign_read(path, &bytes);
+  const size_t number = text ? strtoul((char *)text, NULL, 10) : 0;
+  free(text);
+  return number;
+}
+
 void campaign_write(const char *path, const void *bytes, size_t n) {
   FILE *file = fopen(path, "wb");
   if (!file || fwrite(bytes, 1, n, file) != n || fclose(file) != 0) give_up(path);

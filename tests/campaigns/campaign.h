@@ -48,6 +48,7 @@ int campaign_shell(const char *format, ...) __attribute__((format(printf, 1, 2))
 
 /* The bytes of a file, to be freed; NULL where there is none. */
 unsigned char *campaign_read(const char *path, size_t *n);
+size_t campaign_read_number(const char *path); /* 0 where there is none */
 void campaign_write(const char *path, const void *bytes, size_t n);
 
 #endif

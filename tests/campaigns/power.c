@@ -33,14 +33,6 @@ static int run_until(campaign *c, size_t w, size_t call) {
   return status;
 }
 
-static size_t read_count(void) {
-  size_t n;
-  unsigned char *text = campaign_read("notes/count", &n);
-  const size_t count = text ? strtoul((char *)text, NULL, 10) : 0;
-  free(text);
-  return count;
-}
-
 static void prepare(campaign *c) {
   setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* so that no program starts itself again */
   writers_prepare(c);
@@ -48,7 +40,7 @@ static void prepare(campaign *c) {
     writers_clear(w, false);
     run_until(c, w, 0);
     writers_check(c, w, false, true);
-    calls[w] = read_count();
+    calls[w] = campaign_read_number("notes/count");
     if (calls[w] == 0) campaign_broken(c, "%s: no call of fsync, rename or unlink was seen", writers[w].line);
   }
 }

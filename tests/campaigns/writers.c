@@ -28,6 +28,21 @@ const writer writers[WRITERS] = {
     {"compare --input " TENSORS " --out now/file.csv", {"file.csv"}, NULL},
     {"diagnose --input " TENSORS " --out now/file.csv --figure now/file.svg", {"file.csv", "file.svg"}, NULL},
     {"accumulation --quick --tokens 20 --norm 1 --family unit,dictionary --out now/file.csv", {"file.csv"}, NULL},
+    {"chunk --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"channel_decay --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"confusion --quick --kernel exact --seeds 1 --out now/file.csv", {"file.csv"}, NULL},
+    {"decay --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"noise --quick --dk 8 --pairs 4 --trials 2 --methods euler,exact --out now/file.csv", {"file.csv"}, NULL},
+    {"order --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"precision --quick --out now/file.csv", {"file.csv"}, NULL},
+    {"reference --quick --dk 4 --largest 1 --out now/file.csv", {"file.csv"}, NULL},
+    {"scaling --quick --tokens 1024 --forward 1e-6 --sum 1e-6 --map 1e-6 --product 1e-6 --gradient 1e-3 --out "
+     "now/file.csv",
+     {"file.csv"},
+     NULL},
+    {"stability --quick --dk 4 --tokens 100 --out now/file.csv", {"file.csv"}, NULL},
+    {"stability_plane --quick --dk 4 --tokens 100 --per-unit 2 --out now/file.csv", {"file.csv"}, NULL},
+    {"zero_order_hold --quick --out now/file.csv", {"file.csv"}, NULL},
     {"effects --input study.csv --out now/file.csv", {"file.csv"}, NULL},
     {STUDY RESULTS, {"file.csv", "losses.csv", "steps.csv"}, NULL},
     {STUDY RESULTS " --configs now/configs --tensors now/tensors", {"file.csv", "losses.csv", "steps.csv"}, STUDY},
@@ -40,9 +55,13 @@ const writer writers[WRITERS] = {
 
 double writers_seconds[WRITERS];
 
-/* Bytes of a table but for times: the last column of smnist's scores. */
+/* Bytes of a table but for times: the last column, where it is of seconds. */
 static void blank_times(unsigned char *bytes, size_t *n) {
-  if (memcmp(bytes, "# program: smnist", *n < 17 ? *n : 17) != 0 || !strstr((char *)bytes, "train_seconds")) return;
+  static const char title[] = "seconds\n";
+  const unsigned char *names = bytes, *end = NULL;
+  while (names && *names == '#') names = (unsigned char *)strchr((char *)names, '\n'), names = names ? names + 1 : NULL;
+  if (names) end = (unsigned char *)strchr((char *)names, '\n');
+  if (!end || end - names < 8 || memcmp(end + 2 - sizeof title, title, sizeof title - 1) != 0) return;
   size_t kept = 0, comma = 0;
   bool header = false;
   for (size_t i = 0, start = 0; i < *n; i++) {

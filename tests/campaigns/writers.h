@@ -11,7 +11,7 @@ typedef struct writer {
   const char *study; /* that it runs, with configs in now/configs and files in now/tensors; NULL: none */
 } writer;
 
-enum { WRITERS = 11 };
+enum { WRITERS = 23 };
 extern const writer writers[WRITERS];
 extern double writers_seconds[WRITERS]; /* that each takes, undisturbed */
 
