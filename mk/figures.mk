@@ -30,10 +30,11 @@ build-report: $(PAGES) report/api/index.html
 	@mv report/index.html.new report/index.html
 	$(if $(filter pdf,$(FORMAT)),chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-pdf-header-footer --print-to-pdf=report/report.pdf report/index.html 2>/dev/null)
 
-# Documents are where they are in the repository, so that links between them need no more than another ending.
+# Brackets of formulas are as high as the text, which pandoc lets grow with every raised letter. Documents are where they are in the repository, so that links between them need no more than another ending.
 report/%.html: %.md experiments/report/page.lua experiments/report/page.html $(LOOK)
 	@mkdir -p $(@D)
-	$(call say,PAGE,$@)pandoc --fail-if-warnings --from gfm+tex_math_dollars --to html5 --mathml --no-highlight --toc --template experiments/report/page.html --lua-filter experiments/report/page.lua --output $@ $<
+	$(call say,PAGE,$@)pandoc --fail-if-warnings --from gfm+tex_math_dollars --to html5 --mathml --no-highlight --toc --template experiments/report/page.html --lua-filter experiments/report/page.lua --output $@.new $<
+	@sed 's/stretchy="true"/stretchy="false"/g' $@.new >$@; rm $@.new
 
 PUBLIC_HEADERS := $(wildcard src/efla/*.h) src/mpi/communicator.h
 report/api/index.html: $(PUBLIC_HEADERS) $(addprefix experiments/report/,api api.html doxyfile headers.awk layout.xml) $(LOOK)

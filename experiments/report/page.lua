@@ -53,7 +53,15 @@ local function scrolling(block, label)
   }
 end
 function Table(block) return scrolling(block, "Table") end
-function CodeBlock(block) return scrolling(block, "Text as it is") end
+function CodeBlock(block)
+  if block.classes[1] ~= "math" then return scrolling(block, "Text as it is") end
+  return pandoc.Para({pandoc.Math("DisplayMath", block.text)})
+end
+-- A formula in a line is not broken up: a long one scrolls where the window is narrow.
+function Math(math)
+  if math.mathtype == "InlineMath" and #math.text > 24 then return pandoc.Span(math, {class = "formula"}) end
+end
+function Str(text) assert(not text.text:match("`"), "a code span is broken: " .. text.text) end
 
 -- Anchors that begin the text after a heading move before it, where a reader then arrives; one that is the heading's own
 -- goes away.
@@ -80,4 +88,4 @@ function Pandoc(doc)
   return doc
 end
 
-return {{Pandoc = Pandoc}, {Link = Link, Image = Image, Table = Table, CodeBlock = CodeBlock}, {Code = Code}}
+return {{Pandoc = Pandoc}, {Link = Link, Image = Image, Table = Table, CodeBlock = CodeBlock, Math = Math, Str = Str}, {Code = Code}}
