@@ -46,13 +46,14 @@ function Image(image)
   return pandoc.RawInline("html", '<span class="figure">' .. text:gsub("<svg", '<svg role="img" aria-label="' .. said .. '"', 1) .. "</span>")
 end
 
-local function scrolling(block, label)
+local function scrolling(block, label, class)
   return {
-    pandoc.RawBlock("html", '<div class="wide" tabindex="0" role="region" aria-label="' .. label .. '">'), block,
+    pandoc.RawBlock("html", '<div class="wide' .. (class or "") .. '" tabindex="0" role="region" aria-label="' .. label .. '">'), block,
     pandoc.RawBlock("html", "</div>"),
   }
 end
-function Table(block) return scrolling(block, "Table") end
+-- Of a few columns, which are texts: one below the other where the window is narrow.
+function Table(block) return scrolling(block, "Table", #block.colspecs <= 3 and " few" or "") end
 function CodeBlock(block)
   if block.classes[1] ~= "math" then return scrolling(block, "Text as it is") end
   return pandoc.Para({pandoc.Math("DisplayMath", block.text)})
