@@ -16,17 +16,29 @@ build-verdict: $(BUILD)/verdict
 
 # One page with all of it, report/index.html, that needs nothing else; FORMAT=pdf prints it too, by Chromium.
 .PHONY: report build-report check-report
-report: deps $(if $(filter pdf,$(FORMAT)),browser-deps) ## the claims, figures and where they come from, on one page: report/index.html
+PAGES := $(patsubst %.md,report/%.html,$(filter-out docs/README.md,$(wildcard *.md docs/*.md docs/*/*.md)))
+LOOK  := experiments/report/nav.html experiments/report/style.css
+report: deps page-deps $(if $(filter pdf,$(FORMAT)),browser-deps) ## the claims, figures and where they come from, on one page, report/index.html, the documents and the C API beside it
 	@$(SUBMAKE) $(JOBS) build-all build-verdict $(BUILD)/report
 	@$(SUBMAKE) FORMAT=svg build-figures
-	@$(SUBMAKE) build-report
-check-report: report browser-deps ## look for faults of the page, in Chromium
+	@$(SUBMAKE) $(JOBS) build-report
+check-report: report browser-deps ## look for faults of these pages, in Chromium
 	@experiments/report/check $(words $(FIGURES))
-build-report:
+build-report: $(PAGES) report/api/index.html
 	@mkdir -p report
 	@$(BUILD)/report results $(BIN) $(foreach figure,$(FIGURES),$(figure):$(call table,$(figure)):$(call script,$(figure))) > report/index.html.new || { rm -f report/index.html.new; exit 1; }
 	@mv report/index.html.new report/index.html
 	$(if $(filter pdf,$(FORMAT)),chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-pdf-header-footer --print-to-pdf=report/report.pdf report/index.html 2>/dev/null)
+
+# Brackets of formulas are as high as the text, which pandoc lets grow with every raised letter. Documents are where they are in the repository, so that links between them need no more than another ending.
+report/%.html: %.md experiments/report/page.lua experiments/report/page.html $(LOOK)
+	@mkdir -p $(@D)
+	$(call say,PAGE,$@)pandoc --fail-if-warnings --from gfm+tex_math_dollars --to html5 --mathml --no-highlight --toc --template experiments/report/page.html --lua-filter experiments/report/page.lua --output $@.new $<
+	@sed 's/stretchy="true"/stretchy="false"/g' $@.new >$@; rm $@.new
+
+PUBLIC_HEADERS := $(wildcard src/efla/*.h) src/mpi/communicator.h
+report/api/index.html: $(PUBLIC_HEADERS) $(addprefix experiments/report/,api api.html doxyfile headers.awk layout.xml) $(LOOK)
+	$(call say,API,$@)experiments/report/api report $(PUBLIC_HEADERS)
 
 # A run is a table, results/RUN.csv, and the command that writes it (normally bin/RUN).  A figure, figures/FIGURE.svg, is drawn
 # from the table of its run by a script (both normally of the figure's name).

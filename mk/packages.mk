@@ -42,7 +42,11 @@ endef
 define PYTHON_OPTIONAL
 /usr/bin/python3 -c 'import torch'   python3-torch
 endef
-# For the report: a page is looked at, and printed.
+# For the report: documents and the C API become pages; a page is looked at, and printed.
+define PAGE_MAKERS
+command -v pandoc                pandoc
+command -v doxygen               doxygen
+endef
 define BROWSERS
 command -v chromium              chromium
 endef
@@ -65,9 +69,9 @@ command -v aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 test -e /usr/aarch64-linux-gnu/lib/libc.a     libc6-dev-arm64-cross
 command -v qemu-aarch64          qemu-user
 endef
-export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS SIMULATORS CROSS_COMPILERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS PAGE_MAKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS SIMULATORS CROSS_COMPILERS
 
-.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps browser-deps lint-deps checker-deps simulator-deps cross-deps
+.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps page-deps browser-deps lint-deps checker-deps simulator-deps cross-deps
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 present:
@@ -82,6 +86,8 @@ consumer-deps:
 	@sh .ci/install "$$CONSUMERS"
 python-deps:
 	@sh .ci/install "$$PYTHON" "$(if $(filter no,$(OPTIONAL)),,$$PYTHON_OPTIONAL)"
+page-deps:
+	@sh .ci/install "$$PAGE_MAKERS"
 browser-deps:
 	@sh .ci/install "$$BROWSERS"
 lint-deps:

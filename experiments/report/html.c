@@ -34,10 +34,16 @@ char *html_read(const char *path) {
   return text;
 }
 
+#define ROOT "$root$" /* the way from a page to the root of all, where this one is */
+
 efla_status html_include(const char *path, efla_message *why) {
   char *text = html_read(path);
   if (!text) return efla_fail(why, EFLA_INPUT, "%s: cannot read: %s", path, strerror(errno));
-  fputs(text, stdout);
+  for (const char *at = text; *at;)
+    if (!strncmp(at, ROOT, strlen(ROOT)))
+      at += strlen(ROOT);
+    else
+      putchar(*at++);
   free(text);
   return EFLA_OK;
 }

@@ -11,7 +11,8 @@ void html_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The bytes of a file, with a zero behind them, to be freed; NULL where it cannot be read. */
 char *html_read(const char *path);
 
-/* A file as it is: a part of the page. Fails with EFLA_INPUT. */
+/* A file that is a part of the page, as it is but for "$root$" before links, which other pages need and this one does
+ * not. Fails with EFLA_INPUT. */
 efla_status html_include(const char *path, efla_message *why);
 
 /* An SVG file as an element of the page: its ids, and what refers to them, get the prefix, since those of all figures

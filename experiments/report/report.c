@@ -114,10 +114,12 @@ static efla_status put_page(const char *results, const char *programs, efla_mess
        "<style>");
   efla_status status = html_include(HERE "style.css", why);
   puts("</style>\n</head>\n<body>");
+  if (status == EFLA_OK) status = html_include(HERE "nav.html", why);
   if (status == EFLA_OK) status = html_include(HERE "question.html", why);
   if (status != EFLA_OK) return status;
-  puts("<nav aria-label=\"Contents\"><h2>Contents</h2><ul><li><a href=\"#question\">The question</a></li>"
-       "<li><a href=\"#claims\">The claims</a></li>");
+  puts(
+      "<nav class=\"contents\" aria-label=\"Contents\"><h2>Contents</h2><ul><li><a href=\"#question\">The question</a></li>"
+      "<li><a href=\"#claims\">The claims</a></li>");
   for (size_t i = 0; i < drawn; i++) printf("<li><a href=\"#%s\">%s</a></li>\n", figures[i].name, figures[i].name);
   puts("</ul></nav>\n<section id=\"claims\"><h2>The claims</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" "
        "aria-label=\"Claims\"><table>\n<thead><tr><th scope=\"col\">Claim</th>"

@@ -10,9 +10,10 @@
 extern "C" {
 #endif
 
+/* The type of an array's elements. */
 typedef enum efla_type {
-  EFLA_F64,
-  EFLA_F32,
+  EFLA_F64,  /* double */
+  EFLA_F32,  /* float */
   EFLA_BF16, /* backend cuda only */
   EFLA_F16   /* backend cuda only */
 } efla_type;

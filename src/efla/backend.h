@@ -18,10 +18,12 @@
 extern "C" {
 #endif
 
+/* An open backend. */
 typedef struct efla_backend efla_backend;
 
-#define EFLA_MAX_THREADS 1024
+#define EFLA_MAX_THREADS 1024 /* of one call */
 
+/* How a backend is opened; all zero is the default. */
 typedef struct efla_options {
   size_t threads; /* threads per call, at most EFLA_MAX_THREADS; 0: one */
   const char

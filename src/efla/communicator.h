@@ -20,9 +20,10 @@ typedef struct efla_communicator efla_communicator;
 /* EFLA_NO_MEMORY or EFLA_DEVICE_FAILED where the library reports an error; with MPI's default error handler the job
  * ends instead. */
 struct efla_communicator {
-  const char *name;  /* "serial", "mpi" */
-  size_t rank, size; /* 0 <= rank < size */
-  void *context;     /* the owner's */
+  const char *name; /* "serial", "mpi" */
+  size_t rank;      /* of this process, 0 <= rank < size */
+  size_t size;      /* how many there are */
+  void *context;    /* the owner's */
   /* Sends sent[r] bytes to every rank r and receives received[r] from it, which is what r sends. The bytes for rank 0,
    * 1, ... lie one after another at send, those from rank 0, 1, ... at receive. */
   efla_status (*exchange)(const efla_communicator *c, const void *send, const size_t *sent, void *receive,

@@ -9,9 +9,10 @@
 extern "C" {
 #endif
 
+/* An open decoder. */
 typedef struct efla_decoder efla_decoder;
 
-/* batch x heads states of (dk, dv); all >= 1 */
+/* What a decoder is opened for: batch x heads states of (dk, dv); all >= 1. */
 typedef struct efla_decoder_shape {
   size_t batch, heads, dk, dv;
   efla_type type; /* of q, k, v, o and states */

@@ -41,22 +41,23 @@ typedef struct efla_psi_slopes {
   double of_product; /* of x psi(y, y + x) = R(-y) - R(-y - x) by x: -dR(-z)/dz at z = y + x */
 } efla_psi_slopes;
 
+/* A one-step method. Members named closed are for a phi that is no ratio of polynomials, and NULL otherwise. */
 typedef struct efla_method {
-  const char *name;                   /* in options, tables and legends */
-  const char *known_as;               /* its name in the literature */
-  int order;                          /* R(z) = e^z + O(z^(order+1)) */
-  double stable;                      /* |R(-x)| <= 1 for 0 <= x <= stable */
-  double positive;                    /* R(-x) >= 0 for 0 <= x <= positive */
-  double numerator[EFLA_PHI_TERMS];   /* of phi, in increasing powers of x; exact integers */
-  double denominator[EFLA_PHI_TERMS]; /* has the same value at 0; all zero: see closed */
-  double (*closed)(double x);         /* phi and phi' where phi is not a ratio of polynomials */
-  double (*closed_slope)(double x);
-  long double (*closed_long)(long double x); /* phi in long double */
-  double (*closed_stability)(double x);      /* R(-x) */
-  long double (*closed_stability_long)(long double x);
-  double (*closed_psi)(double y, double x); /* psi(y, y + x) */
-  long double (*closed_psi_long)(long double y, long double x);
-  void (*closed_psi_slopes)(double y, double x, efla_psi_slopes *s);
+  const char *name;                                             /* in options, tables and legends */
+  const char *known_as;                                         /* its name in the literature */
+  int order;                                                    /* R(z) = e^z + O(z^(order+1)) */
+  double stable;                                                /* |R(-x)| <= 1 for 0 <= x <= stable */
+  double positive;                                              /* R(-x) >= 0 for 0 <= x <= positive */
+  double numerator[EFLA_PHI_TERMS];                             /* of phi, in increasing powers of x; exact integers */
+  double denominator[EFLA_PHI_TERMS];                           /* has the same value at 0; all zero: see closed */
+  double (*closed)(double x);                                   /* phi where it is not a ratio of polynomials */
+  double (*closed_slope)(double x);                             /* phi' */
+  long double (*closed_long)(long double x);                    /* phi in long double */
+  double (*closed_stability)(double x);                         /* R(-x) */
+  long double (*closed_stability_long)(long double x);          /* and in long double */
+  double (*closed_psi)(double y, double x);                     /* psi(y, y + x) */
+  long double (*closed_psi_long)(long double y, long double x); /* and in long double */
+  void (*closed_psi_slopes)(double y, double x, efla_psi_slopes *s); /* and its derivatives */
 } efla_method;
 
 extern const efla_method efla_methods[]; /* ends with a row whose name is NULL */
@@ -112,25 +113,28 @@ typedef struct efla_rates {
   double before, decay, erase, write;
 } efla_rates;
 
+/* The same in long double. */
 typedef struct efla_rates_long {
   long double before, decay, erase, write;
 } efla_rates_long;
 
 /* How the rates follow from beta and the decay's argument g. */
 typedef struct efla_decay {
-  const char *name;
-  const char *what;
+  const char *name;     /* in options and tables */
+  const char *what;     /* what help texts say of it */
   bool gated;           /* takes an argument, the sequence's array g */
   const char *argument; /* its meaning: "g" or "alpha"; NULL: not gated */
   bool proportional;    /* rate y = 0 and rho = b, so that coefficients have e = d w */
   double share; /* > 0: takes g per channel too, of which this share acts before the step and the rest after it */
   double (*at_rate)(double y); /* the argument by which a state decays at the rate y >= 0; NULL: not gated */
-  void (*rates)(double beta, double g, efla_rates *r);
-  void (*rates_long)(long double beta, long double g, efla_rates_long *r);
+  void (*rates)(double beta, double g, efla_rates *r);                          /* of a token */
+  void (*rates_long)(long double beta, long double g, efla_rates_long *r);      /* and in long double */
   void (*slopes)(double beta, double g, efla_rates *by_beta, efla_rates *by_g); /* derivatives of the rates */
 } efla_decay;
 
-/*     name        before   y           rho          b      known as
+/* The decays and their rates.
+ *
+ *     name        before   y           rho          b      known as
  *     none        0        0           beta         beta   DeltaNet (Euler, unit keys), EFLA (exact, raw keys)
  *     split       g        0           beta         beta   Gated DeltaNet (Euler, unit keys; arXiv 2412.06464)
  *     joint       0        -g          beta         beta   decay and erasure as one flow
@@ -147,6 +151,7 @@ typedef struct efla_decay {
  * p being the erase key (sequence.h), without one k;
  * Lie splitting (Kimi Delta Attention, arXiv 2510.26692), of first order, and Strang's, of second. */
 extern const efla_decay efla_decays[]; /* ends with a row whose name is NULL */
+/* As efla_method_name and efla_method_find. */
 const char *efla_decay_name(size_t i);
 const efla_decay *efla_decay_find(const char *name);
 
@@ -154,13 +159,14 @@ const efla_decay *efla_decay_find(const char *name);
 
 /* Chosen independently of the method: EFLA uses keys as they are, DeltaNet normalises them. */
 typedef struct efla_key_treatment {
-  const char *name;
-  const char *what;
+  const char *name;                    /* in options and tables */
+  const char *what;                    /* what help texts say of it */
   void (*apply)(size_t dk, double *k); /* one key (dk), in place */
   bool unit;                           /* it returns k/|k| */
 } efla_key_treatment;
 
 extern const efla_key_treatment efla_key_treatments[]; /* raw, unit; ends with a row whose name is NULL */
+/* As efla_method_name and efla_method_find. */
 const char *efla_key_treatment_name(size_t i);
 const efla_key_treatment *efla_key_treatment_find(const char *name);
 
@@ -170,6 +176,7 @@ double efla_two_norm(size_t n, const double *x);
 
 /* ---- rules ---- */
 
+/* What is computed, a row of each of the three tables, and the scale of its output. */
 typedef struct efla_rule {
   const efla_method *method;      /* required */
   const efla_decay *decay;        /* NULL: none */
@@ -186,6 +193,7 @@ typedef struct efla_coefficients {
   double decay, erase, write;
 } efla_coefficients;
 
+/* The same in long double. */
 typedef struct efla_coefficients_long {
   long double decay, erase, write;
 } efla_coefficients_long;

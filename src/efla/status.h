@@ -11,8 +11,9 @@
 extern "C" {
 #endif
 
+/* How a call ended. */
 typedef enum efla_status {
-  EFLA_OK,
+  EFLA_OK,           /* all outputs are written */
   EFLA_INVALID,      /* an argument is invalid, or inconsistent with another */
   EFLA_UNSUPPORTED,  /* the arguments are valid, but not supported by this build, backend or processor */
   EFLA_NO_MEMORY,    /* an allocation failed, or would have been necessary after efla_reserve */

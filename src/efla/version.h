@@ -4,6 +4,7 @@
 #ifndef EFLA_VERSION_H
 #define EFLA_VERSION_H
 
+/* The version of the headers. */
 #define EFLA_VERSION_MAJOR 0
 #define EFLA_VERSION_MINOR 1
 #define EFLA_VERSION_PATCH 0

@@ -30,6 +30,8 @@ START_TEST(nothing_there) {
   ck_assert_ptr_nonnull(strstr(out, "Its table is missing: " WORK "/nosuch.csv"));
   ck_assert_ptr_nonnull(strstr(out, "Tables are missing, old, or have too few rows."));
   ck_assert_ptr_nonnull(strstr(out, "Error against step for every method")); /* of plots/order.gp */
+  ck_assert_ptr_nonnull(strstr(out, "<a href=\"docs/derivations.html\">"));  /* of nav.html */
+  ck_assert_ptr_null(strstr(out, "$root$"));
 }
 END_TEST
 
@@ -48,6 +50,33 @@ START_TEST(from_a_table) {
 }
 END_TEST
 
+/* Comments of a header as doxygen takes them: of the file, before declarations, for all of a row of them, behind them;
+ * others stay as they are. */
+START_TEST(comments_for_doxygen) {
+  static const char header[] =
+      "/* SPDX-License-Identifier: MIT */\n/* A file. */\n#ifndef A_H\n\n/* ---- part ---- */\n\n"
+      "/* Two\n *\n *     as it is\n *\n * functions, docs/bounds.md#step. */\n"
+      "int f(int x,\n      int y);\nint g(void);\nint h(void); /* third */\n\n"
+      "typedef struct s {\n  int a; /* first */\n  /* second */\n  int b;\n} s;\n";
+  static const char two[] = "/** Two\n *\n * @verbatim\n     as it is\n@endverbatim\n *\n"
+                            " * functions, [docs/bounds, step](../docs/bounds.html#step). */\n";
+  char expected[1024];
+  snprintf(expected, sizeof expected,
+           "/** @file a.h\n *\n * A file. */\n#ifndef A_H\n\n/* ---- part ---- */\n\n"
+           "%sint f(int x,\n      int y);\n%sint g(void);\nint h(void); /**< third */\n\n"
+           "typedef struct s {\n  int a; /**< first */\n  /** second */\n  int b;\n} s;\n",
+           two, two);
+  start();
+  FILE *file = fopen(WORK "/a.h", "w");
+  ck_assert_ptr_nonnull(file);
+  fputs(header, file);
+  fclose(file);
+  ck_assert_int_eq(
+      testing_shell("awk -v NAME=a.h -f experiments/report/headers.awk " WORK "/a.h", out, NULL, sizeof out), 0);
+  ck_assert_str_eq(out, expected);
+}
+END_TEST
+
 START_TEST(usage) {
   start();
   ck_assert_int_eq(testing_shell(TEST_BUILD "/report", NULL, err, sizeof err), 2);
@@ -58,6 +87,6 @@ START_TEST(usage) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {nothing_there, from_a_table, usage};
+  const TTest *const tests[] = {nothing_there, from_a_table, comments_for_doxygen, usage};
   return testing_main("report", tests, sizeof tests / sizeof *tests, 60);
 }
