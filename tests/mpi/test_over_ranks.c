@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Programs started as several ranks: bin/run within bin/compare's bound on the awkward cases and in its gradients, the
- * same table from work items, what is refused, a killed rank. */
+ * same table from work items, what is refused, a killed rank, a full disk. */
 #include "files.h"
 #include "gradient_kernel.h"
 #include "ranks.h"
@@ -135,7 +135,26 @@ START_TEST(killed_rank) {
 }
 END_TEST
 
+/* What was there stays, and nothing else; with room the same command is well. */
+START_TEST(full_disk) {
+  if (missing("full_disk")) return;
+  char path[256], run[600];
+  const char *directory = files_directory("ranks-full");
+  snprintf(path, sizeof path, "%s/in.h5", directory);
+  snprintf(run, sizeof run, TEST_BIN "/run --input %s --output %s/o.h5 --threads 1", path, directory);
+  gradient_kernel k = gradient_kernel_usual();
+  gradient_kernel_write(&k, path);
+  for (size_t i = 1; i < 3; i++) {
+    ck_assert_int_eq(run_on(0, "rm -rf %s-before && cp -R %s %s-before", directory, directory, directory), 0);
+    const int status = run_on(sizes[i], "sh -c '" RANKS_FULL_DISK "exec %s'", run);
+    ck_assert_msg(status == EFLA_EXIT_IO && strstr(err, "cannot write: File too large"), "status %d: %s", status, err);
+    ck_assert_msg(run_on(0, "diff -r %s %s-before", directory, directory) == 0, "left: %s", out);
+    ck_assert_msg(run_on(sizes[i], "%s", run) == 0, "%s", err);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {awkward_cases, gradients, same_table, refusals, killed_rank};
+  const TTest *const tests[] = {awkward_cases, gradients, same_table, refusals, killed_rank, full_disk};
   return testing_main("over_ranks", tests, sizeof tests / sizeof *tests, 240);
 }
