@@ -3,8 +3,8 @@
  * (src/efla/scan/chain.h) and by MPI_Exscan, whose operator composes (M, N) of all heads.
  *
  * Checks that both give the same states within docs/bounds.md#scan, and prints ranks, the median seconds of the chain,
- * of MPI_Exscan, and of their ratios in turn, and how often a rank has composed, at most. Started as one rank: seconds
- * of a head's M S + N in the chain, and of a head's composition. Where these are given, a pause as long takes the place
+ * of MPI_Exscan, and of their ratios in turn, and how often a rank has composed, at most. Started as one rank: least
+ * seconds of a head's M S + N in the chain, and of a head's composition. Where these are given, a pause as long takes the place
  * of either: under SimGrid, whose messages are simulated. make exscan runs it. */
 #include "laboratory.h"
 
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CALLS = 9, LINKS = 65 }; /* the first call is not counted */
+enum { CALLS = 9, LINKS = 9 }; /* the first call is not counted */
 
 typedef struct problem {
   const efla_communicator *ranks;
@@ -177,7 +177,8 @@ static efla_status measure_pieces(void) {
     composition[i] = (MPI_Wtime() - then) / (double)(p.heads * (LINKS - 1));
   }
   free(states);
-  if (status == EFLA_OK) printf("%.4g %.4g\n", median_of(chain), median_of(composition));
+  if (status == EFLA_OK)
+    printf("%.4g %.4g\n", gsl_stats_min(chain + 1, 1, CALLS), gsl_stats_min(composition + 1, 1, CALLS));
   return status;
 }
 
