@@ -3,9 +3,9 @@
  * (src/efla/scan/chain.h) and by MPI_Exscan, whose operator composes (M, N) of all heads.
  *
  * Checks that both give the same states within docs/bounds.md#scan, and prints ranks, the median seconds of the chain,
- * of MPI_Exscan, and of their ratios in turn, and how often a rank has composed, at most. Started as one rank: least
- * seconds of a head's M S + N in the chain, and of a head's composition. Where these are given, a pause as long takes the place
- * of either: under SimGrid, whose messages are simulated. make exscan runs it. */
+ * of MPI_Exscan, and of their ratios in turn, and how often a rank has composed, at most. Started as one rank: the least
+ * seconds of a head's M S + N in the chain, and of a head's composition. Where these are given, a pause as long takes
+ * the place of either: under SimGrid, whose messages are simulated. make exscan runs it. */
 #include "laboratory.h"
 
 #include "efla/scan/chain.h"
