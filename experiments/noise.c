@@ -81,10 +81,10 @@ static efla_status write_rows(efla_recall_comparison *c, double level, const dou
     efla_status status = efla_recall_trials_summarise(&recall, scores, i, &s, why);
     if (status != EFLA_OK) return status;
     if (!isnan(level)) efla_recall_comparison_count(c, config, s.difference);
-    efla_table_put(rows, &(row){isnan(level) ? "mean" : "level", c->perturbation, level, method, decay->name, keys,
-                                efla_published_name(method, decay->name, keys), config->tuned ? "tuned" : "same",
-                                decay->gated ? recall.rate : 0, config->beta, s.accuracy, s.error, s.snr, s.difference,
-                                efla_difference_verdict(s.difference)});
+    efla_table_put(rows, &(row){isnan(level) ? "mean" : "level", efla_perturbation_name(c->perturbation), level, method,
+                                decay->name, keys, efla_published_name(method, decay->name, keys),
+                                config->tuned ? "tuned" : "same", decay->gated ? recall.rate : 0, config->beta,
+                                s.accuracy, s.error, s.snr, s.difference, efla_difference_verdict(s.difference)});
   }
   return EFLA_OK;
 }
@@ -121,7 +121,10 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_status status = efla_recall_trials_tune(&recall, candidates.value, candidates.n, why);
   if (status == EFLA_OK)
     status = efla_program_parallel(table, perturbations.n, study, comparisons, "perturbations", perturbations.n, why);
-  if (status == EFLA_OK) efla_recall_comparison_print(stderr, recall.trials, &decays, perturbations.n, comparisons);
+  if (status == EFLA_OK)
+    status = efla_collect_results(cli->ranks, perturbations.n, sizeof *comparisons, comparisons, why);
+  if (status == EFLA_OK && cli->ranks->rank == 0)
+    efla_recall_comparison_print(stderr, recall.trials, &decays, perturbations.n, comparisons);
   free(comparisons);
   return status;
 }
@@ -134,6 +137,7 @@ int main(int argc, char **argv) {
       .options = options,
       .columns = columns,
       .run = run,
+      .over_ranks = true,
       .check = check,
       .remarks = remarks};
   return efla_program_main(&program, argc, argv);

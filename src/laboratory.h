@@ -117,7 +117,7 @@
 #include "app/column.h"     /* descriptions of columns */
 #include "app/table.h"      /* tables with provenance */
 #include "io/csv.h"         /* ... read back */
-#include "app/collect.h"    /* rows of work items dealt over ranks */
+#include "app/collect.h"    /* rows and results of work items dealt over ranks */
 #include "app/program.h"    /* main function of the programs */
 #include "app/provenance.h" /* version, commit, machine */
 

@@ -75,6 +75,11 @@ static efla_status collect_texts(efla_table *table, const efla_communicator *ran
   return status;
 }
 
+static efla_status say(efla_status status, const char *what, efla_message *why) {
+  if (status == EFLA_OK || status == EFLA_NO_MEMORY) return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
+  return efla_fail(why, status, "the ranks cannot exchange %s: %s", what, efla_status_text(status));
+}
+
 efla_status efla_collect(efla_table *table, const efla_communicator *ranks, efla_branch *branches, size_t n,
                          efla_status *worst, efla_message *why) {
   part *parts = calloc(ranks->size * n + 1, sizeof *parts);
@@ -83,6 +88,15 @@ efla_status efla_collect(efla_table *table, const efla_communicator *ranks, efla
   if (status == EFLA_OK) status = collect_texts(table, ranks, branches, n, parts);
   for (size_t i = 0; i < n; i++) efla_branch_clear(&branches[i]);
   free(parts);
-  if (status == EFLA_OK || status == EFLA_NO_MEMORY) return status == EFLA_OK ? EFLA_OK : efla_fail_memory(why);
-  return efla_fail(why, status, "the ranks cannot exchange rows: %s", efla_status_text(status));
+  return say(status, "rows", why);
+}
+
+efla_status efla_collect_results(const efla_communicator *ranks, size_t n, size_t bytes, void *results,
+                                 efla_message *why) {
+  char *all = malloc(ranks->size * n * bytes + 1);
+  const efla_status status = all ? ranks->gather(ranks, results, n * bytes, all) : EFLA_NO_MEMORY;
+  for (size_t i = 0; i < n && status == EFLA_OK && ranks->rank == 0; i++)
+    memcpy((char *)results + i * bytes, all + (i % ranks->size * n + i) * bytes, bytes);
+  free(all);
+  return say(status, "results", why);
 }

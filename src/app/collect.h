@@ -18,4 +18,9 @@ static inline bool efla_collect_mine(const efla_communicator *ranks, size_t i) {
 efla_status efla_collect(efla_table *table, const efla_communicator *ranks, efla_branch *branches, size_t n,
                          efla_status *worst, efla_message *why);
 
+/* Called by all ranks after efla_program_parallel returned EFLA_OK: rank 0 gets the results (n, `bytes` each, without
+ * pointers) of all items, of which each rank has those that it computed.  Fails as efla_collect does. */
+efla_status efla_collect_results(const efla_communicator *ranks, size_t n, size_t bytes, void *results,
+                                 efla_message *why);
+
 #endif

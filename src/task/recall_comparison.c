@@ -20,7 +20,7 @@ efla_status efla_recall_comparison_run(efla_recall_comparison *c, const efla_rec
   efla_status status = EFLA_OK;
   double *scores = calloc(2 * n, sizeof *scores), *means = scores ? scores + n : NULL; /* of trials, over levels */
   if (!scores) return efla_fail_memory(why);
-  c->perturbation = perturbation->name;
+  c->perturbation = (size_t)(perturbation - efla_perturbations);
   for (size_t l = 0; l < EFLA_LEVELS && levels[l] > 0 && status == EFLA_OK; l++) {
     if (quick && levels[l] != perturbation->quick) continue;
     status = efla_recall_trials_run(trials, perturbation, levels[l], scores, why);
@@ -47,10 +47,10 @@ void efla_recall_comparison_count(efla_recall_comparison *c, const efla_recall_c
 }
 
 static void print(FILE *file, const efla_recall_comparison *c, size_t decay) {
-  if (c->levels == 0)
-    fprintf(file, "  %-13s not built (FFTW was not found when the toolkit was built)\n", c->perturbation);
+  const char *name = efla_perturbation_name(c->perturbation);
+  if (c->levels == 0) fprintf(file, "  %-13s not built (FFTW was not found when the toolkit was built)\n", name);
   for (size_t b = 0; b < EFLA_RECALL_BASELINES && c->levels > 0; b++) {
-    fprintf(file, "  %-13s %-30s", b ? "" : c->perturbation, baselines[b].name);
+    fprintf(file, "  %-13s %-30s", b ? "" : name, baselines[b].name);
     for (int tuned = 0; tuned < 2; tuned++) {
       const int better = c->count[decay][b][tuned].better, worse = c->count[decay][b][tuned].worse;
       fprintf(file, "    %d / %d / %d", better, worse, c->levels - better - worse);

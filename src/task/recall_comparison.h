@@ -13,9 +13,10 @@
 /* DeltaNet, Longhorn, the exact method with unit keys; rows of efla_decays */
 enum { EFLA_RECALL_BASELINES = 3, EFLA_RECALL_DECAYS = 8 };
 
+/* Without pointers, so that ranks can send it to each other. */
 typedef struct efla_recall_comparison {
-  const char *perturbation;
-  int levels; /* 0: the perturbation is not available in this build */
+  size_t perturbation; /* row of efla_perturbations */
+  int levels;          /* 0: the perturbation is not available in this build */
   struct {
     int better, worse;
   } count[EFLA_RECALL_DECAYS][EFLA_RECALL_BASELINES][2]; /* [decay][baseline][tuned] */

@@ -127,6 +127,16 @@ try lm "$programs/lm $small --context 16 --every 6 --windows 4 --configs $disk/c
 for program in recall mad; do
   try $program "$programs/$program $small --tested 8 --configs $disk/configs --out $disk/table.csv"
 done
+# Over ranks, whose launcher tells the status of the first that ends.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+ranks='mpirun --oversubscribe --bind-to none -n 2'
+if $ranks true >/dev/null 2>&1; then
+  try run-ranks "$ranks $programs/run --threads 1 --input $tensors --output $disk/out.h5"
+  for parallel in data configs; do
+    try lm-ranks-$parallel "$ranks $programs/lm $small --threads 1 --context 16 --every 6 --windows 4 --keys raw,unit --parallel $parallel \
+      --configs $disk/configs --out $disk/table.csv"
+  done
+fi
 mkdir -p "$work/results" "$work/figures"
 try figures "figures $work/results $disk" 0 "none 0 128 300 1000"
 rm -rf "$work/figures" # else nothing is left to make

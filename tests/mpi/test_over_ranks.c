@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Programs started as several ranks: bin/run within bin/compare's bound on the awkward cases and in its gradients, the
- * same table from work items, what is refused, a killed rank. */
+ * same table from work items, what is refused, a killed rank, a full disk. */
 #include "files.h"
 #include "gradient_kernel.h"
 #include "ranks.h"
@@ -66,19 +66,26 @@ START_TEST(gradients) {
 }
 END_TEST
 
-START_TEST(same_table) {
-  if (missing("same_table")) return;
-  const char *directory = files_directory("ranks-table");
+/* The rows of one rank, and what it says at the end. */
+static void expect_same_table(const char *program, const char *options) {
+  static char said[TEXT];
+  const char *directory = files_directory(program);
   for (size_t i = 0; i < SIZES; i++) {
-    ck_assert_msg(run_on(sizes[i],
-                         TEST_BIN "/accumulation --quick --tokens 50 --norm 1,2 --family unit,gaussian,dictionary "
-                                  "--dk 4 --dv 3 --threads 1 --out %s/%zu.csv",
-                         directory, sizes[i]) == 0,
+    ck_assert_msg(run_on(sizes[i], TEST_BIN "/%s --quick --threads 1 %s --out %s/%zu.csv", program, options, directory,
+                         sizes[i]) == 0,
                   "%s", err);
+    if (i == 0) strcpy(said, err);
+    ck_assert_msg(strstr(err, said) != NULL, "%s on %zu ranks says: %s", program, sizes[i], err);
     ck_assert_msg(run_on(0, "cd %s && grep -v '^#' %zu.csv >%zu && cmp 1 %zu && test $(wc -l <1) -gt 100", directory,
                          sizes[i], sizes[i], sizes[i]) == 0,
-                  "%zu ranks: %s%s", sizes[i], out, err);
+                  "%s on %zu ranks: %s%s", program, sizes[i], out, err);
   }
+}
+
+START_TEST(same_table) {
+  if (missing("same_table")) return;
+  expect_same_table("accumulation", "--tokens 50 --norm 1,2 --family unit,gaussian,dictionary --dk 4 --dv 3");
+  expect_same_table("noise", "--trials 3 --dk 8 --pairs 8 --perturbations noise_keys,dropout,burst");
 }
 END_TEST
 
@@ -100,7 +107,7 @@ START_TEST(refusals) {
           "over ranks, expected f64 or f32");
   refuses(run_on(3, "%s %s/none.h5 --output %s/o.h5", run, directory, directory), "none.h5");
   refuses(run_on(2, "%s %s --output %s/none/o.h5", run, path, directory), "none/o.h5");
-  refuses(run_on(2, TEST_BIN "/noise --quick"), "it runs as one process only");
+  refuses(run_on(2, TEST_BIN "/order --quick"), "it runs as one process only");
   /* Rank 1 works in another directory, whose file of that name has other tokens. */
   ck_assert_int_eq(run_on(0, "mkdir %s/other", directory), 0);
   k.sizes.tokens += 1;
@@ -128,7 +135,26 @@ START_TEST(killed_rank) {
 }
 END_TEST
 
+/* What was there stays, and nothing else; with room the same command is well. */
+START_TEST(full_disk) {
+  if (missing("full_disk")) return;
+  char path[256], run[600];
+  const char *directory = files_directory("ranks-full");
+  snprintf(path, sizeof path, "%s/in.h5", directory);
+  snprintf(run, sizeof run, TEST_BIN "/run --input %s --output %s/o.h5 --threads 1", path, directory);
+  gradient_kernel k = gradient_kernel_usual();
+  gradient_kernel_write(&k, path);
+  for (size_t i = 1; i < 3; i++) {
+    ck_assert_int_eq(run_on(0, "rm -rf %s-before && cp -R %s %s-before", directory, directory, directory), 0);
+    const int status = run_on(sizes[i], "sh -c '" RANKS_FULL_DISK "exec %s'", run);
+    ck_assert_msg(status == EFLA_EXIT_IO && strstr(err, "cannot write: File too large"), "status %d: %s", status, err);
+    ck_assert_msg(run_on(0, "diff -r %s %s-before", directory, directory) == 0, "left: %s", out);
+    ck_assert_msg(run_on(sizes[i], "%s", run) == 0, "%s", err);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {awkward_cases, gradients, same_table, refusals, killed_rank};
+  const TTest *const tests[] = {awkward_cases, gradients, same_table, refusals, killed_rank, full_disk};
   return testing_main("over_ranks", tests, sizeof tests / sizeof *tests, 240);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Programs that train, started as several ranks: the rows of one process, whatever ranks share; a rank that is killed;
- * ranks that were started in different ways. */
+ * a full disk; ranks that were started in different ways. */
 #include "files.h"
 #include "ranks.h"
 
@@ -126,6 +126,35 @@ END_TEST
 START_TEST(killed_while_configs_are_shared) { kill_one("configs"); }
 END_TEST
 
+/* ---- a full disk ---- */
+
+/* Configs that were finished before stay, nothing else is left, and with room the same command goes on. */
+static void fill_disk(const char *parallel) {
+  static const char program[] = LM " --keys raw,unit --seeds 42,43";
+  char command[1000], options[200], name[100];
+  snprintf(name, sizeof name, "full-%s", parallel);
+  if (!set_up(name, program)) return;
+  snprintf(options, sizeof options, "--configs %s/configs --parallel %s", work, parallel);
+  snprintf(command, sizeof command, TEST_BIN "/" LM " --keys raw,unit --seeds 42 %s --out %s/first", options, work);
+  ck_assert_msg(ranks_shell(2, command, out, err, TEXT) == 0, "%s", err);
+  snprintf(command, sizeof command, "cd %s && rm first && cp -R configs kept", work);
+  ck_assert_int_eq(testing_shell(command, NULL, NULL, 0), 0);
+  snprintf(command, sizeof command, "sh -c '" RANKS_FULL_DISK "exec " TEST_BIN "/%s %s --out %s/table'", program,
+           options, work);
+  const int status = ranks_shell(3, command, out, err, TEXT);
+  ck_assert_msg(status == EFLA_EXIT_IO && strstr(err, "-43.h5: cannot write: File too large"), "status %d: %s", status,
+                err);
+  snprintf(command, sizeof command, "cd %s && diff -r configs kept && ! ls | grep table", work);
+  ck_assert_msg(testing_shell(command, out, NULL, TEXT) == 0, "left: %s", out);
+  expect_same(3, program, options);
+  ck_assert_uint_eq(count_configs(true), 4);
+}
+
+START_TEST(full_disk_while_data_are_shared) { fill_disk("data"); }
+END_TEST
+START_TEST(full_disk_while_configs_are_shared) { fill_disk("configs"); }
+END_TEST
+
 /* ---- ranks that do not fit together ---- */
 
 static void expect_refused(const char *command, const char *why) {
@@ -157,8 +186,14 @@ START_TEST(other_texts) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {
-      sharing_data,  sharing_images, sharing_configs, killed_while_data_are_shared, killed_while_configs_are_shared,
-      other_options, other_texts};
+  const TTest *const tests[] = {sharing_data,
+                                sharing_images,
+                                sharing_configs,
+                                killed_while_data_are_shared,
+                                killed_while_configs_are_shared,
+                                full_disk_while_data_are_shared,
+                                full_disk_while_configs_are_shared,
+                                other_options,
+                                other_texts};
   return testing_main("ranks", tests, sizeof tests / sizeof *tests, 300);
 }

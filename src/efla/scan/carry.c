@@ -128,39 +128,32 @@ static efla_status adjoint_run(efla_carry *c, const efla_pieces_run *run) {
 
 /* ---- before and after the chains ---- */
 
-/* The initial states of sequences that begin here, for their first pieces and for what these hand on. */
-static efla_status load_initial(efla_carry *c) {
-  const efla_scan *s = c->s;
-  const efla_array *from = &s->call.x->initial_state;
+static bool begins(const efla_piece *p) { return !p->entered; }
+static bool begins_and_goes_on(const efla_piece *p) { return !p->entered && p->left; }
+static bool ends(const efla_piece *p) { return p->last; }
+
+/* The caller's states of sequences, for the pieces that are `of` them: to the places of these, or of their sums. */
+static efla_status load(const efla_scan *s, const efla_array *from, bool (*of)(const efla_piece *p),
+                        const efla_states *to, bool sums) {
   efla_status status = EFLA_OK;
-  for (size_t lane = 0; lane < s->lanes && from->data; lane++)
+  for (size_t lane = 0; lane < s->lanes && from->data && to->data; lane++)
     for (size_t i = 0; i < s->pieces && !status; i++) {
       const efla_piece *p = &s->piece[i];
-      if (p->entered) continue;
-      status = efla_states_load(s, &c->initial, lane, i, from, p->sequence);
-      if (!status && p->left && c->N.data) status = efla_states_load(s, &c->N, lane, p->sum, from, p->sequence);
+      if (of(p)) status = efla_states_load(s, to, lane, sums ? p->sum : i, from, p->sequence);
     }
-  return status;
-}
-
-static efla_status load_final(efla_carry *c) {
-  const efla_scan *s = c->s;
-  const efla_array *from = &s->call.y->final_state;
-  efla_status status = EFLA_OK;
-  for (size_t lane = 0; lane < s->lanes && c->d_final; lane++)
-    for (size_t i = 0; i < s->pieces && !status; i++)
-      if (s->piece[i].last) status = efla_states_load(s, &c->final, lane, i, from, s->piece[i].sequence);
   return status;
 }
 
 efla_status efla_carry_load(efla_carry *c) {
   const efla_scan *s = c->s;
+  const efla_array *initial = &s->call.x->initial_state;
   const size_t dv = s->call.x->dv;
   efla_status status = efla_states_make(s, s->pieces, dv, &c->initial);
   if (!status) status = efla_states_make(s, s->pieces, dv, &c->moved);
   if (!status && c->backward) status = efla_states_make(s, s->pieces, dv, &c->final);
-  if (!status) status = load_initial(c);
-  return !status && c->backward ? load_final(c) : status;
+  if (!status) status = load(s, initial, begins, &c->initial, false);
+  if (!status) status = load(s, initial, begins_and_goes_on, &c->N, true); /* what they hand on */
+  return !status && c->d_final ? load(s, &s->call.y->final_state, ends, &c->final, false) : status;
 }
 
 /* All that this rank computes before it hears of others. */

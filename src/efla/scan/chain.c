@@ -219,13 +219,20 @@ static void narrow(size_t n, size_t bytes, const double *from, void *to) {
     for (size_t i = 0; i < n; i++) ((float *)to)[i] = (float)from[i];
 }
 
-/* T += M S, or M^T S, of n columns. */
-static void add_product(size_t dk, size_t n, bool transposed, const double *M, const double *S, double *T) {
-  for (size_t i = 0; i < dk; i++)
-    for (size_t k = 0; k < dk; k++) {
-      const double m = transposed ? M[k * dk + i] : M[i * dk + k];
-      for (size_t j = 0; j < n; j++) T[i * n + j] += m * S[k * n + j];
+/* T += M S, or M^T S, of n columns: numbers of T meet the rows of S one after another, four of them in a pass. */
+static void add_product(size_t dk, size_t n, bool transposed, const double *M, const double *restrict S,
+                        double *restrict T) {
+  const size_t row = transposed ? 1 : dk, column = transposed ? dk : 1;
+  for (size_t i = 0; i < dk; i++, M += row, T += n) {
+    const double *m = M, *s = S;
+    size_t k = 0;
+    for (; k + 4 <= dk; k += 4, m += 4 * column, s += 4 * n) {
+      const double a = m[0], b = m[column], c = m[2 * column], d = m[3 * column];
+      for (size_t j = 0; j < n; j++) T[j] = T[j] + a * s[j] + b * s[n + j] + c * s[2 * n + j] + d * s[3 * n + j];
     }
+    for (; k < dk; k++, m += column, s += n)
+      for (size_t j = 0; j < n; j++) T[j] += *m * s[j];
+  }
 }
 
 static double number(size_t bytes, const void *at, size_t i) {
