@@ -56,7 +56,7 @@ class Sequence(ctypes.Structure):
 class Result(ctypes.Structure):
     """efla_result."""
 
-    _fields_ = [("o", Array), ("final_state", Array)]
+    _fields_ = [("o", Array), ("final_state", Array), ("kept", c_void_p)]
 
 
 class Gradient(ctypes.Structure):

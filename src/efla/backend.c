@@ -159,6 +159,17 @@ efla_status efla_backend_run(const efla_call *call, efla_pass *pass) {
   return pass(call, &arena);
 }
 
+efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, size_t *bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if (!bytes) return efla_backend_say(backend, EFLA_INVALID, "bytes: the pointer is NULL");
+  *bytes = 0;
+  const efla_status status = efla_check_inputs(backend, rule, x, false);
+  if (status || !backend->row->kept) return status;
+  *bytes = backend->row->kept(&(efla_call){.backend = backend, .rule = rule, .x = x});
+  return EFLA_OK;
+}
+
 /* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
 efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
   if (!backend) return EFLA_INVALID;

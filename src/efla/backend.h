@@ -76,6 +76,13 @@ const char *efla_last_message(const efla_backend *backend);
  * Decoders have memory of their own. */
 efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward);
 
+/* The size of the memory that efla_forward fills where its result has `kept`, so that efla_backward, given the same
+ * memory, x and rule, need not compute the states again; 0 where the backend keeps nothing for such x, and ignores
+ * `kept`. q is needed then, and the memory aligned to 128 bytes, as efla_backend_alloc has it. The backend cuda keeps
+ * in its chunkwise form (bf16 and f16, dk = dv of 64 or 128), for each head and 64 tokens begun, 2 dk (dk + 64)
+ * bytes for the state and what it learns and 18.25 KiB for the tokens: 66.25 KiB with dk = 128. */
+efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, size_t *bytes);
+
 #ifdef __cplusplus
 }
 #endif
