@@ -90,7 +90,7 @@ efla_status efla_backend_open(const char *name, const efla_options *options, efl
 
 void efla_backend_close(efla_backend *backend) {
   if (!backend) return;
-  efla_backend_free(backend, backend->workspace);
+  if (!backend->lent) efla_backend_free(backend, backend->workspace);
   free(backend);
 }
 
@@ -122,8 +122,9 @@ efla_status efla_backend_copy(efla_backend *backend, void *to, const void *from,
 
 /* ---- workspace ---- */
 
+enum { ALIGNMENT = 128 };
+
 void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
-  enum { ALIGNMENT = 128 };
   size_t begin = arena->used, left = (size_t)PTRDIFF_MAX - begin;
   if (left < ALIGNMENT || n > (left - ALIGNMENT) / size) {
     arena->used = PTRDIFF_MAX;
@@ -135,6 +136,8 @@ void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
 
 static efla_status grow(efla_backend *b, size_t bytes) {
   if (bytes <= b->bytes) return EFLA_OK;
+  if (b->lent)
+    return efla_backend_say(b, EFLA_NO_MEMORY, "a workspace of %zu bytes is needed, and %zu are lent", bytes, b->bytes);
   efla_backend_free(b, b->workspace);
   b->bytes = 0;
   b->workspace = efla_backend_alloc(b, bytes);
@@ -171,15 +174,14 @@ efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const 
 }
 
 /* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
-efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
-  if (!backend) return EFLA_INVALID;
-  backend->message[0] = 0;
+static efla_status most_workspace(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward,
+                                  bool keeps, size_t *bytes) {
   efla_status status = efla_check_inputs(backend, rule, x, false);
   if (!status && backward) status = efla_check_offers_backward(backend);
   if (status) return status;
-  static _Alignas(16) double places[2]; /* the second one is in no place where vectors are */
+  static _Alignas(128) double places[2]; /* the second one is in no place where vectors are */
   efla_array wanted = {.data = &places[1], .type = x->v.type};
-  efla_result y = {.o = wanted, .final_state = wanted};
+  efla_result y = {.o = wanted, .final_state = wanted, .kept = keeps ? places : NULL};
   efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->p, x->initial_state};
   if (!dx.q.data) dx.q = wanted;
   if (!dx.initial_state.data) dx.initial_state = wanted;
@@ -187,7 +189,36 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   efla_arena forward = {0}, both = {0};
   status = backend->row->forward(&call, &forward);
   if (backward && !status) status = backend->row->backward(&call, &both);
-  if (!status) status = grow(backend, forward.used > both.used ? forward.used : both.used);
-  backend->reserved = !status;
+  *bytes = forward.used > both.used ? forward.used : both.used;
   return status;
+}
+
+efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
+  size_t bytes;
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  efla_status status = most_workspace(backend, rule, x, backward, false, &bytes);
+  if (status) return status;
+  status = grow(backend, bytes);
+  backend->reserved = !status || backend->lent;
+  return status;
+}
+
+efla_status efla_workspace_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward,
+                                 bool keeps, size_t *bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if (!bytes) return efla_backend_say(backend, EFLA_INVALID, "bytes: the pointer is NULL");
+  return most_workspace(backend, rule, x, backward, keeps, bytes);
+}
+
+efla_status efla_workspace_lend(efla_backend *backend, void *memory, size_t bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if ((size_t)memory % ALIGNMENT != 0)
+    return efla_backend_say(backend, EFLA_INVALID, "workspace: not aligned to %d bytes", ALIGNMENT);
+  if (!backend->lent) efla_backend_free(backend, backend->workspace);
+  backend->lent = backend->reserved = memory != NULL;
+  backend->workspace = memory, backend->bytes = memory ? bytes : 0;
+  return EFLA_OK;
 }

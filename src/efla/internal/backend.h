@@ -69,6 +69,7 @@ struct efla_backend {
   void *workspace;
   size_t bytes;  /* of the workspace */
   bool reserved; /* the workspace must not grow */
+  bool lent;     /* it is the caller's */
 };
 
 struct efla_decoder {
