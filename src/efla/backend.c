@@ -174,14 +174,15 @@ efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const 
 }
 
 /* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
-static efla_status most_workspace(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward,
-                                  bool keeps, size_t *bytes) {
+efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
   efla_status status = efla_check_inputs(backend, rule, x, false);
   if (!status && backward) status = efla_check_offers_backward(backend);
   if (status) return status;
-  static _Alignas(128) double places[2]; /* the second one is in no place where vectors are */
+  static _Alignas(16) double places[2]; /* the second one is in no place where vectors are */
   efla_array wanted = {.data = &places[1], .type = x->v.type};
-  efla_result y = {.o = wanted, .final_state = wanted, .kept = keeps ? places : NULL};
+  efla_result y = {.o = wanted, .final_state = wanted};
   efla_gradient dx = {x->q, x->k, x->v, x->beta, x->g, x->p, x->initial_state};
   if (!dx.q.data) dx.q = wanted;
   if (!dx.initial_state.data) dx.initial_state = wanted;
@@ -189,27 +190,22 @@ static efla_status most_workspace(efla_backend *backend, const efla_rule *rule, 
   efla_arena forward = {0}, both = {0};
   status = backend->row->forward(&call, &forward);
   if (backward && !status) status = backend->row->backward(&call, &both);
-  *bytes = forward.used > both.used ? forward.used : both.used;
-  return status;
-}
-
-efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
-  size_t bytes;
-  if (!backend) return EFLA_INVALID;
-  backend->message[0] = 0;
-  efla_status status = most_workspace(backend, rule, x, backward, false, &bytes);
-  if (status) return status;
-  status = grow(backend, bytes);
+  if (!status) status = grow(backend, forward.used > both.used ? forward.used : both.used);
   backend->reserved = !status || backend->lent;
   return status;
 }
 
-efla_status efla_workspace_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward,
-                                 bool keeps, size_t *bytes) {
+efla_status efla_workspace_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x,
+                                 const efla_result *y, const efla_gradient *dx, size_t *bytes) {
   if (!backend) return EFLA_INVALID;
   backend->message[0] = 0;
   if (!bytes) return efla_backend_say(backend, EFLA_INVALID, "bytes: the pointer is NULL");
-  return most_workspace(backend, rule, x, backward, keeps, bytes);
+  const efla_call call = {.backend = backend, .rule = rule, .x = x, .y = y, .dx = dx};
+  efla_status status = dx ? efla_check_backward(&call) : efla_check_forward(&call);
+  efla_arena count = {0};
+  if (!status) status = (dx ? backend->row->backward : backend->row->forward)(&call, &count);
+  *bytes = count.used;
+  return status;
 }
 
 efla_status efla_workspace_lend(efla_backend *backend, void *memory, size_t bytes) {
