@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { REPEATS = 21 };
+static int repeats = REPEATS;
 
 static void check(bool ok, const char *what) {
   if (ok) return;
@@ -31,11 +32,11 @@ typedef struct timer {
   float ms[REPEATS];
 } timer;
 
-/* Runs a function REPEATS times; the median in milliseconds. */
+/* Runs a function so often; the median in milliseconds. */
 static double median(void (*work)(void *context), void *context) {
   timer t;
   cudaEventCreate(&t.start), cudaEventCreate(&t.end);
-  for (int i = -2; i < REPEATS; i++) {
+  for (int i = -2; i < repeats; i++) {
     cudaMemsetAsync(flush_memory, i, FLUSH, NULL);
     cudaEventRecord(t.start, NULL);
     work(context);
@@ -43,9 +44,9 @@ static double median(void (*work)(void *context), void *context) {
     check(cudaEventSynchronize(t.end) == cudaSuccess, "the device failed");
     if (i >= 0) cudaEventElapsedTime(&t.ms[i], t.start, t.end);
   }
-  qsort(t.ms, REPEATS, sizeof *t.ms, by_size);
+  qsort(t.ms, (size_t)repeats, sizeof *t.ms, by_size);
   cudaEventDestroy(t.start), cudaEventDestroy(t.end);
-  return (double)t.ms[REPEATS / 2];
+  return (double)t.ms[repeats / 2];
 }
 
 /* n random numbers of a type on the device, from center - spread to center + spread. */
@@ -211,8 +212,9 @@ int main(int argc, char **argv) {
   check(cudaMalloc(&flush_memory, FLUSH) == cudaSuccess, "no memory");
   printf("# %s, CUDA %d\n# what,batch,tokens,heads,dk = dv,method,decay,keys,milliseconds,GB/s of the least traffic\n",
          card.name, driver);
-  if (argc > 1) { /* one call for a profiler */
-    measure_shape(b, 4, 8192, 16, 128);
+  if (argc > 1) { /* few calls, for a profiler */
+    repeats = 1;
+    measure_decode(b, 64, 16, 128), measure_shape(b, 4, 8192, 16, 128);
     return 0;
   }
   measure_copy((size_t)64 << 20), measure_copy((size_t)512 << 20);

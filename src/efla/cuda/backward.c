@@ -126,7 +126,7 @@ static cudaError_t adjoint_of_chunks(const efla_cuda_adjoint *a, const efla_cuda
   cudaError_t error = again ? efla_cuda_prepare(&forward, chunks, stream) : cudaSuccess;
   if (again && !error) error = efla_cuda_keep(&forward, chunks, efla_cuda_shared_bytes(), stream);
   if (!error) error = efla_cuda_slopes(a, chunks, stream);
-  if (!error) error = efla_cuda_reverse(a, chunks, stream);
+  if (!error) error = efla_cuda_reverse(a, chunks, efla_cuda_shared_bytes(), stream);
   return error ? error : efla_cuda_derive(a, chunks, stream);
 }
 

@@ -107,7 +107,8 @@ cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chu
 bool efla_cuda_backward_fits(size_t dk, size_t shared_bytes);
 cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream);
-cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                              cudaStream_t stream);
 cudaError_t efla_cuda_slopes(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 cudaError_t efla_cuda_derive(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 

@@ -70,10 +70,7 @@ template <typename T, int D>
 __device__ inline void keep_chunk(const efla_cuda_chunks &chunks, size_t unit, size_t column,
                                   const uint4 (&state)[D / 16], const uint4 (&u)[4], int lane) {
   store_transposed<T, D>((T *)chunks.states + (unit * D + column) * D, state, lane);
-  T *rows = (T *)chunks.u + unit * CHUNK * D + column + (lane / 4 + lane % 4 / 2 * 8) * D + lane % 2 * 8;
-#pragma unroll
-  for (int n = 0; n < 4; n++, rows += 16 * D)
-    *(uint4 *)rows = exchanged(transposed(u[n].x), transposed(u[n].y), transposed(u[n].z), transposed(u[n].w), lane);
+  store_rows<T, D>((T *)chunks.u + unit * CHUNK * D + column, u, lane);
 }
 
 template <typename T, int D, int WARPS, bool KEEP>

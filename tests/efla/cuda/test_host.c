@@ -76,7 +76,7 @@ KERNEL(efla_cuda_prepare, const efla_cuda_job *j, const efla_cuda_chunks *c, cud
 KERNEL(efla_cuda_pass, const efla_cuda_job *j, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_keep, const efla_cuda_job *j, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_slopes, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
-KERNEL(efla_cuda_reverse, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
+KERNEL(efla_cuda_reverse, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_derive, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
 KERNEL(efla_cuda_gather, const efla_array *to, const efla_cuda_extent *n, efla_type type, const void *rows,
        cudaStream_t s)
