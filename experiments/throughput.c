@@ -9,7 +9,7 @@
  *           writing memory, and with decay of the same without.
  * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time
  *           in proportion to tokens, but for softmax attention, whose grows with their square.
- * Writes    one row per panel and benchmark case. */
+ * Writes    one row per panel and benchmark case; with --backend one per call of libefla by that backend. */
 #include "laboratory.h"
 
 #include "bench/library.h"
