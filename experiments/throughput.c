@@ -9,15 +9,22 @@
  *           writing memory, and with decay of the same without.
  * Expects   the kernel near gemm's rate and in proportion to threads; cold decoding near the memory's; time
  *           in proportion to tokens, but for softmax attention, whose grows with their square.
- * Writes    one row per panel and benchmark case. */
+ * Writes    one row per panel and benchmark case; with --backend one per call of libefla by that backend. */
 #include "laboratory.h"
+
+#include "bench/library.h"
 
 #include <math.h>
 
 static size_t repeats, cold, softmax_most;
 static double least;
+static size_t backend, library_tokens;
 static efla_list sizes, lengths, precisions, panels;
 static const char *panel_name(size_t i);
+
+/* The processor's forms, or calls of the library by one of its backends, whether the build has it or not. */
+static const char *const backends[] = {"forms", "cpu", "reference", "cuda", NULL};
+static const char *backend_name(size_t i) { return backends[i]; }
 
 static const efla_option options[] = {
     {"panels", "LIST", "all", NULL, "what is measured", EFLA_NAMES, &panels, 0, 0, panel_name},
@@ -32,6 +39,11 @@ static const efla_option options[] = {
     {"cold", "N", "32768", "512",
      "panel decode: states of 64 x 64, more than the caches hold (32768: 3 GB in f32, 7 in f64)", EFLA_COUNT, &cold, 1,
      1e7, NULL},
+    {"backend", "NAME", "forms", NULL,
+     "forms: the panels above; else instead of them calls of libefla by this backend, on a GPU beside cuBLAS",
+     EFLA_NAME, &backend, 0, 0, backend_name},
+    {"each", "N", "8192", "256", "tokens of each of 4 sequences of 16 heads, with backend", EFLA_COUNT, &library_tokens,
+     64, 1e6, NULL},
     {"repeats", "N", "11", "3", "timings of each case, in turn", EFLA_COUNT, &repeats, 1, 1000, NULL},
     {"least", "S", "0.005", "0.001", "seconds that one timing takes at least", EFLA_REAL, &least, 1e-6, 100, NULL},
     {.name = NULL},
@@ -131,8 +143,25 @@ static efla_status run_panel(const struct panel *panel, const efla_cli *cli, efl
   return status;
 }
 
+static efla_status time_library(const efla_cli *cli, efla_table *table, efla_message *why) {
+  efla_status status = EFLA_OK;
+  for (size_t i = 0; i < models.n && status == EFLA_OK; i++) {
+    const efla_bench_library what = {.backend = backends[backend],
+                                     .batch = 4,
+                                     .tokens = library_tokens,
+                                     .heads = 16,
+                                     .d = models.count[i],
+                                     .threads = cli->threads,
+                                     .repeats = repeats,
+                                     .least = least};
+    status = efla_bench_library_run(&what, cli->seed, table, why);
+  }
+  return status;
+}
+
 static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why) {
   efla_status status = EFLA_OK;
+  if (backend > 0) return time_library(cli, table, why);
   for (size_t i = 0; i < panels.n && status == EFLA_OK; i++)
     status = run_panel(&all_panels[panels.row[i]], cli, table, why);
   return status;

@@ -35,10 +35,9 @@ $(BUILD)/src/efla/%.cu.o: src/efla/%.cu $(BUILD)/flags
 	$(call say,NVCC,$@)$(NVCC) $(NVCC_FLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 -include $(CUDA_O:.o=.d)
 
-build-check-cuda: $(BUILD)/tests/cuda/device $(BUILD)/tests/cuda/gradients $(BUILD)/tests/cuda/speed
-	$(BUILD)/tests/cuda/device
-	$(BUILD)/tests/cuda/gradients
-	$(BUILD)/tests/cuda/speed
+CUDA_PROGRAMS := $(patsubst %,$(BUILD)/tests/cuda/%,device gradients kept speed)
+build-check-cuda: $(CUDA_PROGRAMS)
+	@set -e; for program in $^; do $$program; done
 $(BUILD)/tests/cuda/%: $(BUILD)/tests/cuda/%.o $(BUILD)/tests/cuda/problem.o $(BUILD)/libefla.a
 	$(call say,LD,$@)$(LINK) $(CUDA_LIBS) -lm
 $(BUILD)/tests/cuda/%.o: CFLAGS_ALL += $(CUDA_FLAGS)

@@ -39,11 +39,12 @@ static const efla_option options[] = {
      "what computes g per channel and the erase key; cuda, in a build that has it, computes all", EFLA_NAME, &backend,
      0, 0, backend_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
-    {"precision", "NAME", "f64", NULL, "format of the state; below f64 arithmetic is f32", EFLA_NAME, &precision, 0, 0,
-     efla_format_name},
+    {"precision", "NAME", "f64", NULL,
+     "format of the state; below f64 arithmetic is f32; of backend cuda with bf16 and fp16: of q, k, v, p and o, beside states in f32",
+     EFLA_NAME, &precision, 0, 0, efla_format_name},
     {"gradients", NULL, NULL, NULL,
      "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in "
-     "f64 or f32",
+     "f64 or f32, cuda in bf16 and fp16 too",
      EFLA_FLAG, &gradients, 0, 0, NULL},
     {.name = NULL},
 };
@@ -77,7 +78,7 @@ static efla_status differentiate(const efla_forward_spec *forward, efla_tensors 
                                  efla_message *why) {
   efla_rule rule = forward->rule;
   rule.scale = in->scale;
-  return efla_backward_file(&rule, backend_name(backend), in, out, threads, why);
+  return efla_backward_file(&rule, backend_name(backend), forward->format, in, out, threads, why);
 }
 
 /* All of it, over ranks; out is rank 0's. */
@@ -161,7 +162,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   if (status == EFLA_OK && cli->ranks->size > 1) status = efla_file_slab_compare(cli->ranks, &in, why);
   if (status == EFLA_OK) status = efla_file_decay_by_option(&in, decay, &forward.rule.decay, why);
   if (status == EFLA_OK && cli->ranks->size > 1) status = check_ranks(&forward, &in, why);
-  if (status == EFLA_OK && gradients) status = efla_backward_file_check(&forward.rule, &in, forward.format, why);
+  if (status == EFLA_OK && gradients)
+    status = efla_backward_file_check(&forward.rule, backend_name(backend), &in, forward.format, why);
   if (status == EFLA_OK) status = make_file(&forward, &in, cli, &bad, why);
   efla_tensors_close(&in, NULL);
   if (status != EFLA_OK || bad.token == SIZE_MAX) return status;
@@ -191,7 +193,7 @@ int main(int argc, char **argv) {
           "strang by e^(g/2) before and after each step. "
           "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
           "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
-          "g per channel and p are computed by --backend, in precision f64 or f32. "
+          "g per channel and p are computed by --backend, in precision f64 or f32; backend cuda computes in bf16 and fp16 too. "
           "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's "
           "layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "

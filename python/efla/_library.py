@@ -56,7 +56,7 @@ class Sequence(ctypes.Structure):
 class Result(ctypes.Structure):
     """efla_result."""
 
-    _fields_ = [("o", Array), ("final_state", Array)]
+    _fields_ = [("o", Array), ("final_state", Array), ("kept", c_void_p)]
 
 
 class Gradient(ctypes.Structure):
@@ -101,6 +101,17 @@ FUNCTIONS = {
     "efla_last_message": (c_char_p, c_void_p),
     "efla_forward": (c_int, c_void_p, POINTER(Rule), POINTER(Sequence), POINTER(Result)),
     "efla_backward": (c_int, c_void_p, POINTER(Rule), POINTER(Sequence), POINTER(Result), POINTER(Gradient)),
+    "efla_kept_bytes": (c_int, c_void_p, POINTER(Rule), POINTER(Sequence), POINTER(c_size_t)),
+    "efla_workspace_bytes": (
+        c_int,
+        c_void_p,
+        POINTER(Rule),
+        POINTER(Sequence),
+        POINTER(Result),
+        POINTER(Gradient),
+        POINTER(c_size_t),
+    ),
+    "efla_workspace_lend": (c_int, c_void_p, c_void_p, c_size_t),
     "efla_decoder_open": (c_int, c_void_p, POINTER(Rule), POINTER(DecoderShape), POINTER(c_void_p)),
     "efla_decoder_close": (None, c_void_p),
     "efla_decoder_step": (c_int, c_void_p, POINTER(Sequence), POINTER(Array)),

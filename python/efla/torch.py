@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The delta rule for PyTorch: `delta_rule` is differentiable, and computed by libefla on tensors in the CPU's
-memory."""
+"""The delta rule for PyTorch: `delta_rule` is differentiable, and computed by libefla on tensors where they are: in the
+CPU's memory, or in a GPU's by the backend cuda."""
 from typing import Optional, Tuple, Union
 
 import torch
@@ -21,7 +21,7 @@ def _array(name: str, tensor: Optional[torch.Tensor]):
         raise TypeError(f"{name}: {type(tensor).__name__}, expected a tensor")
     if tensor.device.type != "cpu":
         where = f"{name}: on device {tensor.device}"
-        raise ValueError(f"{where}; libefla computes on the CPU, to which .cpu() copies a tensor")
+        raise ValueError(f"{where}, expected all tensors on the CPU or all on one GPU")
     tensor = tensor.detach()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
@@ -64,6 +64,33 @@ class _DeltaRule(torch.autograd.Function):
         return (None, None, None, *found)
 
 
+class _DeltaRuleOnGPU(torch.autograd.Function):
+    """Without a copy, on the current stream; what the backward pass can reuse of the forward pass is kept."""
+
+    @staticmethod
+    def forward(ctx, options, argument, output_final_state, *tensors):
+        named = {name: None if x is None else x.detach() for name, x in zip(NAMES, tensors)}
+        keeps = any(ctx.needs_input_grad[3:])
+        o, final, kept = _cuda().forward(named, options, output_final_state, keeps)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors)
+        ctx.options, ctx.kept = options, kept
+        return o, final
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, do, dfinal_state):
+        named = {name: None if x is None else x.detach() for name, x in zip(NAMES, ctx.saved_tensors)}
+        wanted = [name for name, needed in zip(NAMES, ctx.needs_input_grad[3:]) if needed]
+        return (None, None, None, *_cuda().backward(named, ctx.options, do, dfinal_state, wanted, ctx.kept))
+
+
+def _cuda():
+    from . import _cuda as calls  # only where there is a GPU
+
+    return calls
+
+
 def delta_rule(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -83,17 +110,27 @@ def delta_rule(
     backend: Union[None, str, Backend] = None,
     threads: int = 0,
 ) -> Tuple[torch.Tensor, Optional[torch.Tensor]]:
-    """(o, final_state) of `efla.forward` on tensors in the CPU's memory, with derivatives by q, k, v, beta, g or
-    alpha, p and initial_state, of first order.
+    """(o, final_state) of `efla.forward` on tensors in the CPU's or in one GPU's memory, with derivatives by q, k, v,
+    beta, g or alpha, p and initial_state, of first order.
 
     Shapes, rules and exceptions are those of `efla.forward`: q, k (B, T, H, dk), v (B, T, H, dv), beta (B, T, H).
     Tensors are read where they lie and kept for the backward pass, which computes the forward pass again; bfloat16
     and float16 are computed in float32. threads: 0 for torch.get_num_threads() where there is work for them.
-    ValueError also where a tensor is on another device: the library has no backend for one."""
+
+    On a GPU of NVIDIA, with a library built with CUDA=yes: bfloat16 and float16 are computed as they are, beside beta,
+    g and states in float32; backend None, "auto" or "cuda"; shapes with all four axes. Work is done on the current
+    stream, with workspace of PyTorch's allocator, and without waiting for it, so that calls can be captured in a graph;
+    but cu_seqlens is read on the CPU, which waits. For the backward pass states and factors of each 64 tokens are kept
+    (efla_kept_bytes of efla/backend.h), about as much as q, k, v and o take. ValueError also where tensors are on
+    different devices; NotImplementedError where the library has no backend for one."""
     named = decay_of(decay, g, alpha)
     options = dict(method=method, keys=keys, decay=named, scale=float(scale), cu_seqlens=cu_seqlens)
     options.update(backend=backend, threads=threads)
     if isinstance(cu_seqlens, torch.Tensor):
         options["cu_seqlens"] = _array("cu_seqlens", cu_seqlens)
     which, argument = ("g", g) if alpha is None else ("alpha", alpha)
+    if isinstance(v, torch.Tensor) and v.device.type == "cuda":
+        if backend not in (None, "auto", "cuda"):
+            raise ValueError(f"backend: {backend!r}, expected 'cuda' for tensors on {v.device}")
+        return _DeltaRuleOnGPU.apply(options, which, output_final_state, q, k, v, beta, argument, p, initial_state)
     return _DeltaRule.apply(options, which, output_final_state, q, k, v, beta, argument, p, initial_state)

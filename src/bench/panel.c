@@ -8,14 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct row {
-  const char *kernel, *pass, *precision, *layout;
-  size_t dk, dv, heads, tokens, threads;
-  double seconds, tokens_per_s, gflops, of_gemm, of_naive, of_bandwidth;
-  const char *panel, *isa;
-  size_t chunk;
-  double seconds_min, seconds_max, of_plain;
-} row;
+typedef efla_bench_row row;
 
 const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, kernel, "",

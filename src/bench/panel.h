@@ -10,6 +10,16 @@
 
 #define EFLA_BENCH_MOST (2 * EFLA_LIST_MAX + 1) /* problems of a panel: a list with one thread and with all, and gemm */
 
+/* A row of the table; efla_bench_columns describes its fields. */
+typedef struct efla_bench_row {
+  const char *kernel, *pass, *precision, *layout;
+  size_t dk, dv, heads, tokens, threads;
+  double seconds, tokens_per_s, gflops, of_gemm, of_naive, of_bandwidth;
+  const char *panel, *isa;
+  size_t chunk;
+  double seconds_min, seconds_max, of_plain;
+} efla_bench_row;
+
 extern const efla_column efla_bench_columns[];
 
 typedef struct efla_bench_panel {

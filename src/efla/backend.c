@@ -90,7 +90,7 @@ efla_status efla_backend_open(const char *name, const efla_options *options, efl
 
 void efla_backend_close(efla_backend *backend) {
   if (!backend) return;
-  efla_backend_free(backend, backend->workspace);
+  if (!backend->lent) efla_backend_free(backend, backend->workspace);
   free(backend);
 }
 
@@ -122,8 +122,9 @@ efla_status efla_backend_copy(efla_backend *backend, void *to, const void *from,
 
 /* ---- workspace ---- */
 
+enum { ALIGNMENT = 128 };
+
 void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
-  enum { ALIGNMENT = 128 };
   size_t begin = arena->used, left = (size_t)PTRDIFF_MAX - begin;
   if (left < ALIGNMENT || n > (left - ALIGNMENT) / size) {
     arena->used = PTRDIFF_MAX;
@@ -135,6 +136,8 @@ void *efla_arena_take(efla_arena *arena, size_t n, size_t size) {
 
 static efla_status grow(efla_backend *b, size_t bytes) {
   if (bytes <= b->bytes) return EFLA_OK;
+  if (b->lent)
+    return efla_backend_say(b, EFLA_NO_MEMORY, "a workspace of %zu bytes is needed, and %zu are lent", bytes, b->bytes);
   efla_backend_free(b, b->workspace);
   b->bytes = 0;
   b->workspace = efla_backend_alloc(b, bytes);
@@ -159,6 +162,17 @@ efla_status efla_backend_run(const efla_call *call, efla_pass *pass) {
   return pass(call, &arena);
 }
 
+efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, size_t *bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if (!bytes) return efla_backend_say(backend, EFLA_INVALID, "bytes: the pointer is NULL");
+  *bytes = 0;
+  const efla_status status = efla_check_inputs(backend, rule, x, false);
+  if (status || !backend->row->kept) return status;
+  *bytes = backend->row->kept(&(efla_call){.backend = backend, .rule = rule, .x = x});
+  return EFLA_OK;
+}
+
 /* What takes the most workspace: every derivative is wanted, and shares numbers as its input does. */
 efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward) {
   if (!backend) return EFLA_INVALID;
@@ -177,6 +191,30 @@ efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efl
   status = backend->row->forward(&call, &forward);
   if (backward && !status) status = backend->row->backward(&call, &both);
   if (!status) status = grow(backend, forward.used > both.used ? forward.used : both.used);
-  backend->reserved = !status;
+  backend->reserved = !status || backend->lent;
   return status;
+}
+
+efla_status efla_workspace_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x,
+                                 const efla_result *y, const efla_gradient *dx, size_t *bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if (!bytes) return efla_backend_say(backend, EFLA_INVALID, "bytes: the pointer is NULL");
+  const efla_call call = {.backend = backend, .rule = rule, .x = x, .y = y, .dx = dx};
+  efla_status status = dx ? efla_check_backward(&call) : efla_check_forward(&call);
+  efla_arena count = {0};
+  if (!status) status = (dx ? backend->row->backward : backend->row->forward)(&call, &count);
+  *bytes = count.used;
+  return status;
+}
+
+efla_status efla_workspace_lend(efla_backend *backend, void *memory, size_t bytes) {
+  if (!backend) return EFLA_INVALID;
+  backend->message[0] = 0;
+  if ((size_t)memory % ALIGNMENT != 0)
+    return efla_backend_say(backend, EFLA_INVALID, "workspace: not aligned to %d bytes", ALIGNMENT);
+  if (!backend->lent) efla_backend_free(backend, backend->workspace);
+  backend->lent = backend->reserved = memory != NULL;
+  backend->workspace = memory, backend->bytes = memory ? bytes : 0;
+  return EFLA_OK;
 }

@@ -78,6 +78,21 @@ const char *efla_last_message(const efla_backend *backend);
  * Decoders have memory of their own. */
 efla_status efla_reserve(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, bool backward);
 
+/* The size of the workspace of one call with these arguments: efla_forward, or where dx is not NULL efla_backward. And
+ * the caller's memory in place of the backend's workspace, of the same kind and aligned to 128 bytes: calls then
+ * allocate nothing, one that needs more fails with EFLA_NO_MEMORY, and work on a device may still use it when they
+ * return. It is lent until other memory is; NULL: none, as in the beginning. */
+efla_status efla_workspace_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x,
+                                 const efla_result *y, const efla_gradient *dx, size_t *bytes);
+efla_status efla_workspace_lend(efla_backend *backend, void *memory, size_t bytes);
+
+/* The size of the memory that efla_forward fills where its result has `kept`, so that efla_backward, given the same
+ * memory, x and rule, need not compute the states again; 0 where the backend keeps nothing for such x, and ignores
+ * `kept`. q is needed then, and the memory aligned to 128 bytes, as efla_backend_alloc has it. The backend cuda keeps
+ * in its chunkwise form (bf16 and f16, dk = dv of 64 or 128), for each head and 64 tokens begun, 2 dk (dk + 64)
+ * bytes for the state and what it learns and 18.25 KiB for the tokens: 66.25 KiB with dk = 128. */
+efla_status efla_kept_bytes(efla_backend *backend, const efla_rule *rule, const efla_sequence *x, size_t *bytes);
+
 #ifdef __cplusplus
 }
 #endif

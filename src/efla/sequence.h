@@ -48,6 +48,7 @@ size_t efla_sequence_states(const efla_sequence *x);
 typedef struct efla_result {
   efla_array o;           /* (batch, heads, tokens, dv): scale S^T q of every token, after its update */
   efla_array final_state; /* (sequences, heads, dk, dv) */
+  void *kept;             /* for efla_backward: efla_kept_bytes (backend.h) in the backend's memory; NULL: none */
 } efla_result;
 
 /* The derivatives of a loss with respect to the inputs, each with its input's shape and type; absent: not

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Types of numbers as formats other than HDF5 store them, and their conversion to f64; internal to io. */
+/* Types of numbers as formats other than HDF5 store them, and their conversion to f64. */
 #ifndef EFLA_IO_ELEMENT_H
 #define EFLA_IO_ELEMENT_H
 

@@ -27,10 +27,11 @@ static size_t entries(const pass *p, efla_tensor tensor) {
 
 /* An array of its own, head-major. */
 static efla_array make(const pass *p, efla_tensor tensor) {
-  void *data = calloc(entries(p, tensor), efla_type_size(p->type));
+  const efla_type type = efla_file_is_scalar(tensor) ? efla_file_scalar_type(p->type) : p->type;
+  void *data = calloc(entries(p, tensor), efla_type_size(type));
   return efla_tensor_is_state(tensor)
-             ? efla_array_states(data, p->type, p->x.heads, p->x.dk, p->x.dv)
-             : efla_array_head_major(data, p->type, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor));
+             ? efla_array_states(data, type, p->x.heads, p->x.dk, p->x.dv)
+             : efla_array_head_major(data, type, p->x.tokens, p->x.heads, efla_tensors_width(p->in, tensor));
 }
 
 static efla_status read_array(pass *p, efla_tensor tensor, size_t entry, const efla_array *to, efla_message *why) {
@@ -124,17 +125,19 @@ static double bytes_of_entry(const efla_tensors *in, const efla_rule *rule, size
   return numbers * (double)size + most * sizeof(double);
 }
 
-efla_status efla_backward_file_check(const efla_rule *rule, const efla_tensors *in, const efla_format *format,
-                                     efla_message *why) {
-  if (format->digits < 24)
-    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected f64 or f32", format->name);
+efla_status efla_backward_file_check(const efla_rule *rule, const char *backend, const efla_tensors *in,
+                                     const efla_format *format, efla_message *why) {
+  const bool device = efla_file_on_device(backend);
+  if (!efla_file_computed(format, device))
+    return efla_fail(why, EFLA_USAGE, "--gradients: precision %s, expected %s", format->name,
+                     efla_file_precisions(device));
   if (efla_file_decay_exact(in, rule->decay))
     return efla_fail(why, EFLA_USAGE, "--gradients: decay exact, expected lie or strang");
   if (in->scale == 0)
     return efla_fail(why, EFLA_INPUT, "%s: attribute scale: 0, expected another number for --gradients", in->path);
   if (!in->has[EFLA_D_O])
     return efla_fail(why, EFLA_INPUT, "%s: do: no such dataset, expected the derivative of a loss by o", in->path);
-  const double bytes = bytes_of_entry(in, rule, efla_type_size(format->digits > 24 ? EFLA_F64 : EFLA_F32)),
+  const double bytes = bytes_of_entry(in, rule, efla_type_size(efla_file_type(format, device))),
                memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
   if (memory <= 0 || bytes <= memory) return EFLA_OK;
   return efla_fail(
@@ -160,9 +163,9 @@ efla_status efla_backward_file_declare(const efla_rule *rule, const efla_tensors
   return status;
 }
 
-efla_status efla_backward_file(const efla_rule *rule, const char *backend, efla_tensors *in, efla_tensors *out,
-                               size_t threads, efla_message *why) {
-  pass p = {.in = in, .out = out, .type = out->stored[EFLA_O].digits > 24 ? EFLA_F64 : EFLA_F32};
+efla_status efla_backward_file(const efla_rule *rule, const char *backend, const efla_format *format, efla_tensors *in,
+                               efla_tensors *out, size_t threads, efla_message *why) {
+  pass p = {.in = in, .out = out, .type = efla_file_type(format, efla_file_on_device(backend))};
   const efla_options options = {.threads = threads < EFLA_MAX_THREADS ? threads : EFLA_MAX_THREADS};
   efla_backend *opened = NULL;
   efla_status status = efla_backend_open(backend, &options, &opened);

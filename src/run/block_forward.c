@@ -5,18 +5,19 @@
 #include "io/file_decay.h"
 #include "ode/channel_exact.h"
 #include "run/device_call.h"
+#include "run/file_inputs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend) {
-  return (backend && !strcmp(backend, "cuda")) || file->has[EFLA_P] ||
+  return efla_file_on_device(backend) || file->has[EFLA_P] ||
          (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
 }
 
-static bool wide(const efla_block_forward *f) { return f->forward->format->digits > 24; }
+enum { ARRAYS = 8 }; /* of a call: inputs, states and o */
 
-static efla_status check(const efla_block_forward *f, const efla_stream *stream, efla_message *why) {
+static efla_status check(const efla_block_forward *f, bool device, const efla_stream *stream, efla_message *why) {
   const efla_forward_spec *forward = f->forward;
   const char *what = stream->x.p.data          ? "an erase key p"
                      : stream->x.g_per_channel ? "g per channel"
@@ -30,21 +31,26 @@ static efla_status check(const efla_block_forward *f, const efla_stream *stream,
   if (forward->form != &efla_forms[0])
     return efla_fail(why, EFLA_USAGE, "%s: form %s: with %s, expected form %s", path, forward->form->name, what,
                      efla_forms[0].name);
-  if (wide(f) || (!f->exact && forward->format->digits == 24)) return EFLA_OK;
-  return efla_fail(why, EFLA_USAGE, "%s: precision %s: with %s, expected f64%s", path, forward->format->name,
-                   f->exact ? "decay exact" : what, f->exact ? "" : " or f32");
+  if (f->type == EFLA_F64 || (!f->exact && efla_file_computed(forward->format, device))) return EFLA_OK;
+  return efla_fail(why, EFLA_USAGE, "%s: precision %s: with %s, expected %s", path, forward->format->name,
+                   f->exact ? "decay exact" : what, f->exact ? "f64" : efla_file_precisions(device));
 }
 
 efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_spec *forward, const char *backend,
                                     size_t threads, const efla_stream *stream, efla_message *why) {
   const efla_sequence *x = &stream->x;
   const size_t tokens = stream->most_heads * stream->most_tokens, states = stream->most_heads * x->dk * x->dv;
-  *f = (efla_block_forward){
-      .forward = forward, .threads = threads, .exact = efla_file_decay_exact(stream->file, forward->rule.decay)};
-  efla_status status = check(f, stream, why);
+  const bool device = efla_file_on_device(backend);
+  *f = (efla_block_forward){.forward = forward,
+                            .threads = threads,
+                            .exact = efla_file_decay_exact(stream->file, forward->rule.decay),
+                            .type = efla_file_type(forward->format, device)};
+  efla_status status = check(f, device, stream, why);
   if (status != EFLA_OK || f->exact) return status;
-  if (!wide(f)) f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof *f->narrow);
-  if (!wide(f) && !f->narrow) return efla_fail_memory(why);
+  const bool narrow = f->type != EFLA_F64; /* every array begins where a double may */
+  if (narrow)
+    f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof(float) + ARRAYS * sizeof(double));
+  if (narrow && !f->narrow) return efla_fail_memory(why);
   const efla_options options = {.threads = threads};
   status = efla_backend_open(backend, &options, &f->backend);
   return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
@@ -102,34 +108,36 @@ static efla_status call(const efla_block_forward *f, const efla_sequence *x, con
   return efla_fail(why, EFLA_USAGE, "backend %s: %s", efla_backend_opened(f->backend), efla_last_message(f->backend));
 }
 
-/* n numbers rounded to `at`, which moves on. */
-static float *narrow(float **at, const double *from, size_t n) {
-  float *to = *at;
-  for (size_t i = 0; i < n; i++) to[i] = (float)from[i];
-  *at += n;
-  return to;
+/* An array like the one of a file, of n numbers that are rounded to `at`, which moves on; from NULL: of none yet. */
+static efla_array narrow(double **at, efla_array like, efla_type type, size_t n, const double *from) {
+  like.data = *at, like.type = type;
+  if (from) efla_file_narrow(n, from, &like);
+  *at += (n * efla_type_size(type) + sizeof **at - 1) / sizeof **at;
+  return like;
 }
 
-static efla_status call_in_f32(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
+static efla_status call_narrow(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
                                efla_message *why) {
   const size_t n = x->heads * x->tokens, states = x->heads * x->dk * x->dv;
-  float *at = f->narrow;
-  efla_sequence x32 = *x;
+  const efla_type scalar = efla_file_scalar_type(f->type);
+  double *at = f->narrow;
+  efla_sequence given = *x;
   struct {
     efla_array *array;
     size_t width;
-  } const rows[] = {{&x32.q, x->dk}, {&x32.k, x->dk}, {&x32.v, x->dv},
-                    {&x32.beta, 1},  {&x32.p, x->dk}, {&x32.g, x->g_per_channel ? x->dk : 1}};
+    efla_type type;
+  } const rows[] = {{&given.q, x->dk, f->type}, {&given.k, x->dk, f->type},
+                    {&given.v, x->dv, f->type}, {&given.beta, 1, scalar},
+                    {&given.p, x->dk, f->type}, {&given.g, x->g_per_channel ? x->dk : 1, scalar}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (rows[i].array->data)
-      rows[i].array->data = narrow(&at, rows[i].array->data, n * rows[i].width), rows[i].array->type = EFLA_F32;
-  float *S32 = narrow(&at, S, states), *o32 = at;
-  x32.initial_state = efla_array_states(S32, EFLA_F32, x->heads, x->dk, x->dv);
-  const efla_result y = {.o = efla_array_head_major(o32, EFLA_F32, x->tokens, x->heads, x->dv),
-                         .final_state = x32.initial_state};
-  efla_status status = call(f, &x32, &y, why);
-  for (size_t e = 0; e < states && status == EFLA_OK; e++) S[e] = (double)S32[e];
-  for (size_t e = 0; e < n * x->dv && status == EFLA_OK; e++) o[e] = (double)o32[e];
+      *rows[i].array = narrow(&at, *rows[i].array, rows[i].type, n * rows[i].width, rows[i].array->data);
+  given.initial_state = narrow(&at, efla_array_states(S, scalar, x->heads, x->dk, x->dv), scalar, states, S);
+  const efla_result y = {
+      .o = narrow(&at, efla_array_head_major(o, f->type, x->tokens, x->heads, x->dv), f->type, n * x->dv, NULL),
+      .final_state = given.initial_state};
+  efla_status status = call(f, &given, &y, why);
+  if (status == EFLA_OK) efla_file_widen(states, 1, &y.final_state, S), efla_file_widen(n * x->dv, 1, &y.o, o);
   return status;
 }
 
@@ -145,9 +153,9 @@ static efla_status call_in_f64(const efla_block_forward *f, const efla_sequence 
 efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
                                        efla_message *why) {
   if (x->tokens == 0) return EFLA_OK;
-  efla_status status = f->exact  ? advance_heads_exactly(f, x, S, o, why)
-                       : wide(f) ? call_in_f64(f, x, S, o, why)
-                                 : call_in_f32(f, x, S, o, why);
+  efla_status status = f->exact              ? advance_heads_exactly(f, x, S, o, why)
+                       : f->type == EFLA_F64 ? call_in_f64(f, x, S, o, why)
+                                             : call_narrow(f, x, S, o, why);
   const double scale = f->forward->scale;
   for (size_t e = 0; e < x->heads * x->tokens * x->dv && status == EFLA_OK && scale != 1; e++) o[e] *= scale;
   return status;

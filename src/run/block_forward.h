@@ -14,14 +14,15 @@ typedef struct efla_block_forward {
   size_t threads;
   bool exact;            /* the exact flow; then there is no backend */
   efla_backend *backend; /* open */
-  float *narrow;         /* where f32 is computed: a block's arrays, states and o */
+  efla_type type;        /* in which it computes */
+  double *narrow;        /* unless in f64: a block's arrays, states and o */
 } efla_block_forward;
 
 /* Whether a file with this decay is computed here: all files where the backend is one of a device. */
 bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend);
 
 /* For the blocks of a stream, whose file needs it: the backend of that name, NULL: auto.  Fails with EFLA_USAGE where
- * the form is not the recurrence, where the precision is neither f64 nor f32, where the exact flow, which is computed
+ * the form is not the recurrence, where the precision is none of the backend's (file_inputs.h), where the exact flow, which is computed
  * in f64, is to be another precision's or another method's or has an erase key, and where the backend cannot be opened;
  * and with EFLA_NO_MEMORY.  f is to be cleared in any case. */
 efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_spec *forward, const char *backend,

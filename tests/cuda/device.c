@@ -161,6 +161,12 @@ int main(int argc, char **argv) {
       {"exact", "none", "raw", EFLA_BF16, 1, 2, 1, 33, 40, 24, 1, 1, true, true, false},
       {"rk4", "retention", "raw", EFLA_F32, 1, 2, 1, 40, 70, 9, 0, .7, false, true, false},
   };
+  /* Some heads to each multiprocessor. */
+  static const device_case many[] = {
+      {"exact", "split", "unit", EFLA_BF16, 72, 4, 2, 3, 128, 128, 8, 3, false, true, true},
+      {"exact", "none", "raw", EFLA_F16, 30, 10, 1, 2, 64, 64, 0, 1, false, true, true},
+      {"rk4", "retention", "raw", EFLA_F32, 300, 1, 1, 2, 128, 128, 0, .7, false, false, false},
+  };
   static const char *const methods[] = {"exact", "euler", "implicit", "gauss4"};
   static const char *const decays[] = {"none", "split", "joint", "retention", "strang"};
   efla_backend *b;
@@ -174,6 +180,7 @@ int main(int argc, char **argv) {
     wrong += run(b, &small[i], false);
     if (!small[i].packed) wrong += run(b, &small[i], true);
   }
+  for (size_t i = 0; i < sizeof many / sizeof *many; i++) wrong += run(b, &many[i], true);
   const size_t dims[] = {64, 128, 128, 72}, lengths[] = {1, 63, 257, 1000};
   for (size_t i = 0; i < 60 && !(argc > 1 && !strcmp(argv[1], "--small")); i++) {
     const bool explicit = i % 4 == 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How fast the backend cuda is on the device at hand: forward in bf16 by shape and rule, decoding, and a copy on the device
- * beside them.  Medians of single calls, each after the caches were overwritten; one line of a table each. */
+/* How fast the backend cuda is on the device at hand: forward and backward in bf16 by shape and rule, alone and with what
+ * the one keeps for the other, decoding, and a copy on the device beside them.  Medians of single calls, each after the caches were overwritten; one line of a table each. */
 #include "efla/efla.h"
 
 #include <cuda_runtime_api.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { REPEATS = 21 };
+static int repeats = REPEATS;
 
 static void check(bool ok, const char *what) {
   if (ok) return;
@@ -31,11 +32,11 @@ typedef struct timer {
   float ms[REPEATS];
 } timer;
 
-/* Runs a function REPEATS times; the median in milliseconds. */
+/* Runs a function so often; the median in milliseconds. */
 static double median(void (*work)(void *context), void *context) {
   timer t;
   cudaEventCreate(&t.start), cudaEventCreate(&t.end);
-  for (int i = -2; i < REPEATS; i++) {
+  for (int i = -2; i < repeats; i++) {
     cudaMemsetAsync(flush_memory, i, FLUSH, NULL);
     cudaEventRecord(t.start, NULL);
     work(context);
@@ -43,9 +44,9 @@ static double median(void (*work)(void *context), void *context) {
     check(cudaEventSynchronize(t.end) == cudaSuccess, "the device failed");
     if (i >= 0) cudaEventElapsedTime(&t.ms[i], t.start, t.end);
   }
-  qsort(t.ms, REPEATS, sizeof *t.ms, by_size);
+  qsort(t.ms, (size_t)repeats, sizeof *t.ms, by_size);
   cudaEventDestroy(t.start), cudaEventDestroy(t.end);
-  return (double)t.ms[REPEATS / 2];
+  return (double)t.ms[repeats / 2];
 }
 
 /* n random numbers of a type on the device, from center - spread to center + spread. */
@@ -80,6 +81,13 @@ static void forward(void *context) {
   check(!efla_forward(c->b, &c->rule, &c->x, &c->y), efla_last_message(c->b));
 }
 
+/* A row of the table; `bytes` of the least traffic, for each number of a row. */
+static void print_call(const char *what, const forward_call *c, double ms, double bytes) {
+  const size_t n = c->x.batch * c->x.tokens * c->x.heads * c->x.dk;
+  printf("%s,%zu,%zu,%zu,%zu,%s,%s,%s,%.4f,%.0f\n", what, c->x.batch, c->x.tokens, c->x.heads, c->x.dk,
+         c->rule.method->name, c->rule.decay->name, c->rule.keys->name, ms, (double)n * bytes / ms / 1e6);
+}
+
 typedef struct backward_call {
   forward_call f;
   efla_result dy;
@@ -94,12 +102,17 @@ static void backward(void *context) {
 /* c.y.o takes d_v, the other derivatives have memory of their own. */
 static void measure_backward(const forward_call *f, void *d_o, void *d_q, void *d_k, void *d_beta, void *d_g) {
   backward_call c = {.f = *f, .dy = {.o = f->y.o}, .dx = {f->x.q, f->x.k, f->y.o, f->x.beta, f->x.g}};
-  const size_t n = f->x.batch * f->x.tokens * f->x.heads * f->x.dk;
   c.dy.o.data = d_o, c.dx.q.data = d_q, c.dx.k.data = d_k, c.dx.beta.data = d_beta;
   if (f->x.g.data) c.dx.g.data = d_g;
-  const double ms = median(backward, &c);
-  printf("backward,%zu,%zu,%zu,%zu,%s,%s,%s,%.4f,%.0f\n", f->x.batch, f->x.tokens, f->x.heads, f->x.dk,
-         f->rule.method->name, f->rule.decay->name, f->rule.keys->name, ms, (double)n * 14 / ms / 1e6);
+  print_call("backward", f, median(backward, &c), 14);
+  size_t bytes;
+  check(!efla_kept_bytes(f->b, &f->rule, &f->x, &bytes) && bytes > 0, "kept");
+  forward_call keeping = *f;
+  keeping.y.kept = c.dy.kept = efla_backend_alloc(f->b, bytes);
+  check(keeping.y.kept, "no memory");
+  print_call("forward keeping", f, median(forward, &keeping), 8);
+  print_call("backward from kept", f, median(backward, &c), 14);
+  efla_backend_free(f->b, keeping.y.kept);
 }
 
 static void measure_shape(efla_backend *b, size_t B, size_t T, size_t H, size_t D) {
@@ -122,9 +135,7 @@ static void measure_shape(efla_backend *b, size_t B, size_t T, size_t H, size_t 
     c.x.v = efla_array_token_major(v, EFLA_BF16, T, H, D), c.x.beta = efla_array_token_major(beta, EFLA_F32, T, H, 1);
     if (c.rule.decay->gated) c.x.g = efla_array_token_major(g, EFLA_F32, T, H, 1);
     c.y.o = efla_array_token_major(o, EFLA_BF16, T, H, D);
-    const double ms = median(forward, &c);
-    printf("forward,%zu,%zu,%zu,%zu,%s,%s,%s,%.4f,%.0f\n", B, T, H, D, rules[i][0], rules[i][1], rules[i][2], ms,
-           (double)n * 8 / ms / 1e6);
+    print_call("forward", &c, median(forward, &c), 8);
     measure_backward(&c, d_o, d_q, d_k, d_beta, d_g);
   }
   void *all[] = {q, k, v, o, beta, g, d_o, d_q, d_k, d_beta, d_g};
@@ -201,8 +212,9 @@ int main(int argc, char **argv) {
   check(cudaMalloc(&flush_memory, FLUSH) == cudaSuccess, "no memory");
   printf("# %s, CUDA %d\n# what,batch,tokens,heads,dk = dv,method,decay,keys,milliseconds,GB/s of the least traffic\n",
          card.name, driver);
-  if (argc > 1) { /* one call for a profiler */
-    measure_shape(b, 4, 8192, 16, 128);
+  if (argc > 1) { /* few calls, for a profiler */
+    repeats = 1;
+    measure_decode(b, 64, 16, 128), measure_shape(b, 4, 8192, 16, 128);
     return 0;
   }
   measure_copy((size_t)64 << 20), measure_copy((size_t)512 << 20);

@@ -145,7 +145,37 @@ START_TEST(reserving) {
 }
 END_TEST
 
+/* Memory of the caller's as large as is said is enough, and nothing past it is written; less is not enough. */
+START_TEST(lending) {
+  FOR_EACH_BACKEND(b) {
+    call c = calls_right();
+    memset(calls_memory, 0, sizeof calls_memory);
+    for (int backward = 0; backward < 2; backward++) {
+      size_t bytes = 0;
+      ck_assert_int_eq(efla_workspace_bytes(b, &c.rule, &c.x, backward ? &c.dy : &c.y, backward ? &c.dx : NULL, &bytes),
+                       EFLA_OK);
+      unsigned char *memory = aligned_alloc(128, (bytes + 256) / 128 * 128);
+      memset(memory, 77, (bytes + 256) / 128 * 128);
+      ck_assert_int_eq(efla_workspace_lend(b, memory + 1, bytes), EFLA_INVALID);
+      ck_assert_str_eq(efla_last_message(b), "workspace: not aligned to 128 bytes");
+      for (int short_of = 0; short_of < 2; short_of++) {
+        const efla_status expected = short_of && bytes > 0 ? EFLA_NO_MEMORY : EFLA_OK;
+        ck_assert_int_eq(efla_workspace_lend(b, memory, bytes - (expected != EFLA_OK)), EFLA_OK);
+        if (backward)
+          ck_assert_int_eq(efla_backward(b, &c.rule, &c.x, &c.dy, &c.dx), expected);
+        else
+          ck_assert_int_eq(efla_forward(b, &c.rule, &c.x, &c.y), expected);
+      }
+      for (int i = 0; i < 128; i++) ck_assert_int_eq(memory[bytes + (size_t)i], 77);
+      ck_assert_int_eq(efla_workspace_lend(b, NULL, 0), EFLA_OK);
+      free(memory);
+      ck_assert_int_eq(efla_backward(b, &c.rule, &c.x, &c.dy, &c.dx), EFLA_OK);
+    }
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {opening, rows_of_the_caller, decoding, reserving};
+  const TTest *const tests[] = {opening, rows_of_the_caller, decoding, reserving, lending};
   return testing_main("opening", tests, sizeof tests / sizeof *tests, 60);
 }

@@ -128,8 +128,31 @@ START_TEST(rows_are_consistent) {
 }
 END_TEST
 
+/* Calls of the library: what is there is timed, what is not built says so. */
+START_TEST(calls_of_the_library) {
+  efla_csv csv = run_table("throughput --quick --backend cpu --each 64 --threads 2 --repeats 1");
+  ck_assert_uint_eq(csv.rows, 2 * 4);
+  for (size_t r = 0; r < csv.rows; r++) {
+    const bool copy = row_is(&csv, r, "kernel", "memory");
+    ck_assert(copy || row_is(&csv, r, "kernel", "cpu"));
+    const double seconds = efla_csv_real(&csv, r, "seconds"), dk = efla_csv_real(&csv, r, "dk"),
+                 flops = 6 * dk * dk * efla_csv_real(&csv, r, "heads") * efla_csv_real(&csv, r, "tokens");
+    ck_assert_double_gt(seconds, 0);
+    if (copy) CHECK_BOUND(fabs(efla_csv_real(&csv, r, "of_bandwidth") - 1), U);
+    if (!copy) CHECK_BOUND(fabs(efla_csv_real(&csv, r, "gflops") * 1e9 * seconds / flops - 1), 8 * U);
+  }
+  efla_csv_clear(&csv);
+  bool built = false;
+  for (size_t i = 0; efla_backend_name(i); i++) built |= !strcmp(efla_backend_name(i), "cuda");
+  csv = run_table("throughput --quick --backend cuda");
+  ck_assert(csv.rows >= 2 && row_is(&csv, 0, "kernel", "cuda") && (built || row_is(&csv, 0, "isa", "not built")));
+  ck_assert(isnan(efla_csv_real(&csv, 0, "seconds")) || row_is(&csv, 0, "isa", "device"));
+  efla_csv_clear(&csv);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {every_case_is_right, wrong_outputs_are_found, times_are_of_one_execution, summaries,
-                                rows_are_consistent};
+  const TTest *const tests[] = {calls_of_the_library,       every_case_is_right, wrong_outputs_are_found,
+                                times_are_of_one_execution, summaries,           rows_are_consistent};
   return testing_main("throughput", tests, sizeof tests / sizeof *tests, 300);
 }

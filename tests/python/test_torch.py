@@ -85,7 +85,7 @@ def test_only_what_is_needed():
 
 def test_errors():
     x = tensors()
-    with pytest.raises(ValueError, match="^k: on device meta; libefla computes on the CPU"):
+    with pytest.raises(ValueError, match="^k: on device meta, expected all tensors on the CPU"):
         efla.torch.delta_rule(**dict(x, k=torch.empty(x["k"].shape, device="meta")))
     with pytest.raises(TypeError, match="^q: ndarray, expected a tensor"):
         efla.torch.delta_rule(**dict(x, q=x["q"].detach().numpy()))

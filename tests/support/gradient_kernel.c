@@ -126,7 +126,7 @@ static void run_library(gradient_arrays *a) {
   efla_sequence x = {.batch = a->B, .heads = a->H, .tokens = a->T, .dk = a->dk, .dv = a->dv};
   if (gradient_kernel_now->packed) x.sequences = a->N, x.cu_seqlens = a->bounds;
   x.g_per_channel = gradient_kernel_now->channels;
-  efla_result y = {place(a, O, NULL), place(a, S, NULL)}, dy = {.o = place(a, D_O, a->x[D_O])};
+  efla_result y = {.o = place(a, O, NULL), .final_state = place(a, S, NULL)}, dy = {.o = place(a, D_O, a->x[D_O])};
   efla_gradient dx = {.q = {0}};
   efla_array *const in[] = {&x.q, &x.k, &x.v, &x.beta, &x.g, &x.p, &x.initial_state},
                     *const to[] = {&dx.q, &dx.k, &dx.v, &dx.beta, &dx.g, &dx.p, &dx.initial_state};

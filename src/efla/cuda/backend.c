@@ -85,7 +85,10 @@ efla_status efla_cuda_check_place(efla_backend *b, const char *name, const efla_
   return efla_backend_say(b, EFLA_INVALID, "%s: memory of the processor, expected the device's", name);
 }
 
+enum { KEPT_ALIGNMENT = 128 };
+
 efla_status efla_cuda_check_places(efla_backend *b, const efla_sequence *x, const efla_result *y) {
+  const efla_array kept = {.data = y->kept};
   const struct {
     const char *name;
     const efla_array *array;
@@ -97,8 +100,11 @@ efla_status efla_cuda_check_places(efla_backend *b, const efla_sequence *x, cons
               {"p", &x->p},
               {"initial_state", &x->initial_state},
               {"o", &y->o},
-              {"final_state", &y->final_state}};
+              {"final_state", &y->final_state},
+              {"kept", &kept}};
   efla_status status = EFLA_OK;
+  if ((size_t)y->kept % KEPT_ALIGNMENT != 0)
+    return efla_backend_say(b, EFLA_INVALID, "kept: not aligned to %d bytes", KEPT_ALIGNMENT);
   for (size_t i = 0; i < sizeof list / sizeof *list && !status; i++)
     status = efla_cuda_check_place(b, list[i].name, list[i].array);
   return status;
@@ -150,16 +156,37 @@ bool efla_cuda_chunkwise(const efla_call *call) {
 
 static size_t chunks_of(size_t tokens) { return (tokens + EFLA_CUDA_CHUNK - 1) / EFLA_CUDA_CHUNK; }
 
-efla_cuda_chunks efla_cuda_take_chunks(const efla_sequence *x, efla_arena *arena) {
+/* What a chunk is computed from, and what a backward call needs of it beside. */
+static void take_results(efla_cuda_chunks *c, const efla_sequence *x, bool back, efla_arena *arena) {
   enum { SQUARE = EFLA_CUDA_CHUNK * EFLA_CUDA_CHUNK };
-  efla_cuda_chunks c = {.chunks = x->batch * chunks_of(x->tokens)};
-  if (x->cu_seqlens) c.chunks = x->tokens / EFLA_CUDA_CHUNK + x->sequences; /* at most, for any cu_seqlens */
-  const size_t n = c.chunks * x->heads;
-  c.solve = efla_arena_take(arena, n * SQUARE, efla_type_size(x->v.type));
-  c.mix = efla_arena_take(arena, n * SQUARE, efla_type_size(x->v.type));
-  c.scalars = efla_arena_take(arena, n * EFLA_CUDA_SCALARS, sizeof(float));
+  const size_t n = c->chunks * x->heads, size = efla_type_size(x->v.type);
+  c->solve = efla_arena_take(arena, n * SQUARE, size);
+  c->mix = efla_arena_take(arena, n * SQUARE, size);
+  c->scalars = efla_arena_take(arena, n * EFLA_CUDA_SCALARS, sizeof(float));
+  if (!back) return;
+  c->tokens = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c->tokens);
+  c->states = efla_arena_take(arena, n * x->dk * x->dv, size);
+  c->u = efla_arena_take(arena, n * EFLA_CUDA_CHUNK * x->dv, size);
+}
+
+static size_t most_chunks(const efla_sequence *x) {
+  if (x->cu_seqlens) return x->tokens / EFLA_CUDA_CHUNK + x->sequences; /* for any cu_seqlens */
+  return x->batch * chunks_of(x->tokens);
+}
+
+efla_cuda_chunks efla_cuda_take_chunks(const efla_sequence *x, bool back, void *kept, efla_arena *arena) {
+  efla_cuda_chunks c = {.chunks = most_chunks(x)};
+  efla_arena own = {.base = kept};
+  take_results(&c, x, back || kept, kept ? &own : arena);
   if (x->cu_seqlens) c.first = efla_arena_take(arena, x->sequences + 1, sizeof(size_t));
   return c;
+}
+
+static size_t kept_bytes(const efla_call *call) {
+  efla_arena count = {0};
+  efla_cuda_chunks c = {.chunks = most_chunks(call->x)};
+  if (efla_cuda_chunkwise(call)) take_results(&c, call->x, true, &count);
+  return count.used;
 }
 
 /* cu_seqlens, and the first chunks, which take the place of a second array of the processor: one after another. */
@@ -178,13 +205,26 @@ cudaError_t efla_cuda_copy_packing(const efla_sequence *x, size_t *cu, size_t *f
   return error;
 }
 
+/* o and the final state, and what is kept where that has a place. */
+static efla_status run(efla_backend *b, const efla_cuda_job *job, const efla_cuda_chunks *chunks, bool fast) {
+  const bool keeps = chunks->states;
+  efla_status status = EFLA_OK;
+  if (fast || keeps) status = efla_cuda_started(b, efla_cuda_prepare(job, chunks, b->stream));
+  if (status) return status;
+  const size_t most = efla_cuda_shared_bytes();
+  if (fast) return efla_cuda_started(b, efla_cuda_pass(job, chunks, most, b->stream));
+  const efla_cuda_job keeping = {.x = job->x, .rule = job->rule, .states = job->states};
+  if (keeps) status = efla_cuda_started(b, efla_cuda_keep(&keeping, chunks, most, b->stream));
+  return status ? status : efla_cuda_started(b, recur(job, b->stream)); /* last: it may overwrite the initial state */
+}
+
 static efla_status forward(const efla_call *call, efla_arena *arena) {
   const efla_sequence *x = call->x;
   efla_backend *b = call->backend;
   size_t *cu = x->cu_seqlens ? efla_arena_take(arena, x->sequences + 1, sizeof *cu) : NULL;
-  const bool fast = efla_cuda_chunkwise(call) && x->q.data && efla_cuda_wide_rows(&call->y->o);
+  const bool chunkwise = efla_cuda_chunkwise(call);
   efla_cuda_chunks chunks = {.chunks = 0};
-  if (efla_cuda_chunkwise(call)) chunks = efla_cuda_take_chunks(x, arena);
+  if (chunkwise) chunks = efla_cuda_take_chunks(x, false, call->y->kept, arena);
   if (!arena->base) return EFLA_OK;
   efla_status status = efla_cuda_check_places(b, x, call->y);
   if (status) return status;
@@ -195,9 +235,7 @@ static efla_status forward(const efla_call *call, efla_arena *arena) {
     if (error) return efla_cuda_fail(b, "cu_seqlens", error);
     job.x.cu_seqlens = cu;
   }
-  if (!fast) return efla_cuda_started(b, recur(&job, b->stream));
-  status = efla_cuda_started(b, efla_cuda_prepare(&job, &chunks, b->stream));
-  return status ? status : efla_cuda_started(b, efla_cuda_pass(&job, &chunks, efla_cuda_shared_bytes(), b->stream));
+  return run(b, &job, &chunks, chunkwise && x->q.data && efla_cuda_wide_rows(&call->y->o));
 }
 
 /* ---- decoding: states (batch, heads, dk, dv) in f64 for f64, else in f32 ---- */
@@ -272,6 +310,7 @@ const efla_backend_row efla_backend_cuda = {.name = "cuda",
                                             .offers = offers,
                                             .forward = forward,
                                             .backward = efla_cuda_backward,
+                                            .kept = kept_bytes,
                                             .lay_out = lay_out,
                                             .load = load,
                                             .store = store,

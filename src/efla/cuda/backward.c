@@ -111,23 +111,22 @@ static bool chunkwise(const efla_call *call, const efla_gradient *to) {
          efla_cuda_backward_fits(call->x->dk, efla_cuda_shared_bytes());
 }
 
-static efla_cuda_chunks take_chunks(const efla_sequence *x, efla_arena *arena) {
-  efla_cuda_chunks c = efla_cuda_take_chunks(x, arena);
-  const size_t n = c.chunks * x->heads, size = efla_type_size(x->v.type), state = n * x->dk * x->dv,
-               rows = n * EFLA_CUDA_CHUNK * x->dv;
-  c.tokens = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c.tokens);
-  c.states = efla_arena_take(arena, state, size), c.adjoints = efla_arena_take(arena, state, size);
-  c.u = efla_arena_take(arena, rows, size), c.d_r = efla_arena_take(arena, rows, size);
+static efla_cuda_chunks take_chunks(const efla_sequence *x, void *kept, efla_arena *arena) {
+  efla_cuda_chunks c = efla_cuda_take_chunks(x, true, kept, arena);
+  const size_t n = c.chunks * x->heads, size = efla_type_size(x->v.type);
+  c.adjoints = efla_arena_take(arena, n * x->dk * x->dv, size);
+  c.d_r = efla_arena_take(arena, n * EFLA_CUDA_CHUNK * x->dv, size);
   c.slopes = efla_arena_take(arena, n * EFLA_CUDA_CHUNK, sizeof *c.slopes);
   return c;
 }
 
 static cudaError_t adjoint_of_chunks(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream) {
   const efla_cuda_job forward = {.x = a->job.x, .rule = a->job.rule, .states = a->job.states};
-  cudaError_t error = efla_cuda_prepare(&forward, chunks, stream);
-  if (!error) error = efla_cuda_keep(&forward, chunks, efla_cuda_shared_bytes(), stream);
+  const bool again = !a->job.y.kept;
+  cudaError_t error = again ? efla_cuda_prepare(&forward, chunks, stream) : cudaSuccess;
+  if (again && !error) error = efla_cuda_keep(&forward, chunks, efla_cuda_shared_bytes(), stream);
   if (!error) error = efla_cuda_slopes(a, chunks, stream);
-  if (!error) error = efla_cuda_reverse(a, chunks, stream);
+  if (!error) error = efla_cuda_reverse(a, chunks, efla_cuda_shared_bytes(), stream);
   return error ? error : efla_cuda_derive(a, chunks, stream);
 }
 
@@ -135,7 +134,7 @@ static cudaError_t adjoint_of_chunks(const efla_cuda_adjoint *a, const efla_cuda
 static void take_forms(const efla_call *call, efla_arena *arena, efla_cuda_adjoint *a, efla_cuda_chunks *chunks) {
   const bool fast = chunkwise(call, &a->to);
   efla_arena other = *arena;
-  if (efla_cuda_chunkwise(call)) *chunks = take_chunks(call->x, arena);
+  if (efla_cuda_chunkwise(call)) *chunks = take_chunks(call->x, call->y->kept, arena);
   if (fast) return;
   take_adjoint(call->x, &other, a);
   if (other.used > arena->used) arena->used = other.used;

@@ -22,7 +22,9 @@ bool efla_cuda_wide_rows(const efla_array *a);
 size_t efla_cuda_shared_bytes(void);
 /* Whether the chunkwise form takes the call's inputs, all but o. */
 bool efla_cuda_chunkwise(const efla_call *call);
-efla_cuda_chunks efla_cuda_take_chunks(const efla_sequence *x, efla_arena *arena);
+/* The chunkwise form's workspace, of a call that a backward one needs things of with what those are.  What a forward
+ * call leaves is in `kept`, NULL: in the arena too. */
+efla_cuda_chunks efla_cuda_take_chunks(const efla_sequence *x, bool back, void *kept, efla_arena *arena);
 /* cu_seqlens to the device, and the first chunks of sequences, NULL: not needed. */
 cudaError_t efla_cuda_copy_packing(const efla_sequence *x, size_t *cu, size_t *first, cudaStream_t stream);
 

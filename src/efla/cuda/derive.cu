@@ -15,12 +15,14 @@
 
 namespace {
 
-enum { DERIVERS = 128, P = 0, W = 1, Q_DQ = 0, K_Y, K_Z, DOTS };
+/* ROWS_AT_ONCE: which the threads of a block take, each 8 numbers of one. */
+enum { P, W, SQUARES, Q_DQ = 0, K_Y, K_Z, DOTS, ROWS_AT_ONCE = 16 };
+template <int D> constexpr int DERIVERS = ROWS_AT_ONCE *D / 8;
 
 template <typename T, int D> struct desk {
   T state[D][D + PAD]; /* S_0, then G, transposed */
   union {
-    T d_o[CHUNK][D + PAD], squares[2][CHUNK][SQUARE_ROW]; /* then P and W */
+    T d_o[CHUNK][D + PAD], squares[SQUARES][CHUNK][SQUARE_ROW]; /* then P and W */
   };
   union {
     T d_r[CHUNK][D + PAD], q[CHUNK][D + PAD]; /* then q */
@@ -28,8 +30,15 @@ template <typename T, int D> struct desk {
   T u[CHUNK][D + PAD], k[CHUNK][D + PAD];
   double sum[CHUNK + 1], part; /* G_{t-1} */
   float lambda[CHUNK], over_norm[CHUNK], erase[CHUNK], write[CHUNK], read[CHUNK], keep[CHUNK], before[CHUNK];
-  float by_w[CHUNK], along[CHUNK], dots[DOTS][2][CHUNK], inner[DERIVERS / 32], all;
+  float by_w[CHUNK], along[CHUNK], dots[DOTS][tile<D>::SLICES][CHUNK], inner[D / 16], all;
   efla_cuda_token_slopes slopes[CHUNK];
+
+  __device__ float dot(int which, int t) const {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < tile<D>::SLICES; i++) sum += dots[which][i][t];
+    return sum;
+  }
 };
 
 /* Where a block works. */
@@ -41,7 +50,7 @@ struct desk_place {
 template <typename T, int D, int ROWS> __device__ void copy_whole(T (*to)[D + PAD], const T *from) {
   constexpr int EACH = D / 8;
 #pragma unroll
-  for (int i = threadIdx.x; i < ROWS * EACH; i += DERIVERS)
+  for (int i = threadIdx.x; i < ROWS * EACH; i += DERIVERS<D>)
     copy16(shared_address(&to[i / EACH][i % EACH * 8]), from + 8 * i, true);
 }
 
@@ -61,10 +70,23 @@ __device__ void read_scalars(const efla_cuda_adjoint &a, const efla_cuda_chunks 
   s.slopes[t] = chunks.slopes[w.unit * CHUNK + t];
 }
 
+/* What takes the place of other numbers in the end, into the nearest cache that has room for it. */
+template <typename T, int D>
+__device__ void prefetch_later(const efla_cuda_adjoint &a, const efla_cuda_chunks &chunks, const desk_place &w) {
+  constexpr int LINE = 128 / sizeof(T), EACH = D / LINE;
+  const T *adjoint = (const T *)chunks.adjoints + w.unit * D * D;
+  static_assert(D * EACH <= DERIVERS<D> && CHUNK * EACH <= DERIVERS<D>, "a thread to each line");
+  const efla_array &q = a.job.x.q;
+  const int i = threadIdx.x, t = i / EACH;
+  if (i < D * EACH) prefetch(adjoint + i * LINE);
+  if (t < w.at.tokens)
+    prefetch((const T *)q.data + efla_array_row(&q, w.at.entry, w.head, w.at.first + t) + i % EACH * LINE);
+}
+
 /* What one thread takes of v: of every ROWS-th row 8 numbers. */
 template <typename T, int D>
-__device__ void read_values(const efla_array &from, const desk_place &w, uint4 (&v)[D / 16]) {
-  constexpr int EACH = D / 8, ROWS = DERIVERS / EACH;
+__device__ void read_values(const efla_array &from, const desk_place &w, uint4 (&v)[CHUNK / ROWS_AT_ONCE]) {
+  constexpr int EACH = D / 8, ROWS = ROWS_AT_ONCE;
   const T *rows = (const T *)from.data + efla_array_row(&from, w.at.entry, w.head, w.at.first) + threadIdx.x % EACH * 8;
 #pragma unroll
   for (int i = 0; i < CHUNK / ROWS; i++) {
@@ -76,8 +98,8 @@ __device__ void read_values(const efla_array &from, const desk_place &w, uint4 (
 /* dv, and dw. */
 template <typename T, int D>
 __device__ void derive_values(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s,
-                              const uint4 (&v)[D / 16]) {
-  constexpr int EACH = D / 8, ROWS = DERIVERS / EACH;
+                              const uint4 (&v)[CHUNK / ROWS_AT_ONCE]) {
+  constexpr int EACH = D / 8, ROWS = ROWS_AT_ONCE;
   const efla_array &to = a.to.v;
   const int part = threadIdx.x % EACH * 8;
 #pragma unroll
@@ -107,18 +129,18 @@ __device__ void derive_values(const efla_cuda_adjoint &a, const desk_place &w, d
   }
 }
 
-/* P or W of a warp's 16 rows: weighted, as pairs of numbers. */
+/* P or W of 16 rows: weighted, as pairs of numbers. */
 template <typename T, int D>
-__device__ void correlate(int which, const desk<T, D> &s, bool decays, float scale, int warp, int lane,
+__device__ void correlate(int which, const desk<T, D> &s, bool decays, float scale, int block, int lane,
                           unsigned (&packed)[8][2]) {
   float x[8][4];
-  gram<T, D>(x, which == P ? s.d_o : s.d_r, s.u, warp, lane);
+  gram<T, D>(x, which == P ? s.d_o : s.d_r, s.u, block, lane);
   const double *until = which == P ? s.sum + 1 : s.sum;
 #pragma unroll
   for (int n = 0; n < 8; n++)
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-      const int c = n * 8 + 2 * (lane % 4), r = 16 * warp + lane / 4 + 8 * i, last = which == P ? r : r - 1;
+      const int c = n * 8 + 2 * (lane % 4), r = 16 * block + lane / 4 + 8 * i, last = which == P ? r : r - 1;
       const float factor = which == P ? scale : -s.over_norm[r];
       float y[2];
 #pragma unroll
@@ -131,11 +153,11 @@ __device__ void correlate(int which, const desk<T, D> &s, bool decays, float sca
 }
 
 template <typename T>
-__device__ void set_square(T (*to)[SQUARE_ROW], const unsigned (&packed)[8][2], int warp, int lane) {
+__device__ void set_square(T (*to)[SQUARE_ROW], const unsigned (&packed)[8][2], int block, int lane) {
 #pragma unroll
   for (int n = 0; n < 8; n++)
 #pragma unroll
-    for (int i = 0; i < 2; i++) *(unsigned *)&to[16 * warp + lane / 4 + 8 * i][n * 8 + 2 * (lane % 4)] = packed[n][i];
+    for (int i = 0; i < 2; i++) *(unsigned *)&to[16 * block + lane / 4 + 8 * i][n * 8 + 2 * (lane % 4)] = packed[n][i];
 }
 
 template <typename T, int D>
@@ -146,7 +168,7 @@ __device__ void set_dots(desk<T, D> &s, int which, tile<D> &x, const T (*with)[D
   for (int m = 0; m < 2; m++)
 #pragma unroll
     for (int half = 0; half < 2; half++)
-      if (lane % 4 == 0) s.dots[which][warp % 2][x.row_at(m, half)] = sum[m][half];
+      if (lane % 4 == 0) s.dots[which][warp % tile<D>::SLICES][x.row_at(m, half)] = sum[m][half];
 }
 
 /* Rows of a derivative that has not the type T: f32, which is summed later. */
@@ -169,16 +191,14 @@ template <typename T, int D> __device__ void put_rows(const efla_array &to, cons
 #pragma unroll
   for (int m = 0; m < 2; m++)
 #pragma unroll
-    for (int half = 0; half < 2; half++)
+    for (int half = 0; half < 2; half++) {
+      const int t = x.row_at(m, half);
+      unsigned pairs[4];
 #pragma unroll
-      for (int n = 0; n < D / 16; n += 4) {
-        const int t = x.row_at(m, half);
-        unsigned pairs[4];
-#pragma unroll
-        for (int i = 0; i < 4; i++) pairs[i] = pack<T>(x.x[m][n + i][2 * half], x.x[m][n + i][2 * half + 1]);
-        const uint4 row = exchanged(pairs[0], pairs[1], pairs[2], pairs[3], x.lane);
-        if (t < w.at.tokens) *(uint4 *)((T *)to.data + first + t * to.token + x.column + 8 * (n + x.lane % 4)) = row;
-      }
+      for (int i = 0; i < 4; i++) pairs[i] = pack<T>(x.x[m][i][2 * half], x.x[m][i][2 * half + 1]);
+      const uint4 row = exchanged(pairs[0], pairs[1], pairs[2], pairs[3], x.lane);
+      if (t < w.at.tokens) *(uint4 *)((T *)to.data + first + t * to.token + x.column + 8 * (x.lane % 4)) = row;
+    }
 }
 
 /* <G, S_0> of a thread's numbers, of which G is in shared memory. */
@@ -186,7 +206,7 @@ template <typename T, int D> __device__ float inner_before(const desk<T, D> &s, 
   constexpr int EACH = D / 8;
   float sum = 0;
 #pragma unroll 4
-  for (int i = threadIdx.x; i < D * EACH; i += DERIVERS) {
+  for (int i = threadIdx.x; i < D * EACH; i += DERIVERS<D>) {
     const uint4 x4 = *(const uint4 *)(state + 8 * i), y4 = *(const uint4 *)&s.state[i / EACH][i % EACH * 8];
     const unsigned x[4] = {x4.x, x4.y, x4.z, x4.w}, y[4] = {y4.x, y4.y, y4.z, y4.w};
 #pragma unroll
@@ -201,11 +221,11 @@ template <typename T, int D> __device__ float inner_before(const desk<T, D> &s, 
 /* The derivative by the logarithm of each token's decay, up to the sum over the second half of the chunk, which is set
  * for the first half: by two warps, a thread to a token, the last one first. */
 template <typename T, int D> __device__ double derive_decay(desk<T, D> &s, int t) {
-  double by_sum = (double)(s.dots[Q_DQ][0][t] + s.dots[Q_DQ][1][t]) - (s.dots[K_Z][0][t] + s.dots[K_Z][1][t]);
+  double by_sum = (double)s.dot(Q_DQ, t) - s.dot(K_Z, t);
   if (t < CHUNK - 1)
-    by_sum += s.erase[t + 1] * (s.dots[K_Y][0][t + 1] + s.dots[K_Y][1][t + 1]);
+    by_sum += s.erase[t + 1] * s.dot(K_Y, t + 1);
   else
-    for (int i = 0; i < DERIVERS / 32; i++) by_sum += s.inner[i];
+    for (int i = 0; i < D / 16; i++) by_sum += s.inner[i];
   const double by_log = running_sum(by_sum, threadIdx.x % 32);
   if (threadIdx.x == 31) s.part = by_log;
   return by_log;
@@ -214,7 +234,7 @@ template <typename T, int D> __device__ double derive_decay(desk<T, D> &s, int t
 /* dbeta, dg, and what each row of d_k has beside: along[t] times k_t. */
 template <typename T, int D>
 __device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, desk<T, D> &s, int t, double by_log) {
-  const float by_e = s.dots[K_Y][0][t] + s.dots[K_Y][1][t], by_w = s.by_w[t];
+  const float by_e = s.dot(K_Y, t), by_w = s.by_w[t];
   const efla_cuda_token_slopes slope = s.slopes[t];
   const size_t entry = w.at.entry, token = w.at.first + t;
   if (t < w.at.tokens && a.to.beta.data)
@@ -223,7 +243,7 @@ __device__ void derive_scalars(const efla_cuda_adjoint &a, const desk_place &w, 
   if (t < w.at.tokens && a.to.g.data)
     set_state<T, float>(a.to.g, efla_array_row(&a.to.g, entry, w.head, token),
                         (float)by_log + by_e * slope.erase_by_g + by_w * slope.write_by_g);
-  const float k_z = s.dots[K_Z][0][t] + s.dots[K_Z][1][t];
+  const float k_z = s.dot(K_Z, t);
   s.along[t] = !a.job.rule.unit  ? 2 * (by_e * slope.erase_by_lambda + by_w * slope.write_by_lambda)
                : s.lambda[t] > 0 ? -(s.erase[t] * by_e + k_z) / s.lambda[t]
                                  : 0;
@@ -282,42 +302,45 @@ __device__ void derive_keys(const efla_cuda_adjoint &a, const efla_cuda_chunks &
 }
 
 template <typename T, int D>
-__global__ void __launch_bounds__(DERIVERS, 2)
+__global__ void __launch_bounds__(DERIVERS<D>, D == 128 ? 2 : 3)
     derive(const __grid_constant__ efla_cuda_adjoint a, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   desk<T, D> &s = *(desk<T, D> *)memory;
   const efla_sequence &x = a.job.x;
-  const int warp = warp_number(), lane = threadIdx.x % 32;
+  constexpr int EACH = SQUARES * 4 * 16 / D; /* of the squares' blocks of 16 rows, a warp's */
+  const int warp = warp_number(), lane = threadIdx.x % 32, block = warp < 4 ? warp : 7 - warp; /* even shares */
   const unsigned chunk = blockIdx.x / (unsigned)x.heads;
   if (chunks.first && chunk >= chunks.first[x.sequences]) return;
   const desk_place w = {place_of(x, chunks.first, chunk), blockIdx.x, blockIdx.x - chunk * (unsigned)x.heads};
-  copy_rows<T, D, D + PAD, DERIVERS>(&s.d_o[0][0], a.job.y.o, w.at, w.head, 0, threadIdx.x);
+  copy_rows<T, D, D + PAD, DERIVERS<D>>(&s.d_o[0][0], a.job.y.o, w.at, w.head, 0, threadIdx.x);
   copy_whole<T, D, CHUNK>(s.d_r, (const T *)chunks.d_r + w.unit * CHUNK * D);
   copy_whole<T, D, CHUNK>(s.u, (const T *)chunks.u + w.unit * CHUNK * D);
   copies_commit();
   copy_whole<T, D, D>(s.state, (const T *)chunks.states + w.unit * D * D);
-  copy_rows<T, D, D + PAD, DERIVERS>(&s.k[0][0], x.k, w.at, w.head, 0, threadIdx.x);
+  copy_rows<T, D, D + PAD, DERIVERS<D>>(&s.k[0][0], x.k, w.at, w.head, 0, threadIdx.x);
   copies_commit();
+  prefetch_later<T, D>(a, chunks, w);
   read_scalars<T, D>(a, chunks, w, s);
-  uint4 v[D / 16];
+  uint4 v[CHUNK / ROWS_AT_ONCE];
   read_values<T, D>(x.v, w, v);
   copies_wait_but_last();
   __syncthreads();
   derive_values<T, D>(a, w, s, v);
-  unsigned p[8][2], q[8][2];
-  const bool decays = x.g.data != NULL;
-  correlate<T, D>(P, s, decays, (float)a.job.rule.scale, warp, lane, p);
-  correlate<T, D>(W, s, decays, 1, warp, lane, q);
+  unsigned squares[EACH][8][2];
+#pragma unroll
+  for (int i = 0; i < EACH; i++)
+    correlate<T, D>(EACH == 1 ? warp / 4 : i, s, x.g.data != NULL, (float)a.job.rule.scale, block, lane, squares[i]);
   copies_wait();
   __syncthreads();
   tile<D> first(warp, lane), second(warp, lane);
   first.template add_product<D / 16, T, D + PAD, D + PAD>(s.d_o, s.state);
   second.template add_product<D / 16, T, D + PAD, D + PAD>(s.d_r, s.state);
   __syncthreads();
-  copy_rows<T, D, D + PAD, DERIVERS>(&s.q[0][0], x.q, w.at, w.head, 0, threadIdx.x);
+  copy_rows<T, D, D + PAD, DERIVERS<D>>(&s.q[0][0], x.q, w.at, w.head, 0, threadIdx.x);
   copy_whole<T, D, D>(s.state, (const T *)chunks.adjoints + w.unit * D * D);
   copies_commit();
-  set_square<T>(s.squares[P], p, warp, lane), set_square<T>(s.squares[W], q, warp, lane);
+#pragma unroll
+  for (int i = 0; i < EACH; i++) set_square<T>(s.squares[EACH == 1 ? warp / 4 : i], squares[i], block, lane);
   __syncthreads();
   derive_queries<T, D>(a, w, s, first, second, warp, lane);
   derive_keys<T, D>(a, chunks, w, s, first, second, warp, lane);
@@ -331,7 +354,7 @@ cudaError_t start(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cu
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
   const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error) return error;
-  kernel<<<(unsigned)blocks, DERIVERS, bytes, stream>>>(*a, *chunks);
+  kernel<<<(unsigned)blocks, DERIVERS<D>, bytes, stream>>>(*a, *chunks);
   return cudaGetLastError();
 }
 

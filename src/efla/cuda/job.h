@@ -83,27 +83,32 @@ typedef struct efla_cuda_chunks {
   size_t *first;     /* (sequences + 1): the first chunk of each sequence; NULL: not packed */
   void *solve, *mix; /* (chunks, heads, CHUNK, CHUNK) twice, of q's type */
   float *scalars;    /* (chunks, heads, SCALARS) */
-  /* Of a backward call only, else NULL: */
+  /* What a backward call needs too, else NULL: */
   efla_cuda_token *tokens; /* (chunks, heads, CHUNK) */
-  void *states, *adjoints; /* (chunks, heads, dv, dk): the states before chunks, the derivatives by those after them */
-  void *u, *d_r;           /* (chunks, heads, CHUNK, dv): u, and the derivatives by w v - f S^T k */
+  void *states;            /* (chunks, heads, dv, dk): before chunks */
+  void *u;                 /* (chunks, heads, CHUNK, dv) */
+  /* Of a backward call only: */
+  void *adjoints;                 /* (chunks, heads, dv, dk): the derivatives by the states after chunks */
+  void *d_r;                      /* (chunks, heads, CHUNK, dv): those by w v - f S^T k */
   efla_cuda_token_slopes *slopes; /* (chunks, heads, CHUNK) */
 } efla_cuda_chunks;
 
 /* Whether a block's shared memory is large enough for the pass: consumer cards have less. */
 bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes);
 /* bf16 and f16, dk = dv of 64 or 128, rows aligned to 16 bytes, decays that are exponentials: first what depends on a
- * chunk's tokens only, for all chunks, then the pass from chunk to chunk. */
+ * chunk's tokens only, for all chunks, then the pass from chunk to chunk, which keeps states and u where they have a
+ * place. */
 cudaError_t efla_cuda_prepare(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream);
 cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream);
 
-/* The chunkwise backward call, after efla_cuda_prepare: the pass without read-outs that keeps states and u; the pass in
- * reverse; and all that depends on one chunk then.  a->to has rows aligned as those of q. */
+/* The chunkwise backward call, after efla_cuda_prepare: the pass without read-outs that keeps states and u, unless the
+ * forward call has kept them; the pass in reverse; and all that depends on one chunk then.  a->to has rows aligned as those of q. */
 bool efla_cuda_backward_fits(size_t dk, size_t shared_bytes);
 cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream);
-cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
+cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                              cudaStream_t stream);
 cudaError_t efla_cuda_slopes(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 cudaError_t efla_cuda_derive(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream);
 

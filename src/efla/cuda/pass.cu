@@ -51,24 +51,42 @@ __device__ void carry(const efla_cuda_job &job, const work &w, shared<T, D, WARP
     each_of_state<D>(w, to, warp, lane, [&](int i, int j, ptrdiff_t at) { set_state<T, float>(to, at, S[i][j]); });
 }
 
+/* What the state's warp has handed over for chunk c. */
 template <typename T, int D, int WARPS>
-__device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, WARPS> &s, int warp, int lane) {
+__device__ inline void take_handed(shared<T, D, WARPS> &s, int warp, int lane, size_t c, uint4 (&state)[D / 16],
+                                   uint4 (&u)[4]) {
+  const unsigned j = c % OPERANDS;
+  const operands<D> &handed = s.handed[warp][j];
+  barrier_wait(&s.handed_full[warp][j], c / OPERANDS);
+#pragma unroll
+  for (int n = 0; n < D / 16; n++) state[n] = handed.state[n][lane];
+#pragma unroll
+  for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
+  barrier_arrive(&s.handed_empty[warp][j]);
+}
+
+/* 16 columns of the state before a chunk, transposed, and of its u go to memory. */
+template <typename T, int D>
+__device__ inline void keep_chunk(const efla_cuda_chunks &chunks, size_t unit, size_t column,
+                                  const uint4 (&state)[D / 16], const uint4 (&u)[4], int lane) {
+  store_transposed<T, D>((T *)chunks.states + (unit * D + column) * D, state, lane);
+  store_rows<T, D>((T *)chunks.u + unit * CHUNK * D + column, u, lane);
+}
+
+template <typename T, int D, int WARPS, bool KEEP>
+__device__ void read_out(const efla_cuda_job &job, const efla_cuda_chunks &chunks, const work &w,
+                         shared<T, D, WARPS> &s, int warp, int lane) {
   const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
   const efla_array &to = job.y.o;
   for (size_t c = 0; c < w.chunks; c++) {
-    const unsigned i = c % READ_STAGES, j = c % OPERANDS;
+    const unsigned i = c % READ_STAGES;
     const place at = place_in(w, c);
     read_stage<T, D> &stage = s.read[i];
-    operands<D> &handed = s.handed[warp][j];
     uint4 state[D / 16], u[4];
     float o[8][4] = {};
     barrier_wait(&s.at.read_full[i], c / READ_STAGES);
-    barrier_wait(&s.handed_full[warp][j], c / OPERANDS);
-#pragma unroll
-    for (int n = 0; n < D / 16; n++) state[n] = handed.state[n][lane];
-#pragma unroll
-    for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
-    barrier_arrive(&s.handed_empty[warp][j]);
+    take_handed<T, D, WARPS>(s, warp, lane, c, state, u);
+    if (KEEP) keep_chunk<T, D>(chunks, (w.first + c) * job.x.heads + w.head, w.column + 16 * warp, state, u, lane);
     times_rows<T, D / 16, D + PAD, false>(o, state, shared_address(&stage.q[r][part]));
     scale_tokens(o, stage.read, lane);
     times_rows<T, 4, SQUARE_ROW, true>(o, u, shared_address(&stage.mix[r][part]));
@@ -86,31 +104,18 @@ __device__ void read_out(const efla_cuda_job &job, const work &w, shared<T, D, W
   }
 }
 
-/* In place of read_out: the states before chunks, transposed, and u go to memory. */
+/* In place of read_out: only keeps. */
 template <typename T, int D, int WARPS>
 __device__ void keep(const efla_cuda_chunks &chunks, size_t heads, const work &w, shared<T, D, WARPS> &s, int warp,
                      int lane) {
-  const size_t column = w.column + 16 * warp;
   for (size_t c = 0; c < w.chunks; c++) {
-    const unsigned j = c % OPERANDS;
-    const size_t unit = (w.first + c) * heads + w.head;
-    operands<D> &handed = s.handed[warp][j];
     uint4 state[D / 16], u[4];
-    barrier_wait(&s.handed_full[warp][j], c / OPERANDS);
-#pragma unroll
-    for (int n = 0; n < D / 16; n++) state[n] = handed.state[n][lane];
-#pragma unroll
-    for (int n = 0; n < 4; n++) u[n] = handed.u[n][lane];
-    barrier_arrive(&s.handed_empty[warp][j]);
-    store_transposed<T, D>((T *)chunks.states + (unit * D + column) * D, state, lane);
-    T *rows = (T *)chunks.u + unit * CHUNK * D + column + (lane / 4 + lane % 4 / 2 * 8) * D + lane % 2 * 8;
-#pragma unroll
-    for (int n = 0; n < 4; n++, rows += 16 * D)
-      *(uint4 *)rows = exchanged(transposed(u[n].x), transposed(u[n].y), transposed(u[n].z), transposed(u[n].w), lane);
+    take_handed<T, D, WARPS>(s, warp, lane, c, state, u);
+    keep_chunk<T, D>(chunks, (w.first + c) * heads + w.head, w.column + 16 * warp, state, u, lane);
   }
 }
 
-template <typename T, int D, int WARPS, bool KEEP>
+template <typename T, int D, int WARPS, bool READ, bool KEEP>
 __global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
     pass(const __grid_constant__ efla_cuda_job job, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
@@ -129,19 +134,19 @@ __global__ void __launch_bounds__(64 * (WARPS + LOADERS), 1)
   __syncthreads();
   if (warp < WARPS)
     carry<T, D, WARPS>(job, w, s, warp, lane);
-  else if (warp < 2 * WARPS && KEEP)
-    keep<T, D, WARPS>(chunks, x.heads, w, s, warp - WARPS, lane);
+  else if (warp < 2 * WARPS && READ)
+    read_out<T, D, WARPS, KEEP>(job, chunks, w, s, warp - WARPS, lane);
   else if (warp < 2 * WARPS)
-    read_out<T, D, WARPS>(job, w, s, warp - WARPS, lane);
+    keep<T, D, WARPS>(chunks, x.heads, w, s, warp - WARPS, lane);
   else if (warp < 2 * WARPS + LOADERS)
     load_states<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS);
-  else if (!KEEP)
+  else if (READ)
     load_readers<T, D, WARPS>(job, chunks, w, s, threadIdx.x - 64 * WARPS - LOADING);
 }
 
-template <typename T, int D, int WARPS, bool KEEP>
+template <typename T, int D, int WARPS, bool READ, bool KEEP>
 cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, cudaStream_t stream) {
-  const auto kernel = pass<T, D, WARPS, KEEP>;
+  const auto kernel = pass<T, D, WARPS, READ, KEEP>;
   const int bytes = (int)sizeof(shared<T, D, WARPS>);
   const size_t blocks = job->states * job->x.heads * (D / (16 * WARPS));
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
@@ -152,25 +157,25 @@ cudaError_t start_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks,
 }
 
 /* The widest blocks that still keep most multiprocessors busy: few heads are split into narrow slices. */
-template <typename T, int D, bool KEEP>
+template <typename T, int D, bool READ, bool KEEP>
 cudaError_t start(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes, cudaStream_t stream) {
   const size_t heads = job->states * job->x.heads;
   if (slices_suit<D, 4>(heads) && sizeof(shared<T, D, 4>) <= shared_bytes)
-    return start_pass<T, D, 4, KEEP>(job, chunks, stream);
+    return start_pass<T, D, 4, READ, KEEP>(job, chunks, stream);
   if (slices_suit<D, 2>(heads) && sizeof(shared<T, D, 2>) <= shared_bytes)
-    return start_pass<T, D, 2, KEEP>(job, chunks, stream);
-  return start_pass<T, D, 1, KEEP>(job, chunks, stream);
+    return start_pass<T, D, 2, READ, KEEP>(job, chunks, stream);
+  return start_pass<T, D, 1, READ, KEEP>(job, chunks, stream);
 }
 
-template <bool KEEP>
+template <bool READ, bool KEEP>
 cudaError_t start_any(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                       cudaStream_t stream) {
   const bool brain = job->x.v.type == EFLA_BF16;
   if (job->x.dk == 128)
-    return brain ? start<bf16, 128, KEEP>(job, chunks, shared_bytes, stream)
-                 : start<half, 128, KEEP>(job, chunks, shared_bytes, stream);
-  return brain ? start<bf16, 64, KEEP>(job, chunks, shared_bytes, stream)
-               : start<half, 64, KEEP>(job, chunks, shared_bytes, stream);
+    return brain ? start<bf16, 128, READ, KEEP>(job, chunks, shared_bytes, stream)
+                 : start<half, 128, READ, KEEP>(job, chunks, shared_bytes, stream);
+  return brain ? start<bf16, 64, READ, KEEP>(job, chunks, shared_bytes, stream)
+               : start<half, 64, READ, KEEP>(job, chunks, shared_bytes, stream);
 }
 
 } // namespace
@@ -181,10 +186,11 @@ bool efla_cuda_pass_fits(size_t dk, size_t shared_bytes) {
 
 cudaError_t efla_cuda_pass(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream) {
-  return start_any<false>(job, chunks, shared_bytes, stream);
+  return chunks->states ? start_any<true, true>(job, chunks, shared_bytes, stream)
+                        : start_any<true, false>(job, chunks, shared_bytes, stream);
 }
 
 cudaError_t efla_cuda_keep(const efla_cuda_job *job, const efla_cuda_chunks *chunks, size_t shared_bytes,
                            cudaStream_t stream) {
-  return start_any<true>(job, chunks, shared_bytes, stream);
+  return start_any<false, true>(job, chunks, shared_bytes, stream);
 }

@@ -77,14 +77,12 @@ template <typename T, int D> __device__ inline void store_transposed(T *rows, co
   }
 }
 
-/* 16 columns of x^T (16, 64), a row to each token: calls f(token, column, 8 numbers). */
-template <typename T, typename F> __device__ inline void each_row(const float (&x)[8][4], int lane, F f) {
+/* 16 columns of x^T (16, 64), as operands, to a row for each token in memory. */
+template <typename T, int D> __device__ inline void store_rows(T *rows, const uint4 (&x)[4], int lane) {
+  T *to = rows + (lane / 4 + lane % 4 / 2 * 8) * D + lane % 2 * 8;
 #pragma unroll
-  for (int n = 0; n < 8; n += 2) {
-    const unsigned a = transposed(pack<T>(x[n][0], x[n][1])), b = transposed(pack<T>(x[n][2], x[n][3])),
-                   c = transposed(pack<T>(x[n + 1][0], x[n + 1][1])), d = transposed(pack<T>(x[n + 1][2], x[n + 1][3]));
-    f(8 * n + lane / 4 + lane % 4 / 2 * 8, lane % 2 * 8, exchanged(a, b, c, d, lane));
-  }
+  for (int n = 0; n < 4; n++, to += 16 * D)
+    *(uint4 *)to = exchanged(transposed(x[n].x), transposed(x[n].y), transposed(x[n].z), transposed(x[n].w), lane);
 }
 
 /* w v - f S^T k, in place of S^T k. */

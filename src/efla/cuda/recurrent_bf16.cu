@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "efla/cuda/recurrent.cuh"
+#include "efla/cuda/decode.cuh"
 
 cudaError_t efla_cuda_recurrent_bf16(const efla_cuda_job *job, cudaStream_t stream) {
-  return start<bf16, float>(job, stream);
+  return start_f32<bf16>(job, stream);
 }

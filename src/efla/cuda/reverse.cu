@@ -6,7 +6,8 @@
  *
  *     dU = A^T dO + D K G,   dR = T^T dU,   G <- e G + (E Q)^T dO - (F K)^T dR.
  *
- * A warp holds 16 columns of G as the transposed accumulators of its products, as the forward pass holds the state. */
+ * A warp holds 16 columns of G as the transposed accumulators of its products, as the forward pass holds the state.  A
+ * second one computes what does not depend on G, A^T dO and (E Q)^T dO, a chunk ahead, and puts G and dR in memory. */
 #include "efla/cuda/products.cuh"
 #include "efla/cuda/roles.cuh"
 
@@ -20,8 +21,17 @@ template <typename T, int D, int WARPS> struct reverse_stage {
   scalars c;
 };
 
+/* What the two warps of a slice hand to each other for a chunk, each number to the same lane: parts of dU and of the
+ * next G; G and dR as operands. */
+template <int D> struct exchange {
+  float4 u[8][32], G[D / 8][32];
+  uint4 state[D / 16][32], d_r[4][32];
+  unsigned long long u_full, u_empty, G_full, G_empty, back_full, back_empty;
+};
+
 template <typename T, int D, int WARPS> struct reverse_shared {
   reverse_stage<T, D, WARPS> stage[REVERSE_STAGES];
+  exchange<D> slice[WARPS];
   unsigned long long full[REVERSE_STAGES], empty[REVERSE_STAGES];
 };
 
@@ -70,47 +80,100 @@ template <typename T> __device__ inline void scale_operands(uint4 (&a)[4], const
   }
 }
 
+/* G and dR of chunk n, counted from the last one, go to memory. */
+template <typename T, int D>
+__device__ void put_back(const efla_cuda_chunks &chunks, size_t heads, const work &w, exchange<D> &slice, size_t column,
+                         size_t n, int lane) {
+  const size_t unit = (w.first + w.chunks - 1 - n) * heads + w.head;
+  uint4 state[D / 16], d_r[4];
+  barrier_wait(&slice.back_full, (unsigned)n);
+#pragma unroll
+  for (int m = 0; m < D / 16; m++) state[m] = slice.state[m][lane];
+#pragma unroll
+  for (int m = 0; m < 4; m++) d_r[m] = slice.d_r[m][lane];
+  barrier_arrive(&slice.back_empty);
+  store_transposed<T, D>((T *)chunks.adjoints + (unit * D + column) * D, state, lane);
+  store_rows<T, D>((T *)chunks.d_r + unit * CHUNK * D + column, d_r, lane);
+}
+
 template <typename T, int D, int WARPS>
-__device__ void carry_back(const efla_cuda_adjoint &a, const efla_cuda_chunks &chunks, const work &w,
-                           reverse_shared<T, D, WARPS> &s, int warp, int lane) {
+__device__ void go_ahead(const efla_cuda_adjoint &a, const efla_cuda_chunks &chunks, const work &w,
+                         reverse_shared<T, D, WARPS> &s, int warp, int lane) {
+  const int matrix = lane / 8, line = lane % 8;
+  exchange<D> &slice = s.slice[warp];
+  for (size_t n = 0; n < w.chunks; n++) {
+    const unsigned i = n % REVERSE_STAGES, before = (unsigned)n - 1;
+    reverse_stage<T, D, WARPS> &stage = s.stage[i];
+    uint4 d_o[4];
+    float u[8][4] = {}, G[D / 8][4] = {};
+    barrier_wait(&s.full[i], n / REVERSE_STAGES);
+    load_operands<T, 16 * WARPS + PAD>(d_o, stage.d_o, 16 * warp, lane);
+    times_square<T, SQUARE_ROW>(u, d_o, shared_address(&stage.mix[matrix % 2 * 8 + line][matrix / 2 * 8]));
+    if (n > 0) barrier_wait(&slice.u_empty, before);
+#pragma unroll
+    for (int m = 0; m < 8; m++) slice.u[m][lane] = make_float4(u[m][0], u[m][1], u[m][2], u[m][3]);
+    barrier_arrive(&slice.u_full);
+    scale_operands<T>(d_o, stage.c.read, lane);
+    times_keys<T, D>(G, d_o, shared_address(&stage.q[matrix % 2 * 8 + line][matrix / 2 * 8]));
+    barrier_arrive(&s.empty[i]);
+    if (n > 0) barrier_wait(&slice.G_empty, before);
+#pragma unroll
+    for (int m = 0; m < D / 8; m++) slice.G[m][lane] = make_float4(G[m][0], G[m][1], G[m][2], G[m][3]);
+    barrier_arrive(&slice.G_full);
+    if (n > 0) put_back<T, D>(chunks, a.job.x.heads, w, slice, w.column + 16 * warp, n - 1, lane);
+  }
+  if (w.chunks > 0) put_back<T, D>(chunks, a.job.x.heads, w, slice, w.column + 16 * warp, w.chunks - 1, lane);
+}
+
+__device__ inline void add(float (&x)[4], float factor, float4 y) {
+  x[0] = factor * x[0] + y.x, x[1] = factor * x[1] + y.y, x[2] = factor * x[2] + y.z, x[3] = factor * x[3] + y.w;
+}
+
+template <typename T, int D, int WARPS>
+__device__ void carry_back(const efla_cuda_adjoint &a, const work &w, reverse_shared<T, D, WARPS> &s, int warp,
+                           int lane) {
   const int matrix = lane / 8, line = lane % 8, r = matrix / 2 * 8 + line, part = matrix % 2 * 8;
-  const size_t column = w.column + 16 * warp;
   float G[D / 8][4] = {};
+  exchange<D> &slice = s.slice[warp];
   const efla_array &from = a.job.y.final_state, &to = a.to.initial_state;
   if (from.data)
     each_of_state<D>(w, from, warp, lane,
                      [&](int i, int j, ptrdiff_t at) { G[i][j] = state_number<T, float>(from, at); });
   for (size_t n = 0; n < w.chunks; n++) {
-    const size_t unit = (w.first + w.chunks - 1 - n) * a.job.x.heads + w.head;
-    const unsigned i = n % REVERSE_STAGES;
+    const unsigned i = n % REVERSE_STAGES, now = (unsigned)n;
     reverse_stage<T, D, WARPS> &stage = s.stage[i];
-    uint4 state[D / 16], d_o[4], right[4];
+    uint4 state[D / 16], right[4];
 #pragma unroll
     for (int m = 0; m < D / 16; m++) state[m] = operand<T>(G[2 * m], G[2 * m + 1]);
-    store_transposed<T, D>((T *)chunks.adjoints + (unit * D + column) * D, state, lane);
+    if (n > 0) barrier_wait(&slice.back_empty, now - 1);
+#pragma unroll
+    for (int m = 0; m < D / 16; m++) slice.state[m][lane] = state[m];
     barrier_wait(&s.full[i], n / REVERSE_STAGES);
     float u[8][4] = {};
     times_rows<T, D / 16, D + PAD, false>(u, state, shared_address(&stage.k[r][part]));
     scale_tokens(u, stage.c.keep, lane);
-    load_operands<T, 16 * WARPS + PAD>(d_o, stage.d_o, 16 * warp, lane);
-    times_square<T, SQUARE_ROW>(u, d_o, shared_address(&stage.mix[matrix % 2 * 8 + line][matrix / 2 * 8]));
+    barrier_wait(&slice.u_full, now);
+#pragma unroll
+    for (int m = 0; m < 8; m++) add(u[m], 1, slice.u[m][lane]);
+    barrier_arrive(&slice.u_empty);
 #pragma unroll
     for (int m = 0; m < 4; m++) right[m] = operand<T>(u[2 * m], u[2 * m + 1]);
 #pragma unroll
     for (int m = 0; m < 8; m++) u[m][0] = u[m][1] = u[m][2] = u[m][3] = 0;
     times_square<T, SQUARE_ROW>(u, right, shared_address(&stage.solve[matrix % 2 * 8 + line][matrix / 2 * 8]));
-    T *rows = (T *)chunks.d_r + unit * CHUNK * D + column;
-    each_row<T>(u, lane, [&](int t, int part, uint4 x) { *(uint4 *)(rows + t * D + part) = x; });
-    const float all = stage.c.all;
 #pragma unroll
-    for (int m = 0; m < D / 8; m++) G[m][0] *= all, G[m][1] *= all, G[m][2] *= all, G[m][3] *= all;
-    scale_operands<T>(d_o, stage.c.read, lane);
-    times_keys<T, D>(G, d_o, shared_address(&stage.q[matrix % 2 * 8 + line][matrix / 2 * 8]));
+    for (int m = 0; m < 4; m++) slice.d_r[m][lane] = operand<T>(u[2 * m], u[2 * m + 1]);
+    barrier_arrive(&slice.back_full);
     scale_tokens(u, stage.c.erase, lane);
 #pragma unroll
     for (int m = 0; m < 8; m++) u[m][0] = -u[m][0], u[m][1] = -u[m][1], u[m][2] = -u[m][2], u[m][3] = -u[m][3];
 #pragma unroll
     for (int m = 0; m < 4; m++) right[m] = operand<T>(u[2 * m], u[2 * m + 1]);
+    const float all = stage.c.all;
+    barrier_wait(&slice.G_full, now);
+#pragma unroll
+    for (int m = 0; m < D / 8; m++) add(G[m], all, slice.G[m][lane]);
+    barrier_arrive(&slice.G_empty);
     times_keys<T, D>(G, right, shared_address(&stage.k[matrix % 2 * 8 + line][matrix / 2 * 8]));
     barrier_arrive(&s.empty[i]);
   }
@@ -118,20 +181,28 @@ __device__ void carry_back(const efla_cuda_adjoint &a, const efla_cuda_chunks &c
     each_of_state<D>(w, to, warp, lane, [&](int i, int j, ptrdiff_t at) { set_state<T, float>(to, at, G[i][j]); });
 }
 
+template <int D> __device__ void make_barriers(exchange<D> &slice) {
+  for (unsigned long long *b = &slice.u_full; b <= &slice.back_empty; b++) barrier_make(b, 32);
+}
+
 template <typename T, int D, int WARPS>
-__global__ void __launch_bounds__(32 * WARPS + LOADING, 1)
+__global__ void __launch_bounds__(64 * WARPS + LOADING, 1)
     reverse(const __grid_constant__ efla_cuda_adjoint a, const __grid_constant__ efla_cuda_chunks chunks) {
   extern __shared__ __align__(16) char memory[];
   reverse_shared<T, D, WARPS> &s = *(reverse_shared<T, D, WARPS> *)memory;
   const work w = work_of<D, WARPS>(a.job.x, chunks);
-  if (threadIdx.x == 0)
-    for (int i = 0; i < REVERSE_STAGES; i++) barrier_make(&s.full[i], LOADING), barrier_make(&s.empty[i], 32 * WARPS);
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < REVERSE_STAGES; i++) barrier_make(&s.full[i], LOADING), barrier_make(&s.empty[i], 64 * WARPS);
+    for (int i = 0; i < WARPS; i++) make_barriers<D>(s.slice[i]);
+  }
   __syncthreads();
   const int warp = warp_number();
   if (warp < WARPS)
-    carry_back<T, D, WARPS>(a, chunks, w, s, warp, threadIdx.x % 32);
+    carry_back<T, D, WARPS>(a, w, s, warp, threadIdx.x % 32);
+  else if (warp < 2 * WARPS)
+    go_ahead<T, D, WARPS>(a, chunks, w, s, warp - WARPS, threadIdx.x % 32);
   else
-    load_reverse<T, D, WARPS>(a.job, chunks, w, s, threadIdx.x - 32 * WARPS);
+    load_reverse<T, D, WARPS>(a.job, chunks, w, s, threadIdx.x - 64 * WARPS);
 }
 
 template <typename T, int D, int WARPS>
@@ -142,26 +213,33 @@ cudaError_t start_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *ch
   if (blocks > 0x7fffffff) return cudaErrorInvalidConfiguration;
   const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
   if (error) return error;
-  kernel<<<(unsigned)blocks, 32 * WARPS + LOADING, bytes, stream>>>(*a, *chunks);
+  kernel<<<(unsigned)blocks, 64 * WARPS + LOADING, bytes, stream>>>(*a, *chunks);
   return cudaGetLastError();
 }
 
+/* The widest blocks that fit and still keep most multiprocessors busy, as in the forward pass. */
 template <typename T, int D>
-cudaError_t start(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream) {
+cudaError_t start(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                  cudaStream_t stream) {
   const size_t heads = a->job.states * a->job.x.heads;
-  if (slices_suit<D, 4>(heads)) return start_reverse<T, D, 4>(a, chunks, stream);
-  if (slices_suit<D, 2>(heads)) return start_reverse<T, D, 2>(a, chunks, stream);
+  if (slices_suit<D, 4>(heads) && sizeof(reverse_shared<T, D, 4>) <= shared_bytes)
+    return start_reverse<T, D, 4>(a, chunks, stream);
+  if (slices_suit<D, 2>(heads) && sizeof(reverse_shared<T, D, 2>) <= shared_bytes)
+    return start_reverse<T, D, 2>(a, chunks, stream);
   return start_reverse<T, D, 1>(a, chunks, stream);
 }
 
 } // namespace
 
-cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, cudaStream_t stream) {
+cudaError_t efla_cuda_reverse(const efla_cuda_adjoint *a, const efla_cuda_chunks *chunks, size_t shared_bytes,
+                              cudaStream_t stream) {
   const bool brain = a->job.x.v.type == EFLA_BF16;
-  if (a->job.x.dk == 128) return brain ? start<bf16, 128>(a, chunks, stream) : start<half, 128>(a, chunks, stream);
-  return brain ? start<bf16, 64>(a, chunks, stream) : start<half, 64>(a, chunks, stream);
+  if (a->job.x.dk == 128)
+    return brain ? start<bf16, 128>(a, chunks, shared_bytes, stream)
+                 : start<half, 128>(a, chunks, shared_bytes, stream);
+  return brain ? start<bf16, 64>(a, chunks, shared_bytes, stream) : start<half, 64>(a, chunks, shared_bytes, stream);
 }
 
 bool efla_cuda_backward_fits(size_t dk, size_t shared_bytes) {
-  return (dk == 128 ? sizeof(reverse_shared<bf16, 128, 4>) : sizeof(reverse_shared<bf16, 64, 4>)) <= shared_bytes;
+  return (dk == 128 ? sizeof(reverse_shared<bf16, 128, 1>) : sizeof(reverse_shared<bf16, 64, 1>)) <= shared_bytes;
 }

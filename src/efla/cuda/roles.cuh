@@ -3,6 +3,7 @@
 #ifndef EFLA_CUDA_ROLES_CUH
 #define EFLA_CUDA_ROLES_CUH
 
+#include "efla/cuda/barrier.cuh"
 #include "efla/cuda/chunk.cuh"
 
 /* A block takes WARPS slices of 16 columns.  Of each slice one warp carries the state from chunk to chunk, another one
@@ -35,27 +36,6 @@ template <typename T, int D, int WARPS> struct shared {
   barriers at;
   unsigned long long handed_full[WARPS][OPERANDS], handed_empty[WARPS][OPERANDS];
 };
-
-__device__ inline void barrier_make(unsigned long long *b, int count) {
-  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(shared_address(b)), "r"(count) : "memory");
-}
-__device__ inline void barrier_arrive(unsigned long long *b) {
-  asm volatile("{ .reg .b64 state; mbarrier.arrive.shared.b64 state, [%0]; }" ::"r"(shared_address(b)) : "memory");
-}
-/* Arrives when all copies that this thread has begun are done. */
-__device__ inline void barrier_arrive_copied(unsigned long long *b) {
-  asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(shared_address(b)) : "memory");
-}
-/* Waits for the end of phase number `phase`, the first being 0. */
-__device__ inline void barrier_wait(unsigned long long *b, unsigned phase) {
-  const unsigned address = shared_address(b), parity = phase % 2;
-  unsigned done = 0;
-  while (!done)
-    asm volatile("{ .reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
-                 : "=r"(done)
-                 : "r"(address), "r"(parity)
-                 : "memory");
-}
 
 /* A triangular square, whose blocks of 16 above the diagonal nobody reads. */
 template <typename T> __device__ inline void copy_square(T (*to)[SQUARE_ROW], const T *from, int thread) {

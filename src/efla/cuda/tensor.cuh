@@ -15,6 +15,8 @@ __device__ inline void copies_commit() { asm volatile("cp.async.commit_group;");
 __device__ inline void copies_wait() { asm volatile("cp.async.wait_group 0;" ::: "memory"); }
 __device__ inline void copies_wait_but_last() { asm volatile("cp.async.wait_group 1;" ::: "memory"); }
 
+__device__ inline void prefetch(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
 /* Four 8 x 8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8. */
 __device__ inline void load4(unsigned (&x)[4], unsigned address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Products of whole chunks by four warps, each with 32 rows and half of the D columns. */
+/* Products of whole chunks by D / 16 warps, each with 32 rows and 32 of the D columns. */
 #ifndef EFLA_CUDA_TILE_CUH
 #define EFLA_CUDA_TILE_CUH
 
 #include "efla/cuda/chunk.cuh"
 
-/* Rows row ... row + 31, columns column ... column + D / 2 - 1 as accumulators. */
+/* Rows row ... row + 31, columns column ... column + 31 as accumulators. */
 template <int D> struct tile {
-  enum { COLUMNS = D / 2, EIGHTS = D / 16 };
+  enum { COLUMNS = 32, EIGHTS = COLUMNS / 8, SLICES = D / COLUMNS };
   int row, column, lane;
   float x[2][EIGHTS][4];
 
-  __device__ tile(int warp, int l) : row(warp / 2 * 32), column(warp % 2 * COLUMNS), lane(l) { clear(); }
+  __device__ tile(int warp, int l) : row(warp / SLICES * 32), column(warp % SLICES * COLUMNS), lane(l) { clear(); }
   __device__ void clear() {
     each([&](int, int, float(&y)[4]) { y[0] = y[1] = y[2] = y[3] = 0; });
   }
@@ -67,7 +67,7 @@ template <int D> struct tile {
   /* += a (64, 16 N) b (16 N, D) */
   template <int N, typename T, int A_ROW, int B_ROW>
   __device__ void add_product(const T (*a)[A_ROW], const T (*b)[B_ROW]) {
-#pragma unroll 2
+#pragma unroll 4
     for (int i = 0; i < N; i++) {
       const uint4 l[2] = {left<T, A_ROW>(a, 0, i), left<T, A_ROW>(a, 1, i)};
       const bool there[2] = {true, true};
@@ -100,7 +100,7 @@ template <int D> struct tile {
     a.x = scaled<T>(a.x, low), a.y = scaled<T>(a.y, low), a.z = scaled<T>(a.z, high), a.w = scaled<T>(a.w, high);
   }
 
-  /* The products of each row with the same row of y: over this half of the columns, in lanes that divide by 4. */
+  /* The products of each row with the same row of y: over these columns, in lanes that divide by 4. */
   template <typename T, int ROW> __device__ void dots(const T (*y)[ROW], float (&sum)[2][2]) {
 #pragma unroll
     for (int m = 0; m < 2; m++)

@@ -35,7 +35,8 @@ typedef struct efla_backend_row {
   /* Whether it computes the rule in the type, and for these inputs, NULL: not known yet; otherwise EFLA_UNSUPPORTED
    * and a message. */
   efla_status (*offers)(efla_backend *backend, const efla_rule *rule, efla_type type, const efla_sequence *x);
-  efla_pass *forward, *backward; /* backward NULL: not offered */
+  efla_pass *forward, *backward;         /* backward NULL: not offered */
+  size_t (*kept)(const efla_call *call); /* bytes that a forward call keeps for a backward one; NULL: none */
   /* Of a decoder: lays out its memory; sets the states, NULL: zero; copies them to an array; one token, with o.data
    * NULL without a read-out. */
   void (*lay_out)(efla_decoder *decoder, efla_arena *arena);
@@ -68,6 +69,7 @@ struct efla_backend {
   void *workspace;
   size_t bytes;  /* of the workspace */
   bool reserved; /* the workspace must not grow */
+  bool lent;     /* it is the caller's */
 };
 
 struct efla_decoder {

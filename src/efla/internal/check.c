@@ -138,7 +138,7 @@ efla_status efla_check_forward(const efla_call *call) {
   const efla_sequence *x = call->x;
   const efla_result *y = call->y;
   if (!y) return efla_backend_say(b, EFLA_INVALID, "result: the pointer is NULL");
-  efla_status status = efla_check_inputs(b, call->rule, x, y->o.data != NULL);
+  efla_status status = efla_check_inputs(b, call->rule, x, y->o.data || y->kept);
   if (status) return status;
   named in[INPUTS];
   list_inputs(x, in);

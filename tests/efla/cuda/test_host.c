@@ -15,6 +15,7 @@ static struct {
   cudaError_t count, kernel;
   size_t memory; /* left */
   const void *host;
+  int started; /* kernels */
 } device;
 
 const char *cudaGetErrorString(cudaError_t error) {
@@ -59,7 +60,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 #define KERNEL(name, ...)                                                                                              \
-  cudaError_t name(__VA_ARGS__) { return device.kernel; }
+  cudaError_t name(__VA_ARGS__) {                                                                                      \
+    device.started++;                                                                                                  \
+    return device.kernel;                                                                                              \
+  }
 #define RECURRENT(type)                                                                                                \
   KERNEL(efla_cuda_recurrent_##type, const efla_cuda_job *j, cudaStream_t s)                                           \
   KERNEL(efla_cuda_adjoint_##type, const efla_cuda_adjoint *a, cudaStream_t s)
@@ -72,7 +76,7 @@ KERNEL(efla_cuda_prepare, const efla_cuda_job *j, const efla_cuda_chunks *c, cud
 KERNEL(efla_cuda_pass, const efla_cuda_job *j, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_keep, const efla_cuda_job *j, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_slopes, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
-KERNEL(efla_cuda_reverse, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
+KERNEL(efla_cuda_reverse, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, size_t bytes, cudaStream_t s)
 KERNEL(efla_cuda_derive, const efla_cuda_adjoint *a, const efla_cuda_chunks *c, cudaStream_t s)
 KERNEL(efla_cuda_gather, const efla_array *to, const efla_cuda_extent *n, efla_type type, const void *rows,
        cudaStream_t s)
@@ -109,8 +113,14 @@ END_TEST
 
 enum { TOKENS = 70, D = 64 };
 
-/* Forward and backward on one memory, whose numbers no kernel reads here. */
-static efla_status call(efla_backend *b, bool back, efla_type type) {
+/* Forward and backward on one memory, whose numbers no kernel reads here; o is `shift` numbers from where it is
+ * aligned. */
+typedef struct given {
+  void *kept;
+  size_t shift;
+} given;
+
+static efla_status call_given(efla_backend *b, bool back, efla_type type, given also, size_t *kept_bytes) {
   static _Alignas(16) double numbers[8][TOKENS * D];
   efla_rule rule;
   efla_rule_find("exact", "split", "raw", &rule);
@@ -126,10 +136,16 @@ static efla_status call(efla_backend *b, bool back, efla_type type) {
                            .beta = rows[2],
                            .g = rows[3],
                            .v = rows[4]};
-  const efla_result y = {.o = rows[5]};
+  efla_result y = {.o = rows[5], .kept = also.kept};
+  y.o.data = (char *)y.o.data + also.shift * efla_type_size(type);
   const efla_gradient dx = {.q = rows[6], .k = rows[7]};
   if (!device.host && device.kernel == cudaErrorInvalidValue) device.host = numbers[back ? 7 : 1];
+  if (kept_bytes) return efla_kept_bytes(b, &rule, &x, kept_bytes);
   return back ? efla_backward(b, &rule, &x, &y, &dx) : efla_forward(b, &rule, &x, &y);
+}
+
+static efla_status call(efla_backend *b, bool back, efla_type type) {
+  return call_given(b, back, type, (given){.kept = NULL}, NULL);
 }
 
 START_TEST(calls) {
@@ -157,7 +173,38 @@ START_TEST(calls) {
 }
 END_TEST
 
+/* What is kept is as large as backend.h says, and is computed once. */
+START_TEST(kept) {
+  static _Alignas(128) char room[71 << 10];
+  static const struct {
+    bool back, keeps;
+    size_t shift;
+    int started;
+  } list[] = {{false, false, 0, 2}, {false, true, 0, 2}, {false, false, 1, 1},
+              {false, true, 1, 3},  {true, false, 0, 5}, {true, true, 0, 3}};
+  efla_backend b = backend();
+  size_t bytes;
+  plays_well();
+  ck_assert_int_eq(call_given(&b, false, EFLA_BF16, (given){.kept = NULL}, &bytes), EFLA_OK);
+  ck_assert_uint_eq(bytes, (TOKENS + 63) / 64 * (2 * D * (D + 64) + 18688));
+  ck_assert_uint_le(bytes, sizeof room);
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    const given also = {list[i].keeps ? room : NULL, list[i].shift};
+    device.started = 0;
+    ck_assert_msg(!call_given(&b, list[i].back, EFLA_BF16, also, NULL), "%s", b.message);
+    ck_assert_msg(device.started == list[i].started, "%zu: %d kernels", i, device.started);
+  }
+  ck_assert_int_eq(call_given(&b, true, EFLA_BF16, (given){.kept = room + 64}, NULL), EFLA_INVALID);
+  ck_assert_str_eq(b.message, "kept: not aligned to 128 bytes");
+  device.host = room;
+  ck_assert_int_eq(call_given(&b, false, EFLA_BF16, (given){.kept = room}, NULL), EFLA_INVALID);
+  ck_assert_str_eq(b.message, "kept: memory of the processor, expected the device's");
+  ck_assert_int_eq(call_given(&b, false, EFLA_F32, (given){.kept = NULL}, &bytes), EFLA_OK);
+  ck_assert_uint_eq(bytes, 0);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {opening, calls};
+  const TTest *const tests[] = {opening, calls, kept};
   return testing_main("cuda_host", tests, sizeof tests / sizeof *tests, 20);
 }
