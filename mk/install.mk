@@ -37,6 +37,14 @@ dist:                   ## the sources of the last commit: build/efla-VERSION.ta
 	@mkdir -p build; git archive --format=tar --prefix=efla-$(VERSION)/ HEAD | gzip -9n > build/efla-$(VERSION).tar.gz
 	@ls build/efla-$(VERSION).tar.gz
 
+# packaging/debian becomes debian/ of the unpacked archive; what is built and what lintian says of it is in build/deb.
+.PHONY: deb
+deb: deb-deps dist      ## Debian packages of the last commit, in build/deb
+	@rm -rf build/deb; mkdir -p build/deb; cp build/efla-$(VERSION).tar.gz build/deb/efla_$(VERSION).orig.tar.gz
+	@cd build/deb; tar xf efla_$(VERSION).orig.tar.gz; cp -R efla-$(VERSION)/packaging/debian efla-$(VERSION)/debian
+	@cd build/deb/efla-$(VERSION); env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -us -uc >../build.log 2>&1 || { tail -n 30 ../build.log; exit 1; }
+	@cd build/deb; ls *.deb; lintian --fail-on error,warning efla_*.changes
+
 build-install: build-stage
 	@umask 022; mkdir -p '$(INSTALLED)'; cp -R -P --remove-destination $(STAGE)/. '$(INSTALLED)'
 	@$(if $(DESTDIR),,ldconfig 2>/dev/null || true)

@@ -47,6 +47,12 @@ define PAGE_MAKERS
 command -v pandoc                pandoc
 command -v doxygen               doxygen
 endef
+define PACKAGERS
+command -v dpkg-buildpackage      dpkg-dev
+command -v dh                    debhelper
+test -e /usr/share/dh-python     dh-python
+command -v lintian               lintian
+endef
 define BROWSERS
 command -v chromium              chromium
 endef
@@ -69,9 +75,9 @@ command -v aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 test -e /usr/aarch64-linux-gnu/lib/libc.a     libc6-dev-arm64-cross
 command -v qemu-aarch64          qemu-user
 endef
-export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS PAGE_MAKERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS SIMULATORS CROSS_COMPILERS
+export REQUIRED OPTIONAL_PACKAGES FIGURE_CHECKERS PAGE_MAKERS PACKAGERS BROWSERS INSTALLERS CONSUMERS PYTHON PYTHON_OPTIONAL LINTERS CHECKERS SIMULATORS CROSS_COMPILERS
 
-.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps page-deps browser-deps lint-deps checker-deps simulator-deps cross-deps
+.PHONY: deps present installers-present install-deps figure-check-deps consumer-deps python-deps page-deps deb-deps browser-deps lint-deps checker-deps simulator-deps cross-deps
 deps:                   ## install with apt-get what is missing, touching nothing that is there
 	@sh .ci/install "$$REQUIRED" "$(if $(filter no,$(OPTIONAL)),,$$OPTIONAL_PACKAGES)"
 present:
@@ -88,6 +94,8 @@ python-deps:
 	@sh .ci/install "$$PYTHON" "$(if $(filter no,$(OPTIONAL)),,$$PYTHON_OPTIONAL)"
 page-deps:
 	@sh .ci/install "$$PAGE_MAKERS"
+deb-deps: installers-present
+	@sh .ci/install "$$PACKAGERS"
 browser-deps:
 	@sh .ci/install "$$BROWSERS"
 lint-deps:
