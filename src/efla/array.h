@@ -13,7 +13,7 @@ extern "C" {
 typedef enum efla_type {
   EFLA_F64,
   EFLA_F32,
-  EFLA_BF16, /* backend cuda only */
+  EFLA_BF16, /* backend cuda; forward passes of cpu */
   EFLA_F16   /* backend cuda only */
 } efla_type;
 
