@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "run/block_forward.h"
 
+#include "efla/internal/rows.h"
 #include "efla/reference/recurrence.h"
 #include "io/file_decay.h"
 #include "ode/channel_exact.h"
@@ -9,9 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend) {
-  return (backend && !strcmp(backend, "cuda")) || file->has[EFLA_P] ||
-         (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
+bool efla_block_forward_needed(const efla_tensors *file, const efla_forward_spec *forward, const char *backend) {
+  return (backend && !strcmp(backend, "cuda")) || forward->bf16_products || file->has[EFLA_P] ||
+         (file->g_per_channel && efla_decay_tensor(forward->rule.decay) == EFLA_G);
+}
+
+/* Whether all numbers of these arrays are bf16's in the file. */
+static bool is_half(const efla_tensors *file) {
+  static const efla_tensor list[] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_P};
+  const efla_format *bf16 = efla_format_find("bf16");
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (file->has[list[i]] && strcmp(file->stored[list[i]].name, bf16->name) != 0) return false;
+  return true;
 }
 
 static bool wide(const efla_block_forward *f) { return f->forward->format->digits > 24; }
@@ -20,6 +30,7 @@ static efla_status check(const efla_block_forward *f, const efla_stream *stream,
   const efla_forward_spec *forward = f->forward;
   const char *what = stream->x.p.data          ? "an erase key p"
                      : stream->x.g_per_channel ? "g per channel"
+                     : forward->bf16_products  ? "products of bf16"
                                                : "a device",
              *path = stream->file->path;
   if (f->exact && stream->x.p.data)
@@ -30,6 +41,9 @@ static efla_status check(const efla_block_forward *f, const efla_stream *stream,
   if (forward->form != &efla_forms[0])
     return efla_fail(why, EFLA_USAGE, "%s: form %s: with %s, expected form %s", path, forward->form->name, what,
                      efla_forms[0].name);
+  if (forward->bf16_products && (wide(f) || f->exact))
+    return efla_fail(why, EFLA_USAGE, "%s: precision %s: with products of bf16, expected f32", path,
+                     forward->format->name);
   if (wide(f) || (!f->exact && forward->format->digits == 24)) return EFLA_OK;
   return efla_fail(why, EFLA_USAGE, "%s: precision %s: with %s, expected f64%s", path, forward->format->name,
                    f->exact ? "decay exact" : what, f->exact ? "" : " or f32");
@@ -45,7 +59,8 @@ efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_sp
   if (status != EFLA_OK || f->exact) return status;
   if (!wide(f)) f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof *f->narrow);
   if (!wide(f) && !f->narrow) return efla_fail_memory(why);
-  const efla_options options = {.threads = threads};
+  const efla_options options = {.threads = threads, .bf16_products = forward->bf16_products};
+  f->half = forward->bf16_products && is_half(stream->file);
   status = efla_backend_open(backend, &options, &f->backend);
   return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
 }
@@ -93,9 +108,12 @@ static efla_status advance_heads_exactly(const efla_block_forward *f, const efla
 
 /* ---- by a backend ---- */
 
+/* The file's scale is applied here, since it may be 0, but where o is rounded by the backend. */
+static bool scales(const efla_block_forward *f) { return !f->half || f->forward->scale == 0; }
+
 static efla_status call(const efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
   efla_rule rule = f->forward->rule;
-  rule.scale = 0; /* the file's, which may be 0, comes later */
+  rule.scale = scales(f) ? 0 : f->forward->scale;
   efla_status status = efla_device_forward(f->backend, &rule, x, y);
   if (status == EFLA_OK) return EFLA_OK;
   if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
@@ -103,11 +121,11 @@ static efla_status call(const efla_block_forward *f, const efla_sequence *x, con
 }
 
 /* n numbers rounded to `at`, which moves on. */
-static float *narrow(float **at, const double *from, size_t n) {
-  float *to = *at;
-  for (size_t i = 0; i < n; i++) to[i] = (float)from[i];
+static void *narrow(float **at, efla_type type, const double *from, size_t n) {
+  const efla_array to = {.data = *at, .type = type};
+  for (size_t i = 0; i < n; i++) efla_array_set(&to, (ptrdiff_t)i, from[i]);
   *at += n;
-  return to;
+  return to.data;
 }
 
 static efla_status call_in_f32(const efla_block_forward *f, const efla_sequence *x, double *S, double *o,
@@ -115,21 +133,25 @@ static efla_status call_in_f32(const efla_block_forward *f, const efla_sequence 
   const size_t n = x->heads * x->tokens, states = x->heads * x->dk * x->dv;
   float *at = f->narrow;
   efla_sequence x32 = *x;
+  const efla_type type = f->half ? EFLA_BF16 : EFLA_F32;
   struct {
     efla_array *array;
     size_t width;
-  } const rows[] = {{&x32.q, x->dk}, {&x32.k, x->dk}, {&x32.v, x->dv},
-                    {&x32.beta, 1},  {&x32.p, x->dk}, {&x32.g, x->g_per_channel ? x->dk : 1}};
+    efla_type type;
+  } const rows[] = {{&x32.q, x->dk, type},    {&x32.k, x->dk, type}, {&x32.v, x->dv, type},
+                    {&x32.beta, 1, EFLA_F32}, {&x32.p, x->dk, type}, {&x32.g, x->g_per_channel ? x->dk : 1, EFLA_F32}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (rows[i].array->data)
-      rows[i].array->data = narrow(&at, rows[i].array->data, n * rows[i].width), rows[i].array->type = EFLA_F32;
-  float *S32 = narrow(&at, S, states), *o32 = at;
+    if (rows[i].array->data) {
+      rows[i].array->data = narrow(&at, rows[i].type, rows[i].array->data, n * rows[i].width);
+      rows[i].array->type = rows[i].type;
+    }
+  float *S32 = narrow(&at, EFLA_F32, S, states);
   x32.initial_state = efla_array_states(S32, EFLA_F32, x->heads, x->dk, x->dv);
-  const efla_result y = {.o = efla_array_head_major(o32, EFLA_F32, x->tokens, x->heads, x->dv),
+  const efla_result y = {.o = efla_array_head_major(at, type, x->tokens, x->heads, x->dv),
                          .final_state = x32.initial_state};
   efla_status status = call(f, &x32, &y, why);
   for (size_t e = 0; e < states && status == EFLA_OK; e++) S[e] = (double)S32[e];
-  for (size_t e = 0; e < n * x->dv && status == EFLA_OK; e++) o[e] = (double)o32[e];
+  for (size_t e = 0; e < n * x->dv && status == EFLA_OK; e++) o[e] = efla_array_get(&y.o, (ptrdiff_t)e);
   return status;
 }
 
@@ -148,7 +170,7 @@ efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_s
   efla_status status = f->exact  ? advance_heads_exactly(f, x, S, o, why)
                        : wide(f) ? call_in_f64(f, x, S, o, why)
                                  : call_in_f32(f, x, S, o, why);
-  const double scale = f->forward->scale;
+  const double scale = scales(f) ? f->forward->scale : 1;
   for (size_t e = 0; e < x->heads * x->tokens * x->dv && status == EFLA_OK && scale != 1; e++) o[e] *= scale;
   return status;
 }
