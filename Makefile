@@ -80,7 +80,8 @@ CFLAGS_TEST = $(CFLAGS_ALL) -Itests/support $(CHECK_CFLAGS) -DTEST_BIN='"$(BIN)"
 # looked for in the generic one only: the others are the same source, on which the compiler would spend minutes.
 X86_64 := $(findstring x86_64,$(shell $(CC) -dumpmachine))
 isa     = $(if $(findstring _generic,$(1)),-ffp-contract=fast)$(if $(findstring _x86_64_v,$(1)),-ffp-contract=fast \
-          -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-$(lastword $(subst _, ,$(1)))))
+          -fno-sanitize=undefined $(if $(X86_64),-march=x86-64-$(lastword $(subst _, ,$(1)))))$(if $(findstring _avx512_bf16,\
+          $(1)),-ffp-contract=fast $(if $(X86_64),-march=x86-64-v4 -mavx512bf16))
 # What is installed is the same whatever the directory it was built in.
 WHEREVER := $(if $(filter release,$(MODE)),'-ffile-prefix-map=$(CURDIR)=.')
 
