@@ -25,12 +25,11 @@ const efla_matrix *efla_matrix_best(void) {
 
 /* ---- scratch ---- */
 
+/* As matrix.inc takes it. */
 size_t efla_matrix_scratch(size_t dk, size_t dv) {
   enum { C = EFLA_MATRIX_CHUNK };
   const size_t pairs = (dk + 1) / 2, kr = efla_row(pairs), cr = efla_row(C), hr = efla_row(C / 2), vr = efla_row(dv);
-  return (2 * C * kr + pairs * cr + 2 * pairs * hr + pairs * vr + C / 2 * vr + C * hr + (2 * C + 1) * vr + 2 * C * cr +
-          2 * C + C * cr) *
-         sizeof(float);
+  return sizeof(float) * (2 * C * kr + pairs * (cr + 2 * hr) + (pairs + C / 2 + 2 * C) * vr + C * (hr + 3 * cr + 3));
 }
 
 enum { COLUMNS = 64 }; /* that two threads may share a head's state by */

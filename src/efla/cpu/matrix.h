@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EFLA_MATRIX_CHUNK 64 /* most tokens of a chunk, a multiple of a block */
+#define EFLA_MATRIX_CHUNK 32 /* most tokens of a chunk, a multiple of 32 */
 #define EFLA_MATRIX_BLOCK 16 /* tokens of a block of the triangles */
 
 /* Two bf16 side by side, the first one in the lower half: what a product takes from each operand at once. */
 typedef uint32_t efla_pair16;
 
-/* C (rows, columns) = keep C + A B, sums in f32.  A (rows, pairs) has the pairs of a row one after another, B (pairs,
+/* C (rows, columns) = A B, or C + A B, sums in f32.  A (rows, pairs) has the pairs of a row one after another, B (pairs,
  * columns) those of a column in one place; columns are padded as those of isa.h's products are, and so is the alignment
  * of B and C. */
 typedef struct efla_matrix_product {
@@ -29,7 +29,9 @@ typedef struct efla_matrix_product {
   const efla_pair16 *A, *B;
   size_t a_row, b_row, c_row; /* row to row */
   float *C;
-  float keep; /* 0: C is not read */
+  bool adds;
+  const float *keep; /* then: what row i of C is multiplied by before, keep[i * keep_step]; NULL: 1 */
+  size_t keep_step;
 } efla_matrix_product;
 
 /* A chunk of tokens of one head, and the columns of its state that are advanced.  Rows of q, k, v, o are bf16, or f32
@@ -39,12 +41,12 @@ typedef struct efla_matrix_chunk {
   bool wide;
   const void *q, *k, *v;
   ptrdiff_t q_stride, k_stride, v_stride, o_stride;
-  const float *write, *erase, *decay; /* (tokens); decay NULL: 1, and then e = w, and `erase` is not read */
-  float scale;                        /* of o */
-  float *S;                           /* (dk, dv) as matrices of isa.h's products, zero past dv; in and out */
-  void *o;                            /* NULL: no read-out, and then q is not used */
-  void *scratch;                      /* aligned to lines, efla_matrix_scratch bytes */
-  const efla_isa *isa;                /* for what is f32 */
+  const float *write, *erase, *decay;   /* (tokens); decay NULL: 1, and then e = w, and `erase` is not read */
+  float scale;                          /* of o */
+  float *S;                             /* (dk, dv) as matrices of isa.h's products, zero past dv; in and out */
+  void *o;                              /* NULL: no read-out, and then q is not used */
+  void *scratch;                        /* aligned to lines, efla_matrix_scratch bytes */
+  const efla_isa *isa;                  /* for what is f32 */
   const struct efla_matrix_chunk *next; /* whose rows are fetched into the cache meanwhile; NULL: none */
 } efla_matrix_chunk;
 
