@@ -14,7 +14,7 @@ extern "C" {
 typedef enum efla_type {
   EFLA_F64,  /* double */
   EFLA_F32,  /* float */
-  EFLA_BF16, /* backend cuda only */
+  EFLA_BF16, /* backend cuda; forward passes of cpu */
   EFLA_F16   /* backend cuda only */
 } efla_type;
 

@@ -29,17 +29,20 @@ typedef struct efla_options {
   const char
       *isa; /* instruction set of the cpu backend, one of efla_isa_name; NULL: the best that this processor supports */
   void *stream; /* of the cuda backend: a cudaStream_t of the current device; NULL: the default stream */
+  bool
+      bf16_products; /* of the cpu backend: forward passes of f32, but those with g per channel or p, form their products
+                         from numbers rounded to bf16, as those of bf16 do, on a unit that multiplies those faster */
 } efla_options;
 
 /* Opens the backend of that name:
  *
- *     cpu         vectors and threads, f32 and f64
+ *     cpu         vectors and threads, f32 and f64; of bf16 forward passes
  *     reference   the definition, token by token, f32 and f64; one thread; the others are tested against it
  *     cuda        one GPU of NVIDIA, from compute capability 8.0 on; all types; in builds with CUDA only
  *     auto        the first of these that can be opened here; NULL means auto too
  *
  * options NULL: all zero. EFLA_INVALID where a name is unknown or a number is out of range, EFLA_UNSUPPORTED
- * where the processor does not have the instruction set or there is no such device, EFLA_NO_MEMORY. On failure *backend
+ * where the processor does not have the instruction set or the unit or there is no such device, EFLA_NO_MEMORY. On failure *backend
  * is NULL, and efla_last_message(NULL) describes the error. */
 efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend);
 /* Frees the backend, whose decoders must be closed already; NULL is accepted. */

@@ -35,7 +35,7 @@ static void backward(efla_backend *b, const char *name, const backend_case *c, c
   backends_clear(&in);
 }
 
-START_TEST(backward_within_bounds) { backends_run(true, backward); }
+START_TEST(backward_within_bounds) { backends_run(true, false, backward); }
 END_TEST
 
 int main(void) {

@@ -54,7 +54,7 @@ static void decode(efla_backend *b, const char *name, const backend_case *c, con
   backends_clear(&in);
 }
 
-START_TEST(decode_within_bounds) { backends_run(false, decode); }
+START_TEST(decode_within_bounds) { backends_run(false, false, decode); }
 END_TEST
 
 int main(void) {

@@ -25,7 +25,8 @@ backend_inputs backends_place(const backend_case *c, efla_type type, bool narrow
   if (c->packed) y.x.sequences = c->sequences, y.x.cu_seqlens = c->cu;
   for (int i = 0; i < CASE_INPUTS; i++) {
     if (!c->in[i].values) continue;
-    y.in[i] = case_place(&c->in[i], narrow && (i == CASE_BETA || i == CASE_G) ? EFLA_F32 : type, draw);
+    const bool f32 = narrow && (i == CASE_BETA || i == CASE_G || (i == CASE_INITIAL && type == EFLA_BF16));
+    y.in[i] = case_place(&c->in[i], f32 ? EFLA_F32 : type, draw);
     case_fill(&y.in[i], &c->in[i]);
     *arrays[i] = y.in[i].array;
   }
@@ -78,20 +79,28 @@ void backends_return_inputs(efla_backend *b, const backend_inputs *x, const efla
   for (int i = 0; i < CASE_INPUTS; i++) backends_return(b, &x->in[i], *arrays[i]);
 }
 
-void backends_run(bool backward, backend_check *check) {
+static void run_types(const backend_case *c, size_t n, bool backward, efla_type first, efla_type last,
+                      backend_check *check, gsl_rng *draw) {
+  truth to = case_solve(c, backward);
+  char name[64], full[128];
+  efla_backend *b;
+  for (size_t i = 0; (b = backends_open(i, name)); i++, efla_backend_close(b))
+    for (int type = (int)first; type <= (int)last; type++) {
+      if (c->half && strcmp(efla_backend_opened(b), "cpu") != 0) continue;
+      snprintf(full, sizeof full, "case %zu, %s, %s", n, name, efla_type_name((efla_type)type));
+      check(b, full, c, &to, (efla_type)type, draw);
+    }
+  truth_clear(&to);
+}
+
+void backends_run(bool backward, bool half, backend_check *check) {
   gsl_rng *draw = gsl_rng_alloc(gsl_rng_mt19937);
   gsl_rng_set(draw, testing_seed());
   for (size_t n = 0; n < CASES; n++) {
     backend_case c = case_make(n, draw);
-    truth to = case_solve(&c, backward);
-    char name[64], full[128];
-    efla_backend *b;
-    for (size_t i = 0; (b = backends_open(i, name)); i++, efla_backend_close(b))
-      for (int type = EFLA_F64; type <= EFLA_F32; type++) {
-        snprintf(full, sizeof full, "case %zu, %s, %s", n, name, efla_type_name((efla_type)type));
-        check(b, full, &c, &to, (efla_type)type, draw);
-      }
-    truth_clear(&to), case_clear(&c);
+    run_types(&c, n, backward, EFLA_F64, EFLA_F32, check, draw);
+    if (half) case_halve(&c), run_types(&c, n, backward, EFLA_BF16, EFLA_BF16, check, draw);
+    case_clear(&c);
   }
   gsl_rng_free(draw);
 }

@@ -9,7 +9,8 @@
  * alternately; NULL past the end.  *name describes it. */
 efla_backend *backends_open(size_t i, char name[64]);
 
-/* A case's inputs in memory, of q's type `type`; beta and g are f32 where `narrow`. */
+/* A case's inputs in memory, of q's type `type`; beta and g, and states beside
+ * bf16, are f32 where `narrow`. */
 typedef struct backend_inputs {
   placed in[CASE_INPUTS];
   efla_sequence x;
@@ -24,11 +25,11 @@ void backends_return(efla_backend *b, const placed *p, efla_array lent);
 efla_sequence backends_lend_inputs(efla_backend *b, const backend_inputs *x);
 void backends_return_inputs(efla_backend *b, const backend_inputs *x, const efla_sequence *lent);
 
-/* Runs a function for every case, on every backend that does not refuse its rule, and in both types; backward: with the
- * exact derivatives. */
+/* Runs a function for every case, on every backend, and in both types, where `half` on the cpu in bf16 too; backward: with
+ * the exact derivatives. */
 typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                            gsl_rng *draw);
-void backends_run(bool backward, backend_check *check);
+void backends_run(bool backward, bool half, backend_check *check);
 
 #define CHECK_OK(b, status) ck_assert_msg(!(status), "%s", efla_last_message(b))
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "cases.h"
 
+#include "efla/internal/rows.h"
+
 #include <gsl/gsl_randist.h>
 
 size_t case_states(const backend_case *c) { return c->packed ? c->sequences : c->batch; }
@@ -113,6 +115,19 @@ backend_case case_make(size_t n, gsl_rng *draw) {
   return c;
 }
 
+void case_halve(backend_case *c) {
+  c->half = true;
+  for (int i = 0; i < CASE_INPUTS; i++) {
+    const field *f = &c->in[i];
+    for (size_t n = 0; f->values && n < f->entries * f->groups * f->tokens * f->features; n++) {
+      const float x = (float)f->values[n];
+      uint32_t bits;
+      memcpy(&bits, &x, sizeof bits);
+      f->values[n] = (double)efla_bf16_widen((uint16_t)(bits >> 16));
+    }
+  }
+}
+
 void case_clear(backend_case *c) {
   for (int i = 0; i < CASE_INPUTS; i++) free(c->in[i].values);
   free(c->d_o.values), free(c->d_final.values);
@@ -132,7 +147,10 @@ placed case_place(const field *shape, efla_type type, gsl_rng *draw) {
     strides[d] = (ptrdiff_t)(span + gap);
     span = (span + gap) * (counts[d] ? counts[d] : 1);
   }
-  placed p = {.array = {.type = type, .repeat = shape->repeat == 1 ? kind % 2 : shape->repeat}};
+  placed p = {.array = {.type = type, .repeat = shape->repeat == 1 ? kind % 2 : shape->repeat},
+              .unit = type == EFLA_BF16  ? U16
+                      : type == EFLA_F32 ? U32
+                                         : U};
   p.array.batch = shape->entries == 1 ? 0 : strides[0];
   p.array.head = shape->groups == 1 ? 0 : strides[1];
   p.array.token = strides[2];
@@ -145,10 +163,10 @@ placed case_place(const field *shape, efla_type type, gsl_rng *draw) {
   return p;
 }
 
-static char *place_of(const placed *p, size_t b, size_t g, size_t t) {
+/* The number at which the row of a group of heads begins. */
+static ptrdiff_t place_of(const placed *p, size_t b, size_t g, size_t t) {
   const efla_array *a = &p->array;
-  return (char *)a->data + ((ptrdiff_t)b * a->batch + (ptrdiff_t)g * a->head + (ptrdiff_t)t * a->token) *
-                               (ptrdiff_t)efla_type_size(a->type);
+  return (ptrdiff_t)b * a->batch + (ptrdiff_t)g * a->head + (ptrdiff_t)t * a->token;
 }
 
 void case_fill(const placed *p, const field *f) {
@@ -156,12 +174,8 @@ void case_fill(const placed *p, const field *f) {
   for (size_t b = 0; b < f->entries; b++)
     for (size_t g = 0; g < f->groups; g++)
       for (size_t t = 0; t < f->tokens; t++)
-        for (size_t i = 0; i < f->features; i++, from++) {
-          if (p->array.type == EFLA_F32)
-            ((float *)place_of(p, b, g, t))[i] = (float)*from;
-          else
-            ((double *)place_of(p, b, g, t))[i] = *from;
-        }
+        for (size_t i = 0; i < f->features; i++, from++)
+          efla_array_set(&p->array, place_of(p, b, g, t) + (ptrdiff_t)i, *from);
 }
 
 /* Adds up what shares a row: the sum and the bound of its error, one roundoff of the sizes for every addition. */
@@ -186,22 +200,21 @@ static void add_up(const field *shape, size_t row[3], size_t batch, size_t heads
 
 void case_compare(const char *what, const placed *p, const field *shape, size_t batch, size_t heads, size_t tokens,
                   const long double *expected, const double *bound) {
-  const bool narrow = p->array.type == EFLA_F32;
-  const double unit = narrow ? U32 : U;
+  const size_t size = efla_type_size(p->array.type);
   long double *sum = calloc(shape->features + 1, sizeof *sum);
   for (size_t b = 0; b < shape->entries; b++)
     for (size_t g = 0; g < shape->groups; g++)
       for (size_t t = 0; t < shape->tokens; t++) {
         double allowed = 0, found = 0;
         add_up(shape, (size_t[]){b, g, t}, batch, heads, tokens, expected, bound, sum, &allowed);
-        char *at = place_of(p, b, g, t);
+        const ptrdiff_t at = place_of(p, b, g, t);
         for (size_t i = 0; i < shape->features; i++) {
-          double value = narrow ? (double)((float *)at)[i] : ((double *)at)[i];
+          const double value = efla_array_get(&p->array, at + (ptrdiff_t)i);
           found += (double)((value - sum[i]) * (value - sum[i]));
         }
-        memset(at, 0xff, shape->features * efla_type_size(p->array.type));
-        ck_assert_msg(sqrt(found) <= unit * allowed, "%s (%zu, %zu, %zu): error %g exceeds %g (seed %lu)", what, b, g,
-                      t, sqrt(found), unit * allowed, testing_seed());
+        memset((char *)p->array.data + at * (ptrdiff_t)size, 0xff, shape->features * size);
+        ck_assert_msg(sqrt(found) <= p->unit * allowed, "%s (%zu, %zu, %zu): error %g exceeds %g (seed %lu)", what, b,
+                      g, t, sqrt(found), p->unit * allowed, testing_seed());
       }
   free(sum);
   size_t written = 0;

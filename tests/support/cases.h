@@ -22,6 +22,7 @@ typedef struct backend_case {
   size_t batch, heads, tokens, dk, dv, sequences, cu[6];
   bool packed, in_place; /* in place: final_state is initial_state's array */
   bool per_channel;      /* g has dk numbers a token */
+  bool half;             /* all numbers are bf16, and products may be formed of such */
   field in[CASE_INPUTS];
   field d_o, d_final;          /* o and final_state are wanted where these are given */
   size_t cuts, cut[CASE_CUTS]; /* tokens before which states are carried on by a scan (docs/bounds.md#scan) */
@@ -34,12 +35,14 @@ enum { CASES_ANY = 49, CASES_CHANNEL = 84, CASES_ERASE = 126, CASES = 168 };
 /* Number n of a fixed list of combinations, with random numbers; end it with case_clear. */
 backend_case case_make(size_t n, gsl_rng *draw);
 void case_clear(backend_case *c);
+/* The same with all numbers cut to bf16. */
+void case_halve(backend_case *c);
 size_t case_states(const backend_case *c);
 /* The number of input `field` that batch entry, head, token (of a state: sequence, head, row) and feature see. */
 double case_number(const field *f, size_t b, size_t h, size_t t, size_t i);
 
 /* Rows in the order (batch, heads, tokens) or (states, heads); an error bounds the Euclidean norm of a row's, in units
- * of the roundoff. */
+ * of the roundoff, where `half` that of bf16. */
 typedef struct truth {
   long double *o, *final, *d[CASE_INPUTS];
   double *o_error, *final_error, *d_error[CASE_INPUTS];
@@ -53,11 +56,12 @@ typedef struct placed {
   efla_array array;
   unsigned char *memory;
   size_t bytes;
+  double unit; /* what bounds count: the type's roundoff */
 } placed;
 placed case_place(const field *shape, efla_type type, gsl_rng *draw);
 void case_fill(const placed *p, const field *f);
 
-/* Rows (batch, heads, tokens, features) of `type` against long double: error <= roundoff * bound for each row; then
+/* Rows (batch, heads, tokens, features) of `type` against long double: error <= unit * bound for each row; then
  * nothing but those rows has been written.  sums: rows that share a place in the array are added up. */
 void case_compare(const char *what, const placed *p, const field *shape, size_t batch, size_t heads, size_t tokens,
                   const long double *expected, const double *bound);

@@ -92,7 +92,7 @@ bool truth_is_cut(const truth_head *x, size_t t) {
 }
 
 double truth_size_before(const truth_head *x, size_t t) {
-  size_t first = t > TRUTH_WINDOW ? t - TRUTH_WINDOW : 0;
+  const size_t window = x->c->half ? TRUTH_HALF_WINDOW : TRUTH_WINDOW, first = t > window ? t - window : 0;
   double size = x->S_size[first] + x->through[first] + x->through[t];
   for (size_t s = first; s < t; s++) size += x->ku[s];
   return size;
@@ -104,6 +104,10 @@ static void carry_on(const truth_head *x, size_t t) {
   x->error[t] += (dk + 2) * x->through[t] + x->S_size[t];
   x->through[t] = 2 * sqrt(dk) * x->S_size[t];
 }
+
+/* A roundoff of f32 in that of which errors are multiples, and one of bf16, where there is one. */
+static double narrow_unit(const truth_head *x) { return x->c->half ? U32 / U16 : 1; }
+static double half_unit(const truth_head *x) { return x->c->half ? 1 : 0; }
 
 static void advance(const truth_head *x, size_t t) {
   const backend_case *c = x->c;
@@ -122,11 +126,13 @@ static void advance(const truth_head *x, size_t t) {
     for (size_t j = 0; j < dv; j++) next[i * dv + j] = truth_row_decay(x, &a, t, i) * S[i * dv + j] + a.k[i] * u[j];
   const double N = truth_size_before(x, t), e = fabs((double)a.c.erase), w = fabs((double)a.c.write),
                size_v = (double)truth_norm(dv, v);
-  const double ds = ((double)dk + 19 + a.dkey) * N * a.p_length,
-               du = a.dw * size_v + e * ds + a.de * N * a.p_length + 4 * (w * size_v + e * N * a.p_length);
+  const double unit = narrow_unit(x), ds = ((double)dk + 19 + a.dkey) * N * a.p_length,
+               du = unit * (a.dw * size_v + e * ds + a.de * N * a.p_length + 4 * (w * size_v + e * N * a.p_length)) +
+                    half_unit(x) * 2 * e * N * a.p_length;
   x->ku[t] = a.k_size * ((double)truth_norm(dv, u) + e * a.p_length * x->through[t]);
   x->through[t + 1] = a.carried * x->through[t], x->S_size[t + 1] = (double)truth_norm(dk * dv, next);
-  x->error[t + 1] = a.carried * x->error[t] + a.k_size * du + (a.dd + 18) * N + (21 + a.dkey) * x->ku[t];
+  x->error[t + 1] = a.carried * x->error[t] + a.k_size * du + unit * ((a.dd + 18) * N + (21 + a.dkey) * x->ku[t]) +
+                    half_unit(x) * x->ku[t];
   free(v);
 }
 
@@ -140,8 +146,11 @@ static void read_out(const truth_head *x, size_t t, truth *to) {
     o[j] = 0;
     for (size_t i = 0; i < dk; i++) o[j] += truth_scale(c) * q[i] * S[i * dv + j];
   }
-  to->o_error[row] = 1.01 * truth_scale(c) * (double)truth_norm(dk, q) *
-                     (x->error[t + 1] + ((double)dk + 20) * truth_size_before(x, t + 1));
+  to->o_error[row] =
+      1.01 *
+      (truth_scale(c) * (double)truth_norm(dk, q) *
+           (x->error[t + 1] + (narrow_unit(x) * ((double)dk + 20) + half_unit(x) * 3) * truth_size_before(x, t + 1)) +
+       half_unit(x) * (double)truth_norm(dv, o));
   free(q);
 }
 
@@ -157,7 +166,9 @@ static void solve_head(truth_head *x, bool backward, truth *to) {
   x->S_size[0] = (double)truth_norm(n, x->S);
   for (size_t t = 0; t < T; t++) advance(x, t), read_out(x, t, to);
   memcpy(to->final + state * n, x->S + T * n, n * sizeof *x->S);
-  for (size_t i = 0; i < c->dk; i++) to->final_error[state * c->dk + i] = 1.01 * x->error[T];
+  for (size_t i = 0; i < c->dk; i++)
+    to->final_error[state * c->dk + i] =
+        1.01 * (x->error[T] + half_unit(x) * (double)truth_norm(c->dv, x->S + T * n + i * c->dv));
   if (backward) truth_retreat(x, to);
   free(x->S), free(x->k), free(x->p), free(x->u), free(x->du), free(x->error), free(x->S_size), free(x->ku),
       free(x->gain), free(x->through);

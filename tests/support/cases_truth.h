@@ -31,7 +31,8 @@ typedef struct truth_token {
   double carried;          /* the norm of the transition */
 } truth_token;
 
-enum { TRUTH_WINDOW = 16 }; /* tokens that any form takes together, at most */
+/* Tokens that any form takes together, at most; and where products are of bf16. */
+enum { TRUTH_WINDOW = 16, TRUTH_HALF_WINDOW = 64 };
 
 long double truth_norm(size_t n, const long double *x);
 long double truth_dot(size_t n, const long double *x, const long double *y);
@@ -47,7 +48,7 @@ long double truth_row_decay(const truth_head *x, const truth_token *a, size_t t,
 long double truth_channel(const truth_head *x, size_t t, size_t i, double share);
 /* Whether a scan carries the state on to token t of the head's sequence. */
 bool truth_is_cut(const truth_head *x, size_t t);
-/* |S| before token t, and all that its last TRUTH_WINDOW tokens added, with no cancellation. */
+/* |S| before token t, and all that its last tokens added, as many as are taken together, with no cancellation. */
 double truth_size_before(const truth_head *x, size_t t);
 
 /* All tokens backwards, into `to`. */

@@ -15,6 +15,7 @@
 
 #define U   (DBL_EPSILON / 2) /* unit roundoff of f64, 2^-53 */
 #define U32 (FLT_EPSILON / 2) /* of f32, 2^-24 */
+#define U16 (1. / 256)        /* of bf16 */
 
 /* Runs the tests of one module, each with the time limit given (seconds); the status for main.  A test that ends
  * without having asserted anything has failed, unless it says by testing_skip what it lacks here.  The random seed is

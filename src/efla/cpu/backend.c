@@ -2,6 +2,7 @@
 /* The backend `cpu`: the kernels of this directory on the library's arrays. */
 #include "efla/cpu/backward.h"
 #include "efla/cpu/kernel.h"
+#include "efla/cpu/matrix.h"
 #include "efla/internal/backend.h"
 #include "efla/internal/rows.h"
 #include "efla/internal/rule.h"
@@ -10,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-static efla_status open_cpu(efla_backend *b, const efla_options *options) {
+static efla_status choose_isa(efla_backend *b, const efla_options *options) {
   b->isa = efla_isa_best();
   if (!options->isa) return EFLA_OK;
   for (size_t i = 0; efla_isa_name(i); i++) {
@@ -22,10 +23,21 @@ static efla_status open_cpu(efla_backend *b, const efla_options *options) {
   return efla_backend_say(b, EFLA_INVALID, "isa %.64s: unknown, expected one such as %s", options->isa, b->isa->name);
 }
 
+static efla_status open_cpu(efla_backend *b, const efla_options *options) {
+  const efla_status status = choose_isa(b, options);
+  if (status) return status;
+  b->matrix = efla_matrix_best(b->isa);
+  b->bf16_products = options->bf16_products;
+  if (b->matrix || !b->bf16_products) return EFLA_OK;
+  return efla_backend_say(b, EFLA_UNSUPPORTED, "bf16_products: isa %s of this processor has no unit for them",
+                          b->isa->name);
+}
+
 static efla_status offers(efla_backend *b, const efla_rule *rule, efla_type type, const efla_sequence *x) {
-  (void)rule, (void)x;
-  if (type != EFLA_F32 && type != EFLA_F64)
-    return efla_backend_say(b, EFLA_UNSUPPORTED, "type %s: the cpu backend has f32 and f64", efla_type_name(type));
+  (void)rule;
+  if (type == EFLA_BF16 && !x)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "type bf16: decoders of the cpu backend have f32 and f64");
+  if (type == EFLA_F16) return efla_backend_say(b, EFLA_UNSUPPORTED, "type f16: the cpu backend has f32, f64 and bf16");
   return EFLA_OK;
 }
 
@@ -74,6 +86,7 @@ static key_copies copies_of(const efla_sequence *x) {
 #include "efla/internal/untreat.inc"
 #include "efla/cpu/backend.inc"
 #include "efla/cpu/backend_backward.inc"
+#include "efla/cpu/backend_bf16.inc"
 #undef REAL
 #undef NAME
 
@@ -84,11 +97,19 @@ static key_copies copies_of(const efla_sequence *x) {
 #include "efla/cpu/backend_backward.inc"
 
 static efla_status forward(const efla_call *call, efla_arena *arena) {
-  (call->x->v.type == EFLA_F32 ? forward_f32 : forward_f64)(call, arena);
+  const efla_type type = call->x->v.type;
+  if (type == EFLA_F64)
+    forward_f64(call, arena);
+  else if (type == EFLA_BF16)
+    forward_bf16(call, arena);
+  else
+    (call->backend->bf16_products && fits_unit(call) ? forward_f32_on_unit : forward_f32)(call, arena);
   return EFLA_OK;
 }
 
 static efla_status backward(const efla_call *call, efla_arena *arena) {
+  if (call->x->v.type == EFLA_BF16)
+    return efla_backend_say(call->backend, EFLA_UNSUPPORTED, "backward: of bf16 the cpu backend has none");
   (call->x->v.type == EFLA_F32 ? backward_f32 : backward_f64)(call, arena);
   return EFLA_OK;
 }

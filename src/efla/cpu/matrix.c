@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "efla/cpu/matrix.h"
 
+#include "efla/internal/bf16.h"
 #include "efla/internal/threads.h"
 
 #include <assert.h>
@@ -15,11 +16,9 @@ static const efla_matrix *const units[] = {
     NULL,
 };
 
-const efla_matrix *efla_matrix_at(size_t i) { return units[i]; }
-
-const efla_matrix *efla_matrix_best(void) {
+const efla_matrix *efla_matrix_best(const efla_isa *isa) {
   size_t i = 0;
-  while (units[i] && !units[i]->supported()) i++;
+  while (units[i] && !(units[i]->isa == isa && units[i]->supported())) i++;
   return units[i];
 }
 
@@ -46,21 +45,6 @@ size_t efla_matrix_forward_scratch(const efla_heads *heads) {
 
 /* ---- states ---- */
 
-static float widened(uint16_t x) {
-  const uint32_t bits = (uint32_t)x << 16;
-  float y;
-  memcpy(&y, &bits, sizeof y);
-  return y;
-}
-
-/* Round to nearest, ties to even; a nan stays one. */
-static uint16_t narrowed(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  if (x != x) return (uint16_t)(bits >> 16 | 0x40);
-  return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /* Columns first ... first+n-1 of a state whose row i is at from.first + i * from.stride. */
 static void load_state(const efla_heads *heads, const efla_matrix_call *x, efla_head_numbers from, size_t first,
                        size_t n, float *S) {
@@ -70,7 +54,7 @@ static void load_state(const efla_heads *heads, const efla_matrix_call *x, efla_
     const size_t at = from.first + i * from.stride + first;
     if (!x->narrow_initial) memcpy(S + i * row, (const float *)x->initial + at, n * sizeof *S);
     for (size_t j = 0; j < n && x->narrow_initial; j++)
-      S[i * row + j] = widened(((const uint16_t *)x->initial)[at + j]);
+      S[i * row + j] = efla_bf16_widen(((const uint16_t *)x->initial)[at + j]);
   }
 }
 
@@ -80,7 +64,7 @@ static void store_state(const efla_heads *heads, const efla_matrix_call *x, efla
   for (size_t i = 0; i < heads->dk && x->final; i++) {
     const size_t at = to.first + i * to.stride + first;
     if (!x->narrow_final) memcpy((float *)x->final + at, S + i * row, n * sizeof *S);
-    for (size_t j = 0; j < n && x->narrow_final; j++) ((uint16_t *)x->final)[at + j] = narrowed(S[i * row + j]);
+    for (size_t j = 0; j < n && x->narrow_final; j++) ((uint16_t *)x->final)[at + j] = efla_bf16_narrow(S[i * row + j]);
   }
 }
 
@@ -120,8 +104,7 @@ static efla_matrix_chunk describe(const efla_heads *heads, const efla_matrix_cal
                              .v_stride = (ptrdiff_t)v.stride,
                              .o_stride = (ptrdiff_t)o.stride,
                              .scale = x->scale,
-                             .o = (void *)number_at(x, x->o, o, t, l->first),
-                             .isa = efla_heads_isa(heads)};
+                             .o = (void *)number_at(x, x->o, o, t, l->first)};
 }
 
 static void gather_scalars(const efla_heads *heads, const efla_matrix_call *x, const lane *l, size_t t,
@@ -130,10 +113,11 @@ static void gather_scalars(const efla_heads *heads, const efla_matrix_call *x, c
   for (size_t i = 0; i < c->tokens; i++) {
     const size_t row = rows.first + (t + i) * rows.stride;
     to->write[i] = x->write[row];
-    if (x->decay) to->erase[i] = x->erase[row], to->decay[i] = x->decay[row];
+    if (x->erase) to->erase[i] = x->erase[row];
+    if (x->decay) to->decay[i] = x->decay[row];
   }
   c->write = to->write;
-  if (x->decay) c->erase = to->erase, c->decay = to->decay;
+  c->erase = x->erase ? to->erase : NULL, c->decay = x->decay ? to->decay : NULL;
 }
 
 static void run_lane(const efla_matrix *unit, const efla_heads *heads, const efla_matrix_call *x, const lane *l,
@@ -148,7 +132,7 @@ static void run_lane(const efla_matrix *unit, const efla_heads *heads, const efl
     const bool more = t + EFLA_MATRIX_CHUNK < tokens;
     if (more) next = describe(heads, x, l, t + EFLA_MATRIX_CHUNK);
     gather_scalars(heads, x, l, t, &c, &gathered);
-    c.S = S, c.scratch = scratch + state_size(heads), c.next = more ? &next : NULL;
+    c.isa = unit->isa, c.S = S, c.scratch = scratch + state_size(heads), c.next = more ? &next : NULL;
     unit->chunk(&c);
   }
   store_state(heads, x, efla_heads_state(heads, EFLA_HEADS_ARRAY(heads, final), l->sequence, l->head), l->first,

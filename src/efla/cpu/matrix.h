@@ -41,7 +41,7 @@ typedef struct efla_matrix_chunk {
   bool wide;
   const void *q, *k, *v;
   ptrdiff_t q_stride, k_stride, v_stride, o_stride;
-  const float *write, *erase, *decay;   /* (tokens); decay NULL: 1, and then e = w, and `erase` is not read */
+  const float *write, *erase, *decay;   /* (tokens); erase NULL: e = w; decay NULL: 1 */
   float scale;                          /* of o */
   float *S;                             /* (dk, dv) as matrices of isa.h's products, zero past dv; in and out */
   void *o;                              /* NULL: no read-out, and then q is not used */
@@ -55,21 +55,21 @@ size_t efla_matrix_scratch(size_t dk, size_t dv);
 
 typedef struct efla_matrix {
   const char *name;
-  bool (*supported)(void); /* by this processor; and then so is the best isa */
+  const efla_isa *isa;     /* beside which it is, for what is f32 */
+  bool (*supported)(void); /* by this processor */
   void (*chunk)(const efla_matrix_chunk *chunk);
   void (*product)(const efla_matrix_product *product);
+  float (*squares)(size_t n, const void *row); /* the sum of the squares of n bf16 */
 } efla_matrix;
 
-/* Unit i of this build, also where this processor does not have it; NULL past the end. */
-const efla_matrix *efla_matrix_at(size_t i);
-/* The first that this processor supports; NULL: none. */
-const efla_matrix *efla_matrix_best(void);
+/* The first unit beside that instruction set which this processor has; NULL: none. */
+const efla_matrix *efla_matrix_best(const efla_isa *isa);
 
 /* What a call reads and writes: heads->arrays, or its layout, say where.  initial and final may be the same array. */
 typedef struct efla_matrix_call {
   bool wide; /* q, k, v, o are f32 */
   const void *q, *k, *v;
-  const float *write, *erase, *decay; /* as in efla_kernel_f32 */
+  const float *write, *erase, *decay; /* as in a chunk, and where efla_kernel_f32 has them */
   float scale;                        /* of o */
   bool narrow_initial, narrow_final;  /* states are bf16, else f32 */
   const void *initial;                /* (sequences, heads, dk, dv); NULL: zero */

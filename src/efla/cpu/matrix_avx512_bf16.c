@@ -9,9 +9,9 @@
 
 #include "efla/cpu/matrix_rows.inc"
 
-static bool supported(void) {
-  return __builtin_cpu_supports("avx512bf16") && efla_isa_best()->vector == sizeof(__m512);
-}
+extern const efla_isa efla_isa_x86_64_v4;
+
+static bool supported(void) { return efla_isa_x86_64_v4.supported() && __builtin_cpu_supports("avx512bf16"); }
 
 /* M x N vectors of C, in registers; M, N are constants where this is inlined. */
 INLINE void multiply_tile(const size_t M, const size_t N, const efla_matrix_product *p, size_t row, size_t column) {
@@ -55,8 +55,12 @@ static void multiply(const efla_matrix_product *p) {
 
 #include "efla/cpu/matrix.inc"
 
-const efla_matrix efla_matrix_avx512_bf16 = {
-    .name = "avx512-bf16", .supported = supported, .chunk = chunk, .product = multiply};
+const efla_matrix efla_matrix_avx512_bf16 = {.name = "avx512-bf16",
+                                             .isa = &efla_isa_x86_64_v4,
+                                             .supported = supported,
+                                             .chunk = chunk,
+                                             .product = multiply,
+                                             .squares = squares};
 #else
 typedef int efla_matrix_unavailable; /* ISO C requires a declaration */
 #endif

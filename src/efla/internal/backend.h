@@ -64,6 +64,8 @@ struct efla_backend {
   const efla_backend_row *row;
   size_t threads;
   const struct efla_isa *isa;
+  const struct efla_matrix *matrix; /* of the cpu; NULL: none */
+  bool bf16_products;
   void *stream; /* of a device */
   char message[EFLA_MESSAGE_BYTES];
   void *workspace;

@@ -3,6 +3,7 @@
 #ifndef EFLA_INTERNAL_ROWS_H
 #define EFLA_INTERNAL_ROWS_H
 
+#include "efla/internal/bf16.h"
 #include "efla/internal/device.h"
 #include "efla/sequence.h"
 
@@ -16,12 +17,15 @@ EFLA_SHARED ptrdiff_t efla_array_row(const efla_array *a, size_t batch, size_t h
   return (ptrdiff_t)batch * a->batch + (ptrdiff_t)group * a->head + (ptrdiff_t)token * a->token;
 }
 
-/* One number of an f32 or f64 array. */
+/* One number of an array that is not f16; to bf16 it is rounded by way of f32. */
 static inline double efla_array_get(const efla_array *a, ptrdiff_t i) {
+  if (a->type == EFLA_BF16) return (double)efla_bf16_widen(((const uint16_t *)a->data)[i]);
   return a->type == EFLA_F32 ? (double)((const float *)a->data)[i] : ((const double *)a->data)[i];
 }
 static inline void efla_array_set(const efla_array *a, ptrdiff_t i, double value) {
-  if (a->type == EFLA_F32)
+  if (a->type == EFLA_BF16)
+    ((uint16_t *)a->data)[i] = efla_bf16_narrow((float)value);
+  else if (a->type == EFLA_F32)
     ((float *)a->data)[i] = (float)value;
   else
     ((double *)a->data)[i] = value;
