@@ -18,7 +18,7 @@
 #include <string.h>
 
 static const char *input, *output;
-static bool gradients;
+static bool gradients, bf16_products;
 static size_t method, decay, keys, form, backend, precision, chunk;
 
 static const char *backend_name(size_t i) { return i == 0 ? "auto" : efla_backend_name(i - 1); }
@@ -42,6 +42,10 @@ static const efla_option options[] = {
     {"precision", "NAME", "f64", NULL,
      "format of the state; below f64 arithmetic is f32; of backend cuda with bf16 and fp16: of q, k, v, p and o, beside states in f32",
      EFLA_NAME, &precision, 0, 0, efla_format_name},
+    {"bf16-products", NULL, NULL, NULL,
+     "products of numbers rounded to bf16, on a processor with a unit for them, by --backend cpu in precision f32; "
+     "where q, k and v are bf16 o is rounded to it as well",
+     EFLA_FLAG, &bf16_products, 0, 0, NULL},
     {"gradients", NULL, NULL, NULL,
      "also the derivatives of a loss by the inputs, from the dataset do, that by o; the backend computes them, in "
      "f64 or f32, cuda in bf16 and fp16 too",
@@ -100,6 +104,7 @@ static efla_status check_ranks(const efla_forward_spec *forward, efla_tensors *i
     return efla_fail(why, EFLA_USAGE, "form %s: over ranks, expected form %s", forward->form->name, efla_forms[0].name);
   if (forward->format->digits < 24)
     return efla_fail(why, EFLA_USAGE, "precision %s: over ranks, expected f64 or f32", forward->format->name);
+  if (forward->bf16_products) return efla_fail(why, EFLA_USAGE, "bf16-products: over ranks, expected one process");
   if (efla_file_decay_exact(in, forward->rule.decay))
     return efla_fail(why, EFLA_USAGE, "decay exact: over ranks, expected lie or strang");
   return EFLA_OK;
@@ -156,7 +161,8 @@ static efla_status run(const efla_cli *cli, efla_table *table, efla_message *why
   efla_forward_spec forward = {.rule = {.method = &efla_methods[method], .keys = &efla_key_treatments[keys]},
                                .form = &efla_forms[form],
                                .format = &efla_formats[precision],
-                               .chunk = chunk};
+                               .chunk = chunk,
+                               .bf16_products = bf16_products};
   efla_status status = efla_ranks_agree(cli->ranks, efla_tensors_open(&in, input, why), why);
   forward.dk = in.dk, forward.dv = in.dv, forward.scale = in.scale;
   if (status == EFLA_OK && cli->ranks->size > 1) status = efla_file_slab_compare(cli->ranks, &in, why);

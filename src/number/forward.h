@@ -34,6 +34,7 @@ typedef struct efla_forward_spec {
   size_t chunk; /* tokens that the chunkwise form takes at once */
   size_t dk, dv;
   double scale;
+  bool bf16_products; /* by a backend of libefla instead, as its option of that name says (run/block_forward.h) */
 } efla_forward_spec;
 
 /* Numbers of scratch that a call needs. */

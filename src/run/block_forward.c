@@ -10,9 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend) {
-  return efla_file_on_device(backend) || file->has[EFLA_P] ||
-         (file->g_per_channel && efla_decay_tensor(decay) == EFLA_G);
+bool efla_block_forward_needed(const efla_tensors *file, const efla_forward_spec *forward, const char *backend) {
+  return efla_file_on_device(backend) || forward->bf16_products || file->has[EFLA_P] ||
+         (file->g_per_channel && efla_decay_tensor(forward->rule.decay) == EFLA_G);
+}
+
+/* Whether all numbers of these arrays are bf16's in the file. */
+static bool is_half(const efla_tensors *file) {
+  static const efla_tensor list[] = {EFLA_Q, EFLA_K, EFLA_V, EFLA_P};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (file->has[list[i]] && strcmp(file->stored[list[i]].name, "bf16") != 0) return false;
+  return true;
 }
 
 enum { ARRAYS = 8 }; /* of a call: inputs, states and o */
@@ -21,6 +29,7 @@ static efla_status check(const efla_block_forward *f, bool device, const efla_st
   const efla_forward_spec *forward = f->forward;
   const char *what = stream->x.p.data          ? "an erase key p"
                      : stream->x.g_per_channel ? "g per channel"
+                     : forward->bf16_products  ? "products of bf16"
                                                : "a device",
              *path = stream->file->path;
   if (f->exact && stream->x.p.data)
@@ -31,6 +40,9 @@ static efla_status check(const efla_block_forward *f, bool device, const efla_st
   if (forward->form != &efla_forms[0])
     return efla_fail(why, EFLA_USAGE, "%s: form %s: with %s, expected form %s", path, forward->form->name, what,
                      efla_forms[0].name);
+  if (forward->bf16_products && (f->type == EFLA_F64 || f->exact))
+    return efla_fail(why, EFLA_USAGE, "%s: precision %s: with products of bf16, expected f32", path,
+                     forward->format->name);
   if (f->type == EFLA_F64 || (!f->exact && efla_file_computed(forward->format, device))) return EFLA_OK;
   return efla_fail(why, EFLA_USAGE, "%s: precision %s: with %s, expected %s", path, forward->format->name,
                    f->exact ? "decay exact" : what, f->exact ? "f64" : efla_file_precisions(device));
@@ -51,7 +63,8 @@ efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_sp
   if (narrow)
     f->narrow = malloc((tokens * (4 * x->dk + 2 * x->dv + 1) + states) * sizeof(float) + ARRAYS * sizeof(double));
   if (narrow && !f->narrow) return efla_fail_memory(why);
-  const efla_options options = {.threads = threads};
+  if (forward->bf16_products && is_half(stream->file)) f->type = EFLA_BF16;
+  const efla_options options = {.threads = threads, .bf16_products = forward->bf16_products};
   status = efla_backend_open(backend, &options, &f->backend);
   return status == EFLA_OK ? EFLA_OK : efla_fail(why, EFLA_USAGE, "%s", efla_last_message(NULL));
 }
@@ -99,9 +112,12 @@ static efla_status advance_heads_exactly(const efla_block_forward *f, const efla
 
 /* ---- by a backend ---- */
 
+/* The file's scale is applied here, since it may be 0, but where the processor's backend rounds o. */
+static bool scales(const efla_block_forward *f) { return !f->forward->bf16_products || f->forward->scale == 0; }
+
 static efla_status call(const efla_block_forward *f, const efla_sequence *x, const efla_result *y, efla_message *why) {
   efla_rule rule = f->forward->rule;
-  rule.scale = 0; /* the file's, which may be 0, comes later */
+  rule.scale = scales(f) ? 0 : f->forward->scale;
   efla_status status = efla_device_forward(f->backend, &rule, x, y);
   if (status == EFLA_OK) return EFLA_OK;
   if (status == EFLA_NO_MEMORY) return efla_fail_memory(why);
@@ -156,7 +172,7 @@ efla_status efla_block_forward_advance(const efla_block_forward *f, const efla_s
   efla_status status = f->exact              ? advance_heads_exactly(f, x, S, o, why)
                        : f->type == EFLA_F64 ? call_in_f64(f, x, S, o, why)
                                              : call_narrow(f, x, S, o, why);
-  const double scale = f->forward->scale;
+  const double scale = scales(f) ? f->forward->scale : 1;
   for (size_t e = 0; e < x->heads * x->tokens * x->dv && status == EFLA_OK && scale != 1; e++) o[e] *= scale;
   return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The forward pass over blocks of heads that the forms of number/forward.h do not compute: with g per channel or an
- * erase key p, or on a device, by a backend of libefla; and the exact flow with g per channel, by ode/channel_exact.h. */
+ * erase key p, on a device, or with products of bf16, by a backend of libefla; and the exact flow with g per channel, by ode/channel_exact.h. */
 #ifndef EFLA_RUN_BLOCK_FORWARD_H
 #define EFLA_RUN_BLOCK_FORWARD_H
 
@@ -18,8 +18,8 @@ typedef struct efla_block_forward {
   double *narrow;        /* unless in f64: a block's arrays, states and o */
 } efla_block_forward;
 
-/* Whether a file with this decay is computed here: all files where the backend is one of a device. */
-bool efla_block_forward_needed(const efla_tensors *file, const efla_decay *decay, const char *backend);
+/* Whether a file is computed here: all files where the backend is one of a device, and where products are of bf16. */
+bool efla_block_forward_needed(const efla_tensors *file, const efla_forward_spec *forward, const char *backend);
 
 /* For the blocks of a stream, whose file needs it: the backend of that name, NULL: auto.  Fails with EFLA_USAGE where
  * the form is not the recurrence, where the precision is none of the backend's (file_inputs.h), where the exact flow, which is computed

@@ -33,7 +33,7 @@ static efla_status pass_init(pass *p, const char *backend, efla_message *why) {
   p->o = malloc(heads * p->stream.most_tokens * x->dv * sizeof *p->o);
   p->scratch = malloc(p->threads * efla_forward_scratch(p->forward) * sizeof *p->scratch);
   if (!p->S || !p->o || !p->scratch) return efla_fail_memory(why);
-  p->general = efla_block_forward_needed(p->in, p->forward->rule.decay, backend);
+  p->general = efla_block_forward_needed(p->in, p->forward, backend);
   return p->general ? efla_block_forward_init(&p->block, p->forward, backend, p->threads, &p->stream, why) : EFLA_OK;
 }
 

@@ -124,6 +124,7 @@ void case_halve(backend_case *c) {
       uint32_t bits;
       memcpy(&bits, &x, sizeof bits);
       f->values[n] = (double)efla_bf16_widen((uint16_t)(bits >> 16));
+      if (i == CASE_K && c->rule.keys->unit) f->values[n] *= 8; /* what makes no difference */
     }
   }
 }
