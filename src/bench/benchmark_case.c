@@ -2,6 +2,7 @@
 #include "bench/benchmark_case.h"
 
 #include "efla/cpu/kernel.h"
+#include "efla/cpu/matrix.h"
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
@@ -36,6 +37,10 @@ const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const ch
     for (const efla_benchmark_case *c = tables[i]; c->kernel; c++)
       if (!strcmp(c->kernel, kernel) && !strcmp(c->pass, pass)) return c;
   return NULL;
+}
+
+bool efla_benchmark_case_runs(const efla_benchmark_case *c, bool f64) {
+  return !c->bf16 || (!f64 && efla_matrix_best(efla_isa_best()));
 }
 
 /* The next array of a block, aligned to a whole tile as an allocator for such kernels would align it. base

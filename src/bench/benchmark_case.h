@@ -33,6 +33,7 @@ typedef enum efla_bench_decay { EFLA_BENCH_PLAIN, EFLA_BENCH_PER_HEAD, EFLA_BENC
 typedef struct efla_benchmark_case {
   const char *kernel, *pass; /* the columns kernel and pass of the table */
   efla_bench_decay decay;
+  bool bf16;                                    /* on a matrix unit, where there is one, in f32 only */
   size_t (*extra)(const efla_bench_problem *p); /* size of the workspace in numbers; NULL: none */
   void (*start)(efla_bench_problem *p);         /* called before the first execution; NULL: nothing to do */
   void (*work)(efla_bench_problem *p);          /* one execution */
@@ -51,6 +52,9 @@ extern const efla_benchmark_case efla_bench_forms[], efla_bench_gradients[],
 
 /* The row with that kernel and pass, NULL if there is none. */
 const efla_benchmark_case *efla_benchmark_case_find(const char *kernel, const char *pass);
+
+/* Whether the case is one in that precision, and for the best instruction set of this processor. */
+bool efla_benchmark_case_runs(const efla_benchmark_case *c, bool f64);
 
 /* Allocates and fills the arrays: q, k, v and the state Gaussian with |k| about 1, beta uniform, coefficients
  * of the exact method. Fails with EFLA_NO_MEMORY. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "bench/benchmark_case.h"
 
+#include "bench/bf16_form.h"
 #include "efla/cpu/chunk.h"
 #include "efla/cpu/kernel.h"
 #include "efla/reference/recurrence.h"
@@ -181,7 +182,7 @@ static double delta_rule_deviation(const problem *done, const problem *given) {
     for (size_t head = 0; head < h->heads; head++)
       worst = efla_bench_worse(worst, head_deviation(done, given, s, head, work));
   free(work);
-  return worst / (4 * sqrt(steps) * u);
+  return worst / (given->entry->bf16 ? efla_bench_bf16_bound(given) : 4 * sqrt(steps) * u);
 }
 
 /* Bound: 4 u for a coefficient, and (dk + 2) u for lambda (docs/bounds.md#coefficient). */
@@ -205,6 +206,12 @@ static double coefficient_deviation(const problem *done, const problem *given) {
     .kernel = name, .pass = "forward", .decay = with_decay, .extra = workspace, .work = form,                          \
     .flops = delta_rule_flops, .deviation = delta_rule_deviation                                                       \
   }
+#define BF16(name, with_decay)                                                                                         \
+  {                                                                                                                    \
+    .kernel = name, .pass = "forward", .decay = with_decay, .bf16 = true, .extra = efla_bench_bf16_extra,              \
+    .start = efla_bench_bf16_start, .work = efla_bench_bf16_work, .finish = efla_bench_bf16_finish,                    \
+    .flops = delta_rule_flops, .deviation = delta_rule_deviation                                                       \
+  }
 #define DECODE(name, which, with_decay)                                                                                \
   {                                                                                                                    \
     .kernel = name, .pass = which, .decay = with_decay, .extra = decode_extra, .start = decode_start, .work = decode,  \
@@ -222,6 +229,8 @@ const efla_benchmark_case efla_bench_forms[] = {
     FORWARD("kernel_decay", EFLA_BENCH_PER_HEAD, kernel, kernel_extra),
     DECODE("kernel_decay", "decode_hot", EFLA_BENCH_PER_HEAD),
     DECODE("kernel_decay", "decode_cold", EFLA_BENCH_PER_HEAD),
+    BF16("bf16", EFLA_BENCH_PLAIN),
+    BF16("bf16_decay", EFLA_BENCH_PER_HEAD),
     FORWARD("kernel_channels", EFLA_BENCH_PER_CHANNEL, kernel, kernel_extra),
     DECODE("kernel_channels", "decode_hot", EFLA_BENCH_PER_CHANNEL),
     DECODE("kernel_channels", "decode_cold", EFLA_BENCH_PER_CHANNEL),

@@ -11,8 +11,9 @@
 typedef efla_bench_row row;
 
 const efla_column efla_bench_columns[] = {
-    EFLA_COLUMN(row, kernel, "",
-                "form that was timed; gemm: BLAS's product for n = 1024, memory: reads and writes only"),
+    EFLA_COLUMN(
+        row, kernel, "",
+        "form that was timed; gemm: BLAS's product for n = 1024, bf16: chunks on a matrix unit, memory: reads and writes only"),
     EFLA_COLUMN(row, pass, "", "pass that was timed; rmw: reads and writes every number of the states"),
     EFLA_COLUMN(row, precision, "", "number format"),
     EFLA_COLUMN(row, layout, "", "layout in memory; batch, heads, tokens and features by their initials"),
@@ -33,8 +34,9 @@ const efla_column efla_bench_columns[] = {
     EFLA_COLUMN(row, chunk, "", "tokens per chunk; 0: a form without chunks"),
     EFLA_COLUMN(row, seconds_min, "s", "shortest time"),
     EFLA_COLUMN(row, seconds_max, "s", "longest time"),
-    EFLA_COLUMN(row, of_plain, "",
-                "rate / rate without decay; of kernel_decay (one per head) and kernel_channels (one per channel)"),
+    EFLA_COLUMN(
+        row, of_plain, "",
+        "rate / rate without decay; of kernel_decay, bf16_decay (one per head) and kernel_channels (one per channel)"),
     EFLA_COLUMNS_END(row)};
 
 static size_t at_least_one(size_t n) { return n ? n : 1; }
@@ -95,7 +97,7 @@ static bool same_heads(const efla_heads *a, const efla_heads *b) {
 static const efla_bench_problem *find_plain(const efla_bench_panel *panel, const efla_bench_problem *p) {
   for (size_t i = 0; i < panel->n && p->entry->decay; i++) {
     const efla_bench_problem *plain = &panel->problems[i];
-    if (!plain->entry->decay && !strcmp(plain->entry->kernel, "kernel") &&
+    if (!plain->entry->decay && !strcmp(plain->entry->kernel, p->entry->bf16 ? "bf16" : "kernel") &&
         !strcmp(plain->entry->pass, p->entry->pass) && same_heads(&plain->heads, &p->heads))
       return plain;
   }
