@@ -64,10 +64,10 @@ static efla_status prefill(const efla_cli *cli, size_t d, bool f64, efla_table *
   for (size_t threads = 1; threads <= cli->threads; threads += cli->threads > 1 ? cli->threads - 1 : 1) {
     one.threads = many.threads = threads;
     for (size_t p = 0; p < 3; p++) efla_bench_add(&panel, "kernel", passes[p], f64, one, 0);
-    if (efla_benchmark_case_runs(efla_benchmark_case_find("bf16", "forward"), f64)) {
+    if (threads < 2 && efla_benchmark_case_runs(efla_benchmark_case_find("bf16", "forward"), f64)) {
+      many.heads = 16, many.layout = EFLA_BTHD, efla_bench_add(&panel, "bf16", "forward", f64, many, 0);
       efla_bench_add(&panel, "bf16", "forward", f64, one, 0),
           efla_bench_add(&panel, "bf16_decay", "forward", f64, one, 0);
-      many.heads = 16, many.layout = EFLA_BTHD, efla_bench_add(&panel, "bf16", "forward", f64, many, 0);
     }
     for (size_t p = 0; p < 4 && threads < 2 && !f64; p++)
       efla_bench_add(&panel, kernels[1 + p / 2], passes[p % 2], f64, one, 0);

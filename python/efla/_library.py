@@ -68,7 +68,7 @@ class Gradient(ctypes.Structure):
 class Options(ctypes.Structure):
     """efla_options."""
 
-    _fields_ = [("threads", c_size_t), ("isa", c_char_p), ("stream", c_void_p)]
+    _fields_ = [("threads", c_size_t), ("isa", c_char_p), ("stream", c_void_p), ("bf16_products", c_bool)]
 
 
 class DecoderShape(ctypes.Structure):

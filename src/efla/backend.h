@@ -29,9 +29,9 @@ typedef struct efla_options {
   const char
       *isa; /* instruction set of the cpu backend, one of efla_isa_name; NULL: the best that this processor supports */
   void *stream; /* of the cuda backend: a cudaStream_t of the current device; NULL: the default stream */
-  bool
-      bf16_products; /* of the cpu backend: forward passes of f32, but those with g per channel or p, form their products
-                         from numbers rounded to bf16, as those of bf16 do, on a unit that multiplies those faster */
+  /* Of the cpu backend, where the processor has a unit that multiplies bf16 faster: forward passes of f32 with one decay
+   * and one key per head form their products from numbers rounded to bf16, as those of bf16 do. */
+  bool bf16_products;
 } efla_options;
 
 /* Opens the backend of that name:

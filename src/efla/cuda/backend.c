@@ -20,6 +20,8 @@ static efla_status open_cuda(efla_backend *b, const efla_options *options) {
   int devices = 0, device = 0, major = 0, minor = 0;
   if (options->isa)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "isa %.64s: the cuda backend has no instruction sets", options->isa);
+  if (options->bf16_products)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "bf16_products: an option of the cpu backend");
   cudaError_t error = cudaGetDeviceCount(&devices);
   if (error || devices == 0)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "device: %s",

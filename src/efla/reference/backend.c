@@ -12,6 +12,8 @@ static efla_status open_reference(efla_backend *b, const efla_options *options) 
   if (options->isa)
     return efla_backend_say(b, EFLA_UNSUPPORTED, "isa %.64s: the reference backend has no instruction sets",
                             options->isa);
+  if (options->bf16_products)
+    return efla_backend_say(b, EFLA_UNSUPPORTED, "bf16_products: an option of the cpu backend");
   return EFLA_OK;
 }
 
