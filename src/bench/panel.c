@@ -11,9 +11,9 @@
 typedef efla_bench_row row;
 
 const efla_column efla_bench_columns[] = {
-    EFLA_COLUMN(
-        row, kernel, "",
-        "form that was timed; gemm: BLAS's product for n = 1024, bf16: chunks on a matrix unit, memory: reads and writes only"),
+    EFLA_COLUMN(row, kernel, "",
+                "form that was timed; gemm: BLAS's product for n = 1024, bf16: on a matrix unit, memory: reads and "
+                "writes only"),
     EFLA_COLUMN(row, pass, "", "pass that was timed; rmw: reads and writes every number of the states"),
     EFLA_COLUMN(row, precision, "", "number format"),
     EFLA_COLUMN(row, layout, "", "layout in memory; batch, heads, tokens and features by their initials"),

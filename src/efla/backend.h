@@ -29,8 +29,8 @@ typedef struct efla_options {
   const char
       *isa; /* instruction set of the cpu backend, one of efla_isa_name; NULL: the best that this processor supports */
   void *stream; /* of the cuda backend: a cudaStream_t of the current device; NULL: the default stream */
-  /* Of the cpu backend, where the processor has a unit that multiplies bf16 faster: forward passes of f32 with one decay
-   * and one key per head form their products from numbers rounded to bf16, as those of bf16 do. */
+  /* Of the cpu backend, where the processor has a unit that multiplies bf16 faster: forward passes of f32 with one
+   * decay and one key per head form their products from numbers rounded to bf16, as those of bf16 do. */
   bool bf16_products;
 } efla_options;
 
@@ -42,8 +42,8 @@ typedef struct efla_options {
  *     auto        the first of these that can be opened here; NULL means auto too
  *
  * options NULL: all zero. EFLA_INVALID where a name is unknown or a number is out of range, EFLA_UNSUPPORTED
- * where the processor does not have the instruction set or the unit or there is no such device, EFLA_NO_MEMORY. On failure *backend
- * is NULL, and efla_last_message(NULL) describes the error. */
+ * where the processor does not have the instruction set or the unit or there is no such device, EFLA_NO_MEMORY.
+ * On failure *backend is NULL, and efla_last_message(NULL) describes the error. */
 efla_status efla_backend_open(const char *name, const efla_options *options, efla_backend **backend);
 /* Frees the backend, whose decoders must be closed already; NULL is accepted. */
 void efla_backend_close(efla_backend *backend);

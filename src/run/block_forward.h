@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The forward pass over blocks of heads that the forms of number/forward.h do not compute: with g per channel or an
- * erase key p, on a device, or with products of bf16, by a backend of libefla; and the exact flow with g per channel, by ode/channel_exact.h. */
+ * erase key p, on a device, or with products of bf16, by a backend of libefla; and the exact flow with g per
+ * channel, by ode/channel_exact.h. */
 #ifndef EFLA_RUN_BLOCK_FORWARD_H
 #define EFLA_RUN_BLOCK_FORWARD_H
 

@@ -36,7 +36,8 @@ static void make(const char *type, const char *cases) {
 
 static bool has_unit(void) { return efla_matrix_best(efla_isa_best()) != NULL; }
 
-/* A kernel of bf16, of which the roundings of operands are granted; raw keys with lambda up to 600 are of the case limit. */
+/* A kernel of bf16, of which the roundings of operands are granted; raw keys with lambda up to 600 are of the case
+ * limit. */
 START_TEST(files_of_bf16) {
   static const char *const cases[] = {
       "tails",         "one-token",     "widths", "limit", "repeated",     "zeros",     "groups",   "packed",

@@ -38,8 +38,8 @@ static void check_right(const efla_benchmark_case *c, bool f64) {
 START_TEST(every_case_is_right) { each_case(check_right); }
 END_TEST
 
-/* The same benchmark cases with one number of what they read changed by 1 %, in bf16 a hundredfold, or not a number, before
- * they work. */
+/* The same benchmark cases with one number of what they read changed by 1 %, in bf16 a hundredfold, or not a number,
+ * before they work. */
 static const efla_benchmark_case *original;
 static double factor;
 static void spoiled(efla_bench_problem *p) {

@@ -25,8 +25,8 @@ void backends_return(efla_backend *b, const placed *p, efla_array lent);
 efla_sequence backends_lend_inputs(efla_backend *b, const backend_inputs *x);
 void backends_return_inputs(efla_backend *b, const backend_inputs *x, const efla_sequence *lent);
 
-/* Runs a function for every case, on every backend, and in both types, where `half` on the cpu in bf16 too; backward: with
- * the exact derivatives. */
+/* Runs a function for every case, on every backend, and in both types, where `half` on the cpu in bf16 too;
+ * backward: with the exact derivatives. */
 typedef void backend_check(efla_backend *b, const char *name, const backend_case *c, const truth *to, efla_type type,
                            gsl_rng *draw);
 void backends_run(bool backward, bool half, backend_check *check);

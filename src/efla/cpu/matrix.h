@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Matrix units: the chunkwise form (docs/derivations.md#e4) with products of bf16 that are summed in f32, for processors
- * that multiply bf16 faster than f32.
+/* Matrix units: the chunkwise form (docs/derivations.md#e4) with products of bf16 that are summed in f32, for
+ * processors that multiply bf16 faster than f32.
  *
- * A unit is one file matrix_*.c that defines the primitives which matrix.inc names, includes it, and is compiled with the
- * flags that the Makefile has for it; a row of `units` in matrix.c, chosen at run time.  What is rounded to bf16:
- * docs/bounds.md#chunks-16. */
+ * A unit is one file matrix_*.c that defines the primitives which matrix.inc names, includes it, and is compiled
+ * with the flags that the Makefile has for it; a row of `units` in matrix.c, chosen at run time.  What is rounded to
+ * bf16: docs/bounds.md#backends. */
 #ifndef EFLA_CPU_MATRIX_H
 #define EFLA_CPU_MATRIX_H
 
@@ -21,9 +21,9 @@
 /* Two bf16 side by side, the first one in the lower half: what a product takes from each operand at once. */
 typedef uint32_t efla_pair16;
 
-/* C (rows, columns) = A B, or C + A B, sums in f32.  A (rows, pairs) has the pairs of a row one after another, B (pairs,
- * columns) those of a column in one place; columns are padded as those of isa.h's products are, and so is the alignment
- * of B and C. */
+/* C (rows, columns) = A B, or C + A B, sums in f32.  A (rows, pairs) has the pairs of a row one after another, B
+ * (pairs, columns) those of a column in one place; columns are padded as those of isa.h's products are, and so is
+ * the alignment of B and C. */
 typedef struct efla_matrix_product {
   size_t rows, columns, pairs;
   const efla_pair16 *A, *B;

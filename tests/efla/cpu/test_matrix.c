@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The matrix unit of this processor, if it has one: its product against the textbook's loop; calls that have the same bits
- * for any number of threads; what it refuses. Calls against the definition are in test_backends. */
+/* The matrix unit of this processor, if it has one: its product against the textbook's loop; calls that have the
+ * same bits for any number of threads; what it refuses. Calls against the definition are in test_backends. */
 #include "testing.h"
 
 #include "efla/cpu/matrix.h"
@@ -43,8 +43,8 @@ static double entry(const efla_matrix_product *p, size_t i, size_t j, double bef
   return sum;
 }
 
-/* Products of bf16 are numbers of f32: a sum of n terms errs by n u of their sizes (Higham 2002, 3.1), 1 more for what is
- * kept. */
+/* Products of bf16 are numbers of f32: a sum of n terms errs by n u of their sizes (Higham 2002, 3.1), 1 more for
+ * what is kept. */
 static void check_product(size_t rows, size_t columns, size_t pairs, size_t kind) {
   efla_matrix_product p = {.rows = rows, .columns = columns, .pairs = pairs, .adds = kind > 0};
   p.a_row = efla_row(pairs), p.b_row = p.c_row = efla_row(columns);
