@@ -23,9 +23,9 @@ typedef struct efla_block_forward {
 bool efla_block_forward_needed(const efla_tensors *file, const efla_forward_spec *forward, const char *backend);
 
 /* For the blocks of a stream, whose file needs it: the backend of that name, NULL: auto.  Fails with EFLA_USAGE where
- * the form is not the recurrence, where the precision is none of the backend's (file_inputs.h), or not f32 with products
- * of bf16, where the exact flow, which is computed in f64, is to be another precision's or another method's or has an erase key, and where the backend cannot be opened;
- * and with EFLA_NO_MEMORY.  f is to be cleared in any case. */
+ * the form is not the recurrence, where the precision is none of the backend's (file_inputs.h), or not f32 with
+ * products of bf16, where the exact flow, which is computed in f64, is to be another precision's or another method's or
+ * has an erase key, and where the backend cannot be opened; and with EFLA_NO_MEMORY.  f is to be cleared in any case. */
 efla_status efla_block_forward_init(efla_block_forward *f, const efla_forward_spec *forward, const char *backend,
                                     size_t threads, const efla_stream *stream, efla_message *why);
 void efla_block_forward_clear(efla_block_forward *f);
