@@ -34,13 +34,14 @@
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
     const REAL *q, *k, *v;                                                                                             \
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                           \
-    const REAL *write, *erase, *decay;      /* (tokens) */                                                             \
-    REAL scale;                             /* of o */                                                                 \
-    REAL *S;                                /* (tiles, dk, TILE), in and out */                                        \
-    REAL *o;                                /* NULL: no read-out, and then q is not used */                            \
-    REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                      \
-    efla_diagonal_##suffix diagonal;        /* with it `erase` is read, and k in y is the erase key, decayed */        \
-    REAL *room;                             /* efla_block_room(dk) numbers, aligned to lines; with it only */          \
+    const REAL *write, *erase, *decay; /* (tokens) */                                                                  \
+    REAL scale;                        /* of o */                                                                      \
+    REAL *S;                           /* (tiles, dk, TILE), in and out */                                             \
+    REAL *o;                           /* NULL: no read-out, and then q is not used */                                 \
+    REAL *y;                           /* v - S^T k, S before the token; NULL: not wanted */                           \
+    efla_diagonal_##suffix diagonal;   /* with it `erase` is read, and k in y is the erase key, decayed */             \
+    REAL *packed; /* room for 2 EFLA_BLOCK rows of dk, where rows do not lie one after another; NULL: they do */       \
+    REAL *room;   /* efla_block_room(dk) numbers, aligned to lines; with it only */                                    \
     const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
   } efla_block_##suffix;                                                                                               \
   /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                 \
