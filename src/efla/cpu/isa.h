@@ -161,6 +161,13 @@ static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
          2 * efla_padded(dv) * efla_row(C) + 6 * C * efla_row(C) + 2 * C;
 }
 
+/* Of up to EFLA_BLOCK tokens: rates (efla_rates) and lambda in, the coefficients of the exact flow out, in `decay`,
+ * `erase` and `write`. */
+typedef struct efla_flow {
+  _Alignas(EFLA_LINE_BYTES) double before[EFLA_BLOCK], decay[EFLA_BLOCK], erase[EFLA_BLOCK], write[EFLA_BLOCK],
+      lambda[EFLA_BLOCK];
+} efla_flow;
+
 struct efla_isa {
   const char *name;
   size_t vector;           /* bytes of a vector register */
@@ -194,6 +201,12 @@ struct efla_isa {
    * used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
+  /* p^T k, k/|k| and its derivative, computed in f64 (flow.inc). */
+  double (*lambda_f32)(size_t dk, const float *k, const float *p);
+  void (*unit_f32)(size_t dk, const float *k, float *to);
+  void (*untreat_f32)(size_t dk, const float *k, const float *unit, float *d);
+  /* Of n tokens; without `decays` before = decay = 0 and erase = write, and only `write` is computed. */
+  void (*flow)(size_t n, bool decays, efla_flow *f);
   void (*query_f32)(const efla_query_f32 *x);
   void (*query_f64)(const efla_query_f64 *x);
   void (*query_backward_f32)(const efla_query_gradient_f32 *x);
