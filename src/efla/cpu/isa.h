@@ -147,7 +147,7 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *S;           /* before the chunk */                                                                    \
     REAL *next;              /* after it: what replay writes */                                                        \
     REAL *G;                                                                                                           \
-    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                   \
+    size_t ahead;  /* rows of earlier tokens, up to as many, are fetched into the cache meanwhile; 0: none */          \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                        \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
