@@ -30,8 +30,11 @@ static void normalise(size_t dk, double *k) {
   double largest = 0;
   for (size_t i = 0; i < dk; i++) largest = fmax(largest, fabs(k[i]));
   if (largest == 0) return;
-  if (isfinite(largest))
-    for (size_t i = 0; i < dk; i++) k[i] = ldexp(k[i], -ilogb(largest));
+  if (isfinite(largest)) {
+    const int up = -ilogb(largest), first = up < 1023 ? up : 1023;
+    const double by = ldexp(1, first), more = ldexp(1, up - first);
+    for (size_t i = 0; i < dk; i++) k[i] = k[i] * by * more;
+  }
   double norm = efla_two_norm(dk, k);
   for (size_t i = 0; i < dk; i++) k[i] /= norm;
 }

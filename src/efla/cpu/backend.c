@@ -81,9 +81,36 @@ static key_copies copies_of(const efla_sequence *x) {
   return n;
 }
 
+/* A token of a batch. */
+typedef struct place {
+  size_t entry, head, token;
+} place;
+
+/* One treated key, lambda, and a derivative by a treated key to one by the key: in f32 by vectors. */
+static void treat_f32(const efla_isa *isa, const efla_rule *rule, size_t dk, const float *k, float *to) {
+  (void)rule; /* the only treatment but none */
+  isa->unit_f32(dk, k, to);
+}
+static void treat_f64(const efla_isa *isa, const efla_rule *rule, size_t dk, const double *k, double *to) {
+  (void)isa;
+  memcpy(to, k, dk * sizeof *to);
+  efla_rule_keys(rule)->apply(dk, to);
+}
+static double lambda_f32(const efla_isa *isa, size_t dk, const float *k, const float *p) {
+  return isa->lambda_f32(dk, k, p);
+}
+static double lambda_f64(const efla_isa *isa, size_t dk, const double *k, const double *p) {
+  (void)isa;
+  return efla_kernel_lambda_f64(dk, k, p);
+}
+
+static void untreat_f32(const efla_isa *isa, const efla_rule *rule, size_t dk, const float *k, const float *unit,
+                        float *d) {
+  if (efla_rule_keys(rule)->unit) isa->untreat_f32(dk, k, unit, d);
+}
+
 #define REAL       float
 #define NAME(stem) stem##_f32
-#include "efla/internal/untreat.inc"
 #include "efla/cpu/backend.inc"
 #include "efla/cpu/backend_backward.inc"
 #include "efla/cpu/backend_bf16.inc"
@@ -91,8 +118,17 @@ static key_copies copies_of(const efla_sequence *x) {
 #undef NAME
 
 #define REAL       double
-#define NAME(stem) stem##_f64
+#define NAME(stem) stem##_of_f64
 #include "efla/internal/untreat.inc"
+#undef NAME
+
+static void untreat_f64(const efla_isa *isa, const efla_rule *rule, size_t dk, const double *k, const double *unit,
+                        double *d) {
+  (void)isa;
+  untreat_of_f64(rule, dk, k, unit, d);
+}
+
+#define NAME(stem) stem##_f64
 #include "efla/cpu/backend.inc"
 #include "efla/cpu/backend_backward.inc"
 

@@ -34,13 +34,14 @@
     size_t tokens, dk, tiles, columns; /* tokens <= EFLA_BLOCK; columns <= tiles * TILE */                             \
     const REAL *q, *k, *v;                                                                                             \
     size_t q_stride, k_stride, v_stride, o_stride, y_stride;                                                           \
-    const REAL *write, *erase, *decay;      /* (tokens) */                                                             \
-    REAL scale;                             /* of o */                                                                 \
-    REAL *S;                                /* (tiles, dk, TILE), in and out */                                        \
-    REAL *o;                                /* NULL: no read-out, and then q is not used */                            \
-    REAL *y;                                /* v - S^T k, S before the token; NULL: not wanted */                      \
-    efla_diagonal_##suffix diagonal;        /* with it `erase` is read, and k in y is the erase key, decayed */        \
-    REAL *room;                             /* efla_block_room(dk) numbers, aligned to lines; with it only */          \
+    const REAL *write, *erase, *decay; /* (tokens) */                                                                  \
+    REAL scale;                        /* of o */                                                                      \
+    REAL *S;                           /* (tiles, dk, TILE), in and out */                                             \
+    REAL *o;                           /* NULL: no read-out, and then q is not used */                                 \
+    REAL *y;                           /* v - S^T k, S before the token; NULL: not wanted */                           \
+    efla_diagonal_##suffix diagonal;   /* with it `erase` is read, and k in y is the erase key, decayed */             \
+    REAL *packed; /* room for 2 EFLA_BLOCK rows of dk, where rows do not lie one after another; NULL: they do */       \
+    REAL *room;   /* efla_block_room(dk) numbers, aligned to lines; with it only */                                    \
     const struct efla_block_##suffix *next; /* whose rows are fetched into the cache meanwhile; NULL: none */          \
   } efla_block_##suffix;                                                                                               \
   /* The new update is left pending in u and *decay; the caller replaces k when all tiles are done. */                 \
@@ -146,7 +147,7 @@ static inline size_t efla_wy_scratch(size_t tokens, size_t dk, size_t dv) {
     const REAL *S;           /* before the chunk */                                                                    \
     REAL *next;              /* after it: what replay writes */                                                        \
     REAL *G;                                                                                                           \
-    size_t ahead;  /* rows of as many tokens before are fetched into the cache meanwhile; 0: none */                   \
+    size_t ahead;  /* rows of earlier tokens, up to as many, are fetched into the cache meanwhile; 0: none */          \
     REAL *scratch; /* aligned to lines, efla_adjoint_scratch */                                                        \
   } efla_adjoint_##suffix;
 EFLA_ADJOINT_TYPE(float, f32)
@@ -159,6 +160,13 @@ static inline size_t efla_adjoint_scratch(size_t dk, size_t dv) {
   return (4 + 11) * C * efla_row(dk) + efla_padded(dk) * efla_row(C) + 4 * C * efla_row(dv) +
          2 * efla_padded(dv) * efla_row(C) + 6 * C * efla_row(C) + 2 * C;
 }
+
+/* Of up to EFLA_BLOCK tokens: rates (efla_rates) and lambda in, the coefficients of the exact flow out, in `decay`,
+ * `erase` and `write`. */
+typedef struct efla_flow {
+  _Alignas(EFLA_LINE_BYTES) double before[EFLA_BLOCK], decay[EFLA_BLOCK], erase[EFLA_BLOCK], write[EFLA_BLOCK],
+      lambda[EFLA_BLOCK];
+} efla_flow;
 
 struct efla_isa {
   const char *name;
@@ -193,6 +201,12 @@ struct efla_isa {
    * used. */
   void (*solve_f32)(const efla_product_f32 *product);
   void (*solve_f64)(const efla_product_f64 *product);
+  /* p^T k, k/|k| and its derivative, computed in f64 (flow.inc). */
+  double (*lambda_f32)(size_t dk, const float *k, const float *p);
+  void (*unit_f32)(size_t dk, const float *k, float *to);
+  void (*untreat_f32)(size_t dk, const float *k, const float *unit, float *d);
+  /* Of n tokens; without `decays` before = decay = 0 and erase = write, and only `write` is computed. */
+  void (*flow)(size_t n, bool decays, efla_flow *f);
   void (*query_f32)(const efla_query_f32 *x);
   void (*query_f64)(const efla_query_f64 *x);
   void (*query_backward_f32)(const efla_query_gradient_f32 *x);

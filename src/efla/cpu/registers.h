@@ -14,6 +14,7 @@
 #define ALL_ROWS _Pragma("GCC unroll 16")
 #endif
 #define INLINE static inline __attribute__((always_inline))
+#define APART  static __attribute__((noinline))
 
 /* Transposes of 16 bytes by 16 in registers: the order of numbers from two vectors. */
 typedef float quad __attribute__((vector_size(16), may_alias));
