@@ -18,17 +18,12 @@ static size_t all;                                /* places of all writers */
 static int well[WRITERS];                         /* status that each ends with, undisturbed */
 
 static int run_refusing(campaign *c, size_t w, size_t request, bool on) {
-  static char environment[1200];
-  snprintf(environment, sizeof environment, "env LD_PRELOAD=%s ALLOCATIONS_COUNT=%s/count ALLOCATIONS_AT=%zu %s",
-           c->preload, c->work, request, on ? "ALLOCATIONS_ON=1" : "");
-  c->environment = environment;
-  const int status = campaign_run(c, writers[w].line, 0, 0, false);
-  c->environment = NULL;
-  return status;
+  return campaign_run_preloaded(c, writers[w].line, "ALLOCATIONS_COUNT=%s/count ALLOCATIONS_AT=%zu %s", c->work,
+                                request, on ? "ALLOCATIONS_ON=1" : "");
 }
 
 static void prepare(campaign *c) {
-  setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* so that no program starts itself again */
+  setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* so that no program starts itself again, without the library */
   writers_prepare(c);
   for (size_t w = 0; w < WRITERS; w++) {
     writers_clear(w, false);

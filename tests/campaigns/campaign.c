@@ -59,10 +59,7 @@ static bool wait_for_group(pid_t group, double seconds) {
   return false;
 }
 
-int campaign_run(campaign *c, const char *line, int signal_number, double after, bool group) {
-  char command[2000];
-  snprintf(command, sizeof command, "exec %s %s/%s >out 2>err </dev/null", c->environment ? c->environment : "", c->bin,
-           line);
+static int run(const char *command, int signal_number, double after, bool group) {
   pid_t child = fork();
   if (child < 0) give_up("fork");
   if (child == 0) {
@@ -87,6 +84,23 @@ int campaign_run(campaign *c, const char *line, int signal_number, double after,
     return -1;
   }
   return wait_for_group(child, 10) ? status : -1;
+}
+
+int campaign_run(campaign *c, const char *line, int signal_number, double after, bool group) {
+  char command[2000];
+  snprintf(command, sizeof command, "exec %s/%s >out 2>err </dev/null", c->bin, line);
+  return run(command, signal_number, after, group);
+}
+
+int campaign_run_preloaded(campaign *c, const char *line, const char *variables, ...) {
+  char command[3000], text[1000];
+  va_list values;
+  va_start(values, variables);
+  vsnprintf(text, sizeof text, variables, values);
+  va_end(values);
+  snprintf(command, sizeof command, "exec env LD_PRELOAD=%s %s %s/%s >out 2>err </dev/null", c->preload, text, c->bin,
+           line);
+  return run(command, 0, 0, false);
 }
 
 unsigned char *campaign_read(const char *path, size_t *n) {

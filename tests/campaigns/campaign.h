@@ -17,8 +17,7 @@ typedef struct campaign_shared {
 
 typedef struct campaign {
   const char *name, *bin, *data; /* absolute paths: of the programs, of tests/corpus */
-  const char *environment;       /* what programs are started by: "env NAME=VALUE ..."; NULL: nothing */
-  char preload[512];             /* this campaign's library for LD_PRELOAD: its own path and ".so" */
+  char preload[512];             /* this campaign's library for LD_PRELOAD: the program's own path and ".so" */
   char work[512];                /* directory of this process, the current one while trials run */
   uint64_t seed, state;          /* of the trial's random numbers */
   size_t n, trial;
@@ -43,6 +42,10 @@ size_t campaign_below(campaign *c, size_t n); /* 0 ... n-1 */
  * after so many seconds, to the program or, as a terminal does, to its whole process group.  Returns once all of the
  * group is gone, with what waitpid says; -1: it took too long, and was killed. */
 int campaign_run(campaign *c, const char *line, int signal_number, double after, bool group);
+
+/* The same without a signal, with this campaign's library loaded, which reads the variables: "NAME=VALUE ...". */
+int campaign_run_preloaded(campaign *c, const char *line, const char *variables, ...)
+    __attribute__((format(printf, 3, 4)));
 
 int campaign_shell(const char *format, ...) __attribute__((format(printf, 1, 2))); /* exit status */
 

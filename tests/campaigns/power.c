@@ -22,19 +22,13 @@ enum { LOSSES, UNFINISHED, RESUMED, UNDONE };
 static size_t calls[WRITERS]; /* that each makes, undisturbed */
 
 static int run_until(campaign *c, size_t w, size_t call) {
-  static char environment[1200];
   /* All that is there before is on the disk. */
   campaign_shell("rm -rf notes; mkdir notes; for f in $(find now -type f); do cp $f notes/$(stat -c %%i $f); done");
-  snprintf(environment, sizeof environment, "env LD_PRELOAD=%s POWER_NOTES=%s/notes POWER_AT=%zu", c->preload, c->work,
-           call);
-  c->environment = environment;
-  const int status = campaign_run(c, writers[w].line, 0, 0, false);
-  c->environment = NULL;
-  return status;
+  return campaign_run_preloaded(c, writers[w].line, "POWER_NOTES=%s/notes POWER_AT=%zu", c->work, call);
 }
 
 static void prepare(campaign *c) {
-  setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* so that no program starts itself again */
+  setenv("OPENBLAS_CORETYPE", "Haswell", 0); /* so that no program starts itself again, without the library */
   writers_prepare(c);
   for (size_t w = 0; w < WRITERS; w++) {
     writers_clear(w, false);
