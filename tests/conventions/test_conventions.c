@@ -93,5 +93,5 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {faults_are_refused, the_sources_are_accepted};
-  return testing_main("conventions", tests, sizeof tests / sizeof *tests, 120);
+  return testing_main("conventions", tests, sizeof tests / sizeof *tests, 300);
 }
