@@ -7,6 +7,7 @@
 # make check-cuda builds and runs what needs a device; without one it says so.
 
 .PHONY: check-cuda build-check-cuda
+KEPT_gpu := gallery/cuda.csv
 check-cuda:             ## build with CUDA=yes, check the backend cuda on this machine's GPU and time it
 	@$(SUBMAKE) $(JOBS) CUDA=yes build-check-cuda
 

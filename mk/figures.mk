@@ -53,7 +53,7 @@ RUN_mad                := $(BIN)/mad $(if $(QUICK),,$(SMALL) --width 32 --steps 
 # Figures of the studies, whose models take hours to train, are drawn from tables that are kept in gallery/.
 include mk/studies.mk
 
-FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm recall mad throughput throughput-tokens $(SCALING_FIGURES) \
+FIGURES := order accumulation accumulation-readout growth reference coefficient stability stability_plane precision chunk zero_order_hold channel_decay decay noise lm recall mad throughput throughput-tokens $(SCALING_FIGURES) gpu \
            $(if $(MNIST),accumulation-mnist noise-mnist) $(IMAGE_FIGURES) $(LANGUAGE_FIGURES)
 TABLE_accumulation-readout  := accumulation
 SCRIPT_accumulation-readout := accumulation

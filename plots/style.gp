@@ -59,5 +59,6 @@ square(d) = 'd_k'.blank.'= d_v'.blank.'= '.d
 # multiplot, so a script does `eval provenance` before its last plot; plots/legend.gp, the last panel of most, does it for them.
 if (!exists("source")) source = table
 seed = header('seed')
-footer = sprintf("%s%s · commit %s · %s", source, seed eq '' ? '' : ' · seed '.seed, header('commit'), header('date'))
+date = header('date')
+footer = sprintf("%s%s · commit %s%s", source, seed eq '' ? '' : ' · seed '.seed, header('commit'), date eq '' ? '' : ' · '.date)
 provenance = "set label 1000 footer at screen 1 - 8. / width, screen 11. / height right font ',9' tc rgb '#606060' noenhanced"
