@@ -30,12 +30,18 @@ set xlabel 'operations per byte that must be moved'
 set ylabel 'operations per second'
 set title header('card').', CUDA '.system(sprintf("sed -n 's/^# CUDA: \\([^,]*\\).*/\\1/p' '%s'", table))
 unset key
+set label 1 '4 or 8 sequences' at first 180, first 1.02e14 font ',10'
+set label 2 'one' at first 180, first 6e13 font ',10'
+set label 3 'one, d = 64' at first 92, first 1.2e13 font ',10'
+set label 4 '64 sequences, a token each' at first 1, first 2e12 font ',10'
+set label 5 'one' at first 1, first 1.8e11 font ',10'
 set samples 400
 plot (x * copy < tensor ? x * copy : NaN) with lines lw 2 lc rgb theory, \
   (x * copy < tensor ? NaN : tensor) with lines lw 2 dt 2 lc rgb theory, \
   for [i=1:words(calls)] rows(word(calls, i)) using (intensity(word(calls, i))):(rate(word(calls, i))) with points ls 100 + i
 
-set title "exact, raw keys; from above: 4 or 8 sequences with d = 128,\none with d = 128, one with d = 64; decoding: 64 and 1"
+unset label
+set title 'exact, raw keys; d = 128 where nothing is said'
 entries = words(calls) + 2
 load 'plots/legend.gp'
 plot NaN with lines lw 2 lc rgb theory title sprintf('memory: a copy, %.2f TB/s read and written', copy / 1e12), \
