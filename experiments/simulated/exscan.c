@@ -36,8 +36,9 @@ int MPI_Exscan(const void *send, void *before, int n, MPI_Datatype type, MPI_Op 
   int rank, size, bytes, error = MPI_SUCCESS;
   MPI_Comm_rank(comm, &rank), MPI_Comm_size(comm, &size), MPI_Type_size(type, &bytes);
   const data d = {n, type, op, (size_t)n * (size_t)bytes};
-  char *room = malloc(2 * d.bytes + 1), *whole = room, *other = room + d.bytes;
+  char *room = malloc(2 * d.bytes + 1);
   if (!room) return MPI_ERR_NO_MEM;
+  char *whole = room, *other = room + d.bytes;
   memcpy(whole, send, d.bytes);
   bool first = true;
   for (int distance = 1; distance < size && error == MPI_SUCCESS; distance *= 2) {
