@@ -201,6 +201,7 @@ START_TEST(kept) {
   ck_assert_str_eq(b.message, "kept: memory of the processor, expected the device's");
   ck_assert_int_eq(call_given(&b, false, EFLA_F32, (given){.kept = NULL}, &bytes), EFLA_OK);
   ck_assert_uint_eq(bytes, 0);
+  efla_backend_free(&b, b.workspace);
 }
 END_TEST
 
