@@ -13,13 +13,9 @@ int MPI_Alltoallw(const void *send, const int *sent, const int *to_places, const
   MPI_Comm_rank(comm, &rank), MPI_Comm_size(comm, &size);
   for (int i = 0; i < size && error == MPI_SUCCESS; i++) {
     const int to = (rank + i) % size, from = (rank - i + size) % size;
-    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-    if (received[from])
-      error =
-          MPI_Irecv(at(receive, from_places[from]), received[from], from_types[from], from, TAG, comm, &requests[0]);
-    if (sent[to] && error == MPI_SUCCESS)
-      error = MPI_Isend(at(send, to_places[to]), sent[to], to_types[to], to, TAG, comm, &requests[1]);
-    if (error == MPI_SUCCESS && (sent[to] || received[from])) error = MPI_Waitall(2, requests, MPI_STATUSES_IGNORE);
+    error = MPI_Sendrecv(at(send, to_places[to]), sent[to], to_types[to], sent[to] ? to : MPI_PROC_NULL, TAG,
+                         at(receive, from_places[from]), received[from], from_types[from],
+                         received[from] ? from : MPI_PROC_NULL, TAG, comm, MPI_STATUS_IGNORE);
   }
   return error;
 }
