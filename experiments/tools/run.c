@@ -40,7 +40,8 @@ static const efla_option options[] = {
      0, 0, backend_name},
     {"chunk", "N", "64", NULL, "tokens per chunk, for the form of that name", EFLA_COUNT, &chunk, 1, 1024, NULL},
     {"precision", "NAME", "f64", NULL,
-     "format of the state; below f64 arithmetic is f32; of backend cuda with bf16 and fp16: of q, k, v, p and o, beside states in f32",
+     "format of the state; below f64 arithmetic is f32; of backend cuda with bf16 and fp16: of q, k, v, p and o, "
+     "beside states in f32",
      EFLA_NAME, &precision, 0, 0, efla_format_name},
     {"bf16-products", NULL, NULL, NULL,
      "products of numbers rounded to bf16, on a processor with a unit for them, by --backend cpu in precision f32; "
@@ -199,7 +200,8 @@ int main(int argc, char **argv) {
           "strang by e^(g/2) before and after each step. "
           "With g per channel there are split, also called lie (Kimi Delta Attention), strang, and exact, "
           "the flow itself, for --method exact and precision f64 (where -g is beyond 1e8 it gives nan). "
-          "g per channel and p are computed by --backend, in precision f64 or f32; backend cuda computes in bf16 and fp16 too. "
+          "g per channel and p are computed by --backend, in precision f64 or f32; backend cuda computes in bf16 and "
+          "fp16 too. "
           "The output, in the format of its name (.h5, .npz, .safetensors), has o and final_state in the input's "
           "layout, f64 for precision f64 and f32 for others, "
           "and attributes that say where they come from; its disk must have room for it. "
